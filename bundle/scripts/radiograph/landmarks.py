@@ -1,0 +1,8 @@
+"""The points that locate a proximal femur on a radiograph."""
+
+SIDES = ("right", "left")
+"""The order of the hips in every array: the patient's right hip first."""
+
+LANDMARKS = ("head_centre", "neck_base", "greater_trochanter", "lesser_trochanter", "shaft")
+"""The order of the landmarks of one hip: centre of the femoral head; where the neck axis meets the shaft axis; tip of the
+greater trochanter; tip of the lesser trochanter; centre of the shaft 40 mm below the lesser trochanter."""
