@@ -1,0 +1,27 @@
+"""The cascade's output: names and order of the channels that `ScreeningNetwork.forward` returns and `interpret` reads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SIDES: Final = ("right", "left")
+"""The order of the hips everywhere: the patient's right hip first."""
+
+SITES: Final = ("neck", "total")
+"""The measured sites of a hip: femoral neck and total hip."""
+
+HIP_CHANNELS: Final = ("present", "implant", "shaft_angle", "neck_bmd", "neck_bmd_sd", "total_bmd", "total_bmd_sd")
+"""Of one hip.
+
+present: confidence that the proximal femur is shown, 0..1 (the least of its landmarks' peak probabilities).
+implant: fraction of metal in the proximal-femur mask, 0..1.
+shaft_angle: abduction of the shaft axis from the image's vertical, degrees; positive = knee lateral.
+neck_bmd, total_bmd: areal bone mineral density, g/cm²; 0 where the hip is masked out (absent or implanted).
+neck_bmd_sd, total_bmd_sd: standard deviation of that estimate, g/cm²; 0 where masked out.
+"""
+
+OSTEOPOROSIS: Final = "osteoporosis_probability"
+"""The classifier's probability, 0..1, that the lowest T-score of the radiograph's hips is <= -2.5."""
+
+CHANNELS: Final = (*(f"{side}_{channel}" for side in SIDES for channel in HIP_CHANNELS), OSTEOPOROSIS)
+"""All 15 channel names, in the order of the second axis of the cascade's (B, 15) output."""

@@ -1,0 +1,46 @@
+"""What can end a measurement: refusal codes, the reason given to the user, and the exception that carries it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why a radiograph, or one hip of it, has no measurement. Stable: the codes appear in every results file."""
+
+    UNREADABLE = "UNREADABLE"  # missing, damaged, or failed in a way nobody foresaw
+    UNSUPPORTED_ENCODING = "UNSUPPORTED_ENCODING"  # a valid file whose pixel compression cannot be decoded
+    NOT_A_RADIOGRAPH = "NOT_A_RADIOGRAPH"  # CT, MR, a report, a colour photograph, ...
+    MULTIFRAME = "MULTIFRAME"  # a cine loop or a volume
+    NOT_A_HIP = "NOT_A_HIP"  # the header names another body part
+    NOT_HUMAN = "NOT_HUMAN"  # the header names an animal
+    NOT_ADULT = "NOT_ADULT"  # below the youngest age that the gate allows
+    NOT_AP = "NOT_AP"  # lateral or frog-leg projection, by header or by the shaft's abduction
+    NO_SPACING = "NO_SPACING"  # the size of a pixel is unknown, so is every distance
+    NO_FEMUR = "NO_FEMUR"  # no proximal femur found
+    CUT_OFF = "CUT_OFF"  # a proximal femur that leaves the film or the collimation
+    IMPLANT = "IMPLANT"  # metal in the region to be measured
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A refusal: the code for machines, and one sentence for people.
+
+    The sentence says what was found, what was expected and what happens next. It never holds a patient's name or ID.
+    """
+
+    code: Code
+    sentence: str
+
+
+class RefusedError(Exception):
+    """Raised where a radiograph cannot be measured. A refusal is a result, not a crash: `reason` goes to rejected.csv."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"{reason.code}: {reason.sentence}")
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[RefusedError], tuple[Reason]]:
+        # Exceptions pickle by their args, which hold the text only; a loader's worker process must send the reason.
+        return (type(self), (self.reason,))
