@@ -1,4 +1,4 @@
-"""The cascade's output: names and order of the channels that `ScreeningNetwork.forward` returns and `interpret` reads."""
+"""The cascade's output: names and order of the channels of `ScreeningNetwork`, which `interpret` reads."""
 
 from __future__ import annotations
 

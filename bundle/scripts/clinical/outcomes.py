@@ -35,12 +35,16 @@ class Reason:
 
 
 class RefusedError(Exception):
-    """Raised where a radiograph cannot be measured. A refusal is a result, not a crash: `reason` goes to rejected.csv."""
+    """Raised where a radiograph cannot be measured. A refusal is a result, no crash: `reason` goes to rejected.csv.
 
-    def __init__(self, reason: Reason) -> None:
+    Args:
+        reason: what the user is told.
+    """
+
+    def __init__(self, reason: Reason) -> None:  # noqa: D107 (documented above)
         super().__init__(f"{reason.code}: {reason.sentence}")
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[RefusedError], tuple[Reason]]:
-        # Exceptions pickle by their args, which hold the text only; a loader's worker process must send the reason.
+        """Pickle with the reason: by default only the text would come back from a data loader's worker."""
         return (type(self), (self.reason,))
