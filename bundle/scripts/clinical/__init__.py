@@ -1,6 +1,33 @@
 """Clinical meaning of measurements: T-scores, categories, the quality gate and the reasons for refusals. No torch."""
 
-from scripts.clinical.channels import CHANNELS
+from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, SIDES, SITES
+from scripts.clinical.diagnosis import Category, Criteria, Triage, classify, load_criteria
+from scripts.clinical.gate import Gate, RadiographFacts, load_gate
 from scripts.clinical.outcomes import Code, Reason, RefusedError
+from scripts.clinical.reference import Reference, load_reference
+from scripts.clinical.screening import Estimate, Hip, Lowest, Screening, interpret
 
-__all__ = ["CHANNELS", "Code", "Reason", "RefusedError"]
+__all__ = [
+    "CHANNELS",
+    "HIP_CHANNELS",
+    "SIDES",
+    "SITES",
+    "Category",
+    "Code",
+    "Criteria",
+    "Estimate",
+    "Gate",
+    "Hip",
+    "Lowest",
+    "RadiographFacts",
+    "Reason",
+    "Reference",
+    "RefusedError",
+    "Screening",
+    "Triage",
+    "classify",
+    "interpret",
+    "load_criteria",
+    "load_gate",
+    "load_reference",
+]

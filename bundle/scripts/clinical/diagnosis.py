@@ -1,0 +1,89 @@
+"""From a T-score to its WHO category, its triage advice and its interval."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from statistics import NormalDist
+from typing import Final
+
+DIAGNOSIS_FILE: Final = Path(__file__).with_name("diagnosis.json")
+
+_T_DECIMALS: Final = 6
+"""T-scores are compared after rounding to this, so that -2.5 is -2.5 whatever the last bit of a division says."""
+
+
+class Category(StrEnum):
+    """The WHO's categories of a T-score."""
+
+    NORMAL = "normal"
+    LOW_BONE_MASS = "low bone mass"
+    OSTEOPOROSIS = "osteoporosis"
+
+
+class Triage(StrEnum):
+    """What a screening radiograph advises next."""
+
+    LIKELY = "osteoporosis likely"
+    UNCERTAIN = "uncertain: DXA decides"
+    UNLIKELY = "osteoporosis unlikely"
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """The cut points of a diagnosis.
+
+    Args:
+        osteoporosis_at_most: T-score at or below which the category is osteoporosis.
+        normal_at_least: T-score at or above which it is normal; low bone mass lies between.
+        youngest_age_years: below it a T-score has no category (a Z-score would be needed).
+        rule_in_at_most: T-score at or below which triage says that osteoporosis is likely.
+        rule_out_above: T-score above which triage says that it is unlikely.
+        coverage: probability that an interval holds the truth, 0..1.
+    """
+
+    osteoporosis_at_most: float
+    normal_at_least: float
+    youngest_age_years: float
+    rule_in_at_most: float
+    rule_out_above: float
+    coverage: float
+
+    def classify(self, t_score: float) -> Category:
+        """WHO category of a T-score."""
+        t_score = round(t_score, _T_DECIMALS)
+        if t_score <= self.osteoporosis_at_most:
+            return Category.OSTEOPOROSIS
+        return Category.NORMAL if t_score >= self.normal_at_least else Category.LOW_BONE_MASS
+
+    def triage(self, t_score: float) -> Triage:
+        """Rule osteoporosis in, out, or leave it to DXA."""
+        t_score = round(t_score, _T_DECIMALS)
+        if t_score <= self.rule_in_at_most:
+            return Triage.LIKELY
+        return Triage.UNLIKELY if t_score > self.rule_out_above else Triage.UNCERTAIN
+
+    def interval(self, mean: float, sd: float) -> tuple[float, float]:
+        """The central interval, (low, high), that holds `coverage` of a normal distribution; in the units given."""
+        half = NormalDist().inv_cdf(0.5 + self.coverage / 2) * sd
+        return (mean - half, mean + half)
+
+
+def load_criteria(path: Path = DIAGNOSIS_FILE) -> Criteria:
+    """Read the cut points, which name their sources, from their JSON file."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Criteria(
+        osteoporosis_at_most=content["categories"]["osteoporosis_at_most"],
+        normal_at_least=content["categories"]["normal_at_least"],
+        youngest_age_years=content["youngest_age_for_t_score_years"],
+        rule_in_at_most=content["triage"]["rule_in_at_most"],
+        rule_out_above=content["triage"]["rule_out_above"],
+        coverage=content["interval_coverage"],
+    )
+
+
+def classify(t_score: float) -> Category:
+    """WHO category of a T-score by the shipped cut points: osteoporosis T <= -2.5, normal T >= -1.0."""
+    return load_criteria().classify(t_score)
