@@ -58,8 +58,8 @@ class Gate:
         if facts.age_years is not None and facts.age_years < self.youngest_age_years:
             return Reason(
                 Code.NOT_ADULT,
-                f"The patient is {math.floor(facts.age_years)} years old; only adults of {self.youngest_age_years:.0f} years "
-                "or more are measured, because a growing skeleton has no T-score.",
+                f"The patient is {math.floor(facts.age_years)} years old; only adults of "
+                f"{self.youngest_age_years:.0f} years or more are measured, because a growing skeleton has no T-score.",
             )
         if facts.view not in self.views:
             return Reason(
@@ -94,13 +94,14 @@ class Gate:
                 f"The {side} femur is {turned} by {abs(angle):.0f} degrees{like} (at most "
                 f"{self.shaft_angle_at_most_deg:.0f} are allowed); BMD is only measured on an AP view.",
             )
-        measurable = hip["neck_bmd"] > 0 and hip["total_bmd"] > 0 and not math.isnan(angle)
-        if not (hip["present"] >= self.complete_at_least and measurable):
+        if not hip["present"] >= self.complete_at_least:
             return Reason(
                 Code.CUT_OFF,
                 f"The {side} proximal femur is not shown whole and clear (landmark confidence {hip['present']:.2f}, "
                 f"expected {self.complete_at_least:.2f} or more); it is not measured.",
             )
+        if not (hip["neck_bmd"] > 0 and hip["total_bmd"] > 0 and math.isfinite(angle)):
+            return Reason(Code.CUT_OFF, f"The network gave no BMD for the {side} hip, because it is not shown whole.")
         return None
 
 

@@ -164,8 +164,8 @@ def _notes(radiograph: RadiographFacts, right: Hip, left: Hip, criteria: Criteri
     youngest = f"{criteria.youngest_age_years:.0f}"
     if not adult:
         notes.append(
-            f"The patient is {math.floor(radiograph.age_years or 0)} years old: below {youngest} a Z-score would be needed, so no "
-            "T-score and no category are given."
+            f"The patient is {math.floor(radiograph.age_years or 0)} years old: below {youngest} a Z-score "
+            "would be needed, so no T-score and no category are given."
         )
     elif radiograph.age_years is None:
         notes.append(f"Age unknown: T-score and category hold only for patients of {youngest} years or more.")
