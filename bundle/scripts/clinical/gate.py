@@ -67,6 +67,10 @@ class Gate:
             )
         return None
 
+    def shows(self, hip: Mapping[str, float]) -> bool:
+        """Whether there is a proximal femur at all, measurable or not, by one hip's `HIP_CHANNELS`."""
+        return hip["present"] >= self.present_at_least
+
     def hip_reason(self, side: str, hip: Mapping[str, float]) -> Reason | None:
         """Why one hip is refused by what the network sees, or None.
 
@@ -77,7 +81,7 @@ class Gate:
             hip: the `HIP_CHANNELS` of that hip.
         """
         # Every comparison is written so that a NaN refuses the hip.
-        if not hip["present"] >= self.present_at_least:
+        if not self.shows(hip):
             return Reason(Code.NO_FEMUR, f"No proximal femur found on the {side} side.")
         if not hip["implant"] <= self.implant_at_most:
             return Reason(

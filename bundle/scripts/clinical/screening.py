@@ -34,10 +34,12 @@ class Estimate:
 class Hip:
     """One hip: estimates by site ("neck", "total"), or none and the reason why.
 
+    shown: whether a proximal femur was found on that side at all.
     present, implant: 0..1. shaft_angle: degrees, positive = abducted. All three as the network gave them.
     """
 
     side: str
+    shown: bool
     present: float
     implant: float
     shaft_angle: float
@@ -111,7 +113,7 @@ def interpret(
                 estimates[site] = _estimate(
                     hip[f"{site}_bmd"], hip[f"{site}_bmd_sd"], site, reference_sex, reference, criteria, adult
                 )
-        hips.append(Hip(side, hip["present"], hip["implant"], hip["shaft_angle"], estimates, reason))
+        hips.append(Hip(side, gate.shows(hip), hip["present"], hip["implant"], hip["shaft_angle"], estimates, reason))
 
     right, left = hips
     reason = whole or _refusal_of_all(right, left)
