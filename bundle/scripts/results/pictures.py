@@ -1,0 +1,112 @@
+"""The pictures of a radiograph's findings: its mask, and contours, crop boxes and landmarks drawn on the film."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from skimage.measure import find_contours
+
+from scripts.clinical import SIDES, Screening
+from scripts.results.atomic import replacing
+
+CONTOUR_COLOURS = ((64, 196, 255), (255, 145, 0), (224, 64, 251))
+"""Of femur, prosthesis and fixation. The HTML report's legend repeats them."""
+BOX_COLOUR = (255, 214, 0)
+LANDMARK_COLOUR = (118, 255, 3)
+
+_MARGIN_PX = 25  # round what is drawn; 7.5 mm at 0.3 mm
+_WIDTH_PX = 1200  # of the finished overlay: sharp in a report, and about 1 MB
+_DISPLAY_GAMMA = 0.9
+
+
+def write_mask(mask: np.ndarray, path: Path) -> None:
+    """Write a mask, (rows, cols) uint8 classes 0..3, as a grey PNG of the film's size."""
+    with replacing(path) as temporary:
+        Image.fromarray(mask).save(temporary)
+
+
+def write_overlay(picture: Image.Image, path: Path) -> None:
+    """Write an overlay as PNG, without any metadata."""
+    with replacing(path) as temporary:
+        picture.save(temporary)
+
+
+def draw_overlay(image: torch.Tensor, prediction: Mapping[str, Any], screening: Screening) -> Image.Image | None:
+    """Draw what the cascade saw onto the part of the film that it used.
+
+    Only the field around the hips is shown: the margins of a film are where names and dates are burned in.
+
+    Args:
+        image: (1, H, W) normalised radiograph.
+        prediction: one item's outputs of `ScreeningNetwork.predict`: "mask_logits" (3, H, W), "landmarks" (2, 5, 2)
+            (row, col), "crops" (2, h, w), "crop_transforms" (2, 2, 3) from crop to image (row, col).
+        screening: which hips are shown; those refused are drawn too.
+
+    Returns:
+        an RGB picture, or None where there is neither a hip nor a mask to draw.
+    """
+    masks = [logits > 0 for logits in prediction["mask_logits"]]
+    drawn = [index for index, hip in enumerate(screening.hips) if hip.shown]
+    boxes = {index: _box(prediction, index) for index in drawn}
+    field = _field(masks, list(boxes.values()), image.shape[-2:])
+    if field is None:
+        return None
+    top, left, bottom, right = field
+    zoom = _WIDTH_PX / (right - left)
+
+    grey = image[0, top:bottom, left:right].clamp(0, 1).pow(_DISPLAY_GAMMA).mul(255).byte().numpy()
+    size = (_WIDTH_PX, max(1, round((bottom - top) * zoom)))
+    picture = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
+    pen = ImageDraw.Draw(picture)
+
+    def place(points: np.ndarray) -> list[tuple[float, float]]:
+        """Image pixels (row, col) -> picture pixels (x, y)."""
+        return [((col - left + 0.5) * zoom - 0.5, (row - top + 0.5) * zoom - 0.5) for row, col in points]
+
+    for index, box in boxes.items():
+        pen.line(place(box[[0, 1, 2, 3, 0]]), fill=BOX_COLOUR, width=2)
+        _label(pen, SIDES[index][0].upper(), place(box)[1 if index else 0], right_aligned=index == 1)
+    for mask, colour in zip(masks, CONTOUR_COLOURS, strict=True):
+        for contour in _contours(mask.numpy()):
+            pen.line(place(contour), fill=colour, width=3, joint="curve")
+    for index in drawn:
+        for x, y in place(prediction["landmarks"][index].numpy()):
+            pen.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(0, 0, 0), fill=LANDMARK_COLOUR)
+    return picture
+
+
+def _box(prediction: Mapping[str, Any], index: int) -> np.ndarray:
+    """The corners (4, 2), (row, col) in image pixels, of a hip's crop, from the viewer's upper left clockwise."""
+    rows, cols = prediction["crops"].shape[-2:]
+    corners = np.array([[0, 0, 1], [0, cols - 1, 1], [rows - 1, cols - 1, 1], [rows - 1, 0, 1]], dtype=float)
+    box: np.ndarray = corners @ prediction["crop_transforms"][index].double().numpy().T
+    return box[[1, 0, 3, 2]] if box[0, 1] > box[1, 1] else box  # the crop of a left hip is mirrored
+
+
+def _field(masks: list[torch.Tensor], boxes: list[np.ndarray], shape: torch.Size) -> tuple[int, int, int, int] | None:
+    """The rectangle (top, left, bottom, right), in image pixels, that holds all masks and boxes, and a margin."""
+    points = [torch.nonzero(mask).numpy() for mask in masks] + boxes
+    points = [found for found in points if len(found)]
+    if not points:
+        return None
+    low = np.min([found.min(axis=0) for found in points], axis=0) - _MARGIN_PX
+    high = np.max([found.max(axis=0) for found in points], axis=0) + _MARGIN_PX + 1
+    top, left = np.maximum(np.floor(low), 0).astype(int)
+    bottom, right = np.minimum(np.ceil(high), shape).astype(int)
+    return (int(top), int(left), int(bottom), int(right)) if bottom > top and right > left else None
+
+
+def _contours(mask: np.ndarray) -> list[np.ndarray]:
+    """Outlines of a mask, each (n, 2) (row, col); the mask is padded so that one at the film's edge is closed there."""
+    return [contour - 1 for contour in find_contours(np.pad(mask.astype(np.float32), 1), 0.5)]
+
+
+def _label(pen: ImageDraw.ImageDraw, text: str, corner: tuple[float, float], right_aligned: bool) -> None:
+    x, y = corner
+    inset, anchor = (-12, "ra") if right_aligned else (12, "la")
+    pen.text((x + inset, y + 6), text, fill=BOX_COLOUR, font=ImageFont.load_default(size=40), anchor=anchor)

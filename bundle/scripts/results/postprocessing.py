@@ -1,0 +1,84 @@
+"""From the cascade's tensors to findings: the clinical interpretation, and the mask on the film's own grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import Transform
+from torch import Tensor
+
+from scripts.clinical import CHANNELS, Gate, RadiographFacts, interpret
+from scripts.radiograph.sampling import to_stored_film
+from scripts.results.engine import REFUSAL
+
+_COVARIATES = ("age", "sex", "weight", "height")
+
+
+class Interpretd(Transform):
+    """Adds "screening", the `Screening` of an item's "channels" (15,), "covariates" (4,) and header.
+
+    Args:
+        sex_specific: take men's T-scores from young men; by default the female reference serves both sexes (ISCD).
+        gate: what is measured at all; the shipped `gate.json` if None.
+    """
+
+    def __init__(self, sex_specific: bool = False, gate: Gate | None = None) -> None:  # noqa: D107 (documented above)
+        self.sex_specific = sex_specific
+        self.gate = gate
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Interpret one item; a refused one passes unchanged."""
+        if REFUSAL in data:
+            return dict(data)
+        channels = dict(zip(CHANNELS, data["channels"].tolist(), strict=True))
+        facts = radiograph_facts(data["image"].meta, data["covariates"])
+        return {**data, "screening": interpret(channels, facts, gate=self.gate, sex_specific=self.sex_specific)}
+
+
+class FilmMaskd(Transform):
+    """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation."""
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Take one item's "mask_logits" (3, H, W) back to its film; a refused one passes unchanged."""
+        if REFUSAL in data:
+            return dict(data)
+        return {**data, "mask": to_stored_film(classes(data["mask_logits"]), data["image"].meta)}
+
+
+def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts:
+    """What is known of a radiograph, from its header and the manifest.
+
+    Args:
+        meta: of a `MetaTensor` that the reader made.
+        covariates: (4,) age in years, sex (0 female, 1 male), weight in kg, height in cm; NaN = unknown. They, not the
+            header, count, since the manifest may have corrected them.
+    """
+    age, sex, *_ = covariates.tolist()
+    unknown = [name for name, value in zip(_COVARIATES, covariates.tolist(), strict=True) if math.isnan(value)]
+    assumptions = [str(assumption) for assumption in meta["assumptions"]]
+    if unknown:
+        assumptions.append(f"Unknown, so an average was assumed: {', '.join(unknown)}.")
+    return RadiographFacts(
+        age_years=None if math.isnan(age) else age,
+        sex=None if math.isnan(sex) else ("M" if sex >= 0.5 else "F"),
+        view=str(meta["view"]),
+        laterality=str(meta["laterality"]),
+        assumptions=tuple(assumptions),
+    )
+
+
+def classes(mask_logits: Tensor) -> np.ndarray:
+    """The likeliest class of every pixel, or background where the probability of each is below 0.5.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation.
+
+    Returns:
+        (H, W) uint8: 0 background, 1 femur, 2 prosthesis, 3 fixation.
+    """
+    best, index = mask_logits.max(dim=0)
+    return torch.where(best > 0, index + 1, 0).to(torch.uint8).numpy()

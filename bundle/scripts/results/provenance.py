@@ -1,0 +1,61 @@
+"""What made a result: versions, configuration, weights, seed, and the files that gave the numbers their meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scripts.clinical.diagnosis import DIAGNOSIS_FILE
+from scripts.clinical.gate import GATE_FILE
+from scripts.clinical.reference import REFERENCE_FILE
+
+_PACKAGES = ("osteoxr", "torch", "monai", "numpy")
+
+
+def describe_run(
+    config_files: Sequence[str | Path],
+    overrides: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    seed: int,
+    device: torch.device | str,
+) -> dict[str, Any]:
+    """The provenance of a run, as `results.json` holds it.
+
+    Args:
+        config_files: what `--config_file` named.
+        overrides: what else the command line set. A path can name patients: leave those out.
+        weights: "file", "sha256" and "provenance" of the loaded weights.
+        seed: of all random generators.
+        device: where the network ran.
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "configuration": {
+            "files": [{"file": Path(file).name, "sha256": sha256(Path(file))} for file in config_files],
+            "overrides": {key: str(value) for key, value in overrides.items()},
+        },
+        "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
+        "seed": seed,
+        "device": str(device),
+        "reference": [_described(file) for file in (REFERENCE_FILE, DIAGNOSIS_FILE, GATE_FILE)],
+    }
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _described(file: Path) -> dict[str, Any]:
+    number = json.loads(file.read_text(encoding="utf-8"))["version"]
+    return {"file": file.name, "version": number, "sha256": sha256(file)}

@@ -1,0 +1,109 @@
+"""One radiograph's outcome as plain data, as `results.json` holds it; every other output is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.clinical import Estimate, Hip, RadiographFacts, Reason, Screening
+
+Record = dict[str, Any]
+
+
+def refused_record(name: str, file: str, reason: Reason) -> Record:
+    """The record of a file that could not be read."""
+    return {
+        "name": name,
+        "file": file,
+        "status": "refused",
+        "reason": _reason(reason),
+        "header": None,
+        "hips": [],
+        "outcome": None,
+        "notes": [],
+        "outputs": {"mask": None, "overlay": None},
+    }
+
+
+def screened_record(
+    name: str,
+    file: str,
+    screening: Screening,
+    facts: RadiographFacts,
+    meta: Mapping[str, Any],
+    outputs: Mapping[str, str | None],
+) -> Record:
+    """The record of a radiograph that the network saw, measured or refused by the gate.
+
+    Args:
+        name: stem of its outputs.
+        file: its path, relative to the folder that was screened.
+        screening: the findings.
+        facts: age, sex, view and laterality, as used.
+        meta: of the `MetaTensor` that the reader made. Names and patient IDs are not taken from it.
+        outputs: paths of "mask" and "overlay", relative to the output folder; None where there is none.
+    """
+    lowest = screening.lowest
+    spacing = meta["spacing_mm"]
+    return {
+        "name": name,
+        "file": file,
+        "status": "refused" if screening.reason else "measured",
+        "reason": _reason(screening.reason),
+        "header": {
+            "study_uid": str(meta["study_uid"]),
+            "series_uid": str(meta["series_uid"]),
+            "sop_uid": str(meta["sop_uid"]),
+            "age_years": facts.age_years,
+            "sex": facts.sex,
+            "view": facts.view,
+            "laterality": facts.laterality,
+            "spacing_mm": None if spacing is None else [float(value) for value in spacing],
+            "spacing_source": str(meta["spacing_source"]),
+        },
+        "hips": [_hip(hip) for hip in screening.hips],
+        "outcome": None
+        if screening.reason
+        else {
+            "lowest_t_score": lowest and lowest.t_score,
+            "lowest_t_interval": lowest and list(lowest.t_interval),
+            "lowest_site": lowest and f"{lowest.side} {lowest.site}",
+            "category": screening.category,
+            "triage": screening.triage,
+            "osteoporosis_probability": screening.osteoporosis_probability,
+        },
+        "notes": list(screening.notes),
+        "outputs": dict(outputs),
+    }
+
+
+def _hip(hip: Hip) -> dict[str, Any]:
+    # A landmark that was not found has no angle: 0..1 confidences are kept, NaN is not JSON.
+    return {
+        "side": hip.side,
+        "status": "refused" if hip.reason else "measured",
+        "reason": _reason(hip.reason),
+        "landmark_confidence": _number(hip.present),
+        "metal_fraction": _number(hip.implant),
+        "shaft_abduction_deg": _number(hip.shaft_angle) if hip.shown else None,
+        "estimates": {site: _estimate(estimate) for site, estimate in hip.estimates.items()},
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "bmd_g_cm2": estimate.bmd,
+        "bmd_sd_g_cm2": estimate.bmd_sd,
+        "bmd_interval_g_cm2": list(estimate.bmd_interval),
+        "t_score": estimate.t_score,
+        "t_interval": None if estimate.t_interval is None else list(estimate.t_interval),
+        "category": estimate.category,
+    }
+
+
+def _reason(reason: Reason | None) -> dict[str, str] | None:
+    return None if reason is None else {"code": str(reason.code), "sentence": reason.sentence}
+
+
+def _number(value: float) -> float | None:
+    return value if value == value else None

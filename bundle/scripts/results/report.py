@@ -1,0 +1,52 @@
+"""index.html: all radiographs of a run on one page, for reading in a browser without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scripts.clinical import load_criteria, load_reference
+from scripts.results.atomic import replacing
+from scripts.results.pictures import BOX_COLOUR, CONTOUR_COLOURS, LANDMARK_COLOUR
+
+_SCALE_T = (-5.0, 2.0)
+"""The T-scores at both ends of the scale that is drawn beside each number."""
+
+
+def write_report(document: Mapping[str, Any], path: Path) -> None:
+    """Write the page.
+
+    Args:
+        document: see `document.make_document`. Overlays are linked, relative to `path`.
+        path: of index.html.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    criteria = load_criteria()
+    page = environment.get_template("report.html.jinja").render(
+        document=document,
+        measured=[record for record in document["radiographs"] if record["status"] == "measured"],
+        refused=[record for record in document["radiographs"] if record["status"] == "refused"],
+        reference=load_reference(),
+        criteria=criteria,
+        scale=scale_percent,
+        css_colour=lambda rgb: "rgb({}, {}, {})".format(*rgb),
+        colours={"contours": CONTOUR_COLOURS, "box": BOX_COLOUR, "landmark": LANDMARK_COLOUR},
+        site_names={"neck": "Femoral neck", "total": "Total hip"},
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def scale_percent(t_score: float) -> float:
+    """Where a T-score lies on the drawn scale, 0 (left end) to 100 (right end); what lies beyond is put on the end."""
+    low, high = _SCALE_T
+    return round(100 * min(max((t_score - low) / (high - low), 0.0), 1.0), 2)

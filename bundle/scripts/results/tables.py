@@ -1,0 +1,98 @@
+"""The tables: results.csv, one row a hip, and rejected.csv, one row a radiograph that was refused whole."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.clinical import SITES
+from scripts.results.atomic import replacing
+from scripts.results.record import Record
+
+_ESTIMATE_COLUMNS = ("bmd_g_cm2", "bmd_sd_g_cm2", "bmd_low_g_cm2", "bmd_high_g_cm2", "t_score", "t_low", "t_high")
+
+RESULT_COLUMNS = (
+    "name",
+    "file",
+    "side",
+    "status",
+    *(f"{site}_{column}" for site in SITES for column in (*_ESTIMATE_COLUMNS, "category")),
+    "landmark_confidence",
+    "metal_fraction",
+    "shaft_abduction_deg",
+    "code",
+    "reason",
+    "patient_lowest_t_score",
+    "patient_lowest_site",
+    "patient_category",
+    "patient_osteoporosis_probability",
+    "patient_triage",
+    "age_years",
+    "sex",
+    "spacing_source",
+    "notes",
+    "notice",
+)
+"""results.csv: intervals are 90%; `patient_*` repeat the radiograph's outcome on each of its hips."""
+
+REJECTED_COLUMNS = ("file", "code", "sentence")
+
+
+def write_results_table(records: Sequence[Record], notice: str, path: Path) -> None:
+    """Write results.csv: two rows (right, left) for every radiograph that was not refused whole."""
+    measured = [record for record in records if record["status"] == "measured"]
+    _write(path, RESULT_COLUMNS, (_row(record, hip, notice) for record in measured for hip in record["hips"]))
+
+
+def write_rejected_table(records: Sequence[Record], path: Path) -> None:
+    """Write rejected.csv: the file, the code and the sentence of every radiograph that was refused whole."""
+    refused = [record for record in records if record["status"] == "refused"]
+    _write(path, REJECTED_COLUMNS, ({"file": record["file"], **record["reason"]} for record in refused))
+
+
+def _row(record: Record, hip: Mapping[str, Any], notice: str) -> dict[str, Any]:
+    outcome, header = record["outcome"], record["header"]
+    row: dict[str, Any] = {
+        "name": record["name"],
+        "file": record["file"],
+        "side": hip["side"],
+        "status": hip["status"],
+        "landmark_confidence": _rounded(hip["landmark_confidence"], 3),
+        "metal_fraction": _rounded(hip["metal_fraction"], 3),
+        "shaft_abduction_deg": _rounded(hip["shaft_abduction_deg"], 1),
+        "patient_lowest_t_score": _rounded(outcome["lowest_t_score"], 2),
+        "patient_lowest_site": outcome["lowest_site"],
+        "patient_category": outcome["category"],
+        "patient_osteoporosis_probability": _rounded(outcome["osteoporosis_probability"], 3),
+        "patient_triage": outcome["triage"],
+        "age_years": _rounded(header["age_years"], 1),
+        "sex": header["sex"],
+        "spacing_source": header["spacing_source"],
+        "notes": " ".join(record["notes"]),
+        "notice": notice,
+    }
+    if hip["reason"]:
+        row |= {"code": hip["reason"]["code"], "reason": hip["reason"]["sentence"]}
+    for site, estimate in hip["estimates"].items():
+        bmd_low, bmd_high = estimate["bmd_interval_g_cm2"]
+        t_low, t_high = estimate["t_interval"] or (None, None)
+        bmds = (estimate["bmd_g_cm2"], estimate["bmd_sd_g_cm2"], bmd_low, bmd_high)
+        values = [_rounded(value, 4) for value in bmds]
+        values += [_rounded(value, 2) for value in (estimate["t_score"], t_low, t_high)]
+        row |= {f"{site}_{column}": value for column, value in zip(_ESTIMATE_COLUMNS, values, strict=True)}
+        row[f"{site}_category"] = estimate["category"]
+    return row
+
+
+def _rounded(value: float | None, decimals: int) -> str:
+    """A number to a fixed count of decimals; what is unknown stays empty."""
+    return "" if value is None else f"{value:.{decimals}f}"
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
