@@ -1,0 +1,85 @@
+"""Signed distances to simple solids, the clay that bones and implants are modelled from.
+
+Every function takes points of shape (..., 3) in mm (x to the patient's left, y to posterior, z to the feet) and returns
+the signed distance (...) in mm: negative inside, zero on the surface. Distances to ellipsoids and tapered solids are first-order
+approximations, exact on the surface. Formulas: Quilez, "3D SDFs" (iquilezles.org/articles/distfunctions).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from skimage.draw import polygon2mask
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+
+def vector(values: Sequence[float], like: Tensor) -> Tensor:
+    """Return ``values`` as a tensor on the device and of the type of ``like``."""
+    return torch.tensor(list(values), dtype=like.dtype, device=like.device)
+
+
+def ellipsoid(points: Tensor, centre: Sequence[float], radii: Sequence[float]) -> Tensor:
+    """Distance to an axis-aligned ellipsoid with half-axes ``radii``."""
+    scaled = (points - vector(centre, points)) / vector(radii, points)
+    k0 = scaled.norm(dim=-1)
+    k1 = (scaled / vector(radii, points)).norm(dim=-1)
+    return k0 * (k0 - 1) / k1.clamp_min(1e-6)
+
+
+def capsule(points: Tensor, start: Sequence[float], end: Sequence[float], r_start: float, r_end: float) -> Tensor:
+    """Distance to a round cone: a ball swept from ``start`` to ``end`` while its radius goes from one to the other."""
+    a = vector(start, points)
+    axis = vector(end, points) - a
+    offset = points - a
+    t = ((offset @ axis) / (axis @ axis)).clamp(0, 1)
+    return (offset - t[..., None] * axis).norm(dim=-1) - (r_start + (r_end - r_start) * t)
+
+
+def union(a: Tensor, b: Tensor, blend: float) -> Tensor:
+    """Union of two solids whose seam is rounded over ``blend`` mm (quadratic smooth minimum)."""
+    h = (blend - (a - b).abs()).clamp_min(0) / blend
+    return torch.minimum(a, b) - 0.25 * blend * h * h
+
+
+def intersection(a: Tensor, b: Tensor, blend: float) -> Tensor:
+    """Intersection of two solids whose edge is rounded over ``blend`` mm."""
+    return -union(-a, -b, blend)
+
+
+class Outline:
+    """A plane figure with rounded corners, given by its ``corners`` (x, z) in mm, as a function of points in the plane.
+
+    The distance to the polygon is tabulated once on a 1.5 mm grid and smoothed over ``rounding`` mm; a look-up costs one interpolation
+    however many corners there are.
+    """
+
+    _MARGIN = 60.0
+    _GRID = 1.5
+
+    def __init__(self, corners: Sequence[tuple[float, float]], rounding: float = 3.0) -> None:
+        points = np.asarray(corners, dtype=np.float64)
+        self._low = points.min(0) - self._MARGIN
+        self._high = points.max(0) + self._MARGIN
+        x = np.arange(self._low[0], self._high[0], self._GRID)
+        z = np.arange(self._low[1], self._high[1], self._GRID)
+        self._high = np.array([x[-1], z[-1]])
+        pixels = np.stack(np.meshgrid(z, x, indexing="ij"), axis=-1)
+        inside = polygon2mask((len(z), len(x)), (points[:, ::-1] - self._low[::-1]) / self._GRID)
+        squared = np.full(inside.shape, np.inf)
+        for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
+            edge = (end - start)[::-1]
+            offset = pixels - start[::-1]
+            t = np.clip(offset @ edge / (edge @ edge), 0, 1)
+            squared = np.minimum(squared, ((offset - t[..., None] * edge) ** 2).sum(-1))
+        distance = gaussian_filter(np.where(inside, -1, 1) * np.sqrt(squared), rounding / self._GRID)
+        self._table = torch.from_numpy(distance.astype(np.float32))[None, None]
+
+    def __call__(self, x: Tensor, z: Tensor) -> Tensor:
+        """Signed distance in mm from points (x, z) to the figure, negative inside; beyond 60 mm it stays what it is there."""
+        u = (x - self._low[0]) / (self._high[0] - self._low[0]) * 2 - 1
+        v = (z - self._low[1]) / (self._high[1] - self._low[1]) * 2 - 1
+        where = torch.stack([u, v], dim=-1).reshape(1, -1, 1, 2).to(x.dtype)
+        table = self._table.to(x)
+        return grid_sample(table, where, padding_mode="border", align_corners=True).reshape(x.shape)
