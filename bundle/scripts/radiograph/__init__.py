@@ -1,0 +1,41 @@
+"""Radiographs: finding, reading and refusing them, their geometry, and the preprocessing as MONAI transforms."""
+
+from scripts.radiograph.geometry import Orientation, Spacing
+from scripts.radiograph.labels import CLASSES, read_label, read_landmarks
+from scripts.radiograph.landmarks import LANDMARKS, SIDES
+from scripts.radiograph.listing import NoRadiographsError, list_radiographs
+from scripts.radiograph.manifest import read_manifest
+from scripts.radiograph.reader import read_radiograph
+from scripts.radiograph.sampling import to_film_points, to_resampled_points
+from scripts.radiograph.transforms import (
+    COVARIATES,
+    NETWORK_SPACING_MM,
+    LoadLabeld,
+    LoadLandmarksd,
+    LoadRadiographd,
+    NormaliseRadiographd,
+    ResampleRadiographd,
+)
+
+__all__ = [
+    "CLASSES",
+    "COVARIATES",
+    "LANDMARKS",
+    "NETWORK_SPACING_MM",
+    "SIDES",
+    "LoadLabeld",
+    "LoadLandmarksd",
+    "LoadRadiographd",
+    "NoRadiographsError",
+    "NormaliseRadiographd",
+    "Orientation",
+    "ResampleRadiographd",
+    "Spacing",
+    "list_radiographs",
+    "read_label",
+    "read_landmarks",
+    "read_manifest",
+    "read_radiograph",
+    "to_film_points",
+    "to_resampled_points",
+]

@@ -1,0 +1,85 @@
+"""Which part of a film was exposed, and the range of densities in it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from scripts.clinical import Code
+from scripts.radiograph.admission import refused
+
+PERCENTILES: Final = (1.0, 99.0)
+
+_SAMPLES: Final = 384  # along the longer side: plenty for percentiles
+_EXTREME: Final = 0.02  # of the range: how near to black or white a frame is
+_FRAME: Final = 0.98  # of a row or column that must be so
+_LEAST_FIELD: Final = 0.05  # of the film; with less, nothing is left out
+
+
+def display_limits(film: NDArray[Any]) -> tuple[float, float]:
+    """Return the 1st and 99th percentile of the exposed field, estimated on a subsample.
+
+    Args:
+        film: (rows, cols), larger = denser.
+
+    Raises:
+        RefusedError: NOT_A_RADIOGRAPH, if they are equal.
+    """
+    step = max(1, max(film.shape) // _SAMPLES)
+    sample = film[::step, ::step]
+    low, high = (float(value) for value in np.percentile(sample[exposed_field(sample)], PERCENTILES))
+    if not high - low > 1e-6:
+        raise refused(
+            Code.NOT_A_RADIOGRAPH,
+            "The exposed part of the image has no contrast, so it shows nothing; it was not analysed. Export it again.",
+        )
+    return low, high
+
+
+def exposed_field(film: NDArray[Any]) -> NDArray[np.bool_]:
+    """Find the exposed part of a film: without uniform black or white frames, and without white collimation.
+
+    Rows and columns at the film's edges that are wholly black or wholly white are a frame. White that is connected to the
+    edge is collimation, at any angle. Black inside the remaining field is air beside the patient, which belongs to it.
+
+    Args:
+        film: (rows, cols), larger = denser.
+
+    Returns:
+        (rows, cols), true in the exposed part; true everywhere if that would leave less than 5%.
+    """
+    low, high = float(film.min()), float(film.max())
+    margin = _EXTREME * (high - low)
+    black, white = film <= low + margin, film >= high - margin
+
+    regions, _ = ndimage.label(white)
+    edge = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
+    field = ~(white & np.isin(regions, edge))
+
+    top, bottom, left, right = 0, film.shape[0], 0, film.shape[1]
+    changed = True
+    while changed and top < bottom and left < right:
+        before = (top, bottom, left, right)
+        rows = _frame(black[top:bottom, left:right], white[top:bottom, left:right], axis=1)
+        top, bottom = top + _leading(rows), bottom - _leading(rows[::-1])
+        if top < bottom:
+            cols = _frame(black[top:bottom, left:right], white[top:bottom, left:right], axis=0)
+            left, right = left + _leading(cols), right - _leading(cols[::-1])
+        changed = before != (top, bottom, left, right)
+    inside = np.zeros_like(field)
+    inside[top:bottom, left:right] = True
+    field &= inside
+    return field if field.mean() >= _LEAST_FIELD else np.ones_like(field)
+
+
+def _frame(black: NDArray[np.bool_], white: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """Return which rows (axis 1) or columns (axis 0) are wholly black or wholly white."""
+    return np.maximum(black.mean(axis=axis), white.mean(axis=axis)) >= _FRAME
+
+
+def _leading(flags: NDArray[np.bool_]) -> int:
+    """Return how many flags are true before the first false one."""
+    return len(flags) if flags.all() else int(np.argmin(flags))

@@ -1,0 +1,197 @@
+"""Where a film's pixels lie in the patient: pixel spacing, magnification, and the order in which rows and columns run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+ASSUMED_MAGNIFICATION: Final = 1.15
+"""Of the hip on a radiograph without a recorded geometry: the middle of the usual 1.1 to 1.2 (SID 100-120 cm, supine)."""
+
+MAGNIFICATIONS: Final = (1.0, 2.0)
+"""What a recorded magnification must lie in to be believed."""
+
+PIXEL_SPACINGS_MM: Final = (0.03, 2.0)
+"""What a pixel spacing must lie in to be believed: finer than any detector, coarser than any useful thumbnail."""
+
+LARGEST_FILM_MM: Final = (500.0, 1500.0)
+"""Shorter and longer side of the largest film: a 43 cm detector, and a stitched long-leg film. A spacing that makes a film
+larger than this is a placeholder (typically 1.0 mm)."""
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Size of a pixel, as (row, column) in mm.
+
+    detector_mm: at the detector, or None if unknown.
+    patient_mm: at the plane of the hips, or None if unknown.
+    source: "PixelSpacing" (as recorded), "calibration" (corrected by the vendor or against a ruler, as recorded),
+        "ImagerPixelSpacing/magnification" or "none".
+    """
+
+    detector_mm: tuple[float, float] | None = None
+    patient_mm: tuple[float, float] | None = None
+    source: str = "none"
+
+    def transposed(self) -> Spacing:
+        """Return the spacing of the transposed film."""
+        return Spacing(_swapped(self.detector_mm), _swapped(self.patient_mm), self.source)
+
+
+def _swapped(pair: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if pair is None else (pair[1], pair[0])
+
+
+def believable_spacing(value: Any, shape: tuple[int, int]) -> tuple[float, float] | None:
+    """Return a (row, column) spacing in mm, or None where it is missing, zero or physically absurd.
+
+    Args:
+        value: two numbers in mm, as read from a header.
+        shape: rows and columns of the film.
+    """
+    try:
+        row, col = (float(part) for part in value)
+    except (TypeError, ValueError):
+        return None
+    low, high = PIXEL_SPACINGS_MM
+    if not (low <= row <= high and low <= col <= high and 0.5 <= row / col <= 2.0):  # also False for NaN
+        return None
+    short, long = sorted((row * shape[0], col * shape[1]))
+    return (row, col) if short <= LARGEST_FILM_MM[0] and long <= LARGEST_FILM_MM[1] else None
+
+
+def spacing_of(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[str]]:
+    """Find the pixel spacing of a projection radiograph at the detector and in the patient.
+
+    Follows DICOM PS3.3 10.7.1: Imager Pixel Spacing is at the detector; Pixel Spacing is in the patient, unless it merely
+    repeats Imager Pixel Spacing; alone and without a calibration type, nothing tells which of the two it is: it is taken at
+    its word (the patient), and that is recorded.
+
+    Args:
+        header: a DICOM data set.
+        shape: rows and columns of the film.
+
+    Returns:
+        The spacing, and what had to be assumed.
+    """
+    notes = []
+    pairs: dict[str, tuple[float, float] | None] = {}
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+        pairs[keyword] = believable_spacing(header.get(keyword), shape)
+        if header.get(keyword) is not None and pairs[keyword] is None:
+            notes.append(f"{keyword} in the header is zero or impossible for a film of this size, so it was not used.")
+    patient, detector = pairs["PixelSpacing"], pairs["ImagerPixelSpacing"]
+
+    if patient is not None and header.get("PixelSpacingCalibrationType"):
+        return Spacing(detector, patient, "calibration"), notes
+    if patient is not None and detector is not None and not np.allclose(patient, detector, rtol=1e-3):
+        return Spacing(detector, patient, "PixelSpacing"), notes
+    if detector is not None:
+        magnification, note = magnification_of(header)
+        notes += [note] if note else []
+        scaled = (detector[0] / magnification, detector[1] / magnification)
+        return Spacing(detector, scaled, "ImagerPixelSpacing/magnification"), notes
+    if patient is not None:
+        notes.append(
+            "The header gives PixelSpacing alone: it was taken as measured in the patient. "
+            "If it is the detector's, all lengths are 10-20% too large."
+        )
+        return Spacing(None, patient, "PixelSpacing"), notes
+    notes.append("The header gives no usable pixel spacing.")
+    return Spacing(), notes
+
+
+def magnification_of(header: Dataset) -> tuple[float, str]:
+    """Return the magnification of the hips on the detector (1 or more), and what had to be assumed ("" if nothing).
+
+    In this order: Estimated Radiographic Magnification Factor; Distance Source to Detector / Distance Source to Patient;
+    `ASSUMED_MAGNIFICATION`.
+    """
+    low, high = MAGNIFICATIONS
+    factor = number(header.get("EstimatedRadiographicMagnificationFactor"))
+    if factor is not None and low <= factor <= high:
+        return factor, ""
+    detector = number(header.get("DistanceSourceToDetector"))
+    patient = number(header.get("DistanceSourceToPatient"))
+    # Equal distances are what a device writes that does not know the second one.
+    if detector and patient and low < detector / patient <= high:
+        return detector / patient, ""
+    return ASSUMED_MAGNIFICATION, f"Magnification {ASSUMED_MAGNIFICATION} was assumed, because the header does not give it."
+
+
+def number(value: Any) -> float | None:
+    """Return a header's value as a finite number, or None."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How the stored rows and columns become the displayed ones: first transpose, then flip.
+
+    Displayed, rows run toward the patient's feet and columns toward the patient's left.
+    """
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_cols: bool = False
+
+    def to_display(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return an array (..., rows, cols) of the stored film as displayed."""
+        shown = array.swapaxes(-1, -2) if self.transpose else array
+        return self._flipped(shown)
+
+    def to_stored(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return an array (..., rows, cols) of the displayed film on the stored film's grid."""
+        kept = self._flipped(array)
+        return kept.swapaxes(-1, -2) if self.transpose else kept
+
+    def points_to_display(self, points: NDArray[Any], stored_shape: tuple[int, int]) -> NDArray[Any]:
+        """Return points (..., 2), (row, col) in stored pixels, in displayed pixels. NaN stays NaN.
+
+        Args:
+            points: (row, col) positions; a pixel's centre is a whole number.
+            stored_shape: rows and columns of the stored film.
+        """
+        shown = np.array(points[..., ::-1] if self.transpose else points, dtype=np.float64)
+        rows, cols = stored_shape[::-1] if self.transpose else stored_shape
+        if self.flip_rows:
+            shown[..., 0] = rows - 1 - shown[..., 0]
+        if self.flip_cols:
+            shown[..., 1] = cols - 1 - shown[..., 1]
+        return shown
+
+    def _flipped(self, array: NDArray[Any]) -> NDArray[Any]:
+        rows = slice(None, None, -1 if self.flip_rows else 1)
+        cols = slice(None, None, -1 if self.flip_cols else 1)
+        return array[..., rows, cols]
+
+
+def orientation_of(directions: Any) -> tuple[Orientation, bool, str]:
+    """Read Patient Orientation (0020,0020): where the columns, then the rows, run to (DICOM PS3.3 C.7.6.1.1.1).
+
+    Args:
+        directions: two codes made of R, L, A, P, H and F, such as ["L", "F"].
+
+    Returns:
+        The orientation; whether the film is a lateral projection (one axis runs front to back); and what had to be
+        assumed ("" if nothing).
+    """
+    parts = [directions] if isinstance(directions, str) else list(directions or ())
+    codes = [str(part).strip().upper()[:1] for part in parts]
+    across, down = codes if len(codes) == 2 else ("", "")
+    transpose = across in tuple("HF") and down in tuple("RLAP")
+    if transpose:
+        across, down = down, across
+    if across not in tuple("RLAP") or down not in tuple("HF"):
+        unknown = "PatientOrientation is missing or unusable: the patient's right was taken to be on the left of the film."
+        return Orientation(), False, unknown
+    return Orientation(transpose, flip_rows=down == "H", flip_cols=across == "R"), across in tuple("AP"), ""

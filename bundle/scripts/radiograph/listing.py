@@ -1,0 +1,120 @@
+"""Finding the radiographs of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from scripts.radiograph.manifest import LABEL_COLUMNS, MANIFEST_NAME, blank_entry, read_manifest
+
+# fmt: off
+NO_RADIOGRAPHS: Final = frozenset({
+    ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".txt", ".md", ".rst", ".log", ".html",
+    ".htm", ".css", ".js", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".py", ".ipynb",
+    ".sh", ".bat", ".exe", ".dll", ".zip", ".gz", ".tar", ".7z", ".rar", ".db", ".sqlite", ".svg", ".mp4", ".avi",
+    ".mov", ".pt", ".pth", ".onnx", ".pkl", ".npy", ".npz", ".mat", ".tmp", ".partial", ".lock",
+})
+# fmt: on
+"""Endings of files that nobody takes for a radiograph; they are left alone. Every other file is a candidate, so that one
+that cannot be read is reported and does not vanish."""
+
+_RESULTS_NAME: Final = "results.json"
+
+
+class NoRadiographsError(ValueError):
+    """Raised where a folder holds no file that could be a radiograph."""
+
+
+def list_radiographs(dataset_dir: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Find the radiographs in a folder and everything below it.
+
+    Left out are hidden files and folders, files of other kinds (`NO_RADIOGRAPHS`, DICOMDIR), the label files that a
+    manifest names and their folders, and folders that hold results of this bundle (a results.json).
+
+    Args:
+        dataset_dir: a folder, with a `manifest.csv` or without.
+
+    Returns:
+        One item a radiograph, sorted by path, all with the same keys: "image" (absolute path), "name" (unique in any
+        letter case, fit for a file name: the stem, or the relative path joined by "_" where stems collide), and the
+        manifest's other columns as `read_manifest` gives them (NaN or "" for a radiograph without a row).
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, PermissionError: if the folder, or one below it, cannot be listed.
+        NoRadiographsError: if it holds no candidate.
+        ValueError: if the manifest is bad.
+    """
+    folder = Path(os.path.abspath(dataset_dir))  # not resolved: links stay as the user wrote them
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder}: no such folder; expected one with radiographs. Nothing was analysed.")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: is not a folder; expected one with radiographs. Nothing was analysed.")
+
+    manifest = folder / MANIFEST_NAME
+    entries = read_manifest(manifest) if manifest.is_file() else {}
+    columns = list(next(iter(entries.values()), {}))
+    labels = {Path(entry[column]) for entry in entries.values() for column in LABEL_COLUMNS if entry.get(column)}
+    label_folders = {path.parent for path in labels} - {path.parent for path in entries} - {folder}
+
+    paths = [path for path in _files(folder, label_folders) if path in entries or path not in labels]
+    if not paths:
+        raise NoRadiographsError(
+            f"{folder}: holds no radiographs; expected DICOM, PNG, JPEG or NIfTI files in it or below. Nothing was analysed."
+        )
+    names = _names([path.relative_to(folder) for path in paths])
+    return [
+        {"image": str(path), "name": name, **entries.get(path, blank_entry(columns))}
+        for path, name in zip(paths, names, strict=True)
+    ]
+
+
+def _files(folder: Path, skipped: set[Path]) -> list[Path]:
+    found = []
+    for current, folders, files in os.walk(folder, onerror=_cannot_list):
+        if _RESULTS_NAME in files and Path(current) != folder:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".") and Path(current, name) not in skipped]
+        found += [Path(current, name) for name in files if _is_candidate(name)]
+    return sorted(found)
+
+
+def _is_candidate(name: str) -> bool:
+    lower = name.lower()
+    if lower.startswith(".") or lower in ("dicomdir", "thumbs.db"):
+        return False
+    return lower.endswith(".nii.gz") or Path(lower).suffix not in NO_RADIOGRAPHS
+
+
+def _cannot_list(error: OSError) -> None:
+    message = f"{error.filename}: this folder cannot be listed ({error.strerror}); expected read access. Nothing was analysed."
+    raise type(error)(message) from error
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Return a unique name for each relative path: the shortest of three that no other file shares."""
+    stems = [_without_ending(path.name) for path in paths]
+    joined = [_without_ending("_".join(path.parts)) for path in paths]
+    whole = ["_".join(path.parts).replace(".", "_") for path in paths]
+    names = stems
+    for longer in (joined, whole):
+        count = Counter(name.casefold() for name in names)
+        names = [new if count[name.casefold()] > 1 else name for name, new in zip(names, longer, strict=True)]
+    taken: set[str] = set()
+    for index, name in enumerate(names):
+        number = 2
+        while names[index].casefold() in taken:
+            names[index], number = f"{name}_{number}", number + 1
+        taken.add(names[index].casefold())
+    return names
+
+
+def _without_ending(name: str) -> str:
+    """Return a name without the ending of an image file: a UID's last number is no ending."""
+    lower = name.lower()
+    for ending in (".nii.gz", ".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".nii", ".tif", ".tiff", ".bmp"):
+        if lower.endswith(ending) and len(name) > len(ending):
+            return name[: -len(ending)]
+    return name

@@ -1,0 +1,200 @@
+"""The one preprocessing, as MONAI dictionary transforms: load, resample to the network's pixel size, normalise.
+
+Training adds the labels: load, resample, `LoadLabeld`, `LoadLandmarksd` (both follow the image's grid), normalise. End a
+training chain with `EnsureTyped(track_meta=False)`: unknown header values are None, which MONAI cannot stack.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from scripts.clinical import Code
+from scripts.radiograph.admission import refused
+from scripts.radiograph.exposure import display_limits
+from scripts.radiograph.labels import read_label, read_landmarks
+from scripts.radiograph.reader import read_radiograph
+from scripts.radiograph.sampling import covering_grid, resample, resample_nearest, to_resampled_points
+
+Item = dict[Hashable, Any]
+
+COVARIATES: Final = ("age_years", "sex", "weight_kg", "height_cm")
+"""The order of the covariates; sex is 0 for female and 1 for male, NaN is unknown."""
+
+NETWORK_SPACING_MM: Final = 0.3
+"""Pixel size, in the patient, of the image that the networks see."""
+
+
+class LoadRadiographd(MapTransform):
+    """Reads a radiograph (see `read_radiograph`) and sets item["covariates"].
+
+    The manifest's columns `COVARIATES`, where an item has them and they are known, override the header, in the image's
+    meta too. `covariates` is (4,) float32: age in years, sex (0 female, 1 male), weight in kg, height in cm; NaN unknown.
+
+    Raises:
+        RefusedError: as `read_radiograph` (MONAI wraps it: look for it in the chain of causes).
+    """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Replace the path of each key by its image (1, H, W)."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            image = read_radiograph(item[key])
+            for name in COVARIATES:
+                given = item.get(name)
+                if given is None or given == "" or (isinstance(given, float) and math.isnan(given)):
+                    continue
+                if image.meta[name] not in (None, given):
+                    image.meta["assumptions"].append(f"The manifest's {name} was used, not the header's.")
+                image.meta[name] = given
+            item[key] = image
+            item["covariates"] = _covariates(image.meta)
+        return item
+
+
+class ResampleRadiographd(MapTransform):
+    """Resamples a radiograph to square pixels of one size in the patient.
+
+    Shrinking averages areas, enlarging interpolates linearly. The new grid covers the film exactly, so its pixels differ
+    from the wanted size by less than one in twice their number. Sets in meta: `resample_scale`, (row, col) film pixels
+    per new pixel: film = (new + 0.5) * scale - 0.5; `spacing_mm`; `affine`. `film_shape` keeps the film's size.
+
+    Args:
+        keys: of images (1, H, W) of `LoadRadiographd`.
+        spacing_mm: the wanted pixel size in the patient, mm.
+
+    Raises:
+        RefusedError: NO_SPACING, if the size of a pixel is unknown.
+    """
+
+    def __init__(self, keys: KeysCollection, spacing_mm: float = NETWORK_SPACING_MM, allow_missing_keys: bool = False) -> None:  # noqa: D107 (documented above)
+        super().__init__(keys, allow_missing_keys)
+        if not spacing_mm > 0:
+            raise ValueError(f"spacing_mm is {spacing_mm}, expected a pixel size in mm above 0.")
+        self.spacing_mm = spacing_mm
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Resample the image of each key."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            item[key] = self._resampled(item[key])
+        return item
+
+    def _resampled(self, image: MetaTensor) -> MetaTensor:
+        film_mm = image.meta["spacing_mm"]
+        if film_mm is None:
+            raise refused(
+                Code.NO_SPACING,
+                "The file does not tell the size of a pixel in millimetres, which every measurement needs; it was not "
+                "analysed. Export the original DICOM, with Pixel Spacing or Imager Pixel Spacing.",
+            )
+        film = image[0].numpy()
+        shape, scale = covering_grid(film.shape, (self.spacing_mm / film_mm[0], self.spacing_mm / film_mm[1]))
+        row, col = film_mm[0] * scale[0], film_mm[1] * scale[1]
+        # The first new pixel's centre lies between the first film pixels' centres.
+        affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
+        affine[0, 3], affine[1, 3] = (row - film_mm[0]) / 2, (col - film_mm[1]) / 2
+        meta = {**image.meta, "spacing_mm": (row, col), "resample_scale": scale}
+        return MetaTensor(torch.from_numpy(resample(film, shape))[None], affine=affine, meta=meta)
+
+
+class NormaliseRadiographd(MapTransform):
+    """Scales a radiograph so that the 1st and 99th percentile of its exposed field become 0 and 1, clipped to -0.25..1.25.
+
+    So neither the vendor's window nor the collimation's border changes what the networks see; a little room beyond both
+    percentiles is kept for metal and air. Sets `normalise_limits` in meta: the two percentiles, in the image's own values.
+
+    Args:
+        keys: of images (1, H, W).
+
+    Raises:
+        RefusedError: NOT_A_RADIOGRAPH, if the exposed field has no contrast.
+    """
+
+    limits = (-0.25, 1.25)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Normalise the image of each key."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            image = item[key]
+            low, high = display_limits(image[0].numpy())
+            item[key] = ((image - low) / (high - low)).clamp(*self.limits)
+            item[key].meta["normalise_limits"] = (low, high)
+        return item
+
+
+class LoadLabeld(MapTransform):
+    """Reads a film's mask onto the grid of its image: nearest, (1, H, W) uint8, see `read_label`.
+
+    Where the key's value is empty, the masks `left_label` and `right_label` are joined, if the item has them.
+
+    Args:
+        keys: of the masks' paths.
+        image_key: of the loaded (and resampled, if it is to be) image.
+
+    Raises:
+        ValueError: if the mask is missing or bad.
+    """
+
+    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_missing_keys: bool = False) -> None:  # noqa: D107 (documented above)
+        super().__init__(keys, allow_missing_keys)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Replace the path of each key by its mask."""
+        item = dict(data)
+        image = item[self.image_key]
+        for key in self.key_iterator(item):
+            paths = [item[key]] if item[key] else [item.get(f"{side}_label") for side in ("left", "right")]
+            masks = [read_label(path, _stored_shape(image.meta)) for path in paths if path]
+            if not masks:
+                raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a mask. Training stops.")
+            shown = image.meta["orientation"].to_display(np.maximum.reduce(masks))
+            mask = resample_nearest(shown, tuple(image.shape[-2:]))
+            item[key] = MetaTensor(torch.from_numpy(np.ascontiguousarray(mask))[None], affine=image.affine)
+        return item
+
+
+class LoadLandmarksd(MapTransform):
+    """Reads a film's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
+
+    Args:
+        keys: of the landmark files' paths.
+        image_key: of the loaded (and resampled, if it is to be) image.
+
+    Raises:
+        ValueError: if the file is missing or bad.
+    """
+
+    def __init__(self, keys: KeysCollection = "landmarks", image_key: str = "image", allow_missing_keys: bool = False) -> None:  # noqa: D107 (documented above)
+        super().__init__(keys, allow_missing_keys)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Replace the path of each key by its landmarks."""
+        item = dict(data)
+        meta = item[self.image_key].meta
+        for key in self.key_iterator(item):
+            shown = meta["orientation"].points_to_display(read_landmarks(item[key]), _stored_shape(meta))
+            points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
+            item[key] = torch.from_numpy(points.astype(np.float32))
+        return item
+
+
+def _covariates(meta: Mapping[str, Any]) -> torch.Tensor:
+    sex = {"F": 0.0, "M": 1.0}.get(meta["sex"])
+    values = [meta["age_years"], sex, meta["weight_kg"], meta["height_cm"]]
+    return torch.tensor([math.nan if value is None else value for value in values], dtype=torch.float32)
+
+
+def _stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:
+    rows, cols = meta["film_shape"]
+    return (cols, rows) if meta["orientation"].transpose else (rows, cols)
