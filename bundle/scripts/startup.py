@@ -10,7 +10,7 @@ import inspect
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +18,7 @@ import torch
 from monai.bundle import ConfigParser, run
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
+from scripts.radiograph import list_radiographs
 from scripts.results.provenance import sha256
 
 _SHOWN_KEYS = 3  # of those that do not match, in the sentence on weights that do not fit
@@ -31,8 +32,11 @@ def check_command_line(argv: Sequence[str] | None = None) -> None:
     """
     argv = sys.argv if argv is None else argv
     known = set(inspect.signature(run).parameters) - {"override"}
-    known |= {key for settings in DEFAULT_EXP_MGMT_SETTINGS.values() for key in settings["configs"]}
-    for file in config_files(argv):
+    known |= set(ConfigParser(DEFAULT_EXP_MGMT_SETTINGS)["mlflow#configs"])
+    files = config_files(argv)
+    if not files:
+        return
+    for file in files:
         known |= set(ConfigParser.load_config_file(file))
     for key in _options(argv):
         if (top := key.replace("::", "#").split("#")[0]) not in known and not top.startswith("_meta_"):
@@ -54,23 +58,26 @@ def overridden_keys(argv: Sequence[str] | None = None) -> dict[str, str]:
     return {key: value for key, value in options.items() if key not in hidden}
 
 
-def check_folder(dataset_dir: str | None) -> None:
-    """End the command where the folder of radiographs is not named, not there or not readable."""
+def find_radiographs(dataset_dir: str | None) -> list[dict[str, Any]]:
+    """List the radiographs of a folder, as `scripts.radiograph.list_radiographs` does.
+
+    The command ends where the folder is not named, not there, not readable or empty, or its manifest has a mistake.
+    """
     if not dataset_dir:
         _stop("No --dataset_dir given: name the folder of radiographs to read.")
     folder = Path(dataset_dir)
     if not folder.is_dir():
         _stop(f"--dataset_dir {dataset_dir}: there is no such folder; expected a folder of radiographs.")
     try:
-        next(os.scandir(folder), None)
+        next(os.scandir(folder), None)  # a recursive search passes over what it may not read
+        radiographs = list_radiographs(folder)
     except OSError as error:
         _stop(f"--dataset_dir {dataset_dir}: the folder cannot be read ({error.strerror}).")
-
-
-def check_radiographs(radiographs: Sequence[Mapping[str, Any]], dataset_dir: str) -> None:
-    """End the command where a folder holds no radiograph."""
+    except ValueError as error:
+        _stop(f"--dataset_dir {dataset_dir}: {error}")
     if not radiographs:
         _stop(f"--dataset_dir {dataset_dir}: no radiographs found; expected DICOM, PNG, JPEG or NIfTI files in it.")
+    return radiographs
 
 
 def check_output(output_dir: str | None, dataset_dir: str) -> None:
@@ -80,8 +87,8 @@ def check_output(output_dir: str | None, dataset_dir: str) -> None:
     folder = Path(output_dir)
     if folder.resolve().is_relative_to(Path(dataset_dir).resolve()):
         _stop(
-            f"--output_dir {output_dir} lies inside --dataset_dir {dataset_dir}: the next run would read its pictures as "
-            "radiographs; name a folder outside."
+            f"--output_dir {output_dir} lies inside --dataset_dir {dataset_dir}: the next run would read its "
+            "pictures as radiographs; name a folder outside."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,6 +128,14 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
         )
     network.load_state_dict(state)
     return {"file": path.name, "sha256": sha256(path), "provenance": dict(provenance)}
+
+
+def call(function: Callable[..., Any], /, **arguments: Any) -> Any:
+    """Call ``function`` and return its result; bad arguments (ValueError) and a failing disk (OSError) end the command."""
+    try:
+        return function(**arguments)
+    except (ValueError, OSError) as error:
+        _stop(str(error))
 
 
 def _mismatches(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from monai.transforms import Transform
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, interpret
-from scripts.radiograph.sampling import to_stored_film
 from scripts.results.engine import REFUSAL
 
 _COVARIATES = ("age", "sex", "weight", "height")
@@ -46,7 +46,9 @@ class FilmMaskd(Transform):
         """Take one item's "mask_logits" (3, H, W) back to its film; a refused one passes unchanged."""
         if REFUSAL in data:
             return dict(data)
-        return {**data, "mask": to_stored_film(classes(data["mask_logits"]), data["image"].meta)}
+        meta = data["image"].meta
+        shown = classes(data["mask_logits"], tuple(meta["film_shape"]))
+        return {**data, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
 
 def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts:
@@ -71,14 +73,21 @@ def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographF
     )
 
 
-def classes(mask_logits: Tensor) -> np.ndarray:
+def classes(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:
     """The likeliest class of every pixel, or background where the probability of each is below 0.5.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation.
+        shape: (rows, cols) of the wanted grid, which covers the same field.
 
     Returns:
-        (H, W) uint8: 0 background, 1 femur, 2 prosthesis, 3 fixation.
+        (rows, cols) uint8: 0 background, 1 femur, 2 prosthesis, 3 fixation.
     """
-    best, index = mask_logits.max(dim=0)
-    return torch.where(best > 0, index + 1, 0).to(torch.uint8).numpy()
+    best = torch.zeros(shape)
+    label = torch.zeros(shape, dtype=torch.uint8)
+    # One class at a time, since a film has tens of megapixels. Interpolated logits, unlike labels, keep edges smooth.
+    for index, logits in enumerate(mask_logits, start=1):
+        film = F.interpolate(logits[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0]
+        label[film > best] = index
+        best = torch.maximum(best, film)
+    return label.numpy()

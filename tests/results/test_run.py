@@ -1,0 +1,152 @@
+"""A whole run through MONAI's evaluator, with files that cannot be read among the others."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from monai.data import DataLoader
+from monai.engines import SupervisedEvaluator
+from monai.transforms import Compose
+from PIL import Image
+from scripts.results import FilmMaskd, Interpretd, ResultsWriter, ScreeningDataset, ScreeningInferer, screen
+from scripts.results.document import check_document
+
+NOTICE = "Research use only, trained on simulated patients"
+FILES = ("hip.dcm", "sub/chest.dcm", "broken.dcm", "transposed.dcm")
+
+
+@pytest.fixture
+def run(tmp_path, load, network, provenance):
+    data = [{"image": tmp_path / "in" / file, "name": file.split("/")[-1].split(".")[0]} for file in FILES]
+    dataset = ScreeningDataset(data=data, transform=Compose([load]))
+    writer = ResultsWriter(tmp_path / "out", tmp_path / "in", provenance, NOTICE)
+    evaluator = SupervisedEvaluator(
+        device="cpu",
+        val_data_loader=DataLoader(dataset, batch_size=1, num_workers=0, collate_fn=list),
+        network=network,
+        inferer=ScreeningInferer(),
+        iteration_update=screen,
+        decollate=False,
+        postprocessing=Compose([Interpretd(), FilmMaskd()]),
+        val_handlers=[writer],
+    )
+    return lambda: (evaluator.run(), tmp_path / "out")[1]
+
+
+@pytest.fixture
+def output(run):
+    return run()
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_file_is_accounted_for_once(output):
+    measured = {row["file"] for row in rows(output / "results.csv")}
+    rejected = {row["file"] for row in rows(output / "rejected.csv")}
+    assert measured == {"hip.dcm", "transposed.dcm"}
+    assert rejected == {"sub/chest.dcm", "broken.dcm"}
+
+
+def test_results_have_one_row_a_hip(output):
+    right, left = (row for row in rows(output / "results.csv") if row["name"] == "hip")
+    assert (right["side"], right["status"], right["neck_category"]) == ("right", "measured", "osteoporosis")
+    assert float(right["neck_bmd_g_cm2"]) == pytest.approx(0.498)
+    assert float(right["neck_t_score"]) == pytest.approx(-3.0)
+    assert float(right["neck_t_low"]) < -3.0 < float(right["neck_t_high"])
+    assert (left["side"], left["status"], left["code"]) == ("left", "refused", "IMPLANT")
+    assert left["neck_bmd_g_cm2"] == left["neck_t_score"] == ""
+    assert right["patient_category"] == left["patient_category"] == "osteoporosis"
+    assert right["notice"] == NOTICE
+
+
+def test_refusals_keep_their_code_and_a_foreign_error_tells_no_identifier(output):
+    rejected = {row["file"]: row for row in rows(output / "rejected.csv")}
+    assert rejected["sub/chest.dcm"]["code"] == "NOT_A_HIP"
+    assert rejected["broken.dcm"]["code"] == "UNREADABLE"
+    assert "OSError" in rejected["broken.dcm"]["sentence"]
+
+
+def test_nothing_tells_who_the_patient_is(output):
+    for path in output.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert b"DOE^JANE" not in content and b"MRN-4711" not in content, path
+
+
+def test_the_document_is_valid_and_says_what_made_it(output, provenance):
+    document = json.loads((output / "results.json").read_text())
+    check_document(document)
+    assert document["provenance"] == provenance
+    assert document["summary"] == {
+        "radiographs": 4,
+        "measured": 2,
+        "refused": 2,
+        "hips_measured": 2,
+        "categories": {"normal": 0, "low bone mass": 0, "osteoporosis": 2},
+    }
+    hip = document["radiographs"][0]
+    assert hip["outcome"]["lowest_site"] == "right neck"
+    assert any("weight" in note for note in hip["notes"])
+
+
+def test_a_document_that_breaks_the_schema_is_not_accepted(output):
+    document = json.loads((output / "results.json").read_text())
+    document["radiographs"][0]["hips"][0]["estimates"]["neck"]["bmd_g_cm2"] = -1
+    with pytest.raises(ValueError, match=r"radiographs\[0\].hips\[0\].estimates.neck.bmd_g_cm2: -1"):
+        check_document(document)
+
+
+def test_masks_lie_on_the_grid_of_the_file(output, film):
+    mask = np.asarray(Image.open(output / "masks" / "hip.png"))
+    assert mask.dtype == np.uint8 and mask.shape == film.shape
+    assert mask[300, 200] == 1 and mask[300, 640] == 2 and mask[0, 0] == 0
+    assert (mask[:, 120:300] == 1).sum() == 280 * 180
+    transposed = np.asarray(Image.open(output / "masks" / "transposed.png"))
+    assert np.array_equal(transposed, mask.T)
+
+
+def test_the_overlay_shows_contours_landmarks_and_no_margin_of_the_film(output, film):
+    picture = np.asarray(Image.open(output / "overlays" / "hip.png").convert("RGB")).astype(int)
+    for colour in ((64, 196, 255), (255, 145, 0), (255, 214, 0), (118, 255, 3)):
+        assert (abs(picture - colour).sum(axis=2) < 30).sum() > 50, colour
+    shown = picture.shape[0] / picture.shape[1]
+    assert shown != pytest.approx(film.shape[0] / film.shape[1], rel=0.02)
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.links = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attributes):
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_shows_every_radiograph_and_links_only_to_files_beside_it(output):
+    page = Links()
+    page.feed((output / "index.html").read_text(encoding="utf-8"))
+    assert NOTICE in page.text
+    for words in ("hip", "chest", "broken", "NOT_A_HIP", "IMPLANT", "-3.00", "0.498", "osteoporosis likely", "91%"):
+        assert words in page.text
+    assert set(page.links) == {"overlays/hip.png", "overlays/transposed.png"}
+    assert all((output / link).is_file() for link in page.links)
+
+
+def test_it_ends_with_one_line_that_says_what_is_where(run, capsys):
+    run()
+    line = capsys.readouterr().out.strip().splitlines()[-1]
+    assert re.match(r"4 radiographs: 2 hips measured on 2, 2 refused\. See .*index\.html", line)
+
+
+def test_no_temporary_file_is_left(output):
+    assert not [path for path in output.rglob(".*")]
