@@ -24,16 +24,16 @@ from scripts.simulation.phantom import draw_phantom
 from scripts.simulation.population import draw_person
 
 COLUMNS = (
-    "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", "left_neck_bmd",
-    "left_total_bmd", "right_neck_bmd", "right_total_bmd", "lumbar_bmd", "label", "landmarks", "left_implant", "right_implant", "view",
+    "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm",
+    "left_neck_bmd", "left_total_bmd", "right_neck_bmd", "right_total_bmd", "lumbar_bmd",
+    "label", "landmarks", "left_implant", "right_implant", "view",
 )  # fmt: skip
-_SPLITS = {"train": 0.80, "validation": 0.10, "test": 0.10}
+SPLITS = ("train", "validation", "test", "external")
+_DRAWN_SPLITS = {"train": 0.80, "validation": 0.10, "test": 0.10}
 
 
-def simulate_patient(
-    index: int, folder: Path, seed: int, spacing_mm: float, split: str | None = None
-) -> dict[str, object]:
-    """Make patient ``index`` of the cohort with ``seed``: one radiograph, its mask and landmarks; return the manifest's row.
+def simulate_patient(index: int, folder: Path, seed: int, spacing_mm: float, split: str | None = None) -> dict[str, object]:
+    """Make patient ``index`` of the cohort: one radiograph, its mask and landmarks; return the manifest's row.
 
     Args:
         index: which patient, from 0.
@@ -52,7 +52,7 @@ def simulate_patient(
     phantom = draw_phantom(person, rng)
     view = draw_view(rng, spacing_mm)
     shot = take(phantom, view, int(rng.integers(2**31)))
-    drawn = str(rng.choice(list(_SPLITS), p=list(_SPLITS.values())))
+    drawn = str(rng.choice(list(_DRAWN_SPLITS), p=list(_DRAWN_SPLITS.values())))
     date = datetime.date(2020, 1, 1) + datetime.timedelta(days=int(rng.integers(0, 1800)))
     study = Study(name, "simulated-1", date, f"{seed}-{index}-{spacing_mm}")
 
@@ -60,7 +60,8 @@ def simulate_patient(
     _write_png(folder / "masks" / f"{name}.png", shot.mask)
     _write_text(folder / "landmarks" / f"{name}.json", json.dumps(shot.landmarks))
     row: dict[str, object] = {
-        "image": f"images/{name}.dcm", "patient_id": name, "study_date": date.isoformat(), "site": study.site, "split": split or drawn,
+        "image": f"images/{name}.dcm", "patient_id": name, "study_date": date.isoformat(), "site": study.site,
+        "split": split or drawn,
         "age_years": int(person.age), "sex": person.sex, "weight_kg": round(person.weight, 1), "height_cm": round(person.height),
         "lumbar_bmd": "", "label": f"masks/{name}.png", "landmarks": f"landmarks/{name}.json",
         "view": "frog-leg" if view.frog_leg else "AP",
@@ -97,8 +98,14 @@ def simulate_cohort(
     Raises:
         ValueError: an argument is out of its range, or the folder holds a cohort made with other arguments.
     """
-    if patients < 1:
-        raise ValueError(f"patients is {patients}; a cohort needs at least 1. Nothing was written.")
+    if not output_dir:
+        raise ValueError("No output_dir given: name the folder to write the cohort to. Nothing was written.")
+    if not isinstance(patients, int) or patients < 1:
+        raise ValueError(f"patients is {patients!r}; expected a whole number of at least 1. Nothing was written.")
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; expected a whole number of at least 0. Nothing was written.")
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"split is {split!r}; expected one of {', '.join(SPLITS)}, or none. Nothing was written.")
     if not 0.05 <= spacing_mm <= 1.0:
         raise ValueError(f"spacing_mm is {spacing_mm}; expected 0.05 to 1 mm at the detector. Nothing was written.")
     folder = Path(output_dir)
@@ -106,7 +113,8 @@ def simulate_cohort(
     settings_file = folder / "cohort.json"
     if settings_file.exists() and json.loads(settings_file.read_text()) != settings:
         raise ValueError(
-            f"{settings_file} says that this cohort was made with {settings_file.read_text().strip()}, not {json.dumps(settings)}. "
+            f"{settings_file} says that this cohort was made with {settings_file.read_text().strip()}, "
+            f"not {json.dumps(settings)}. "
             "Choose another output_dir; nothing was written."
         )
     for part in ("images", "masks", "landmarks", "rows"):

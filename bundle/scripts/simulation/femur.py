@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scripts.radiograph.landmarks import LANDMARKS
 from scripts.simulation.projection import Tissue
-from scripts.simulation.solids import capsule, ellipsoid, union, vector
+from scripts.simulation.solids import NO_WARP, Warp, ellipsoid, union, vector
 
 LENGTH_MM = 215.0
 """How much of the femur is modelled, from the centre of the head down the shaft."""
@@ -36,7 +36,7 @@ class Bone:
 class Femur:
     """Shape of one proximal femur (mm, degrees) and its place in the patient.
 
-    ``size`` scales everything; the ``wave`` fields bend it smoothly so that no two patients are alike. ``rotation`` (3, 3) and
+    ``size`` scales everything; ``warp`` bends it smoothly so that no two patients are alike. ``rotation`` (3, 3) and
     ``position`` (3,) take the femur's own frame to the patient's; ``mirrored`` makes a left femur, ``resected``
     cuts head and neck off, as before an arthroplasty.
     """
@@ -50,9 +50,7 @@ class Femur:
     trochanter: float = 1.0
     lesser_trochanter: float = 1.0
     flare: float = 1.0
-    wave_vector: Tensor = field(default_factory=lambda: torch.zeros(3, 3))
-    wave_phase: Tensor = field(default_factory=lambda: torch.zeros(3))
-    wave_height: Tensor = field(default_factory=lambda: torch.zeros(3, 3))
+    warp: Warp = NO_WARP
     bone: Bone = field(default_factory=Bone)
     rotation: Tensor = field(default_factory=lambda: torch.eye(3))
     position: Tensor = field(default_factory=lambda: torch.zeros(3))
@@ -116,9 +114,7 @@ class Femur:
 
         along, up, length = self._neck_axes(p)
         waist = (along / length - 0.48) / 0.30
-        half_height = self.neck_radius + 7.0 * (1 - torch.exp(-waist * waist)) * torch.sigmoid(
-            (along / length - 0.55) * 20
-        )
+        half_height = self.neck_radius + 7.0 * (1 - torch.exp(-waist * waist)) * torch.sigmoid((along / length - 0.55) * 20)
         half_depth = 0.72 * half_height
         ring = torch.sqrt((up / half_height) ** 2 + (y / half_depth) ** 2 + 1e-8)
         neck = (ring - 1) * half_depth
@@ -156,7 +152,7 @@ class Femur:
     def __call__(self, points: Tensor) -> Tissue:
         """Return the tissue at points (..., 3) of the patient's frame."""
         p = self.to_local(points)
-        p = p + torch.sin(p @ self.wave_vector + self.wave_phase) @ self.wave_height
+        p = self.warp(p)
         distance = self.outline(p) * self.size
         cortex, interior = self.structure(p)
         return Tissue(distance, cortex, interior)

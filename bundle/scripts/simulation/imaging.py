@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from scripts.radiograph.landmarks import LANDMARKS, SIDES
 from scripts.simulation import implants as metalwork
-from scripts.simulation.implants import Implant
+from scripts.simulation.femur import Femur
 from scripts.simulation.phantom import Phantom, Pose
 from scripts.simulation.processing import STYLES, Style, process, vary
 from scripts.simulation.projection import Film, cast
@@ -24,8 +24,8 @@ _FEMUR_SPACING, _PELVIS_SPACING = 0.45, 0.9
 class View:
     """One exposure: the film, the pose of each femur (degrees), the tube, the vendor's style, the collimation and the marker.
 
-    ``border`` holds the width in pixels of the collimated border (top, right, bottom, left), ``border_white`` its colour. ``marker`` is
-    the side whose letter is burned in, or "". ``detector_spacing`` and ``source_detector`` (mm) go to the header.
+    ``border`` holds the width in pixels of the collimated border (top, right, bottom, left), ``border_white`` its colour.
+    ``marker`` is the side whose letter is burned in, or "". ``detector_spacing`` and ``source_detector`` (mm) go to the header.
     """
 
     film: Film
@@ -42,7 +42,8 @@ class View:
 
 @dataclass(frozen=True)
 class Shot:
-    """The result: ``image`` (rows, columns) in 0..1 with bone bright, ``mask`` of classes 0..3, landmarks by side in (row, column) or None."""
+    """The result: ``image`` (rows, columns) in 0..1 with bone bright, ``mask`` of classes 0..3, and landmarks by side in
+    (row, column), None where they are not seen."""
 
     image: Tensor
     mask: np.ndarray
@@ -62,11 +63,10 @@ def draw_view(rng: np.random.Generator, spacing: float, style: Style | None = No
     at_patient = spacing * focus / sid
     frog = rng.random() < 0.07
     one_hip = rng.random() < (0.5 if frog else 0.10)
-    height, width = (
-        (rng.uniform(300, 352), rng.uniform(400, 430))
-        if not one_hip
-        else (rng.uniform(260, 352), rng.uniform(220, 290))
-    )
+    if one_hip:
+        height, width = rng.uniform(260, 352), rng.uniform(220, 290)
+    else:
+        height, width = rng.uniform(300, 352), rng.uniform(400, 430)
     height, width = height * focus / sid, width * focus / sid
     side = float(rng.choice([-1, 1]))
     centre_x = rng.normal(0, 8) if not one_hip else side * rng.normal(95, 18)
@@ -77,12 +77,10 @@ def draw_view(rng: np.random.Generator, spacing: float, style: Style | None = No
     )  # fmt: skip
     turn, spread = rng.normal(2, 13), rng.normal(-3, 4)
     poses = {}
-    for _ in SIDES:
-        ordinary = Pose(
-            spread + rng.normal(0, 2.5), float(np.clip(turn + rng.normal(0, 6), -25, 50)), abs(rng.normal(0, 5))
-        )
+    for name in SIDES:
+        ordinary = Pose(spread + rng.normal(0, 2.5), float(np.clip(turn + rng.normal(0, 6), -25, 50)), abs(rng.normal(0, 5)))
         abducted = Pose(rng.uniform(32, 65), rng.uniform(20, 75), rng.uniform(0, 40))
-        poses[_] = abducted if frog else ordinary
+        poses[name] = abducted if frog else ordinary
     if one_hip and frog:
         poses["right" if side > 0 else "left"] = Pose(spread, float(np.clip(turn, -25, 50)))
     narrow = [int(abs(rng.normal(0, 0.05)) * n) if rng.random() < 0.5 else 0 for n in (film.rows, film.columns) * 2]
@@ -139,7 +137,7 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
             piece = enlarged(cast(metalwork.solid(part, femur), femur_film, femur.box(), step=1.0).path)
             metal[part.material] = metal.get(part.material, 0) + piece
             (joint if phantom.implants[side].is_joint else fixation).logical_or_(piece > 0.5)
-        landmarks[side] = _visible(femur, view, phantom.implants[side])
+        landmarks[side] = _visible(femur, view)
 
     lean, fat = soft_tissue(phantom.body, film, generator)
     lean, fat = _displace(lean, fat, path, core, mineral)
@@ -158,7 +156,7 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
     return Shot(image, mask, landmarks)
 
 
-def _posed(phantom: Phantom, view: View, side: str):  # noqa: ANN202
+def _posed(phantom: Phantom, view: View, side: str) -> Femur:
     femur = phantom.femurs[side]
     return replace(femur, rotation=view.poses[side].matrix())
 
@@ -180,7 +178,8 @@ def _trabecular_texture(film: Film, generator: torch.Generator) -> Tensor:
     return (1 + 0.35 * tall / tall.std() * 0.5 + 0.15 * streaks / streaks.std() + 0.06 * blotch).clamp_min(0.2)
 
 
-def _visible(femur, view: View, implant: Implant) -> dict[str, list[float] | None] | None:  # noqa: ANN001
+def _visible(femur: Femur, view: View) -> dict[str, list[float] | None] | None:
+    """Landmarks in (row, column) of the film, None for one outside the exposed field; None where no landmark is seen."""
     names = femur.landmarks
     points = femur.to_patient(torch.tensor([names[name] for name in LANDMARKS]))
     pixels = view.film.pixel_of(points).tolist()

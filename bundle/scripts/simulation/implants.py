@@ -3,7 +3,7 @@
 Materials are Ti6Al4V and CoCrMo; sizes are those of common systems in mm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -40,15 +40,9 @@ class Part:
     distance: Callable[[Tensor], Tensor]
 
 
-def _flat(
-    p: Tensor, start: tuple[float, float, float], end: tuple[float, float, float], thin: float, wide: float
-) -> Tensor:
+def _flat(p: Tensor, start: tuple[float, float, float], end: tuple[float, float, float], thin: float, wide: float) -> Tensor:
     squeeze = vector((wide / thin, 1, 1), p)
-    return (
-        capsule(p * squeeze, (start[0] * wide / thin, *start[1:]), (end[0] * wide / thin, *end[1:]), wide, wide)
-        * thin
-        / wide
-    )
+    return capsule(p * squeeze, (start[0] * wide / thin, *start[1:]), (end[0] * wide / thin, *end[1:]), wide, wide) * thin / wide
 
 
 def _cup(p: Tensor, radius: float) -> Tensor:
@@ -63,51 +57,35 @@ def _ball(p: Tensor, radius: float) -> Tensor:
 def parts(implant: Implant, femur: Femur) -> list[Part]:
     """The pieces of ``implant``, fitted to ``femur``; an empty list for none."""
     base, drop = -femur.offset, femur.drop
-    shaft_end = (base + 1, -4.0, drop + 112)
-    if implant.is_joint:
-        stem = [
-            Part(
-                "titanium",
-                partial(capsule, start=(base * 0.62, 0, drop * 0.62), end=(base + 3, 0, drop + 22), r_start=9, r_end=9),
-            ),
-            Part("titanium", partial(capsule, start=(base + 3, 0, drop + 16), end=shaft_end, r_start=9.5, r_end=5)),
-            Part("titanium", partial(capsule, start=(0, 0, 0), end=(base * 0.7, 0, drop * 0.7), r_start=6, r_end=7)),
-        ]
-        if implant is Implant.TOTAL_HIP:
-            return [*stem, Part("cobalt", partial(_ball, radius=15.0)),
-                    Part("titanium", partial(_cup, radius=femur.head_radius + 2.5))]  # fmt: skip
-        return [*stem, Part("cobalt", partial(_ball, radius=femur.head_radius))]
     lateral = (base * 1.33, 0.0, drop * 1.33)
     tip = (base * -0.18, 0.0, drop * -0.18)
-    if implant is Implant.SLIDING_HIP_SCREW:
-        lag = Part("titanium", partial(capsule, start=tip, end=lateral, r_start=6, r_end=6))
-        plate_x, top = base - 17.5, drop * 1.33
-        plate = Part(
-            "titanium", partial(_flat, start=(plate_x, 0, top), end=(plate_x + 1, 0, top + 85), thin=3.0, wide=9.0)
-        )
-        screws = [
-            Part("titanium", partial(capsule, start=(plate_x, -2, top + 20 + 17 * k), end=(base + 16, -2, top + 20 + 17 * k), r_start=2.3, r_end=2.3))
-            for k in range(4)
-        ]  # fmt: skip
-        return [lag, plate, *screws]
-    if implant is Implant.NAIL:
-        return [
-            Part(
-                "titanium",
-                partial(capsule, start=(base - 5, 5, drop - 28), end=(base, 0, drop + 40), r_start=8, r_end=7),
-            ),
-            Part(
-                "titanium",
-                partial(capsule, start=(base, 0, drop + 40), end=(base + 1, -5, drop + 150), r_start=6.5, r_end=5.5),
-            ),
-            Part("titanium", partial(capsule, start=tip, end=lateral, r_start=5.3, r_end=5.3)),
+    if implant.is_joint:
+        stem = [
+            _rod((base * 0.62, 0, drop * 0.62), (base + 3, 0, drop + 22), 9, 9),
+            _rod((base + 3, 0, drop + 16), (base + 1, -4, drop + 112), 9.5, 5),
+            _rod((0, 0, 0), (base * 0.7, 0, drop * 0.7), 6, 7),
         ]
+        if implant is Implant.HEMIARTHROPLASTY:
+            return [*stem, Part("cobalt", partial(_ball, radius=femur.head_radius))]
+        cup = Part("titanium", partial(_cup, radius=femur.head_radius + 2.5))
+        return [*stem, Part("cobalt", partial(_ball, radius=15.0)), cup]
+    if implant is Implant.SLIDING_HIP_SCREW:
+        x, top = base - 17.5, drop * 1.33
+        plate = Part("titanium", partial(_flat, start=(x, 0, top), end=(x + 1, 0, top + 85), thin=3.0, wide=9.0))
+        heights = [top + 20 + 17 * k for k in range(4)]
+        return [_rod(tip, lateral, 6, 6), plate, *(_rod((x, -2, z), (base + 16, -2, z), 2.3, 2.3) for z in heights)]
+    if implant is Implant.NAIL:
+        upper = _rod((base - 5, 5, drop - 28), (base, 0, drop + 40), 8, 7)
+        lower = _rod((base, 0, drop + 40), (base + 1, -5, drop + 150), 6.5, 5.5)
+        return [upper, lower, _rod(tip, lateral, 5.3, 5.3)]
     if implant is Implant.SCREWS:
-        return [
-            Part("titanium", partial(capsule, start=(tip[0], y, tip[2] + dz), end=(lateral[0], y, lateral[2] + dz), r_start=3.4, r_end=3.4))
-            for y, dz in ((0.0, 8.0), (6.0, -5.0), (-6.0, -5.0))
-        ]  # fmt: skip
+        places = ((0.0, 8.0), (6.0, -5.0), (-6.0, -5.0))
+        return [_rod((tip[0], y, tip[2] + dz), (lateral[0], y, lateral[2] + dz), 3.4, 3.4) for y, dz in places]
     return []
+
+
+def _rod(start: Sequence[float], end: Sequence[float], r_start: float, r_end: float) -> Part:
+    return Part("titanium", partial(capsule, start=start, end=end, r_start=r_start, r_end=r_end))
 
 
 def solid(part: Part, femur: Femur) -> Callable[[Tensor], Tissue]:

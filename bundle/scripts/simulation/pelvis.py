@@ -1,7 +1,7 @@
 """A parametric pelvis with the lowest lumbar vertebrae, the bones that a hip radiograph shows behind and beside the femurs.
 
-Half pelves are flat bones: outlines in the coronal plane, given depth by a curved middle surface and a thickness; rami, ischium and
-acetabulum are rounded solids blended into them. Frame: origin midway between the hip centres, x to the left, y
+Half pelves are flat bones: outlines in the coronal plane, given depth by a curved middle surface and a thickness; rami,
+ischium and acetabulum are rounded solids blended into them. Frame: origin midway between the hip centres, x to the left, y
 posterior, z to the feet, mm for a distance of 176 mm between the hip centres.
 """
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from scripts.simulation.projection import Solid, Tissue
-from scripts.simulation.solids import Outline, capsule, ellipsoid, intersection, union, vector
+from scripts.simulation.solids import NO_WARP, Outline, Warp, capsule, ellipsoid, intersection, union, vector
 
 HALF_HIP_DISTANCE = 88.0
 
@@ -20,8 +20,8 @@ _ILIUM = Outline([
     (117, -22), (108, -6), (88, 10), (64, 8), (58, -14), (56, -36), (50, -48), (40, -60),
 ])  # fmt: skip
 _SACRUM = Outline([
-    (-30, -114), (0, -110), (30, -114), (56, -104), (54, -84), (44, -62), (34, -40), (20, -14), (8, -2), (-8, -2), (-20, -14), (-34, -40),
-    (-44, -62), (-54, -84), (-56, -104),
+    (-30, -114), (0, -110), (30, -114), (56, -104), (54, -84), (44, -62), (34, -40), (20, -14), (8, -2),
+    (-8, -2), (-20, -14), (-34, -40), (-44, -62), (-54, -84), (-56, -104),
 ])  # fmt: skip
 
 
@@ -29,8 +29,8 @@ _SACRUM = Outline([
 class Pelvis:
     """Shape, mineral and place of the pelvis.
 
-    ``scale`` is the distance between the hip centres over 176 mm, ``height`` stretches it along z, ``head_radius`` (mm) is the size
-    of the socket, ``joint_space`` (mm) the cartilage. ``rotation`` (3, 3) tilts and turns it about the origin.
+    ``scale`` is the distance between the hip centres over 176 mm, ``height`` stretches it along z, ``head_radius`` (mm) is the
+    size of the socket, ``joint_space`` (mm) the cartilage. ``rotation`` (3, 3) tilts and turns it about the origin.
     """
 
     scale: float = 1.0
@@ -39,9 +39,7 @@ class Pelvis:
     joint_space: float = 4.0
     strength: float = 1.0
     shallow: float = 0.0
-    wave_vector: Tensor = field(default_factory=lambda: torch.zeros(3, 3))
-    wave_phase: Tensor = field(default_factory=lambda: torch.zeros(3))
-    wave_height: Tensor = field(default_factory=lambda: torch.zeros(3, 3))
+    warp: Warp = NO_WARP
     rotation: Tensor = field(default_factory=lambda: torch.eye(3))
 
     def hip_centre(self, side: str) -> Tensor:
@@ -82,7 +80,7 @@ class Pelvis:
 
     def _bent(self, p: Tensor) -> Tensor:
         p = p / vector((self.scale, self.scale, self.scale * self.height), p)
-        return p + torch.sin(p @ self.wave_vector + self.wave_phase) @ self.wave_height
+        return self.warp(p)
 
     def _half_pelvis(self, p: Tensor) -> Tensor:
         x, y, z = p.unbind(-1)

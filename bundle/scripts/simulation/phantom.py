@@ -14,6 +14,7 @@ from scripts.simulation.implants import Implant
 from scripts.simulation.pelvis import Pelvis
 from scripts.simulation.population import Person
 from scripts.simulation.soft_tissue import Body
+from scripts.simulation.solids import Warp
 
 _IMPLANT_SHARE = {
     Implant.TOTAL_HIP: 0.05,
@@ -27,7 +28,8 @@ _IMPLANT_SHARE = {
 
 @dataclass(frozen=True)
 class Phantom:
-    """One simulated patient: the person, the bones, what each hip carries, the body, and the DXA truth by side (None: not measurable)."""
+    """One simulated patient: the person, the bones, what each hip carries, the body, and the DXA truth by side (None where
+    there is an implant)."""
 
     person: Person
     pelvis: Pelvis
@@ -54,15 +56,15 @@ class Pose:
         return abduct @ flex @ turn
 
 
-def _waves(rng: np.random.Generator, height: float) -> dict[str, Tensor]:
+def _draw_warp(rng: np.random.Generator, height: float) -> Warp:
     length = rng.uniform(50, 130, size=3)
     direction = rng.normal(size=(3, 3))
     direction /= np.linalg.norm(direction, axis=0)
-    return {
-        "wave_vector": torch.tensor(direction * 2 * np.pi / length, dtype=torch.float32),
-        "wave_phase": torch.tensor(rng.uniform(0, 2 * np.pi, size=3), dtype=torch.float32),
-        "wave_height": torch.tensor(rng.normal(0, height, size=(3, 3)), dtype=torch.float32),
-    }
+    return Warp(
+        torch.tensor(direction * 2 * np.pi / length, dtype=torch.float32),
+        torch.tensor(rng.uniform(0, 2 * np.pi, size=3), dtype=torch.float32),
+        torch.tensor(rng.normal(0, height, size=(3, 3)), dtype=torch.float32),
+    )
 
 
 def draw_phantom(person: Person, rng: np.random.Generator, implants: dict[str, Implant] | None = None) -> Phantom:
@@ -85,7 +87,7 @@ def draw_phantom(person: Person, rng: np.random.Generator, implants: dict[str, I
         "lesser_trochanter": rng.normal(1, 0.12),
         "flare": rng.normal(1, 0.15),
     }
-    waves = _waves(rng, 0.7)
+    warp = _draw_warp(rng, 0.7)
     trabecular, shell = rng.normal(1, 0.06), rng.normal(1, 0.04)
     pelvis = Pelvis(
         scale=float((0.99 if female else 1.03) * (size / (1.0 if female else 1.11)) ** 0.7 * rng.normal(1, 0.03)),
@@ -95,7 +97,7 @@ def draw_phantom(person: Person, rng: np.random.Generator, implants: dict[str, I
         strength=float(np.clip(person.total_hip / 0.95, 0.5, 1.4)),
         shallow=float(rng.normal(0, 3)),
         rotation=Pose(rng.normal(0, 2), rng.normal(0, 3), rng.normal(0, 6)).matrix(),
-        **_waves(rng, 2.2),
+        warp=_draw_warp(rng, 2.2),
     )
     if implants is None:
         kinds = list(_IMPLANT_SHARE)
@@ -103,11 +105,22 @@ def draw_phantom(person: Person, rng: np.random.Generator, implants: dict[str, I
         implants = {side: [*kinds, Implant.NONE][rng.choice(len(shares), p=shares)] for side in SIDES}
     femurs, readings = {}, {}
     for side in SIDES:
-        shape = {name: float(value * rng.normal(1, 0.012)) for name, value in shared.items()}
+        own = {name: float(value * rng.normal(1, 0.012)) for name, value in shared.items()}
         femur = Femur(
-            size=float(size), head_radius=float(head / size), bone=Bone(1.0, float(trabecular), float(shell)),
-            mirrored=side == "left", position=pelvis.hip_centre(side), **shape, **waves,
-        )  # fmt: skip
+            size=float(size),
+            head_radius=float(head / size),
+            neck_shaft_angle=own["neck_shaft_angle"],
+            offset=own["offset"],
+            neck_radius=own["neck_radius"],
+            shaft_radius=own["shaft_radius"],
+            trochanter=own["trochanter"],
+            lesser_trochanter=own["lesser_trochanter"],
+            flare=own["flare"],
+            warp=warp,
+            bone=Bone(1.0, float(trabecular), float(shell)),
+            position=pelvis.hip_centre(side),
+            mirrored=side == "left",
+        )
         femur = _mineralised(femur, person.total_hip + rng.normal(0, 0.02))
         readings[side] = scan(femur) if implants[side] is Implant.NONE else None
         femurs[side] = replace(femur, resected=implants[side].is_joint)

@@ -11,8 +11,9 @@ from scripts.simulation.xray import low_pass
 
 @dataclass(frozen=True)
 class Style:
-    """How a vendor makes its films: ``equalise`` 0..1 takes out slow changes, ``sharpen`` adds edges at the scale ``edge`` (mm),
-    ``curve`` bends the tone curve (0 straight), ``low`` and ``high`` are the percentiles of the exposed field that become black and white."""
+    """How a vendor makes its films: ``equalise`` 0..1 takes out slow changes, ``sharpen`` adds edges at the scale ``edge``
+    (mm), ``curve`` bends the tone curve (0 straight), ``low`` and ``high`` are the percentiles of the exposed field that become
+    black and white; ``bits`` are stored, inverted if ``monochrome1``."""
 
     name: str
     equalise: float

@@ -20,8 +20,8 @@ _CHUNK = 64  # blocks evaluated together: about 50,000 points, which stay in the
 class Film:
     """Where the pixels are: ``rows`` x ``columns`` of ``spacing`` mm in the patient plane, seen from a point focal spot.
 
-    ``left`` and ``top`` are the x and z (mm) of the first pixel's centre, ``focus_x`` and ``focus_z`` those of the central ray, and
-    ``focus_distance`` (mm) is how far in front of the patient plane the focal spot is (infinity: a parallel beam).
+    ``left`` and ``top`` are the x and z (mm) of the first pixel's centre, ``focus_x`` and ``focus_z`` those of the central ray,
+    and ``focus_distance`` (mm) is how far in front of the patient plane the focal spot is (infinity: a parallel beam).
     """
 
     rows: int
@@ -52,8 +52,8 @@ class Film:
 
 @dataclass(frozen=True)
 class Tissue:
-    """What a solid is at some points, all of shape (...): signed distance (mm, negative inside), thickness of its cortical shell (mm)
-    and mineral density of its interior (g/cm³)."""
+    """What a solid is at some points, all of shape (...): signed distance (mm, negative inside), thickness of its cortical
+    shell (mm) and mineral density of its interior (g/cm³)."""
 
     distance: Tensor
     cortex: Tensor
@@ -66,8 +66,8 @@ Solid = Callable[[Tensor], Tissue]
 
 @dataclass
 class Shadow:
-    """What the rays met in one solid, images of shape (rows, columns): ``path`` (mm inside it), ``cortex`` (mm inside its shell) and
-    ``interior`` (mineral of the interior, g/cm²)."""
+    """What the rays met in one solid, images of shape (rows, columns): ``path`` (mm inside it), ``cortex`` (mm inside its shell)
+    and ``interior`` (mineral of the interior, g/cm²)."""
 
     path: Tensor
     cortex: Tensor

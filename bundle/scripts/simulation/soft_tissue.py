@@ -18,7 +18,8 @@ _SPACING = 3.0
 @dataclass(frozen=True)
 class Body:
     """Sizes in mm: AP ``thickness`` at the hips, lateral ``half_width`` at the trochanters, subcutaneous ``fat``, level of the
-    ``crotch`` below the hip centres, ``thigh`` radius; ``gas`` 0..1 is how much bowel gas there is; ``marbling`` 0..1 the fat in muscle."""
+    ``crotch`` below the hip centres, ``thigh`` radius; ``gas`` 0..1 is how much bowel gas there is; ``marbling`` 0..1 the fat
+    in muscle."""
 
     thickness: float
     half_width: float
@@ -77,7 +78,7 @@ def _outline(body: Body, x: Tensor, z: Tensor, inset: float) -> Tensor:
 
 def _bowel_gas(body: Body, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
     gas = torch.zeros(torch.broadcast_shapes(x.shape, z.shape))
-    wobble = smooth_noise(*gas.shape, 9, generator)
+    wobble = smooth_noise(gas.shape[0], gas.shape[1], 9, generator)
     for _ in range(int(14 * body.gas)):
         where = torch.rand(5, generator=generator)
         cx, cz = (where[0] - 0.5) * 210, -150 + where[1] * 165

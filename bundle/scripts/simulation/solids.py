@@ -6,6 +6,7 @@ approximations, exact on the surface. Formulas: Quilez, "3D SDFs" (iquilezles.or
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,6 +19,26 @@ from torch.nn.functional import grid_sample
 def vector(values: Sequence[float], like: Tensor) -> Tensor:
     """Return ``values`` as a tensor on the device and of the type of ``like``."""
     return torch.tensor(list(values), dtype=like.dtype, device=like.device)
+
+
+@dataclass(frozen=True)
+class Warp:
+    """A smooth displacement of space by three plane waves, which makes every modelled bone an individual.
+
+    ``vectors`` (3, 3) holds a wave vector in each column (radians per mm), ``phases`` (3,) their phases in radians, ``heights``
+    (3, 3) the displacement of each wave in mm, a row a wave.
+    """
+
+    vectors: Tensor
+    phases: Tensor
+    heights: Tensor
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Displace points (..., 3)."""
+        return points + torch.sin(points @ self.vectors + self.phases) @ self.heights
+
+
+NO_WARP = Warp(torch.zeros(3, 3), torch.zeros(3), torch.zeros(3, 3))
 
 
 def ellipsoid(points: Tensor, centre: Sequence[float], radii: Sequence[float]) -> Tensor:
@@ -51,14 +72,15 @@ def intersection(a: Tensor, b: Tensor, blend: float) -> Tensor:
 class Outline:
     """A plane figure with rounded corners, given by its ``corners`` (x, z) in mm, as a function of points in the plane.
 
-    The distance to the polygon is tabulated once on a 1.5 mm grid and smoothed over ``rounding`` mm; a look-up costs one interpolation
-    however many corners there are.
+    The distance to the polygon is tabulated once on a 1.5 mm grid and smoothed over ``rounding`` mm; a look-up costs one
+    interpolation however many corners there are.
     """
 
     _MARGIN = 60.0
     _GRID = 1.5
 
     def __init__(self, corners: Sequence[tuple[float, float]], rounding: float = 3.0) -> None:
+        """Tabulate the figure."""
         points = np.asarray(corners, dtype=np.float64)
         self._low = points.min(0) - self._MARGIN
         self._high = points.max(0) + self._MARGIN

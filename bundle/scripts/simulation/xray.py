@@ -1,8 +1,8 @@
 """X-ray physics: spectrum, attenuation, scatter, detector and noise.
 
 Beer-Lambert over a tungsten spectrum (spekpy) with mass attenuation coefficients from xraydb (Elam, Ravel and Sieber tables); an
-energy-integrating caesium iodide detector; scatter as a low-pass of the primary (its fraction after a grid is a parameter); quantum noise
-that goes with the square root of the dose.
+energy-integrating caesium iodide detector; scatter as a low-pass of the primary (its fraction after a grid is a parameter);
+quantum noise that goes with the square root of the dose.
 """
 
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ _BINS = 10
 
 @dataclass(frozen=True)
 class Exposure:
-    """How a film is exposed: tube voltage (kVp), added filtration (mm Al), photons per 0.1 mm² pixel area reaching the detector
-    without a patient are ``dose``; ``scatter`` is the scatter-to-primary ratio behind the grid; ``blur`` (mm, SD) the spread of focal spot
-    and detector; ``heel`` the relative fall of intensity from the cathode to the anode side."""
+    """How a film is exposed: tube voltage (kVp), added filtration (mm Al), photons per 0.1 mm² pixel area reaching the
+    detector without a patient are ``dose``; ``scatter`` is the scatter-to-primary ratio behind the grid; ``blur`` (mm, SD) the
+    spread of focal spot and detector; ``heel`` the relative fall of intensity from the cathode to the anode side."""
 
     kvp: float = 75.0
     filtration: float = 2.5
