@@ -1,0 +1,9 @@
+"""The networks: segmentation, localisation, Siamese classifier, BMD regressor, and the cascade made of them."""
+
+from scripts.networks.bmd import BmdNetwork
+from scripts.networks.localisation import HipLocaliser
+from scripts.networks.screening import ScreeningNetwork
+from scripts.networks.segmentation import SegmentationNetwork
+from scripts.networks.siamese import SiameseNetwork
+
+__all__ = ["BmdNetwork", "HipLocaliser", "ScreeningNetwork", "SegmentationNetwork", "SiameseNetwork"]

@@ -1,0 +1,158 @@
+"""From landmark heat maps to one canonical crop of each hip."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from scripts.radiograph.landmarks import LANDMARKS
+
+RIGHT_HIP_TEMPLATE_MM: Mapping[str, tuple[float, float]] = {
+    "head_centre": (0.0, 0.0),
+    "neck_base": (32.0, -38.0),
+    "greater_trochanter": (2.0, -55.0),
+    "lesser_trochanter": (58.0, -25.0),
+    "shaft": (98.0, -40.0),
+}
+"""The landmarks of an average right hip in neutral pose, (row, col) in mm from the head centre, as seen on an AP film (the
+lateral side is to the viewer's left). It only fixes the canonical pose: any hip is brought to it by a similarity."""
+
+
+def find_landmarks(heat: Tensor, radius: float) -> tuple[Tensor, Tensor]:
+    """Locate the peak of every heat map to a fraction of a pixel (soft-argmax in a disc around the maximum).
+
+    Args:
+        heat: (B, 10, h, w) logits, the right hip's landmarks first.
+        radius: radius of the disc, pixels.
+
+    Returns:
+        points (B, 2, 5, 2), (row, col) in pixels of the heat map; and confidence (B, 2, 5), the probability at the peak.
+    """
+    probability = torch.sigmoid(heat)
+    height, width = heat.shape[2], heat.shape[3]
+    peak, index = probability.flatten(2).max(dim=2)
+    # In floating point, since not every export knows integer division; the half keeps the floor off the rounding error.
+    position = index.to(heat.dtype).unsqueeze(2).unsqueeze(3)
+    row = torch.floor((position + 0.5) / width)
+    col = position - row * width
+    rows = torch.arange(height, device=heat.device, dtype=heat.dtype).view(1, 1, -1, 1)
+    cols = torch.arange(width, device=heat.device, dtype=heat.dtype).view(1, 1, 1, -1)
+    inside = ((rows - row) ** 2 + (cols - col) ** 2 <= radius**2).to(heat.dtype)
+    weight = probability * inside
+    total = weight.sum(dim=(2, 3)).clamp(min=1e-12)
+    points = torch.stack(((weight * rows).sum(dim=(2, 3)) / total, (weight * cols).sum(dim=(2, 3)) / total), dim=2)
+    return points.view(heat.shape[0], 2, -1, 2), peak.view(heat.shape[0], 2, -1)
+
+
+def shaft_angle(points: Tensor) -> Tensor:
+    """Abduction of the femoral shaft axis (neck base to shaft) from the image's vertical.
+
+    Args:
+        points: (B, 2, 5, 2) landmarks, (row, col).
+
+    Returns:
+        (B, 2) degrees, positive when the knee points laterally.
+    """
+    axis = points[:, :, 4] - points[:, :, 1]  # LANDMARKS: shaft - neck base
+    lateral = torch.stack((-axis[:, 0, 1], axis[:, 1, 1]), dim=1)  # a right hip's lateral side is the viewer's left
+    return torch.rad2deg(torch.atan2(lateral, axis[:, :, 0]))
+
+
+class HipLocaliser(nn.Module):
+    """Places and samples the canonical crops: every hip upright, at one size, and a left hip mirrored into a right one.
+
+    Args:
+        crop_size: (rows, cols) of a crop, pixels.
+        crop_spacing_mm: size of a crop pixel on the template, mm.
+        origin_mm: (row, col) on the template of the crop's first pixel centre. The default covers 25 mm above the
+            head centre to the shaft point, and 25 mm lateral of the greater trochanter.
+    """
+
+    crop_rows: int
+    crop_cols: int
+
+    def __init__(
+        self,
+        crop_size: Sequence[int] = (224, 224),
+        crop_spacing_mm: float = 0.55,
+        origin_mm: Sequence[float] = (-25.0, -80.0),
+    ) -> None:
+        super().__init__()
+        self.crop_rows, self.crop_cols = crop_size
+        millimetres = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+        right = (millimetres - torch.tensor(origin_mm)) / crop_spacing_mm
+        self.register_buffer("template", right, persistent=False)  # crop pixels, (5, 2)
+        self.register_buffer("mirror", torch.tensor([1.0, -1.0]), persistent=False)  # of the columns: right, left
+
+    def fit(self, points: Tensor, confidence: Tensor) -> Tensor:
+        """Fit each hip's similarity from the crop to the image, least squares weighted by confidence.
+
+        The closed form is that of a complex linear regression (Umeyama 1991, restricted to the plane).
+
+        Args:
+            points: (B, 2, 5, 2) landmarks, (row, col) in image pixels.
+            confidence: (B, 2, 5) weights >= 0; 0 leaves a landmark out.
+
+        Returns:
+            (B, 2, 2, 3) matrices A with image (row, col) = A @ (crop row, crop col, 1). A hip with fewer than two
+            weighted landmarks gets a degenerate matrix whose crop is one point.
+        """
+        weight = confidence / confidence.sum(dim=2, keepdim=True).clamp(min=1e-6)
+        template_row = self.template[:, 0].view(1, 1, -1).to(points.dtype)
+        template_col = self.template[:, 1].view(1, 1, -1).to(points.dtype) * self.mirror.view(1, -1, 1).to(points.dtype)
+        row, col = points[..., 0], points[..., 1]
+        centre_row, centre_col = (weight * row).sum(dim=2), (weight * col).sum(dim=2)
+        template_centre_row, template_centre_col = (weight * template_row).sum(dim=2), (weight * template_col).sum(dim=2)
+        delta_row, delta_col = row - centre_row.unsqueeze(2), col - centre_col.unsqueeze(2)
+        q_row = template_row - template_centre_row.unsqueeze(2)
+        q_col = template_col - template_centre_col.unsqueeze(2)
+        spread = (weight * (q_row**2 + q_col**2)).sum(dim=2).clamp(min=1e-6)
+        cos = (weight * (q_col * delta_col + q_row * delta_row)).sum(dim=2) / spread
+        sin = (weight * (q_col * delta_row - q_row * delta_col)).sum(dim=2) / spread
+        mirror = self.mirror.view(1, -1).to(points.dtype)
+        shift_row = centre_row - (cos * template_centre_row + sin * template_centre_col)
+        shift_col = centre_col - (cos * template_centre_col - sin * template_centre_row)
+        return torch.stack(
+            (
+                torch.stack((cos, sin * mirror, shift_row), dim=2),
+                torch.stack((-sin, cos * mirror, shift_col), dim=2),
+            ),
+            dim=2,
+        )
+
+    def poses(self, transforms: Tensor, spacing_mm: float) -> Tensor:
+        """Describe the similarity by what the canonical crop hides: how large and how turned the hip was.
+
+        Args:
+            transforms: (B, 2, 2, 3) from `fit`.
+            spacing_mm: pixel spacing of the image.
+
+        Returns:
+            (B, 2, 2): natural logarithm of the size of a crop pixel in mm, and rotation in radians, positive towards abduction.
+        """
+        cos, sin = transforms[:, :, 0, 0], -transforms[:, :, 1, 0]
+        size = torch.sqrt(cos**2 + sin**2).clamp(min=1e-3) * spacing_mm
+        abduction = torch.atan2(sin * self.mirror.view(1, -1).to(sin.dtype), cos)
+        return torch.stack((torch.log(size), abduction), dim=2)
+
+    def sample(self, image: Tensor, transforms: Tensor) -> Tensor:
+        """Sample the crops, bilinear; what lies outside the image is 0.
+
+        Args:
+            image: (B, C, H, W).
+            transforms: (B, 2, 2, 3) from `fit`, in pixels of this image.
+
+        Returns:
+            (B, 2, C, rows, cols), right hip first.
+        """
+        height, width = image.shape[2], image.shape[3]
+        rows = torch.arange(self.crop_rows, device=image.device, dtype=image.dtype).view(1, 1, -1, 1)
+        cols = torch.arange(self.crop_cols, device=image.device, dtype=image.dtype).view(1, 1, 1, -1)
+        a = transforms.to(image.dtype).unsqueeze(4).unsqueeze(5)  # (B, 2, 2, 3, 1, 1)
+        row = a[:, :, 0, 0] * rows + a[:, :, 0, 1] * cols + a[:, :, 0, 2]
+        col = a[:, :, 1, 0] * rows + a[:, :, 1, 1] * cols + a[:, :, 1, 2]
+        grid = torch.stack(((2 * col + 1) / width - 1, (2 * row + 1) / height - 1), dim=4)
+        # Both hips go through one call, one above the other, so that the image is not copied for each.
+        stacked = F.grid_sample(image, grid.flatten(1, 2), mode="bilinear", padding_mode="zeros", align_corners=False)
+        return stacked.view(image.shape[0], image.shape[1], 2, self.crop_rows, self.crop_cols).transpose(1, 2)

@@ -1,0 +1,69 @@
+"""Segmentation of the proximal femurs and their implants, and the heat maps of their landmarks."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from scripts.radiograph.landmarks import LANDMARKS, SIDES
+
+MASKS = ("femur", "prosthesis", "fixation")
+"""The order of the mask channels; the class in a mask file is the channel + 1 (0 is background)."""
+
+HEAT_MAPS = len(SIDES) * len(LANDMARKS)
+
+SEGMENTATION_FACTOR = 3
+"""Pixels of the 0.3 mm radiograph that one pixel of the segmentation's 0.9 mm grid averages, in each direction."""
+
+
+def to_segmentation_grid(image: Tensor, factor: int) -> Tensor:
+    """Average factor x factor pixels of the radiograph into one; a last incomplete row or column is padded with zeros.
+
+    Pixel p of the result is centred on (p + 0.5) * factor - 0.5 of the image.
+
+    Args:
+        image: (B, C, H, W), 0.3 mm.
+        factor: `SEGMENTATION_FACTOR`.
+
+    Returns:
+        (B, C, ceil(H / factor), ceil(W / factor)).
+    """
+    height, width = image.shape[2], image.shape[3]
+    rows, cols = (height + factor - 1) // factor, (width + factor - 1) // factor
+    return F.avg_pool2d(F.pad(image, (0, factor * cols - width, 0, factor * rows - height)), factor)
+
+
+class SegmentationNetwork(nn.Module):
+    """A fully convolutional backbone with the outputs split into masks and landmark heat maps.
+
+    Args:
+        backbone: maps (B, 1, h, w) to (B, 13, h, w) for h, w that are multiples of ``multiple``.
+        multiple: product of the backbone's strides; inputs are zero-padded to it and the outputs cut back.
+        prior: initial probability of every mask and heat-map pixel, added to the logits as a bias, so that training
+            does not begin by unlearning 0.5 everywhere.
+    """
+
+    multiple: int
+
+    def __init__(self, backbone: nn.Module, multiple: int = 32, prior: float = 0.02) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.multiple = multiple
+        self.bias = nn.Parameter(torch.full((1, len(MASKS) + HEAT_MAPS, 1, 1), math.log(prior / (1 - prior))))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Segment.
+
+        Args:
+            image: (B, 1, h, w) normalised radiograph at 0.9 mm.
+
+        Returns:
+            (B, 13, h, w) logits: femur, prosthesis, fixation, then the heat maps of the right hip's five landmarks and
+            the left hip's five.
+        """
+        height, width = image.shape[2], image.shape[3]
+        rows, cols = (height + self.multiple - 1) // self.multiple, (width + self.multiple - 1) // self.multiple
+        padded = F.pad(image, (0, self.multiple * cols - width, 0, self.multiple * rows - height))
+        logits = self.backbone(padded) + self.bias
+        return logits[:, :, :height, :width]

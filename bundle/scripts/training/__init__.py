@@ -1,0 +1,36 @@
+"""What the trainings need and MONAI lacks: targets, augmentation, losses, resumable checkpoints, provenance."""
+
+from scripts.training.appearance import RandAppearanced
+from scripts.training.assembly import assemble
+from scripts.training.batches import AutocastInferer, PrepareBatch
+from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
+from scripts.training.grid import ToSegmentationGridd
+from scripts.training.hip_crops import RandHipCropsd, RandUnknownd
+from scripts.training.items import HipTargetsd, training_items
+from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
+from scripts.training.pose import RandFilmPosed
+from scripts.training.provenance import training_provenance
+from scripts.training.scores import KnownBmd, LandmarkErrors, femur_masks, known_labels
+
+__all__ = [
+    "AutocastInferer",
+    "BmdLoss",
+    "HipTargetsd",
+    "KnownBCELoss",
+    "KnownBmd",
+    "LandmarkErrors",
+    "PrepareBatch",
+    "RandAppearanced",
+    "RandFilmPosed",
+    "RandHipCropsd",
+    "RandUnknownd",
+    "ResumableCheckpoint",
+    "SegmentationLoss",
+    "StopWithoutImprovement",
+    "ToSegmentationGridd",
+    "assemble",
+    "femur_masks",
+    "known_labels",
+    "training_items",
+    "training_provenance",
+]

@@ -1,0 +1,48 @@
+"""How a batch reaches a network: what goes in, what it is compared with, and at which precision."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from monai.inferers import SimpleInferer
+from torch import Tensor
+
+
+class PrepareBatch:
+    """MONAI's `prepare_batch` for networks with several inputs or targets.
+
+    Args:
+        inputs: keys of the network's arguments, in order.
+        targets: key of the target, or several: then the loss gets a dictionary of them.
+    """
+
+    def __init__(self, inputs: list[str], targets: str | list[str]) -> None:
+        self.inputs, self.targets = inputs, targets
+
+    def __call__(
+        self, batch: Mapping[str, Tensor], device: torch.device | None = None, non_blocking: bool = False, **kwargs: Any
+    ) -> tuple[Tensor, Any, tuple[Tensor, ...], dict[str, Any]]:
+        """Return the first input, the target(s), the further inputs, and no keyword arguments."""
+
+        def move(key: str) -> Tensor:
+            return torch.as_tensor(batch[key]).to(device, non_blocking=non_blocking)
+
+        target = move(self.targets) if isinstance(self.targets, str) else {key: move(key) for key in self.targets}
+        return move(self.inputs[0]), target, tuple(move(key) for key in self.inputs[1:]), {}
+
+
+class AutocastInferer(SimpleInferer):
+    """Runs the network in bfloat16 where that is safe; returns float32.
+
+    MONAI's own `amp` is CUDA only; bfloat16 also nearly doubles the speed of recent CPUs, and needs no gradient scaling.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        super().__init__()
+        self.enabled = enabled
+
+    def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+        """Return the network's output."""
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=self.enabled):
+            output = network(inputs, *args, **kwargs)
+        return output.float()

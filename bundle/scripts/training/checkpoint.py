@@ -1,0 +1,136 @@
+"""Checkpoints that a training resumes from, and the end of a training that no longer improves."""
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+
+LAST, BEST = "last.pt", "best.pt"
+
+
+class ResumableCheckpoint:
+    """Writes `last.pt` after every epoch and `best.pt` after every better one, and resumes from `last.pt`.
+
+    MONAI's CheckpointSaver forgets the best metric when a training is resumed, so that the first validation afterwards
+    would replace a better network. Attach this after the ValidationHandler. Files are replaced in one step: an interrupted
+    training leaves whole ones.
+
+    Args:
+        directory: where the files go; it is made when missing.
+        network: what `best.pt` holds, as {"state_dict", "provenance"}.
+        progress: further objects with a state (optimizer, scheduler), by name, in `last.pt` only.
+        evaluator: the MONAI evaluator whose key metric decides.
+        provenance: what made these weights; the best metric and its epoch are added.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        network: torch.nn.Module,
+        progress: Mapping[str, Any],
+        evaluator: Engine,
+        provenance: Mapping[str, Any],
+    ) -> None:
+        self.directory = Path(directory)
+        self.network, self.progress, self.evaluator, self.provenance = network, progress, evaluator, provenance
+        self.logger = logging.getLogger(__name__)
+
+    def attach(self, engine: Engine) -> None:
+        """Register with the trainer."""
+        engine.add_event_handler(Events.STARTED, self.resume)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+        engine.add_event_handler(Events.COMPLETED, self.report)
+
+    def resume(self, engine: Engine) -> None:
+        """Restore the training from `last.pt`, if there is one.
+
+        Raises:
+            ValueError: when `last.pt` was made by another configuration or other data.
+        """
+        path = self.directory / LAST
+        if not path.is_file():
+            return
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+        for key in ("config_hash", "data_hash"):
+            if saved["provenance"][key] != self.provenance[key]:
+                raise ValueError(
+                    f"{path}: {key} is {saved['provenance'][key]}, this training's is {self.provenance[key]}; a training "
+                    "resumes only with the same configuration and data. Choose another output_dir, or remove the file."
+                )
+        self.network.load_state_dict(saved["state_dict"])
+        for name, part in self.progress.items():
+            part.load_state_dict(saved["progress"][name])
+        engine.state.epoch, engine.state.iteration = saved["epoch"], saved["iteration"]
+        self.evaluator.state.best_metric = saved["best_metric"]
+        self.evaluator.state.best_metric_epoch = saved["best_epoch"]
+        torch.set_rng_state(saved["rng_state"])
+        self.logger.info(f"resumed from {path}: epoch {saved['epoch']} of {engine.state.max_epochs} is done")
+
+    def save(self, engine: Engine) -> None:
+        """Write the checkpoints of this epoch."""
+        validation = self.evaluator.state
+        provenance = {
+            **self.provenance,
+            "epochs_trained": engine.state.epoch,
+            "best_metric": {
+                "name": validation.key_metric_name if hasattr(validation, "key_metric_name") else "",
+                "value": float(validation.best_metric),
+                "epoch": int(validation.best_metric_epoch),
+            },
+        }
+        weights = {"state_dict": self.network.state_dict(), "provenance": provenance}
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if validation.best_metric_epoch == engine.state.epoch:
+            save_whole(weights, self.directory / BEST)
+        last = {
+            **weights,
+            "progress": {name: part.state_dict() for name, part in self.progress.items()},
+            "epoch": engine.state.epoch,
+            "iteration": engine.state.iteration,
+            "best_metric": float(validation.best_metric),
+            "best_epoch": int(validation.best_metric_epoch),
+            "rng_state": torch.get_rng_state(),
+        }
+        save_whole(last, self.directory / LAST)
+
+    def report(self, engine: Engine) -> None:
+        """Say where the weights are."""
+        validation = self.evaluator.state
+        print(
+            f"Trained {engine.state.epoch} epochs; best {getattr(validation, 'key_metric_name', 'metric')} "
+            f"{float(validation.best_metric):.4f} at epoch {int(validation.best_metric_epoch)}: {self.directory / BEST}",
+            flush=True,
+        )
+
+
+class StopWithoutImprovement:
+    """Ends a training whose key metric has not improved for a number of epochs; a resumed training counts on.
+
+    Args:
+        evaluator: the MONAI evaluator whose key metric decides.
+        patience: epochs.
+    """
+
+    def __init__(self, evaluator: Engine, patience: int) -> None:
+        self.evaluator, self.patience = evaluator, patience
+
+    def attach(self, engine: Engine) -> None:
+        """Register with the trainer."""
+        engine.add_event_handler(Events.STARTED | Events.EPOCH_COMPLETED, self.check)
+
+    def check(self, engine: Engine) -> None:
+        """Terminate the engine when the patience is used up."""
+        best = self.evaluator.state.best_metric_epoch
+        if best > 0 and engine.state.epoch - best >= self.patience:
+            engine.terminate()
+
+
+def save_whole(content: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint beside its destination and move it there in one step."""
+    partial = path.with_name(path.name + ".partial")
+    torch.save(dict(content), partial)
+    os.replace(partial, path)

@@ -1,0 +1,79 @@
+"""The patients of one split of a data set, and what they are to be taught."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from monai.transforms import Transform
+
+from scripts.clinical import SIDES, SITES, Reference
+from scripts.radiograph import list_radiographs
+
+BMD_COLUMNS = tuple(f"{side}_{site}_bmd" for side in SIDES for site in SITES)
+
+
+def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> list[dict[str, Any]]:
+    """List the radiographs of a split that have what a training needs.
+
+    Args:
+        dataset_dir: folder with radiographs and a `manifest.csv`.
+        split: "train" or "validation", as in the manifest's column `split`.
+        required: "label", "landmarks" or "bmd" (at least one hip BMD); a radiograph that lacks one is left out.
+
+    Returns:
+        The items of `list_radiographs`, each with the file's modification time, so that a cache of the read pixels
+        notices a changed file.
+
+    Raises:
+        ValueError: when no radiograph is left.
+    """
+    found = list_radiographs(dataset_dir)
+    of_split = [item for item in found if item.get("split") == split]
+    items = [item for item in of_split if all(_has(item, need) for need in required)]
+    if not items:
+        raise ValueError(
+            f"{dataset_dir}: {len(found)} radiographs, {len(of_split)} of them with {split!r} in the manifest's column split, "
+            f"none of which has {' and '.join(required)}; expected at least one. Nothing was trained."
+        )
+    return [{**item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
+
+
+def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:
+    """The DXA result of an item: float32 (2, 2), side by site (neck, total), g/cm²; NaN = unknown."""
+    values = [_number(item.get(column)) for column in BMD_COLUMNS]
+    return np.array(values, dtype=np.float32).reshape(len(SIDES), len(SITES))
+
+
+def has_osteoporosis(bmd: np.ndarray, reference: Reference, threshold: float = -2.5) -> float:
+    """Whether the lowest T-score of a (2, 2) `hip_bmd` is at most the threshold: 1, 0, or NaN when no site was measured."""
+    scores = [
+        reference.t_score(float(bmd[side, column]), site)
+        for side in range(len(SIDES))
+        for column, site in enumerate(SITES)
+        if math.isfinite(bmd[side, column])
+    ]
+    return float(min(scores) <= threshold) if scores else math.nan
+
+
+class HipTargetsd(Transform):
+    """Adds "bmd" (2, 2) and "osteoporosis" (1,) to an item, see `hip_bmd` and `has_osteoporosis`."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Add the targets."""
+        bmd = hip_bmd(data)
+        return {**data, "bmd": bmd, "osteoporosis": np.array([has_osteoporosis(bmd, self.reference)], dtype=np.float32)}
+
+
+def _has(item: Mapping[str, Any], need: str) -> bool:
+    if need == "bmd":
+        return bool(np.isfinite(hip_bmd(item)).any())
+    return bool(item.get(need))
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None or value == "" else float(value)

@@ -1,0 +1,105 @@
+"""Losses of the three trainings. Unknown targets are NaN and count for nothing."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from monai.losses import DiceLoss
+from torch import Tensor, nn
+
+
+def heat_maps(landmarks: Tensor, rows: int, cols: int, sigma: float) -> Tensor:
+    """Draw a Gaussian of height 1 at every landmark.
+
+    Args:
+        landmarks: (B, 2, 5, 2), (row, col) in pixels; NaN = not visible, which gives an empty map.
+        rows: height of the maps.
+        cols: width of the maps.
+        sigma: standard deviation, pixels.
+
+    Returns:
+        (B, 10, rows, cols).
+    """
+    points = landmarks.flatten(1, 2)
+    visible = torch.isfinite(points).all(dim=2).to(points.dtype).view(*points.shape[:2], 1, 1)
+    points = torch.nan_to_num(points)
+    row = torch.exp(-((torch.arange(rows, device=points.device) - points[..., :1]) ** 2) / (2 * sigma**2))
+    col = torch.exp(-((torch.arange(cols, device=points.device) - points[..., 1:]) ** 2) / (2 * sigma**2))
+    return row.unsqueeze(3) * col.unsqueeze(2) * visible
+
+
+class SegmentationLoss(nn.Module):
+    """Dice and cross-entropy of the masks, plus the weighted cross-entropy of the landmark heat maps.
+
+    Args:
+        masks: number of mask channels; the classes of the label are 1 .. masks.
+        sigma: standard deviation of the heat maps, pixels.
+        peak_weight: weight of a heat map's peak against its background, which fills 99.7% of it.
+        heat_weight: weight of the heat maps against the masks.
+    """
+
+    def __init__(self, masks: int = 3, sigma: float = 7.5, peak_weight: float = 50.0, heat_weight: float = 3.0) -> None:
+        super().__init__()
+        self.masks, self.sigma, self.peak_weight, self.heat_weight = masks, sigma, peak_weight, heat_weight
+        # A class that a batch lacks (most lack metal) must not dominate: 100 pixels count as agreement.
+        self.dice = DiceLoss(sigmoid=True, batch=True, smooth_nr=100.0, smooth_dr=100.0)
+
+    def forward(self, logits: Tensor, target: Mapping[str, Tensor]) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            logits: (B, masks + 10, h, w).
+            target: "label" (B, 1, h, w) classes and "landmarks" (B, 2, 5, 2) in pixels, NaN = not visible.
+
+        Returns:
+            scalar.
+        """
+        logits = logits.float()
+        classes = torch.arange(1, self.masks + 1, device=logits.device).view(1, -1, 1, 1)
+        masks = (target["label"] == classes).to(logits.dtype)
+        heat = heat_maps(target["landmarks"], logits.shape[2], logits.shape[3], self.sigma)
+        weight = 1.0 + self.peak_weight * heat
+        heat_loss = F.binary_cross_entropy_with_logits(logits[:, self.masks :], heat, weight, reduction="sum")
+        return (
+            self.dice(logits[:, : self.masks], masks)
+            + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks)
+            + self.heat_weight * heat_loss / weight.sum()
+        )
+
+
+class KnownBCELoss(nn.Module):
+    """Cross-entropy over the patients whose label is known.
+
+    No class weights: they would raise every probability, and the network's output is read as one.
+    """
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Compute the loss of (B, 1) logits against (B, 1) labels 0, 1 or NaN."""
+        known = torch.isfinite(label)
+        total = F.binary_cross_entropy_with_logits(
+            logits.float(), torch.nan_to_num(label), known.to(torch.float32), reduction="sum"
+        )
+        return total / known.sum().clamp(min=1)
+
+
+class BmdLoss(nn.Module):
+    """beta-NLL (Seitzer et al., ICLR 2022): the Gaussian likelihood, each term weighted by the predicted SD^(2 beta).
+
+    Args:
+        beta: 0 is the plain likelihood, which neglects what it predicts badly; 1 has the gradient of a squared error.
+        scale: g/cm² that count as one unit, so that the loss is of order 1.
+    """
+
+    def __init__(self, beta: float = 0.5, scale: float = 0.13) -> None:
+        super().__init__()
+        self.beta, self.scale = beta, scale
+
+    def forward(self, predicted: Tensor, bmd: Tensor) -> Tensor:
+        """Compute the loss of (B, 2, 2, 2) means and SDs against (B, 2, 2) aBMD, all g/cm²; NaN targets are left out."""
+        known = torch.isfinite(bmd)
+        mean, sd = predicted.float()[known].unbind(dim=1)
+        if mean.numel() == 0:
+            return predicted.sum() * 0.0
+        variance = (sd / self.scale) ** 2
+        error = ((bmd[known] - mean) / self.scale) ** 2
+        return (0.5 * (error / variance + torch.log(variance)) * variance.detach() ** self.beta).mean()

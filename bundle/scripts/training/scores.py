@@ -1,0 +1,60 @@
+"""What the validation metrics compare: pairs taken from an evaluator's output, without the unknown targets."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Output = Mapping[str, Any]
+
+
+def femur_masks(output: Output) -> tuple[Tensor, Tensor]:
+    """Take predicted and true femur masks, (B, 1, h, w) of 0 and 1, from a segmentation's output."""
+    return (output["pred"][:, :1] > 0).float(), (output["label"]["label"] == 1).float()
+
+
+class LandmarkErrors:
+    """Takes the mean distance of predicted from true landmarks over a batch, mm.
+
+    Args:
+        find: `scripts.networks.localisation.find_landmarks` of heat-map logits.
+        masks: number of mask channels before the heat maps.
+        spacing_mm: of the heat maps.
+        radius_mm: as the cascade's.
+    """
+
+    def __init__(
+        self, find: Callable[..., tuple[Tensor, Tensor]], masks: int, spacing_mm: float, radius_mm: float
+    ) -> None:
+        self.find, self.masks, self.spacing_mm, self.radius = find, masks, spacing_mm, radius_mm / spacing_mm
+
+    def __call__(self, output: Output) -> float:
+        """Return the mean over the visible landmarks; 0 where a batch has none."""
+        points, _ = self.find(output["pred"][:, self.masks :], self.radius)
+        distance = torch.linalg.vector_norm(points - output["label"]["landmarks"], dim=3) * self.spacing_mm
+        known = distance[torch.isfinite(distance)]
+        return float(known.mean()) if known.numel() else 0.0
+
+
+def known_labels(output: Output) -> tuple[Tensor, Tensor]:
+    """Take logits and labels, (N, 1), of the patients whose label is known."""
+    known = torch.isfinite(output["label"][:, 0])
+    return output["pred"][known], output["label"][known]
+
+
+class KnownBmd:
+    """Takes predicted and true aBMD, g/cm², (N,), of the hips that have both.
+
+    Args:
+        site: 0 neck, 1 total hip.
+    """
+
+    def __init__(self, site: int) -> None:
+        self.site = site
+
+    def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
+        """Return the pairs."""
+        truth = output["label"][:, :, self.site]
+        known = torch.isfinite(truth)
+        return output["pred"][:, :, self.site, 0][known], truth[known]
