@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -64,38 +63,29 @@ def find_radiographs(dataset_dir: str | None) -> list[dict[str, Any]]:
     The command ends where the folder is not named, not there, not readable or empty, or its manifest has a mistake.
     """
     if not dataset_dir:
-        _stop("No --dataset_dir given: name the folder of radiographs to read.")
-    folder = Path(dataset_dir)
-    if not folder.is_dir():
-        _stop(f"--dataset_dir {dataset_dir}: there is no such folder; expected a folder of radiographs.")
+        _stop("No --dataset_dir given; name the folder of radiographs. Nothing was analysed.")
     try:
-        next(os.scandir(folder), None)  # a recursive search passes over what it may not read
-        radiographs = list_radiographs(folder)
-    except OSError as error:
-        _stop(f"--dataset_dir {dataset_dir}: the folder cannot be read ({error.strerror}).")
-    except ValueError as error:
-        _stop(f"--dataset_dir {dataset_dir}: {error}")
-    if not radiographs:
-        _stop(f"--dataset_dir {dataset_dir}: no radiographs found; expected DICOM, PNG, JPEG or NIfTI files in it.")
-    return radiographs
+        return list_radiographs(str(dataset_dir))
+    except (OSError, ValueError) as error:
+        _stop(f"--dataset_dir: {error}")
 
 
 def check_output(output_dir: str | None, dataset_dir: str) -> None:
-    """End the command where the output folder cannot be written, or lies where its pictures would be read next time."""
+    """End the command where the output folder cannot be written, or is the folder of radiographs itself."""
     if not output_dir:
-        _stop("No --output_dir given: name the folder to write the results to.")
-    folder = Path(output_dir)
-    if folder.resolve().is_relative_to(Path(dataset_dir).resolve()):
+        _stop("No --output_dir given; name the folder to write results to. Nothing was analysed.")
+    folder = Path(str(output_dir))
+    if folder.resolve() == Path(str(dataset_dir)).resolve():
         _stop(
-            f"--output_dir {output_dir} lies inside --dataset_dir {dataset_dir}: the next run would read its "
-            "pictures as radiographs; name a folder outside."
+            f"--output_dir {output_dir} is also --dataset_dir: the next run would read its pictures as radiographs; name "
+            "another folder. Nothing was analysed."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        _stop(f"--output_dir {output_dir}: the folder cannot be written ({error.strerror}).")
+        _stop(f"--output_dir {output_dir}: the folder cannot be written ({error.strerror}). Nothing was analysed.")
 
 
 def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from scripts.radiograph.geometry import Orientation
 
 FILM_SHAPE = (620, 840)  # not square: a transposed mask must not fit
 SCALE = (2.0, 2.0)
-HIP = (0.9, 0.0, 4.0, 0.62, 0.04, 0.70, 0.05)
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ class LoadFake:
             "film_shape": FILM_SHAPE,
             "resample_scale": SCALE,
             "orientation": Orientation(transpose="transposed" in path),
-            "spacing_mm": (0.15, 0.15),
+            "spacing_mm": (0.3, 0.3),
             "spacing_source": "PixelSpacing",
             "view": "AP",
             "laterality": "B",

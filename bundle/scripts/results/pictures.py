@@ -70,7 +70,7 @@ def draw_overlay(image: torch.Tensor, prediction: Mapping[str, Any], screening: 
 
     for index, box in boxes.items():
         pen.line(place(box[[0, 1, 2, 3, 0]]), fill=BOX_COLOUR, width=2)
-        _label(pen, SIDES[index][0].upper(), place(box)[1 if index else 0], right_aligned=index == 1)
+        _label(picture, SIDES[index][0].upper(), place(box)[1 if index else 0], right_aligned=index == 1)
     for mask, colour in zip(masks, CONTOUR_COLOURS, strict=True):
         for contour in _contours(mask.numpy()):
             pen.line(place(contour), fill=colour, width=3, joint="curve")
@@ -106,7 +106,9 @@ def _contours(mask: np.ndarray) -> list[np.ndarray]:
     return [contour - 1 for contour in find_contours(np.pad(mask.astype(np.float32), 1), 0.5)]
 
 
-def _label(pen: ImageDraw.ImageDraw, text: str, corner: tuple[float, float], right_aligned: bool) -> None:
+def _label(picture: Image.Image, text: str, corner: tuple[float, float], right_aligned: bool) -> None:
+    """Write a side's letter into the upper lateral corner of its box, or as near to it as the picture goes."""
     x, y = corner
     inset, anchor = (-12, "ra") if right_aligned else (12, "la")
-    pen.text((x + inset, y + 6), text, fill=BOX_COLOUR, font=ImageFont.load_default(size=40), anchor=anchor)
+    place = (min(max(x + inset, 12), picture.width - 12), max(y + 6, 6))
+    ImageDraw.Draw(picture).text(place, text, fill=BOX_COLOUR, font=ImageFont.load_default(size=40), anchor=anchor)

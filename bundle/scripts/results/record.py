@@ -40,11 +40,11 @@ def screened_record(
         file: its path, relative to the folder that was screened.
         screening: the findings.
         facts: age, sex, view and laterality, as used.
-        meta: of the `MetaTensor` that the reader made. Names and patient IDs are not taken from it.
+        meta: of the resampled `MetaTensor`. Names and patient IDs are not taken from it.
         outputs: paths of "mask" and "overlay", relative to the output folder; None where there is none.
     """
     lowest = screening.lowest
-    spacing = meta["spacing_mm"]
+    film_spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
     return {
         "name": name,
         "file": file,
@@ -58,7 +58,7 @@ def screened_record(
             "sex": facts.sex,
             "view": facts.view,
             "laterality": facts.laterality,
-            "spacing_mm": None if spacing is None else [float(value) for value in spacing],
+            "spacing_mm": film_spacing,
             "spacing_source": str(meta["spacing_source"]),
         },
         "hips": [_hip(hip) for hip in screening.hips],
