@@ -52,9 +52,7 @@ class CovariateInput(nn.Module):
         sd: their standard deviations.
     """
 
-    def __init__(
-        self, mean: Sequence[float] = (65.0, 0.3, 70.0, 163.0), sd: Sequence[float] = (12.0, 0.5, 15.0, 9.0)
-    ) -> None:
+    def __init__(self, mean: Sequence[float] = (65.0, 0.3, 70.0, 163.0), sd: Sequence[float] = (12.0, 0.5, 15.0, 9.0)) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("sd", torch.tensor(sd))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from scripts.networks.hips import COVARIATES
 from scripts.networks.localisation import HipLocaliser, find_landmarks, shaft_angle
 from scripts.networks.segmentation import MASKS, SEGMENTATION_FACTOR, to_segmentation_grid
+from scripts.radiograph.landmarks import LOCATING
 
 
 class ScreeningNetwork(nn.Module):
@@ -20,7 +21,7 @@ class ScreeningNetwork(nn.Module):
         siamese: `SiameseNetwork`.
         bmd: `BmdNetwork`.
         spacing_mm: pixel spacing of the input.
-        presence_threshold: a hip whose least certain landmark peaks below this probability is masked out.
+        presence_threshold: a hip whose least certain landmark (the shaft's aside) peaks below this probability is masked out.
         implant_threshold: so is a hip with at least this fraction of metal in its proximal-femur mask.
         landmark_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark.
     """
@@ -86,12 +87,14 @@ class ScreeningNetwork(nn.Module):
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
 
-        present = confidence.min(dim=2)[0]
+        present = confidence[:, :, :LOCATING].min(dim=2)[0]
         implant = self._metal_fraction(masks, self.localiser.fit(coarse, confidence))
         valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
         crops_used = crops * valid.unsqueeze(2).unsqueeze(3)
 
-        angle = shaft_angle(landmarks)
+        # Where the film ends above the shaft's landmark, the pose of the whole hip stands for the shaft's.
+        shaft_seen = confidence[:, :, LOCATING] >= self.presence_threshold
+        angle = torch.where(shaft_seen, shaft_angle(landmarks), torch.rad2deg(poses[:, :, 1]))
         measured = valid.unsqueeze(2).unsqueeze(3)
         bmd = self.bmd(crops_used, poses, valid, covariates) * measured
         any_valid = valid.max(dim=1, keepdim=True)[0]

@@ -29,9 +29,7 @@ class RandAppearanced(RandomizableTransform):
         objects: probability of bright or dark rectangles (markers, shields, tape).
     """
 
-    def __init__(
-        self, key: Hashable = "image", strength: float = 1.0, invert: float = 0.04, objects: float = 0.3
-    ) -> None:
+    def __init__(self, key: Hashable = "image", strength: float = 1.0, invert: float = 0.04, objects: float = 0.3) -> None:
         super().__init__(prob=1.0)
         self.key, self.strength, self.invert, self.objects = key, strength, invert, objects
 

@@ -7,6 +7,8 @@ import torch
 from monai.transforms import RandomizableTransform
 from torch import Tensor
 
+from scripts.radiograph.landmarks import LOCATING
+
 
 class Localiser(Protocol):
     """What a `scripts.networks.HipLocaliser` does."""
@@ -19,7 +21,7 @@ class Localiser(Protocol):
 class RandHipCropsd(RandomizableTransform):
     """Replaces a film by the canonical crops of its hips, with landmarks as uncertain as a segmentation network's.
 
-    Adds "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks are all visible and that holds no metal. The targets of
+    Adds "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks, the shaft's aside, are all visible and that holds no metal. The targets of
     what is not valid become NaN: "bmd" (2, 2) of that hip, and "osteoporosis" (1,) when no hip is left.
 
     Args:
@@ -55,10 +57,10 @@ class RandHipCropsd(RandomizableTransform):
         points = torch.as_tensor(data["landmarks"]).float()[None]
         visible = torch.isfinite(points).all(dim=3)
         points, weight = torch.nan_to_num(points), visible.float()
-        valid = visible.all(dim=2).float()
+        valid = visible[:, :, :LOCATING].all(dim=2).float()
         if "label" in data:
             valid = valid * (self._metal(torch.as_tensor(data["label"])[None], points, weight) < self.implant_threshold)
-        transforms = self.localiser.fit(self._jitter(points), weight)
+        transforms = self.localiser.fit(self._jitter(points, weight), weight)
         crops = self.localiser.sample(film, transforms)[0, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)[0]
         rest = {key: value for key, value in data.items() if key not in ("image", "label", "landmarks")}
@@ -72,8 +74,9 @@ class RandHipCropsd(RandomizableTransform):
         area = self.localiser.sample(masks, self.localiser.fit(points, weight)).sum(dim=(3, 4))
         return area[:, :, 1] / area.sum(dim=2).clamp(min=1.0)
 
-    def _jitter(self, points: Tensor) -> Tensor:
-        centre = points.mean(dim=2, keepdim=True)
+    def _jitter(self, points: Tensor, weight: Tensor) -> Tensor:
+        seen = weight.unsqueeze(3)
+        centre = (points * seen).sum(dim=2, keepdim=True) / seen.sum(dim=2, keepdim=True).clamp(min=1.0)
         angle = torch.deg2rad(self._normal((1, 2, 1), self.turn_sd_degrees))
         cos, sin = torch.cos(angle), torch.sin(angle)
         offset = (points - centre) * torch.exp(self._normal((1, 2, 1, 1), self.scale_sd))

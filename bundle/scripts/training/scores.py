@@ -24,9 +24,7 @@ class LandmarkErrors:
         radius_mm: as the cascade's.
     """
 
-    def __init__(
-        self, find: Callable[..., tuple[Tensor, Tensor]], masks: int, spacing_mm: float, radius_mm: float
-    ) -> None:
+    def __init__(self, find: Callable[..., tuple[Tensor, Tensor]], masks: int, spacing_mm: float, radius_mm: float) -> None:
         self.find, self.masks, self.spacing_mm, self.radius = find, masks, spacing_mm, radius_mm / spacing_mm
 
     def __call__(self, output: Output) -> float:
