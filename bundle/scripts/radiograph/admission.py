@@ -79,8 +79,8 @@ def view_of(dataset: Dataset) -> tuple[str, str]:
     for keyword in _vocabulary()["view_fields"]:
         said = _words(text(dataset, keyword))
         found = [view["view"] for view in _vocabulary()["views"] if _first_match(said, view["words"])]
-        # "Frog lateral" is one view; "AP and lateral" is two films.
-        if found and not {"AP", "PA"} & set(found[1:]) and (len(found) == 1 or found[0] not in ("AP", "PA")):
+        # "Frog lateral" is one view; "AP and lateral" is a series of both.
+        if found and (len(found) == 1 or not {"AP", "PA"} & set(found)):
             return found[0], f"The view ({found[0]}) was taken from {dictionary_description(keyword)}."
     return "", "The header does not name the view (AP or other)."
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
 from pydicom.pixels import pixel_array
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
 
@@ -45,10 +44,10 @@ def read_dicom(path: Path) -> tuple[NDArray[np.float32], Spacing, Orientation, H
         # Without its preamble a file is still DICOM if it has the one attribute that every object has.
         dataset = pydicom.dcmread(path, stop_before_pixels=True, force=not is_dicom(path))
         known = "SOPClassUID" in dataset or "SOPInstanceUID" in dataset
-    except (InvalidDicomError, OSError, ValueError, KeyError, AttributeError, NotImplementedError, EOFError) as error:
-        raise unreadable("DICOM") from error
+    except Exception as error:  # whatever pydicom raises on bytes that are not DICOM
+        raise unreadable("a radiograph (DICOM, PNG, JPEG or NIfTI)") from error
     if not known:
-        raise unreadable("DICOM")
+        raise unreadable("a radiograph (DICOM, PNG, JPEG or NIfTI)")
     notes = admit(dataset)
     header = read_header(dataset)
     header.assumptions[:0] = notes

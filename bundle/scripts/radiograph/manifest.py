@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import math
+import os
 import re
 from collections.abc import Callable
 from datetime import date
@@ -147,15 +148,8 @@ def _image(cell: str, folder: Path) -> tuple[str, str]:
 
 
 def _absolute(cell: str, folder: Path) -> Path:
-    # The folder may itself be reached through links, which are not to be followed; ".." in a cell is.
-    base = folder.absolute()
-    parts: list[str] = []
-    for part in cell.replace("\\", "/").split("/"):
-        if part == ".." and parts:
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    return Path("/", *parts) if cell.startswith("/") else base.joinpath(*parts)
+    # Not resolved: links stay as the user wrote them, so that the paths equal those of the listing.
+    return Path(os.path.abspath(folder / cell.replace("\\", "/")))
 
 
 _NUMBERS: Final[dict[str, Callable[[str, Path], tuple[Any, str]]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,8 +92,15 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], Spacing, Orientation, H
         zooms = [zoom for zoom, size in zip(image.header.get_zooms(), image.shape, strict=False) if size > 1]
         units = image.header.get_xyzt_units()[0]
         calibrated = float(image.header["cal_min"]), float(image.header["cal_max"])
-    except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, OSError, EOFError, ValueError) as error:
-        raise unreadable("NIfTI") from error
+    except (
+        nib.filebasedimages.ImageFileError,
+        nib.spatialimages.HeaderDataError,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise unreadable("a NIfTI image") from error
 
     if calibrated[1] > calibrated[0]:
         low, high = calibrated

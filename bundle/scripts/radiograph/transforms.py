@@ -101,8 +101,8 @@ class ResampleRadiographd(MapTransform):
         # The first new pixel's centre lies between the first film pixels' centres.
         affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
         affine[0, 3], affine[1, 3] = (row - film_mm[0]) / 2, (col - film_mm[1]) / 2
-        meta = {**image.meta, "spacing_mm": (row, col), "resample_scale": scale}
-        return MetaTensor(torch.from_numpy(resample(film, shape))[None], affine=affine, meta=meta)
+        meta = {**image.meta, "spacing_mm": (row, col), "resample_scale": scale, "affine": affine}
+        return MetaTensor(torch.from_numpy(resample(film, shape))[None], meta=meta)
 
 
 class NormaliseRadiographd(MapTransform):
