@@ -74,7 +74,7 @@ class ResampleRadiographd(MapTransform):
         RefusedError: NO_SPACING, if the size of a pixel is unknown.
     """
 
-    def __init__(self, keys: KeysCollection, spacing_mm: float = NETWORK_SPACING_MM, allow_missing_keys: bool = False) -> None:  # noqa: D107 (documented above)
+    def __init__(self, keys: KeysCollection, spacing_mm: float = NETWORK_SPACING_MM, allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)
         if not spacing_mm > 0:
             raise ValueError(f"spacing_mm is {spacing_mm}, expected a pixel size in mm above 0.")
@@ -144,7 +144,7 @@ class LoadLabeld(MapTransform):
         ValueError: if the mask is missing or bad.
     """
 
-    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_missing_keys: bool = False) -> None:  # noqa: D107 (documented above)
+    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)
         self.image_key = image_key
 
@@ -174,7 +174,7 @@ class LoadLandmarksd(MapTransform):
         ValueError: if the file is missing or bad.
     """
 
-    def __init__(self, keys: KeysCollection = "landmarks", image_key: str = "image", allow_missing_keys: bool = False) -> None:  # noqa: D107 (documented above)
+    def __init__(self, keys: KeysCollection = "landmarks", image_key: str = "image", allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)
         self.image_key = image_key
 
