@@ -62,9 +62,7 @@ class Gate:
                 f"{self.youngest_age_years:.0f} years or more are measured, because a growing skeleton has no T-score.",
             )
         if facts.view not in self.views:
-            return Reason(
-                Code.NOT_AP, f"The header says view {facts.view!r}; BMD is only measured on an AP view of the hip."
-            )
+            return Reason(Code.NOT_AP, f"The header says view {facts.view!r}; BMD is only measured on an AP view of the hip.")
         return None
 
     def shows(self, hip: Mapping[str, float]) -> bool:
@@ -86,8 +84,7 @@ class Gate:
         if not hip["implant"] <= self.implant_at_most:
             return Reason(
                 Code.IMPLANT,
-                f"Metal covers {hip['implant']:.0%} of the {side} proximal femur; the BMD of an implanted hip is not "
-                "measured.",
+                f"Metal covers {hip['implant']:.0%} of the {side} proximal femur; the BMD of an implanted hip is not measured.",
             )
         angle = hip["shaft_angle"]
         if abs(angle) > self.shaft_angle_at_most_deg:

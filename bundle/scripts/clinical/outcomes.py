@@ -41,7 +41,7 @@ class RefusedError(Exception):
         reason: what the user is told.
     """
 
-    def __init__(self, reason: Reason) -> None:  # noqa: D107 (documented above)
+    def __init__(self, reason: Reason) -> None:
         super().__init__(f"{reason.code}: {reason.sentence}")
         self.reason = reason
 

@@ -66,7 +66,6 @@ def load_reference(path: Path = REFERENCE_FILE) -> Reference:
     """Read a reference population from its JSON file (NHANES III unless another is given)."""
     content = json.loads(path.read_text(encoding="utf-8"))
     young_adults = {
-        sex: {site: YoungAdults(**numbers) for site, numbers in sites.items()}
-        for sex, sites in content["young_adults"].items()
+        sex: {site: YoungAdults(**numbers) for site, numbers in sites.items()} for sex, sites in content["young_adults"].items()
     }
     return Reference(content["name"], content["source"], young_adults)

@@ -129,9 +129,7 @@ def interpret(
     )
 
 
-def _estimate(
-    bmd: float, sd: float, site: str, sex: str, reference: Reference, criteria: Criteria, adult: bool
-) -> Estimate:
+def _estimate(bmd: float, sd: float, site: str, sex: str, reference: Reference, criteria: Criteria, adult: bool) -> Estimate:
     low, high = criteria.interval(bmd, sd)
     if not adult:
         return Estimate(bmd, sd, (low, high), None, None, None)
@@ -173,7 +171,5 @@ def _notes(radiograph: RadiographFacts, right: Hip, left: Hip, criteria: Criteri
         notes.append(f"Age unknown: T-score and category hold only for patients of {youngest} years or more.")
     claimed = {"R": right, "L": left}.get(radiograph.laterality)
     if claimed is not None and not claimed.estimates:
-        notes.append(
-            f"The header says laterality {radiograph.laterality!r}, but the hip measured looks like the other side."
-        )
+        notes.append(f"The header says laterality {radiograph.laterality!r}, but the hip measured looks like the other side.")
     return tuple(notes)

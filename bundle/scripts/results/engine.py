@@ -30,7 +30,7 @@ class ScreeningDataset(Dataset):
     An item is the transformed one plus "name" and "file" (the path), or only {"name", "file", "refusal"}.
     """
 
-    def __init__(self, data: Sequence[Mapping[str, Any]], transform: Any) -> None:  # noqa: D107 (documented above)
+    def __init__(self, data: Sequence[Mapping[str, Any]], transform: Any) -> None:
         super().__init__(data=data, transform=transform)
 
     def _transform(self, index: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Interpretd(Transform):
         gate: what is measured at all; the shipped `gate.json` if None.
     """
 
-    def __init__(self, sex_specific: bool = False, gate: Gate | None = None) -> None:  # noqa: D107 (documented above)
+    def __init__(self, sex_specific: bool = False, gate: Gate | None = None) -> None:
         self.sex_specific = sex_specific
         self.gate = gate
 

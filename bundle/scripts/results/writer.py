@@ -28,9 +28,7 @@ class ResultsWriter:
         notice: the sentence that every result carries.
     """
 
-    def __init__(  # noqa: D107 (documented above)
-        self, output_dir: str | Path, dataset_dir: str | Path, provenance: Mapping[str, Any], notice: str
-    ) -> None:
+    def __init__(self, output_dir: str | Path, dataset_dir: str | Path, provenance: Mapping[str, Any], notice: str) -> None:
         self.output_dir = Path(output_dir)
         self.dataset_dir = Path(dataset_dir)
         self.provenance = provenance
