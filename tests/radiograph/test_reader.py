@@ -168,6 +168,22 @@ def test_refused(tmp_path, name):
     assert refusal(tmp_path / name).code == code
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_header_is_read_or_refused_but_never_crashes(tmp_path):
+    path = write(tmp_path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for place in rng.integers(128, len(whole) - 2 * ROWS * COLS, 4):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            assert read_radiograph(path).ndim == 3
+        except RefusedError as error:
+            assert error.reason.sentence
+
+
 def test_a_missing_file_and_a_folder(tmp_path):
     assert refusal(tmp_path / "nothing.dcm").code == Code.UNREADABLE
     assert refusal(tmp_path).code == Code.UNREADABLE

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom.pixels import pixel_array
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
 
-from scripts.clinical import Code
+from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import admit, refused, view_of
 from scripts.radiograph.geometry import Orientation, Spacing, orientation_of, spacing_of
 from scripts.radiograph.header import Header, read_header
@@ -41,12 +41,26 @@ def read_dicom(path: Path) -> tuple[NDArray[np.float32], Spacing, Orientation, H
         RefusedError: UNREADABLE, UNSUPPORTED_ENCODING, and those of `admit`.
     """
     try:
-        # Without its preamble a file is still DICOM if it has the one attribute that every object has.
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=not is_dicom(path))
-        known = "SOPClassUID" in dataset or "SOPInstanceUID" in dataset
-    except Exception as error:  # whatever pydicom raises on bytes that are not DICOM
-        raise unreadable("a radiograph (DICOM, PNG, JPEG or NIfTI)") from error
-    if not known:
+        return _read(path)
+    except RefusedError:
+        raise
+    except Exception as error:  # in a damaged header any value may have any type, or none that pydicom knows
+        raise unreadable("a radiograph") from error
+
+
+def unreadable(kind: str) -> Exception:
+    """Return the refusal of a file that is damaged or not what it seems."""
+    return refused(
+        Code.UNREADABLE,
+        f"The file cannot be read as {kind}: it is damaged, incomplete or of another kind; it was not analysed. "
+        "Export or copy it again.",
+    )
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], Spacing, Orientation, Header]:
+    # Without its preamble a file is still DICOM if it has the attributes that every object has.
+    dataset = pydicom.dcmread(path, stop_before_pixels=True, force=not is_dicom(path))
+    if "SOPClassUID" not in dataset and "SOPInstanceUID" not in dataset:
         raise unreadable("a radiograph (DICOM, PNG, JPEG or NIfTI)")
     notes = admit(dataset)
     header = read_header(dataset)
@@ -61,15 +75,6 @@ def read_dicom(path: Path) -> tuple[NDArray[np.float32], Spacing, Orientation, H
     pixels, pixel_notes = _displayed(path)
     header.assumptions += [note for note in (*spacing_notes, orientation_note, view_note, *pixel_notes) if note]
     return pixels, spacing, orientation, header
-
-
-def unreadable(kind: str) -> Exception:
-    """Return the refusal of a file that is damaged or not what it seems."""
-    return refused(
-        Code.UNREADABLE,
-        f"The file cannot be read as {kind}: it is damaged, incomplete or of another kind; it was not analysed. "
-        "Export or copy it again.",
-    )
 
 
 def _displayed(path: Path) -> tuple[NDArray[np.float32], list[str]]:
