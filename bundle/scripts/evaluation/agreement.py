@@ -1,0 +1,93 @@
+"""How well estimated BMD agrees with DXA."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_FEWEST = 3
+"""Pairs; with fewer there is neither a correlation nor a limit of agreement."""
+
+
+def bmd_agreement(
+    estimate: Floats, dxa: Floats, low: Floats, high: Floats, patients: Sequence[Hashable], seed: int, resamples: int = 1000
+) -> dict[str, Any]:
+    """Compare estimated with measured BMD, one pair a hip.
+
+    Args:
+        estimate: (N,) g/cm².
+        dxa: (N,) g/cm².
+        low, high: (N,) bounds of the estimate's interval, g/cm².
+        patients: (N,) whose hip it is; the bootstrap draws patients, since two hips of one are not independent.
+        seed: of the bootstrap.
+        resamples: of the bootstrap.
+
+    Returns:
+        hips, patients, pearson_r, mae, rmse, bias (estimate - DXA), limits_of_agreement (bias -+ 1.96 SD; Bland and
+        Altman, Lancet 1986;327:307), coverage (share of DXA values within their interval); `*_ci95` from the bootstrap's
+        percentiles. NaN where there are fewer than three pairs.
+    """
+    result: dict[str, Any] = {"hips": len(dxa), "patients": len(set(patients))}
+    if len(dxa) < _FEWEST:
+        return result | {
+            **dict.fromkeys(("pearson_r", "mae", "rmse", "bias", "coverage"), math.nan),
+            **dict.fromkeys(("pearson_r_ci95", "mae_ci95", "rmse_ci95", "limits_of_agreement"), (math.nan, math.nan)),
+        }
+    for name, statistic in (("pearson_r", pearson_r), ("mae", mean_absolute_error), ("rmse", root_mean_square_error)):
+        result[name] = statistic(estimate, dxa)
+        result[f"{name}_ci95"] = bootstrap_ci95(statistic, estimate, dxa, patients, seed, resamples)
+    bias, limits = limits_of_agreement(estimate, dxa)
+    inside = (low <= dxa) & (dxa <= high)
+    return result | {"bias": bias, "limits_of_agreement": limits, "coverage": float(inside.mean())}
+
+
+def pearson_r(estimate: Floats, dxa: Floats) -> float:
+    """Pearson's correlation; NaN where one of the two does not vary."""
+    x, y = estimate - estimate.mean(), dxa - dxa.mean()
+    scale = math.sqrt(float(x @ x) * float(y @ y))
+    return float(x @ y) / scale if scale > 0 else math.nan
+
+
+def mean_absolute_error(estimate: Floats, dxa: Floats) -> float:
+    """Mean of |estimate - DXA|, g/cm²."""
+    return float(np.abs(estimate - dxa).mean())
+
+
+def root_mean_square_error(estimate: Floats, dxa: Floats) -> float:
+    """Root of the mean of (estimate - DXA)², g/cm²."""
+    return math.sqrt(float(((estimate - dxa) ** 2).mean()))
+
+
+def limits_of_agreement(estimate: Floats, dxa: Floats) -> tuple[float, tuple[float, float]]:
+    """Mean difference estimate - DXA, and that -+ 1.96 standard deviations of the difference, g/cm²."""
+    difference = estimate - dxa
+    bias, half = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
+    return bias, (bias - half, bias + half)
+
+
+def bootstrap_ci95(
+    statistic: Callable[[Floats, Floats], float],
+    estimate: Floats,
+    dxa: Floats,
+    patients: Sequence[Hashable],
+    seed: int,
+    resamples: int,
+) -> tuple[float, float]:
+    """Percentile interval of a statistic over resamples of patients, each with all their hips."""
+    hips_of: dict[Hashable, list[int]] = {}
+    for index, patient in enumerate(patients):
+        hips_of.setdefault(patient, []).append(index)
+    groups = [np.array(hips) for hips in hips_of.values()]
+    random = np.random.default_rng(seed)
+    values = []
+    for _ in range(resamples):
+        drawn = np.concatenate([groups[index] for index in random.integers(0, len(groups), len(groups))])
+        values.append(statistic(estimate[drawn], dxa[drawn]))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,94 @@
+"""How well a score tells patients with osteoporosis from those without."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Auc:
+    """Area under the ROC curve and its 95% confidence interval (NaN where it cannot be told)."""
+
+    value: float
+    interval: Interval
+
+
+def auc_delong(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> Auc:
+    """AUC with DeLong's variance; the interval is symmetric on the logit scale, so that it stays between 0 and 1.
+
+    Sources: DeLong et al., Biometrics 1988;44:837; midranks after Sun and Xu, IEEE Signal Process Lett 2014;21:1389;
+    logit interval after Pepe, The Statistical Evaluation of Medical Tests, 2003, ch. 5.
+
+    Args:
+        score: (N,), larger = more likely to have the disease.
+        positive: (N,) truth.
+
+    Returns:
+        NaN where one class is empty; an interval of NaN where the variance is not estimable (fewer than two of a class, or
+        perfect separation).
+    """
+    cases, controls = score[positive], score[~positive]
+    m, n = len(cases), len(controls)
+    if m == 0 or n == 0:
+        return Auc(math.nan, (math.nan, math.nan))
+    ranks = rankdata(np.concatenate((cases, controls)))
+    # The share of controls below each case, and of cases above each control; ties count half.
+    of_cases = (ranks[:m] - rankdata(cases)) / n
+    of_controls = 1.0 - (ranks[m:] - rankdata(controls)) / m
+    area = float(of_cases.mean())
+    if m < 2 or n < 2:
+        return Auc(area, (math.nan, math.nan))
+    variance = float(of_cases.var(ddof=1) / m + of_controls.var(ddof=1) / n)
+    if not (0.0 < area < 1.0 and variance > 0.0):
+        return Auc(area, (math.nan, math.nan))
+    logit = math.log(area / (1.0 - area))
+    half = _z95() * math.sqrt(variance) / (area * (1.0 - area))
+    low, high = (1.0 / (1.0 + math.exp(-(logit + step))) for step in (-half, half))
+    return Auc(area, (low, high))
+
+
+def wilson_interval(count: int, of: int) -> Interval:
+    """95% interval of a proportion (Wilson, J Am Stat Assoc 1927;22:209); NaN where `of` is 0."""
+    if of == 0:
+        return (math.nan, math.nan)
+    z = _z95()
+    share = count / of
+    centre = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return (max(0.0, centre - half), min(1.0, centre + half))
+
+
+def operating_point(flagged: NDArray[np.bool_], positive: NDArray[np.bool_]) -> dict[str, float | int | Interval]:
+    """Sensitivity and specificity with Wilson intervals, and the four counts.
+
+    Args:
+        flagged: (N,) what the test says.
+        positive: (N,) truth.
+    """
+    counts = {
+        "true_positives": int(np.count_nonzero(flagged & positive)),
+        "false_negatives": int(np.count_nonzero(~flagged & positive)),
+        "true_negatives": int(np.count_nonzero(~flagged & ~positive)),
+        "false_positives": int(np.count_nonzero(flagged & ~positive)),
+    }
+    with_disease = counts["true_positives"] + counts["false_negatives"]
+    without = counts["true_negatives"] + counts["false_positives"]
+    return {
+        "sensitivity": counts["true_positives"] / with_disease if with_disease else math.nan,
+        "sensitivity_ci95": wilson_interval(counts["true_positives"], with_disease),
+        "specificity": counts["true_negatives"] / without if without else math.nan,
+        "specificity_ci95": wilson_interval(counts["true_negatives"], without),
+        **counts,
+    }
+
+
+def _z95() -> float:
+    return NormalDist().inv_cdf(0.975)

@@ -1,0 +1,157 @@
+"""metrics.json, metrics.csv and metrics.md: the same numbers for machines, for a spreadsheet and for people."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+_NO_VALUE = "-"
+
+
+def write_metrics_json(document: Mapping[str, Any], path: Path) -> None:
+    """Write the whole document; what could not be computed is null."""
+    path.write_text(json.dumps(_plain(document), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_metrics_table(document: Mapping[str, Any], path: Path) -> None:
+    """Write one row a metric: group ("overall" or a site), data, metric (dotted path), value, 95% interval."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("group", "data", "metric", "value", "ci95_low", "ci95_high"))
+        for group, metrics in _groups(document):
+            writer.writerows((group, metrics["data"], *row) for row in _rows(_plain(metrics)))
+
+
+def markdown_report(document: Mapping[str, Any]) -> str:
+    """The numbers as Markdown: what was evaluated, then one table with a column for "overall" and each site."""
+    overall = document["overall"]
+    admission, diagnosis = overall["radiographs"], overall["osteoporosis"]
+    groups = _groups(document)
+    if len(groups) == 2:  # one site: its column would repeat the first
+        groups = groups[:1]
+    lines = [
+        f"# Evaluation ({overall['data']} data)",
+        "",
+        f"{document['notice']}.",
+        "",
+        f"{admission['radiographs']} radiographs of {admission['patients']} patients, split {document['split']}, "
+        f"site {', '.join(document['sites'])}.",
+        "",
+        f"| Metric | {' | '.join(name for name, _ in groups)} |",
+        f"|---|{'---|' * len(groups)}",
+    ]
+    columns = [list(_statements(metrics)) for _, metrics in groups]
+    lines += [f"| {row[0][0]} | {' | '.join(text for _, text in row)} |" for row in zip(*columns, strict=True)]
+    lines += [
+        "",
+        "Dice is of whole radiographs, on the film's own grid, and landmark errors are of the hips found, on every radiograph "
+        "that the networks saw, those that the gate refused afterwards included. "
+        f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who were not refused "
+        f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} were); the truth is osteoporosis by the lowest "
+        "T-score of the hip sites with DXA (T <= -2.5). BMD is of the hips that were measured and have DXA. Intervals are "
+        "95%: DeLong for AUC, Wilson for proportions, a bootstrap of patients for BMD. The covariates-only baseline (age, sex, "
+        "weight, height) is fitted and cross-validated on these very patients.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The table's rows, (name, text), of one group."""
+    admission, landmarks, diagnosis = metrics["radiographs"], metrics["landmarks"], metrics["osteoporosis"]
+    codes = ", ".join(f"{code} {count}" for code, count in admission["refused_by_code"].items())
+    yield "Data", metrics["data"]
+    yield "Radiographs / patients", f"{admission['radiographs']} / {admission['patients']}"
+    yield "Radiographs refused", f"{admission['refused']} ({admission['rejection_rate']:.1%}){': ' + codes if codes else ''}"
+    codes = ", ".join(f"{code} {count}" for code, count in admission["hips_with_dxa_refused_by_code"].items())
+    yield (
+        "Hips with DXA that were measured",
+        f"{admission['hips_with_dxa_measured']} of {admission['hips_with_dxa']}{'; refused: ' + codes if codes else ''}",
+    )
+    for name, overlap in metrics["segmentation"].items():
+        yield (
+            f"{name.capitalize()} Dice, mean ± SD (worst)",
+            (
+                f"{_text(overlap['dice_mean'])} ± {_text(overlap['dice_sd'])} ({_text(overlap['dice_worst'])}), "
+                if overlap["radiographs"]
+                else ""
+            )
+            + f"n = {overlap['radiographs']}, false alarms {overlap['false_alarms']}",
+        )
+    yield (
+        "Landmark error, median / 95th percentile, mm",
+        f"{_text(landmarks['error_median_mm'], 1)} / {_text(landmarks['error_p95_mm'], 1)}, n = {landmarks['landmarks']}",
+    )
+    yield (
+        "Hips missed / left and right swapped",
+        f"{landmarks['hips_missed']} / {landmarks['hips_swapped']} of {landmarks['hips_with_landmarks']}",
+    )
+    yield (
+        "Patients measured (with osteoporosis)",
+        f"{diagnosis['patients_measured']} ({diagnosis['measured_with_osteoporosis']}) of {diagnosis['patients_with_dxa']} "
+        f"({diagnosis['patients_with_osteoporosis']})",
+    )
+    for key, name, point in (
+        ("classifier", "Classifier", "probability >= 0.5"),
+        ("lowest_t_score", "Lowest estimated T-score", "T <= -2.5"),
+        ("covariates_only", "Covariates only", "probability >= 0.5"),
+    ):
+        found = diagnosis[key]
+        yield f"{name}: AUC", _with_interval(found, "auc") if found else _NO_VALUE
+        yield f"{name}: sensitivity at {point}", _with_interval(found, "sensitivity") if found else _NO_VALUE
+        yield f"{name}: specificity at {point}", _with_interval(found, "specificity") if found else _NO_VALUE
+    for key, name in (("total", "Total hip"), ("neck", "Femoral neck")):
+        bmd = metrics["bmd"][key]
+        low, high = bmd["limits_of_agreement"]
+        baseline = bmd["covariates_only"]
+        yield f"{name} BMD: Pearson r", f"{_with_interval(bmd, 'pearson_r')}, {bmd['hips']} hips"
+        yield f"{name} BMD: MAE, g/cm²", _with_interval(bmd, "mae")
+        yield f"{name} BMD: RMSE, g/cm²", _with_interval(bmd, "rmse")
+        yield (
+            f"{name} BMD: bias (limits of agreement), g/cm²",
+            f"{_text(bmd['bias'])} ({_text(low)} to {_text(high)})" if math.isfinite(low) else _NO_VALUE,
+        )
+        yield f"{name} BMD: coverage of the 90% interval", _text(bmd["coverage"])
+        yield (
+            f"{name} BMD, covariates only: r / MAE, g/cm²",
+            f"{_text(baseline['pearson_r'])} / {_text(baseline['mae'])}" if baseline else _NO_VALUE,
+        )
+
+
+def _with_interval(values: Mapping[str, Any], key: str) -> str:
+    low, high = values[f"{key}_ci95"]
+    interval = f" ({_text(low)} to {_text(high)})" if math.isfinite(low) else ""
+    return _text(values[key]) + interval
+
+
+def _text(value: float, decimals: int = 3) -> str:
+    return f"{value:.{decimals}f}" if math.isfinite(value) else _NO_VALUE
+
+
+def _groups(document: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [("overall", document["overall"]), *document["sites"].items()]
+
+
+def _rows(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[Any, ...]]:
+    for key, value in metrics.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _rows(value, f"{name}.")
+        elif isinstance(value, list):
+            if not key.endswith("_ci95"):  # an interval stands beside its value
+                yield from ((f"{name}.{end}", number, "", "") for end, number in zip(("low", "high"), value, strict=True))
+        elif key != "data":
+            yield (name, value, *(metrics.get(f"{key}_ci95") or ("", "")))
+
+
+def _plain(value: Any) -> Any:
+    """JSON's types only: NaN becomes None, a tuple a list."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,81 @@
+"""Cases with round numbers, whose metrics can be worked out by hand."""
+
+import math
+
+import pytest
+from scripts.evaluation.cases import MASK_CLASSES, Case, HipCase
+
+UNKNOWN = {"neck": math.nan, "total": math.nan}
+
+
+def make_hip(side, *, total=math.nan, dxa=math.nan, code="", errors=(1.0,) * 5, found=True, swapped=False):
+    return HipCase(
+        side=side,
+        found=found,
+        drawn=True,
+        code=code,
+        bmd={"neck": math.nan, "total": total},
+        low={"neck": math.nan, "total": total - 0.05},
+        high={"neck": math.nan, "total": total + 0.05},
+        dxa={"neck": math.nan, "total": dxa},
+        landmark_errors_mm=errors if found else (math.nan,) * 5,
+        swapped=swapped,
+    )
+
+
+def make_case(name, *, hips, dxa_lowest_t, probability, lowest_t, code="", site="simulated-1", femur=0.9, patient=None):
+    return Case(
+        name=name,
+        patient=patient or name,
+        site=site,
+        seen=True,
+        code=code,
+        probability=probability,
+        lowest_t=lowest_t,
+        dxa_lowest_t=dxa_lowest_t,
+        covariates=(70.0, 0.0, 65.0, 160.0),
+        dice={"femur": femur, "prosthesis": math.nan, "fixation": math.nan},
+        false_alarms={name: name == "fixation" for name in MASK_CLASSES},
+        hips=hips,
+    )
+
+
+@pytest.fixture
+def cases():
+    """Three patients measured (one with osteoporosis) and one, with osteoporosis, refused."""
+    return [
+        make_case(
+            "a",
+            hips=(make_hip("right", total=0.60, dxa=0.62), make_hip("left", total=0.58, dxa=0.64)),
+            dxa_lowest_t=-2.6,
+            probability=0.8,
+            lowest_t=-2.9,
+            femur=0.98,
+        ),
+        make_case(
+            "b",
+            hips=(make_hip("right", total=0.80, dxa=0.80), make_hip("left", code="IMPLANT", swapped=True)),
+            dxa_lowest_t=-1.2,
+            probability=0.6,
+            lowest_t=-1.2,
+            femur=0.96,
+        ),
+        make_case(
+            "c",
+            hips=(make_hip("right", total=0.90, dxa=0.88), make_hip("left", found=False, code="NO_FEMUR")),
+            dxa_lowest_t=-0.5,
+            probability=0.1,
+            lowest_t=-0.4,
+            femur=0.94,
+            site="simulated-2",
+        ),
+        make_case(
+            "d",
+            hips=(make_hip("right", dxa=0.50, code="NOT_AP"), make_hip("left", dxa=0.51, code="NOT_AP")),
+            dxa_lowest_t=-3.6,
+            probability=math.nan,
+            lowest_t=math.nan,
+            code="NOT_AP",
+            femur=math.nan,
+        ),
+    ]

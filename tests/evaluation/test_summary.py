@@ -1,0 +1,103 @@
+import csv
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from scripts.clinical import load_criteria
+from scripts.evaluation.baseline import covariate_bmd, covariate_probability
+from scripts.evaluation.figures import write_figures
+from scripts.evaluation.summary import data_kind, summarise
+from scripts.evaluation.tables import markdown_report, write_metrics_json, write_metrics_table
+
+
+@pytest.fixture
+def document(cases):
+    return {"notice": "Research use only", "split": "test", **summarise(cases, load_criteria(), seed=0)}
+
+
+def test_refused_radiographs_count_for_the_rejection_rate(document):
+    admission = document["overall"]["radiographs"]
+    assert admission["rejection_rate"] == 0.25
+    assert admission["refused_by_code"] == {"NOT_AP": 1}
+    assert (admission["hips_with_dxa"], admission["hips_with_dxa_measured"]) == (6, 4)
+
+
+def test_auc_is_of_the_patients_not_refused_and_says_how_many_those_are(document):
+    diagnosis = document["overall"]["osteoporosis"]
+    assert (diagnosis["patients_with_dxa"], diagnosis["patients_with_osteoporosis"]) == (4, 2)
+    assert (diagnosis["patients_measured"], diagnosis["measured_with_osteoporosis"]) == (3, 1)
+    assert diagnosis["classifier"]["auc"] == 1.0
+    assert diagnosis["classifier"]["specificity"] == 0.5  # b has 0.6
+    assert diagnosis["lowest_t_score"]["specificity"] == 1.0
+
+
+def test_bmd_is_of_the_measured_hips(document):
+    total = document["overall"]["bmd"]["total"]
+    assert (total["hips"], total["patients"]) == (4, 3)
+    assert total["bias"] == pytest.approx((-0.02 - 0.06 + 0.0 + 0.02) / 4)
+    assert total["coverage"] == 0.75
+    assert document["overall"]["bmd"]["neck"]["hips"] == 0
+
+
+def test_dice_and_landmarks(document):
+    overall = document["overall"]
+    femur = overall["segmentation"]["femur"]
+    assert (femur["radiographs"], femur["dice_worst"]) == (3, 0.94)
+    assert femur["dice_mean"] == pytest.approx(0.96)
+    assert femur["dice_sd"] == pytest.approx(0.02)
+    assert overall["segmentation"]["fixation"]["false_alarms"] == 4
+    assert overall["landmarks"]["landmarks"] == 7 * 5
+    assert (overall["landmarks"]["hips_missed"], overall["landmarks"]["hips_swapped"]) == (1, 1)
+
+
+def test_every_site_has_its_own_numbers(document):
+    assert list(document["sites"]) == ["simulated-1", "simulated-2"]
+    assert document["sites"]["simulated-2"]["radiographs"]["radiographs"] == 1
+
+
+def test_two_radiographs_of_a_patient_are_one_patient(cases):
+    again = dataclasses.replace(cases[1], name="b2", probability=0.2)
+    diagnosis = summarise([*cases, again], load_criteria(), seed=0)["overall"]["osteoporosis"]
+    assert diagnosis["patients_measured"] == 3
+    assert diagnosis["classifier"]["false_positives"] == 0  # the mean of 0.6 and 0.2
+
+
+def test_simulated_data_are_called_so(cases):
+    assert data_kind(cases) == "simulated"
+    hospital = [dataclasses.replace(case, site="hospital-1") for case in cases]
+    assert data_kind(hospital) == "patients"
+    assert data_kind([*cases, *hospital]) == "partly simulated"
+
+
+def test_files_hold_the_same_numbers(document, cases, tmp_path):
+    write_metrics_json(document, tmp_path / "metrics.json")
+    write_metrics_table(document, tmp_path / "metrics.csv")
+    read = json.loads((tmp_path / "metrics.json").read_text())
+    assert read["overall"]["bmd"]["neck"]["pearson_r"] is None
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        rows = {(row["group"], row["metric"]): row for row in csv.DictReader(file)}
+    mae = rows["overall", "bmd.total.mae"]
+    assert float(mae["value"]) == read["overall"]["bmd"]["total"]["mae"]
+    assert float(mae["ci95_low"]) <= float(mae["value"]) <= float(mae["ci95_high"])
+    assert rows["simulated-2", "segmentation.femur.dice_mean"]["data"] == "simulated"
+    report = markdown_report(document)
+    assert "# Evaluation (simulated data)" in report
+    assert "| Metric | overall | simulated-1 | simulated-2 |" in report
+    assert "nan" not in report
+    names = {path.name for path in write_figures(cases, load_criteria(), tmp_path)}
+    assert names == {"bmd_total.png", "roc.png", "dice.png"}
+
+
+def test_the_baseline_learns_from_covariates_and_says_none_for_few_patients():
+    random = np.random.default_rng(0)
+    age = random.uniform(50, 90, 200)
+    covariates = np.stack([age, random.integers(0, 2, 200), random.normal(70, 10, 200), np.full(200, math.nan)], axis=1)
+    bmd = 1.4 - 0.009 * age + random.normal(0, 0.03, 200)
+    patients = [str(index) for index in range(200)]
+    assert np.corrcoef(covariate_bmd(covariates, bmd, patients), bmd)[0, 1] > 0.9
+    probability = covariate_probability(covariates, bmd < 0.7, patients)
+    assert probability[age > 80].mean() > probability[age < 60].mean() + 0.5
+    assert covariate_bmd(covariates[:10], bmd[:10], patients[:10]) is None
+    assert covariate_probability(covariates, bmd < 0, patients) is None
