@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from scripts.networks.hips import COVARIATES, CovariateInput, HipEncoder, mean_of_valid
+from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
+from scripts.radiograph import COVARIATES
 
 
 class BmdNetwork(nn.Module):
@@ -22,6 +23,9 @@ class BmdNetwork(nn.Module):
         target_mean: typical aBMD of neck and total hip, g/cm²; the network's own outputs are standardised by it.
         target_sd: standard deviation over patients, g/cm².
     """
+
+    target_mean: Tensor
+    target_sd: Tensor
 
     def __init__(
         self,

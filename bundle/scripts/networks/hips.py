@@ -5,9 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-COVARIATES = ("age_years", "sex", "weight_kg", "height_cm")
-"""The order of the covariates; sex is 0 for female and 1 for male; NaN is unknown."""
-
 
 class HipEncoder(nn.Module):
     """One backbone applied to every hip's crop, each crop brought to mean 0 and standard deviation 1 first.
@@ -17,6 +14,9 @@ class HipEncoder(nn.Module):
         pose_mean: typical log crop-pixel size (mm) and abduction (radians), see `HipLocaliser.poses`.
         pose_sd: their standard deviations.
     """
+
+    pose_mean: Tensor
+    pose_sd: Tensor
 
     def __init__(
         self, backbone: nn.Module, pose_mean: Sequence[float] = (-0.5, 0.0), pose_sd: Sequence[float] = (0.1, 0.15)
@@ -51,6 +51,9 @@ class CovariateInput(nn.Module):
         mean: typical age (years), sex (0..1), weight (kg) and height (cm).
         sd: their standard deviations.
     """
+
+    mean: Tensor
+    sd: Tensor
 
     def __init__(self, mean: Sequence[float] = (65.0, 0.3, 70.0, 163.0), sd: Sequence[float] = (12.0, 0.5, 15.0, 9.0)) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.radiograph.landmarks import LANDMARKS
+from scripts.radiograph import LANDMARKS
 
 RIGHT_HIP_TEMPLATE_MM: Mapping[str, tuple[float, float]] = {
     "head_centre": (0.0, 0.0),
@@ -71,6 +71,8 @@ class HipLocaliser(nn.Module):
 
     crop_rows: int
     crop_cols: int
+    template: Tensor
+    mirror: Tensor
 
     def __init__(
         self,

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.networks.hips import COVARIATES
 from scripts.networks.localisation import HipLocaliser, find_landmarks, shaft_angle
 from scripts.networks.segmentation import MASKS, SEGMENTATION_FACTOR, to_segmentation_grid
+from scripts.radiograph import COVARIATES
 from scripts.radiograph.landmarks import LOCATING
 
 
@@ -48,6 +48,7 @@ class ScreeningNetwork(nn.Module):
         self.factor = SEGMENTATION_FACTOR
         self.landmark_radius = landmark_radius_mm / (spacing_mm * SEGMENTATION_FACTOR)
         self.masks = len(MASKS)
+        self.locating = LOCATING
         self.covariates = len(COVARIATES)
 
     def forward(self, image: Tensor, covariates: Tensor | None = None) -> Tensor:
@@ -83,17 +84,19 @@ class ScreeningNetwork(nn.Module):
 
         coarse, confidence = find_landmarks(heat, self.landmark_radius)
         landmarks = (coarse + 0.5) * self.factor - 0.5
-        transforms = self.localiser.fit(landmarks, confidence)
+        # A landmark that is not seen peaks anywhere: it must not pull at the pose.
+        weight = confidence * (confidence >= self.presence_threshold).to(confidence.dtype)
+        transforms = self.localiser.fit(landmarks, weight)
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
 
-        present = confidence[:, :, :LOCATING].min(dim=2)[0]
-        implant = self._metal_fraction(masks, self.localiser.fit(coarse, confidence))
+        present = confidence[:, :, : self.locating].min(dim=2)[0]
+        implant = self._metal_fraction(masks, self.localiser.fit(coarse, weight))
         valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
         crops_used = crops * valid.unsqueeze(2).unsqueeze(3)
 
         # Where the film ends above the shaft's landmark, the pose of the whole hip stands for the shaft's.
-        shaft_seen = confidence[:, :, LOCATING] >= self.presence_threshold
+        shaft_seen = confidence[:, :, self.locating] >= self.presence_threshold
         angle = torch.where(shaft_seen, shaft_angle(landmarks), torch.rad2deg(poses[:, :, 1]))
         measured = valid.unsqueeze(2).unsqueeze(3)
         bmd = self.bmd(crops_used, poses, valid, covariates) * measured

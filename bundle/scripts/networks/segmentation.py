@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.radiograph.landmarks import LANDMARKS, SIDES
+from scripts.radiograph import CLASSES, LANDMARKS, SIDES
 
-MASKS = ("femur", "prosthesis", "fixation")
+MASKS = CLASSES[1:]
 """The order of the mask channels; the class in a mask file is the channel + 1 (0 is background)."""
 
 HEAT_MAPS = len(SIDES) * len(LANDMARKS)

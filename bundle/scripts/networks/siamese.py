@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from scripts.networks.hips import COVARIATES, CovariateInput, HipEncoder, mean_of_valid
+from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
+from scripts.radiograph import COVARIATES
 
 
 class SiameseNetwork(nn.Module):

@@ -10,7 +10,7 @@ from scripts.training.items import HipTargetsd, training_items
 from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
 from scripts.training.pose import RandFilmPosed
 from scripts.training.provenance import training_provenance
-from scripts.training.scores import KnownBmd, LandmarkErrors, femur_masks, known_labels
+from scripts.training.scores import KnownBmd, LandmarkErrors, femur_masks, is_better, known_labels
 
 __all__ = [
     "AutocastInferer",
@@ -30,6 +30,7 @@ __all__ = [
     "ToSegmentationGridd",
     "assemble",
     "femur_masks",
+    "is_better",
     "known_labels",
     "training_items",
     "training_provenance",

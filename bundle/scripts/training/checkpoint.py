@@ -65,19 +65,19 @@ class ResumableCheckpoint:
         for name, part in self.progress.items():
             part.load_state_dict(saved["progress"][name])
         engine.state.epoch, engine.state.iteration = saved["epoch"], saved["iteration"]
-        self.evaluator.state.best_metric = saved["best_metric"]
-        self.evaluator.state.best_metric_epoch = saved["best_epoch"]
+        validation: Any = self.evaluator.state
+        validation.best_metric, validation.best_metric_epoch = saved["best_metric"], saved["best_epoch"]
         torch.set_rng_state(saved["rng_state"])
         self.logger.info(f"resumed from {path}: epoch {saved['epoch']} of {engine.state.max_epochs} is done")
 
     def save(self, engine: Engine) -> None:
         """Write the checkpoints of this epoch."""
-        validation = self.evaluator.state
+        validation: Any = self.evaluator.state
         provenance = {
             **self.provenance,
             "epochs_trained": engine.state.epoch,
             "best_metric": {
-                "name": validation.key_metric_name if hasattr(validation, "key_metric_name") else "",
+                "name": validation.key_metric_name,
                 "value": float(validation.best_metric),
                 "epoch": int(validation.best_metric_epoch),
             },
@@ -99,9 +99,9 @@ class ResumableCheckpoint:
 
     def report(self, engine: Engine) -> None:
         """Say where the weights are."""
-        validation = self.evaluator.state
+        validation: Any = self.evaluator.state
         print(
-            f"Trained {engine.state.epoch} epochs; best {getattr(validation, 'key_metric_name', 'metric')} "
+            f"Trained {engine.state.epoch} epochs; best {validation.key_metric_name} "
             f"{float(validation.best_metric):.4f} at epoch {int(validation.best_metric_epoch)}: {self.directory / BEST}",
             flush=True,
         )
@@ -124,7 +124,8 @@ class StopWithoutImprovement:
 
     def check(self, engine: Engine) -> None:
         """Terminate the engine when the patience is used up."""
-        best = self.evaluator.state.best_metric_epoch
+        validation: Any = self.evaluator.state
+        best = validation.best_metric_epoch
         if best > 0 and engine.state.epoch - best >= self.patience:
             engine.terminate()
 

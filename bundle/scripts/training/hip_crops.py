@@ -21,8 +21,8 @@ class Localiser(Protocol):
 class RandHipCropsd(RandomizableTransform):
     """Replaces a film by the canonical crops of its hips, with landmarks as uncertain as a segmentation network's.
 
-    Adds "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks, the shaft's aside, are all visible and that holds no metal. The targets of
-    what is not valid become NaN: "bmd" (2, 2) of that hip, and "osteoporosis" (1,) when no hip is left.
+    Adds "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks, the shaft's aside, are all visible and that holds no
+    metal. The targets of what is not valid become NaN: "bmd" (2, 2) of that hip, and "osteoporosis" (1,) when no hip is left.
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.

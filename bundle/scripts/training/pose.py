@@ -34,7 +34,7 @@ class RandFilmPosed(RandomizableTransform):
         landmarks_key: Hashable = "landmarks",
         size: Sequence[int] = (320, 384),
         degrees: float = 10.0,
-        scale: Sequence[float] = (0.8, 1.25),
+        scale: tuple[float, float] = (0.8, 1.25),
         one_hip: float = 0.25,
         collimate: float = 0.3,
     ) -> None:

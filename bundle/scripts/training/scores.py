@@ -1,5 +1,6 @@
 """What the validation metrics compare: pairs taken from an evaluator's output, without the unknown targets."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,6 +8,11 @@ import torch
 from torch import Tensor
 
 Output = Mapping[str, Any]
+
+
+def is_better(metric: float, best: float) -> bool:
+    """Whether a key metric beats the best so far; any number beats NaN (the AUC of patients of one class)."""
+    return metric > best or (math.isnan(best) and not math.isnan(metric))
 
 
 def femur_masks(output: Output) -> tuple[Tensor, Tensor]:
