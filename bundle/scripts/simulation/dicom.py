@@ -13,6 +13,7 @@ from pydicom.uid import (
     PYDICOM_IMPLEMENTATION_UID,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
+    JPEGLSLossless,
     generate_uid,
 )
 
@@ -37,7 +38,7 @@ def _coded(code: Code) -> Dataset:
 
 
 def write_radiograph(path: Path, image: np.ndarray, view: View, person: Person, study: Study) -> None:
-    """Write display values as a DX DICOM file, first under a temporary name.
+    """Write display values as a DX DICOM file, JPEG-LS lossless, first under a temporary name.
 
     Args:
         path: the file to make.
@@ -101,7 +102,7 @@ def write_radiograph(path: Path, image: np.ndarray, view: View, person: Person, 
     d.RescaleIntercept, d.RescaleSlope, d.RescaleType = "0", "1", "US"
     d.PresentationLUTShape = "INVERSE" if style.monochrome1 else "IDENTITY"
     d.WindowCenter, d.WindowWidth = f"{(top + 1) / 2:.1f}", f"{top + 1}"
-    d.PixelData = stored.tobytes()
+    d.compress(JPEGLSLossless, stored, generate_instance_uid=False)
 
     partial = path.with_name(path.name + ".partial")
     d.save_as(partial, enforce_file_format=True)
