@@ -1,0 +1,63 @@
+# Everything runs in .venv, which these targets make and keep in step with pyproject.toml. Needs Python 3.11, make and git.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BUNDLE := $(VENV)/bin/python -m monai.bundle run --config_file bundle/configs
+
+# `make train` takes these.
+DATA ?= output/cohort
+OUT ?= output/training
+PATIENTS ?= 1200
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint train clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
+
+demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in output/demo
+	$(BUNDLE)/inference.yaml --dataset_dir bundle/examples --output_dir output/demo
+	@echo "Open $(CURDIR)/output/demo/index.html in a browser."
+
+test: $(VENV)/all.stamp ## Run all tests
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/all.stamp ## Check style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+train: $(VENV)/all.stamp $(DATA)/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
+	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/segmentation --cache_dir $(OUT)/cache
+	$(BUNDLE)/train_siamese.yaml --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache
+	$(BUNDLE)/train_bmd.yaml --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
+	$(BUNDLE)/assemble.yaml --segmentation_file $(OUT)/segmentation/best.pt --siamese_file $(OUT)/siamese/best.pt \
+		--bmd_file $(OUT)/bmd/best.pt --output_file $(OUT)/model.pt
+	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
+
+clean: ## Remove the virtual environment, caches and output
+	rm -rf $(VENV) output build .pytest_cache .mypy_cache .ruff_cache bundle/*.egg-info
+	find bundle tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+output/cohort/manifest.csv: | $(VENV)/all.stamp
+	$(BUNDLE)/simulate.yaml --output_dir output/cohort --patients $(PATIENTS)
+
+%/manifest.csv:
+	@echo "DATA=$*: there is no $@; expected a folder of radiographs with a manifest.csv (see bundle/docs/data.md)."; exit 1
+
+$(VENV)/demo.stamp: $(VENV)/torch.stamp
+	$(VENV)/bin/pip install --quiet -e '.[report]'
+	@touch $@
+
+$(VENV)/all.stamp: $(VENV)/torch.stamp
+	$(VENV)/bin/pip install --quiet -e '.[simulate,train,report,export,deploy,dev]'
+	@touch $@
+
+# torch comes first and pinned exactly: resolved among the others it can bring gigabytes of CUDA packages.
+$(VENV)/torch.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed; name one by make PYTHON=...")'
+	@echo "Installing into $(VENV); the first time this takes some minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet torch==2.13.0
+	@touch $@

@@ -1,0 +1,119 @@
+"""From no data to an evaluated model by the configs alone: simulate, train each network, assemble, screen, evaluate."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import scripts
+import torch
+from scripts.results.document import check_document
+from scripts.simulation.cohort import simulate_cohort
+
+CONFIGS = Path(scripts.__file__).parent.parent / "configs"
+SPLITS = ("train",) * 5 + ("validation",) * 3 + ("test",) * 2
+NETWORKS = ("segmentation", "siamese", "bmd")
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    """Ten patients in the splits above, whatever the simulator drew."""
+    manifest = simulate_cohort(str(tmp_path_factory.mktemp("cohort")), patients=len(SPLITS), seed=11)
+    with manifest.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "split": split} for row, split in zip(rows, SPLITS, strict=True))
+    return manifest.parent
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    """Runs a config as a user does, in a folder that is not the repository's; relative paths are in that folder."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+
+    def run(config, **settings):
+        options = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+        command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / config), *options]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    run.folder = folder
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(cohort, bundle):
+    """The checkpoints of two epochs of each training."""
+    for network in NETWORKS:
+        settings = {"output_dir": network, "cache_dir": "cache", "epochs": 2, "batch_size": 2, "num_workers": 0}
+        said = bundle(f"train_{network}.yaml", dataset_dir=cohort, **settings)
+        assert "Trained 2 epochs" in said
+    return {network: bundle.folder / network / "best.pt" for network in NETWORKS}
+
+
+@pytest.fixture(scope="module")
+def model(trained, bundle):
+    """The assembled cascade."""
+    bundle("assemble.yaml", **{f"{name}_file": file for name, file in trained.items()}, output_file="model.pt")
+    return bundle.folder / "model.pt"
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_training_learns_and_says_what_made_its_weights(trained, network):
+    saved = torch.load(trained[network], weights_only=True)
+    provenance = saved["provenance"]
+    assert provenance["training_radiographs"] <= 5 and provenance["validation_radiographs"] <= 3
+    assert provenance["seed"] == 0
+    assert len(provenance["data_hash"]) == len(provenance["config_hash"]) == 64
+    last = torch.load(trained[network].with_name("last.pt"), weights_only=True)
+    assert last["epoch"] == 2
+
+
+def test_the_model_is_small_and_knows_its_trainings(model):
+    assert model.stat().st_size <= 25e6
+    saved = torch.load(model, weights_only=True)
+    assert set(saved["provenance"]["trainings"]) == set(NETWORKS)
+    assert all(torch.isfinite(value).all() for value in saved["state_dict"].values())
+
+
+@pytest.fixture(scope="module")
+def screened(cohort, model, bundle):
+    """What inference says and writes."""
+    said = bundle("inference.yaml", dataset_dir=cohort, output_dir="results", checkpoint=model)
+    return said, bundle.folder / "results"
+
+
+def test_inference_accounts_for_every_radiograph(screened):
+    said, results = screened
+    document = json.loads((results / "results.json").read_text())
+    check_document(document)
+    assert document["summary"]["radiographs"] == len(SPLITS)
+    assert len(list((results / "masks").glob("*.png"))) == len(SPLITS)
+    assert said.strip().splitlines()[-1].startswith(f"{len(SPLITS)} radiographs")
+
+
+def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
+    said = bundle("evaluate.yaml", dataset_dir=cohort, output_dir="evaluation", checkpoint=model)
+    metrics = json.loads((bundle.folder / "evaluation" / "metrics.json").read_text())
+    overall = metrics["overall"]
+    assert metrics["data"] == "simulated"
+    assert overall["radiographs"]["radiographs"] == SPLITS.count("test")
+    assert overall["segmentation"]["femur"]["radiographs"] == SPLITS.count("test")
+    assert 0 <= overall["segmentation"]["femur"]["dice_mean"] <= 1
+    assert set(metrics["provenance"]["weights"]["provenance"]["trainings"]) == set(NETWORKS)
+    assert [file["file"] for file in metrics["provenance"]["configuration"]["files"]] == ["evaluate.yaml", "inference.yaml"]
+    assert "# Evaluation (simulated data)" in said
+
+
+def test_evaluation_refuses_what_inference_refuses(cohort, model, bundle, screened):
+    said = bundle("evaluate.yaml", dataset_dir=cohort, output_dir="everything", checkpoint=model, split="all")
+    assert f"{len(SPLITS)} radiographs of {len(SPLITS)} patients, split all" in said
+    admission = json.loads((bundle.folder / "everything" / "metrics.json").read_text())["overall"]["radiographs"]
+    with (screened[1] / "rejected.csv").open(newline="") as file:
+        codes = [row["code"] for row in csv.DictReader(file)]
+    assert admission["refused_by_code"] == {code: codes.count(code) for code in sorted(set(codes))}
