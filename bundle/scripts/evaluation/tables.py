@@ -50,8 +50,9 @@ def markdown_report(document: Mapping[str, Any]) -> str:
         "",
         "Dice is of whole radiographs, on the film's own grid, and landmark errors are of the hips found, on every radiograph "
         "that the networks saw, those that the gate refused afterwards included. "
-        f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who were not refused "
-        f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} were); the truth is osteoporosis by the lowest "
+        f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who got an answer "
+        f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} got none: refused, or too young for a T-score); "
+        "the truth is osteoporosis by the lowest "
         "T-score of the hip sites with DXA (T <= -2.5). BMD is of the hips that were measured and have DXA. Intervals are "
         "95%: DeLong for AUC, Wilson for proportions, a bootstrap of patients for BMD. The covariates-only baseline (age, sex, "
         "weight, height) is fitted and cross-validated on these very patients.",
