@@ -4,6 +4,7 @@ from scripts.training.appearance import RandAppearanced
 from scripts.training.assembly import assemble
 from scripts.training.batches import AutocastInferer, PrepareBatch
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
+from scripts.training.clipping import ClipGradients
 from scripts.training.grid import ToSegmentationGridd
 from scripts.training.hip_crops import RandHipCropsd, RandUnknownd
 from scripts.training.items import HipTargetsd, training_items
@@ -15,6 +16,7 @@ from scripts.training.scores import KnownBmd, LandmarkErrors, femur_masks, is_be
 __all__ = [
     "AutocastInferer",
     "BmdLoss",
+    "ClipGradients",
     "HipTargetsd",
     "KnownBCELoss",
     "KnownBmd",
