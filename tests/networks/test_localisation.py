@@ -1,0 +1,90 @@
+"""Landmarks are found to a fraction of a pixel, and the crop of any hip is in the canonical pose."""
+
+import math
+
+import pytest
+import torch
+from scripts.networks import HipLocaliser
+from scripts.networks.localisation import RIGHT_HIP_TEMPLATE_MM, find_landmarks, shaft_angle
+from scripts.radiograph import LANDMARKS
+from scripts.training.losses import heat_maps
+
+SPACING_MM = 0.3
+TEMPLATE = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+
+
+def hips(abduction_degrees: float, scale: float, centres: tuple = ((300.0, 350.0), (310.0, 800.0))) -> torch.Tensor:
+    """Landmarks (1, 2, 5, 2) in pixels of two mirrored template hips, both abducted alike."""
+    angle = math.radians(abduction_degrees)
+    # Abducting a right hip turns its shaft towards the viewer's left.
+    turn = torch.tensor([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    right = scale / SPACING_MM * TEMPLATE @ turn.T
+    left = right * torch.tensor([1.0, -1.0])
+    return torch.stack((right + torch.tensor(centres[0]), left + torch.tensor(centres[1])))[None]
+
+
+@pytest.mark.parametrize("degrees", [-10.0, 0.0, 45.0])
+def test_fit_recovers_size_and_abduction_of_both_hips(degrees: float) -> None:
+    localiser = HipLocaliser()
+    points = hips(degrees, 1.15)
+    poses = localiser.poses(localiser.fit(points, torch.ones(1, 2, 5)), SPACING_MM)
+    assert torch.allclose(poses[0, :, 0], torch.full((2,), math.log(1.15 * 0.55)), atol=1e-4)
+    assert torch.allclose(torch.rad2deg(poses[0, :, 1]), torch.full((2,), degrees), atol=1e-2)
+    lean = math.degrees(math.atan2(2.0, 66.0))  # of the template's own shaft axis
+    assert torch.allclose(shaft_angle(points), torch.full((1, 2), degrees + lean), atol=1e-2)
+
+
+def test_transform_maps_the_template_onto_the_landmarks() -> None:
+    localiser = HipLocaliser()
+    points = hips(20.0, 0.9)
+    matrix = localiser.fit(points, torch.ones(1, 2, 5))
+    template = torch.cat((localiser.template, torch.ones(5, 1)), dim=1)
+    assert torch.allclose(torch.einsum("bsij,kj->bski", matrix, template), points, atol=1e-2)
+
+
+def test_a_landmark_without_confidence_does_not_pull() -> None:
+    localiser = HipLocaliser()
+    points, weight = hips(5.0, 1.0), torch.ones(1, 2, 5)
+    expected = localiser.fit(points, weight)
+    points[0, :, 4] += 500.0
+    weight[0, :, 4] = 0.0
+    assert torch.allclose(localiser.fit(points, weight), expected, atol=1e-3)
+
+
+def test_left_and_right_hips_give_the_same_canonical_crop() -> None:
+    """A film and its mirror image, sides swapped, differ in nothing that the hip networks see."""
+    generator = torch.Generator().manual_seed(0)
+    film = torch.nn.functional.interpolate(torch.rand(1, 1, 90, 120, generator=generator), size=(900, 1200), mode="bilinear")
+    localiser = HipLocaliser()
+    points = hips(15.0, 1.1)
+    mirrored = torch.stack((points[..., 0], 1199 - points[..., 1]), dim=-1).flip(1)
+    weight = torch.ones(1, 2, 5)
+    crops = localiser.sample(film, localiser.fit(points, weight))
+    again = localiser.sample(film.flip(3), localiser.fit(mirrored, weight))
+    assert crops.shape == (1, 2, 1, 224, 224)
+    assert torch.allclose(crops, again.flip(1), atol=2e-3)
+    assert crops.std() > 0.1
+
+
+def test_a_crop_shows_the_image_where_its_transform_says() -> None:
+    rows = torch.arange(900.0).view(-1, 1).expand(900, 1200)
+    cols = torch.arange(1200.0).view(1, -1).expand(900, 1200)
+    localiser = HipLocaliser()
+    matrix = localiser.fit(hips(10.0, 1.0), torch.ones(1, 2, 5))
+    crops = localiser.sample(torch.stack((rows, cols))[None], matrix)
+    expected = matrix[0, 1] @ torch.tensor([100.0, 40.0, 1.0])
+    assert torch.allclose(crops[0, 1, :, 100, 40], expected, atol=1e-2)
+
+
+def test_find_landmarks_is_exact_to_a_quarter_of_a_pixel() -> None:
+    truth = hips(0.0, 0.9, centres=((100.0, 100.0), (103.3, 270.6))) / 3 + 60.0
+    probability = heat_maps(truth, 320, 384, 7.5).clamp(1e-4, 1 - 1e-4)
+    points, confidence = find_landmarks(torch.logit(probability), 13.0)
+    assert torch.allclose(points, truth, atol=0.25)
+    assert (confidence > 0.99).all()
+
+
+def test_an_empty_heat_map_has_no_confidence() -> None:
+    _, confidence = find_landmarks(torch.full((2, 10, 40, 50), -6.0), 13.0)
+    assert confidence.shape == (2, 2, 5)
+    assert (confidence < 0.01).all()

@@ -1,0 +1,133 @@
+"""The cascade measures the hips that are there, masks out the others, and is the network that was trained."""
+
+from pathlib import Path
+
+import pytest
+import scripts
+import torch
+from monai.bundle import ConfigParser
+from scripts.clinical import CHANNELS
+from scripts.networks import ScreeningNetwork
+from scripts.training.losses import heat_maps
+from test_localisation import hips
+
+CONFIGS = Path(scripts.__file__).parents[1] / "configs"
+DEFINITIONS = ("segmentation_def", "localiser_def", "siamese_def", "bmd_def", "network_def")
+
+
+def parse(name: str) -> ConfigParser:
+    parser = ConfigParser()
+    parser.read_config(str(CONFIGS / name))
+    return parser
+
+
+class KnownSegmentation(torch.nn.Module):
+    """Answers with given logits, whatever the film."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(image.shape[0], -1, -1, -1)[:, :, : image.shape[2], : image.shape[3]]
+
+
+def cascade(metal_left: bool = False, show_left: bool = True, show_shaft: bool = True) -> ScreeningNetwork:
+    """A cascade with untrained hip networks whose segmentation finds two template hips on a 900 x 1200 film."""
+    torch.manual_seed(0)
+    network = parse("assemble.yaml").get_parsed_content("network_def").eval()
+    heat = heat_maps((hips(5.0, 1.0) + 0.5) / 3 - 0.5, 300, 400, 7.5)
+    if not show_left:
+        heat[:, 5:] *= 0.05
+    if not show_shaft:
+        heat[:, [4, 9]] *= 0.05
+    masks = torch.zeros(1, 3, 300, 400)
+    masks[:, 0] = 1.0
+    if metal_left:
+        masks[:, 0, :, 200:], masks[:, 1, :, 200:] = 0.0, 1.0
+    network.segmentation = KnownSegmentation(torch.logit(torch.cat((masks, heat), dim=1).clamp(1e-4, 1 - 1e-4)))
+    return network
+
+
+def named(channels: torch.Tensor) -> dict[str, float]:
+    return dict(zip(CHANNELS, channels[0].tolist(), strict=True))
+
+
+def film(rows: int = 900, cols: int = 1200) -> torch.Tensor:
+    return torch.rand(1, 1, rows, cols, generator=torch.Generator().manual_seed(1))
+
+
+def test_two_whole_hips_are_measured() -> None:
+    found = named(cascade()(film()))
+    for side in ("right", "left"):
+        assert found[f"{side}_present"] > 0.95
+        assert found[f"{side}_implant"] == 0.0
+        assert found[f"{side}_shaft_angle"] == pytest.approx(6.7, abs=0.3)
+        assert found[f"{side}_neck_bmd_sd"] > 0 and found[f"{side}_total_bmd_sd"] > 0
+    assert 0.0 < found["osteoporosis_probability"] < 1.0
+
+
+@pytest.mark.parametrize("absent", [{"show_left": False}, {"metal_left": True}])
+def test_an_absent_or_implanted_hip_is_masked_out_and_changes_nothing_else(absent: dict[str, bool]) -> None:
+    network = cascade(**absent)
+    one = film()
+    other = one.clone()
+    other[..., 600:] = torch.rand(1, 1, 900, 600)  # another left hip
+    found, again = named(network(one)), named(network(other))
+    for site in ("neck_bmd", "neck_bmd_sd", "total_bmd", "total_bmd_sd"):
+        assert found[f"left_{site}"] == 0.0
+    assert found == pytest.approx(again)
+    assert found["right_total_bmd"] != 0.0
+
+
+def test_a_film_that_ends_above_the_shaft_point_is_measured() -> None:
+    found = named(cascade(show_shaft=False)(film()))
+    assert found["right_present"] > 0.95
+    assert found["right_shaft_angle"] == pytest.approx(5.0, abs=0.5)
+    assert found["right_total_bmd_sd"] > 0
+
+
+def test_no_hip_no_probability() -> None:
+    network = cascade()
+    network.segmentation = KnownSegmentation(torch.full((1, 13, 300, 400), -6.0))
+    found = network(film())
+    assert torch.isfinite(found).all()
+    assert named(found)["osteoporosis_probability"] == 0.0
+
+
+def test_unknown_covariates_are_the_default_and_known_ones_count() -> None:
+    network, image = cascade(), film()
+    unknown = network(image, torch.full((1, 4), float("nan")))
+    known = network(image, torch.tensor([[80.0, 0.0, 50.0, 155.0]]))
+    assert torch.equal(network(image), unknown)
+    assert torch.isfinite(known).all() and not torch.allclose(known, unknown)
+
+
+def test_predict_lies_on_the_films_own_grid() -> None:
+    network = parse("assemble.yaml").get_parsed_content("network_def").eval()
+    with torch.no_grad():
+        found = network.predict(film(301, 517))
+    assert found["mask_logits"].shape == (1, 3, 301, 517)
+    assert found["landmarks"].shape == (1, 2, 5, 2)
+    assert found["crops"].shape == (1, 2, 224, 224)
+    assert found["crop_transforms"].shape == (1, 2, 2, 3)
+    assert torch.isfinite(found["channels"]).all()
+
+
+def test_masks_are_not_shifted_by_the_coarser_grid() -> None:
+    network = cascade()
+    logits = torch.full((1, 13, 300, 400), -6.0)
+    logits[:, 0, 100:200, 150:250] = 6.0
+    network.segmentation = KnownSegmentation(logits)
+    mask = network.predict(film())["mask_logits"][0, 0] > 0
+    rows, cols = torch.nonzero(mask.any(dim=1)), torch.nonzero(mask.any(dim=0))
+    assert (int(rows[0]), int(rows[-1]), int(cols[0]), int(cols[-1])) == (300, 599, 450, 749)
+
+
+@pytest.mark.parametrize("config", ["inference.yaml", "train_segmentation.yaml", "train_siamese.yaml", "train_bmd.yaml"])
+def test_every_config_declares_the_same_networks(config: str) -> None:
+    joined, other = parse("assemble.yaml").get(), parse(config).get()
+    declared = [name for name in DEFINITIONS if name in other and isinstance(other[name], dict)]
+    assert declared, f"{config} declares no network"
+    for name in declared:
+        assert other[name] == joined[name], f"{name} of {config} differs from assemble.yaml's"

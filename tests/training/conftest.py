@@ -1,0 +1,80 @@
+"""A tiny cohort on disk: films with two drawn femurs, their masks and landmarks, and a manifest."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+from scripts.networks.localisation import RIGHT_HIP_TEMPLATE_MM
+from skimage.draw import disk, polygon
+
+SPACING_MM = 1.0
+SHAPE = (190, 270)  # not square
+HEADS = ((60, 85), (60, 185))
+SPLITS = ("train",) * 5 + ("validation",) * 4
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine patients; the fifth's left hip is implanted. The bone is the brighter, the higher its BMD."""
+    folder = tmp_path_factory.mktemp("cohort")
+    for name in ("images", "masks", "landmarks"):
+        (folder / name).mkdir()
+    rows = [write_patient(folder, index, split) for index, split in enumerate(SPLITS)]
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def write_patient(folder: Path, index: int, split: str) -> dict[str, object]:
+    rng = np.random.default_rng(index)
+    name, bmd = f"P{index}", 0.5 + 0.08 * index
+    film, mask = rng.normal(1200, 60, SHAPE), np.zeros(SHAPE, np.uint8)
+    landmarks = {}
+    for side, head, mirror in (("right", HEADS[0], 1), ("left", HEADS[1], -1)):
+        points = {key: (head[0] + row, head[1] + mirror * col) for key, (row, col) in RIGHT_HIP_TEMPLATE_MM.items()}
+        landmarks[side] = points
+        femur = np.zeros(SHAPE, bool)
+        femur[disk(head, 22, shape=SHAPE)] = True
+        shaft = points["shaft"]
+        outline = [head, points["greater_trochanter"], (shaft[0], shaft[1] - 14), (shaft[0], shaft[1] + 14)]
+        femur[polygon(*np.transpose(outline), shape=SHAPE)] = True
+        film[femur] += 1500 * bmd
+        mask[femur] = 1
+    implanted = index == 4
+    if implanted:
+        metal = disk(HEADS[1], 24, shape=SHAPE)
+        film[metal], mask[metal] = 4000, 2
+    write_dicom(folder / "images" / f"{name}.dcm", np.clip(film, 0, 4095).astype(np.uint16))
+    Image.fromarray(mask).save(folder / "masks" / f"{name}.png")
+    (folder / "landmarks" / f"{name}.json").write_text(json.dumps(landmarks))
+    return {
+        "image": f"images/{name}.dcm", "patient_id": name, "split": split, "age_years": 60 + index,
+        "sex": "FM"[index % 2], "weight_kg": "" if index == 1 else 70, "height_cm": 165,
+        "right_neck_bmd": bmd - 0.1, "right_total_bmd": bmd,
+        "left_neck_bmd": "" if implanted else bmd - 0.1, "left_total_bmd": "" if implanted else bmd,
+        "label": f"masks/{name}.png", "landmarks": f"landmarks/{name}.json",
+    }  # fmt: skip
+
+
+def write_dicom(path: Path, pixels: np.ndarray) -> None:
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = generate_uid(), generate_uid()
+    ds.Modality, ds.BodyPartExamined, ds.ViewPosition = "DX", "HIP", "AP"
+    ds.PatientOrientation = ["L", "F"]
+    ds.PixelSpacing = [SPACING_MM, SPACING_MM]
+    ds.Rows, ds.Columns = pixels.shape
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds.PixelData = pixels.tobytes()
+    ds.save_as(path, enforce_file_format=True)

@@ -1,0 +1,143 @@
+"""What augmentation may change, and what must move together."""
+
+import numpy as np
+import pytest
+import torch
+from scripts.networks import HipLocaliser
+from scripts.networks.localisation import RIGHT_HIP_TEMPLATE_MM
+from scripts.networks.segmentation import to_segmentation_grid
+from scripts.radiograph import LANDMARKS
+from scripts.training import RandAppearanced, RandFilmPosed, RandHipCropsd, RandUnknownd, ToSegmentationGridd
+
+NAN = float("nan")
+
+
+def item(rows: int = 300, cols: int = 400) -> dict[str, torch.Tensor]:
+    """A dark film with a bright dot at every landmark; the right hip's dots are brighter. The mask covers the dots."""
+    template = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+    left = template * torch.tensor([1.0, -1.0])
+    landmarks = torch.stack((template + torch.tensor([90.0, 130.0]), left + torch.tensor([90.0, 270.0]))).round()
+    image, label = torch.zeros(1, rows, cols), torch.zeros(1, rows, cols, dtype=torch.uint8)
+    for side, brightness in enumerate((1.0, 0.5)):
+        for row, col in landmarks[side].int().tolist():
+            image[0, row - 3 : row + 4, col - 3 : col + 4] = brightness
+            label[0, row - 3 : row + 4, col - 3 : col + 4] = side + 1
+    return {"image": image, "label": label, "landmarks": landmarks}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_mask_and_landmarks_move_with_the_film_and_sides_follow_the_mirror(seed: int) -> None:
+    pose = RandFilmPosed(size=(320, 384))
+    pose.set_random_state(seed)
+    posed = pose(item())
+    assert posed["image"].shape == posed["label"].shape == (1, 320, 384)
+    assert posed["label"].dtype == torch.uint8
+    visible = torch.isfinite(posed["landmarks"]).all(dim=2)
+    columns = []
+    for side in range(2):
+        for landmark in range(5):
+            if visible[side, landmark]:
+                row, col = posed["landmarks"][side, landmark].round().int().tolist()
+                column = int(posed["label"][0, row, col])
+                assert column in (1, 2), "a landmark left its dot"
+                columns.append((side, column))
+                assert posed["image"][0, row, col] == pytest.approx({1: 1.0, 2: 0.5}[column], abs=0.1)
+    # Either every hip kept its side, or the film was mirrored and every hip changed it.
+    assert len({column - 1 == side for side, column in columns}) <= 1
+
+
+def test_a_mirrored_film_has_its_right_hip_on_the_left() -> None:
+    pose = RandFilmPosed(size=(320, 384), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(0.9, 0.9))
+    for seed in range(6):
+        pose.set_random_state(seed)
+        landmarks = pose(item())["landmarks"]
+        assert landmarks[0, 0, 1] < landmarks[1, 0, 1]
+
+
+def test_what_a_collimator_covers_has_neither_mask_nor_landmarks() -> None:
+    pose = RandFilmPosed(size=(320, 384), collimate=1.0)
+    covered = 0
+    for seed in range(10):
+        pose.set_random_state(seed)
+        posed = pose(item())
+        covered += int((~torch.isfinite(posed["landmarks"])).any())
+        # A landmark is visible exactly when its dot's centre is in the mask.
+        known = posed["landmarks"][torch.isfinite(posed["landmarks"]).all(dim=2)].round().long()
+        assert (posed["label"][0, known[:, 0], known[:, 1]] > 0).all()
+    assert covered
+
+
+def test_appearance_stays_in_range_and_zero_strength_keeps_the_order_of_grey_values() -> None:
+    image = torch.linspace(-0.25, 1.25, 96 * 128).view(1, 96, 128)
+    wild = RandAppearanced()
+    for seed in range(10):
+        wild.set_random_state(seed)
+        out = wild({"image": image})["image"]
+        assert out.shape == image.shape and float(out.min()) >= -0.25 and float(out.max()) <= 1.25
+        assert not torch.allclose(out, image, atol=0.01)
+    tame = RandAppearanced(strength=0.0, invert=0.0, objects=0.0)
+    assert torch.allclose(tame({"image": image})["image"], image, atol=0.01)
+
+
+def test_the_segmentation_grid_keeps_the_landmarks_on_their_dots() -> None:
+    fine = item(900, 1200)
+    coarse = ToSegmentationGridd(lambda image: to_segmentation_grid(image, 3), 3)(fine)
+    assert coarse["image"].shape == coarse["label"].shape == (1, 300, 400)
+    for row, col in coarse["landmarks"][0].round().int().tolist():
+        assert coarse["image"][0, row, col] == 1.0 and coarse["label"][0, row, col] == 1
+    assert torch.allclose(coarse["landmarks"], (fine["landmarks"] - 1) / 3)
+
+
+def hip_item() -> dict[str, torch.Tensor]:
+    template = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS]) / 0.3
+    left = template * torch.tensor([1.0, -1.0])
+    film = torch.rand(1, 60, 80, generator=torch.Generator().manual_seed(0))
+    return {
+        "image": torch.nn.functional.interpolate(film[None], size=(600, 1000), mode="bilinear")[0],
+        "label": torch.ones(1, 600, 1000, dtype=torch.uint8),
+        "landmarks": torch.stack((template + torch.tensor([150.0, 330.0]), left + torch.tensor([150.0, 670.0]))),
+        "bmd": torch.tensor([[0.7, 0.8], [0.71, 0.81]]),
+        "osteoporosis": torch.tensor([0.0]),
+    }
+
+
+def test_without_jitter_the_crops_are_the_cascades_own() -> None:
+    data, localiser = hip_item(), HipLocaliser()
+    out = RandHipCropsd(localiser)(data)
+    transforms = localiser.fit(data["landmarks"][None], torch.ones(1, 2, 5))
+    assert torch.equal(out["image"], localiser.sample(data["image"][None], transforms)[0, :, 0])
+    assert torch.equal(out["poses"], localiser.poses(transforms, 0.3)[0])
+    assert out["valid"].tolist() == [1.0, 1.0]
+
+
+def test_jitter_moves_the_crops_a_little_and_differently_each_time() -> None:
+    crops = RandHipCropsd(HipLocaliser(), landmark_sd_mm=2.0, shift_sd_mm=1.5, scale_sd=0.03, turn_sd_degrees=2.5)
+    crops.set_random_state(0)
+    first, second, exact = crops(hip_item()), crops(hip_item()), RandHipCropsd(HipLocaliser())(hip_item())
+    assert not torch.equal(first["image"], second["image"])
+    assert (first["poses"] - exact["poses"]).abs().max() < 0.3
+
+
+def test_an_implanted_hip_teaches_nothing() -> None:
+    data = hip_item()
+    data["label"][:, :, 500:] = 2
+    out = RandHipCropsd(HipLocaliser())(data)
+    assert out["valid"].tolist() == [1.0, 0.0]
+    np.testing.assert_allclose(out["bmd"].numpy(), [[0.7, 0.8], [NAN, NAN]], rtol=1e-6)
+    assert float(out["osteoporosis"]) == 0.0
+    assert float(out["image"][1].abs().max()) == 0.0
+
+
+def test_a_hip_needs_no_shaft_landmark_but_every_other() -> None:
+    data = hip_item()
+    data["landmarks"][:, 4] = NAN
+    assert RandHipCropsd(HipLocaliser())(data)["valid"].tolist() == [1.0, 1.0]
+    data["landmarks"][0, 0] = NAN
+    assert RandHipCropsd(HipLocaliser())(data)["valid"].tolist() == [0.0, 1.0]
+
+
+def test_covariates_are_hidden_at_about_the_given_rate() -> None:
+    hide = RandUnknownd(key="covariates", each=0.3, all_of_them=0.0)
+    hide.set_random_state(0)
+    hidden = [torch.isnan(hide({"covariates": torch.ones(4)})["covariates"]).float().mean() for _ in range(200)]
+    assert 0.25 < float(torch.stack(hidden).mean()) < 0.35

@@ -1,0 +1,36 @@
+"""The targets: what is unknown stays unknown, and the lowest T-score decides."""
+
+import math
+
+import numpy as np
+import pytest
+from scripts.clinical import load_reference
+from scripts.training.items import has_osteoporosis, hip_bmd, training_items
+
+NAN = math.nan
+
+
+def test_hip_bmd_is_side_by_site_with_nan_where_unknown() -> None:
+    item = {"right_neck_bmd": 0.7, "right_total_bmd": "", "left_neck_bmd": None, "left_total_bmd": "0.9"}
+    np.testing.assert_allclose(hip_bmd(item), [[0.7, NAN], [NAN, 0.9]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bmd", "expected"),
+    [
+        ([[0.858, 0.942], [0.858, 0.942]], 0.0),
+        ([[0.858, 0.942], [0.858, 0.942 - 2.6 * 0.122]], 1.0),  # one site of four
+        ([[NAN, NAN], [0.858 - 2.4 * 0.120, NAN]], 0.0),
+        ([[NAN, NAN], [0.858 - 2.51 * 0.120, NAN]], 1.0),
+        ([[NAN, NAN], [NAN, NAN]], NAN),
+    ],
+)
+def test_the_lowest_t_score_decides(bmd: list, expected: float) -> None:
+    np.testing.assert_equal(has_osteoporosis(np.array(bmd), load_reference()), expected)
+
+
+def test_items_of_a_split(cohort) -> None:
+    assert [item["name"] for item in training_items(str(cohort), "validation", ["bmd"])] == ["P5", "P6", "P7", "P8"]
+    assert len(training_items(str(cohort), "train", ["label", "landmarks"])) == 5
+    with pytest.raises(ValueError, match="9 radiographs, 0 of them with 'test'"):
+        training_items(str(cohort), "test", [])

@@ -1,0 +1,59 @@
+"""The losses reward the truth and ignore what is unknown."""
+
+import pytest
+import torch
+from scripts.training import BmdLoss, KnownBCELoss, SegmentationLoss
+from scripts.training.losses import heat_maps
+
+NAN = float("nan")
+
+
+def test_heat_maps_peak_at_the_landmark_and_are_empty_for_an_invisible_one() -> None:
+    landmarks = torch.full((1, 2, 5, 2), NAN)
+    landmarks[0, 1, 2] = torch.tensor([10.0, 20.0])
+    maps = heat_maps(landmarks, 40, 50, 3.0)
+    assert maps.shape == (1, 10, 40, 50)
+    assert maps[0, 7, 10, 20] == 1.0
+    assert maps[0, 7, 13, 20] == pytest.approx(0.6065, abs=1e-3)  # exp(-1/2), one sigma away
+    assert maps.sum() == maps[0, 7].sum()
+
+
+def test_segmentation_loss_prefers_the_truth() -> None:
+    label = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
+    label[..., 20:40, 20:40] = 1
+    landmarks = torch.full((1, 2, 5, 2), 30.0)
+    target = {"label": label, "landmarks": landmarks}
+    masks = torch.cat([(label == index).float() for index in (1, 2, 3)], dim=1)
+    perfect = torch.logit(torch.cat((masks, heat_maps(landmarks, 64, 64, 7.5)), dim=1).clamp(1e-4, 1 - 1e-4))
+    loss = SegmentationLoss()
+    right, shifted, nothing = loss(perfect, target), loss(perfect.roll(8, 3), target), loss(torch.zeros_like(perfect), target)
+    assert right < shifted < nothing + 10 and right < nothing
+
+
+def test_bce_ignores_unknown_labels() -> None:
+    logits, labels = torch.tensor([[2.0], [-1.0], [50.0]]), torch.tensor([[1.0], [0.0], [NAN]])
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:2], labels[:2])
+    assert KnownBCELoss()(logits, labels) == pytest.approx(float(expected))
+
+
+def test_losses_of_a_batch_without_truth_are_zero_and_finite_in_gradient() -> None:
+    logits = torch.randn(3, 1, requires_grad=True)
+    KnownBCELoss()(logits, torch.full((3, 1), NAN)).backward()
+    predicted = torch.rand(3, 2, 2, 2, requires_grad=True)
+    loss = BmdLoss()(predicted, torch.full((3, 2, 2), NAN))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert torch.equal(logits.grad, torch.zeros(3, 1)) and torch.equal(predicted.grad, torch.zeros(3, 2, 2, 2))
+
+
+def test_bmd_loss_ignores_unknown_and_is_least_at_the_true_mean_and_spread() -> None:
+    truth = torch.full((1, 2, 2), NAN)
+    truth[0, 0, 1] = 0.8
+
+    def at(mean: float, sd: float) -> float:
+        predicted = torch.full((1, 2, 2, 2), 9.0)
+        predicted[0, 0, 1] = torch.tensor([mean, sd])
+        return float(BmdLoss(beta=0.0)(predicted, truth))
+
+    assert at(0.8, 0.1) < at(0.9, 0.1)
+    assert at(0.9, 0.1) < at(0.9, 0.3) and at(0.9, 0.1) < at(0.9, 0.03)

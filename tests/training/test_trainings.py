@@ -1,0 +1,127 @@
+"""Each training config runs on a tiny cohort, resumes, says what made its weights, and the three join into the cascade."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import scripts
+import torch
+from monai.bundle import ConfigParser
+
+CONFIGS = Path(scripts.__file__).parents[1] / "configs"
+SMALL = {
+    "segmentation": ("--train#random_transforms#1#size", "[96,128]"),
+    "siamese": (),
+    "bmd": (),
+}
+
+
+def run(config: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a config from a folder that is not the bundle's."""
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / config), *arguments]
+    return subprocess.run(command, cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+
+
+def train(name: str, cohort: Path, work: Path, epochs: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(
+        f"train_{name}.yaml", work, "--dataset_dir", str(cohort), "--output_dir", str(work / name),
+        "--cache_dir", str(work / "cache"), "--epochs", str(epochs), "--batch_size", "2", *SMALL[name], *arguments,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def trained(cohort: Path, work: Path) -> dict[str, str]:
+    """What each training printed: two epochs, the films read once for all three."""
+    printed = {}
+    for name in SMALL:
+        result = train(name, cohort, work, 2)
+        assert result.returncode == 0, result.stdout + result.stderr
+        printed[name] = result.stdout
+    return printed
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_training_says_where_its_weights_are_and_what_made_them(name: str, trained: dict[str, str], work: Path) -> None:
+    best = work / name / "best.pt"
+    assert str(best) in trained[name].splitlines()[-1]
+    saved = torch.load(best, weights_only=True)
+    provenance = saved["provenance"]
+    assert provenance["config"] == [f"train_{name}.yaml"]
+    assert (provenance["training_radiographs"], provenance["validation_radiographs"]) == (5, 4)
+    assert provenance["seed"] == 0 and provenance["settings"]["epochs"] == 2
+    assert len(provenance["config_hash"]) == len(provenance["data_hash"]) == 64
+    assert provenance["versions"]["monai"] == "1.6.1"
+    assert provenance["best_metric"]["epoch"] in (1, 2)
+    assert torch.load(work / name / "last.pt", weights_only=True)["epoch"] == 2
+
+
+def test_the_three_trainings_share_one_cache(trained: dict[str, str], work: Path) -> None:
+    assert len(list((work / "cache").glob("*.pt"))) == 9
+
+
+def test_the_same_command_again_trains_no_further(trained: dict[str, str], cohort: Path, work: Path) -> None:
+    before = torch.load(work / "bmd" / "last.pt", weights_only=True)
+    result = train("bmd", cohort, work, 2)
+    assert result.returncode == 0, result.stderr
+    assert "Trained 2 epochs" in result.stdout
+    after = torch.load(work / "bmd" / "last.pt", weights_only=True)
+    assert after["iteration"] == before["iteration"]
+    assert all(torch.equal(after["state_dict"][key], value) for key, value in before["state_dict"].items())
+
+
+def test_another_configuration_does_not_resume(trained: dict[str, str], cohort: Path, work: Path) -> None:
+    result = train("bmd", cohort, work, 3)
+    assert result.returncode != 0
+    assert "config_hash" in result.stderr and "Choose another output_dir" in result.stderr
+
+
+def test_tracking_logs_to_sqlite(cohort: Path, work: Path, tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    result = train("bmd", cohort, work, 1, "--output_dir", str(tmp_path), "--tracking", "mlflow")
+    assert result.returncode == 0, result.stderr
+    client = mlflow.tracking.MlflowClient(f"sqlite:///{tmp_path}/mlruns.db")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    (logged,) = client.search_runs(experiments)
+    assert logged.info.run_name.startswith("bmd-")
+    assert "train_loss" in " ".join(logged.data.metrics) and "total_hip_r" in logged.data.metrics
+
+
+def test_a_folder_without_the_split_is_one_clear_sentence(cohort: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "film.dcm").write_bytes((cohort / "images" / "P0.dcm").read_bytes())
+    result = run("train_bmd.yaml", tmp_path, "--dataset_dir", str(folder), "--output_dir", str(tmp_path / "out"))
+    assert result.returncode != 0
+    assert "1 radiographs, 0 of them with 'train'" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_assembled_weights_load_into_the_cascade_and_name_their_trainings(trained: dict[str, str], work: Path) -> None:
+    files = [argument for name in SMALL for argument in (f"--{name}_file", str(work / name / "best.pt"))]
+    result = run("assemble.yaml", work, *files, "--output_file", str(work / "model.pt"))
+    assert result.returncode == 0, result.stderr
+    saved = torch.load(work / "model.pt", weights_only=True)
+    assert set(saved["provenance"]["trainings"]) == set(SMALL)
+    assert {key.split(".")[0] for key in saved["state_dict"]} == set(SMALL)
+    assert (work / "model.pt").stat().st_size < 25e6
+    parser = ConfigParser()
+    parser.read_config(str(CONFIGS / "inference.yaml"))
+    network = parser.get_parsed_content("network_def")
+    network.load_state_dict(saved["state_dict"])
+    trained_bmd = torch.load(work / "bmd" / "best.pt", weights_only=True)["state_dict"]
+    assert all(torch.equal(network.bmd.state_dict()[key], value) for key, value in trained_bmd.items())
+
+
+def test_assembly_refuses_a_checkpoint_of_another_network(trained: dict[str, str], work: Path, tmp_path: Path) -> None:
+    files = ("--segmentation_file", str(work / "segmentation" / "best.pt"), "--siamese_file", str(work / "bmd" / "best.pt"))
+    result = run("assemble.yaml", work, *files, "--bmd_file", "missing.pt", "--output_file", str(tmp_path / "model.pt"))
+    assert result.returncode != 0
+    assert "do not fit siamese_def" in result.stderr
+    assert not (tmp_path / "model.pt").exists()
