@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from monai.transforms import RandomizableTransform
+from monai.transforms import Transform
 from torch import Tensor
 
 
-class ToSegmentationGridd(RandomizableTransform):
+class ToSegmentationGridd(Transform):
     """Brings an item's film, mask and landmarks from the radiograph's grid to the segmentation's.
-
-    It is random only in name: a cache then ends before it and holds the full film, which all trainings share.
 
     Args:
         reduce: averages a (B, C, H, W) image to the coarser grid; the cascade's own.
@@ -19,7 +17,6 @@ class ToSegmentationGridd(RandomizableTransform):
     """
 
     def __init__(self, reduce: Callable[[Tensor], Tensor], factor: int) -> None:
-        super().__init__(prob=1.0)
         self.reduce, self.factor = reduce, factor
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,9 +57,11 @@ class SegmentationLoss(nn.Module):
         logits = logits.float()
         classes = torch.arange(1, self.masks + 1, device=logits.device).view(1, -1, 1, 1)
         masks = (target["label"] == classes).to(logits.dtype)
-        heat = heat_maps(target["landmarks"], logits.shape[2], logits.shape[3], self.sigma)
+        # Heat maps are smooth: half their resolution teaches as much at a quarter of the cost.
+        peaks = F.avg_pool2d(logits[:, self.masks :], 2)
+        heat = heat_maps((target["landmarks"] - 0.5) / 2, peaks.shape[2], peaks.shape[3], self.sigma / 2)
         weight = 1.0 + self.peak_weight * heat
-        heat_loss = F.binary_cross_entropy_with_logits(logits[:, self.masks :], heat, weight, reduction="sum")
+        heat_loss = F.binary_cross_entropy_with_logits(peaks, heat, weight, reduction="sum")
         return (
             self.dice(logits[:, : self.masks], masks)
             + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks)
