@@ -30,8 +30,9 @@ lint: $(VENV)/all.stamp ## Check style and types
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/segmentation --cache_dir $(OUT)/cache
-	$(BUNDLE)/train_siamese.yaml --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_bmd.yaml --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
+	$(BUNDLE)/train_siamese.yaml --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
+		--encoder_file $(OUT)/bmd/best.pt
 	$(BUNDLE)/assemble.yaml --segmentation_file $(OUT)/segmentation/best.pt --siamese_file $(OUT)/siamese/best.pt \
 		--bmd_file $(OUT)/bmd/best.pt --output_file $(OUT)/model.pt
 	@echo "Use these weights with --checkpoint $(OUT)/model.pt"

@@ -4,11 +4,13 @@ import csv
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+import scripts
 from PIL import Image
 from scripts.simulation.cohort import simulate_cohort
 
@@ -93,3 +95,24 @@ def test_the_strictest_validator_finds_no_error(cohort):
     for row in rows(cohort):
         report = subprocess.run(["dciodvfy", cohort / row["image"]], capture_output=True, text=True, check=False)
         assert not [line for line in report.stderr.splitlines() if line.startswith("Error")]
+
+
+def run_simulate(*options: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    config = Path(scripts.__file__).parents[1] / "configs/simulate.yaml"
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(config), *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_makes_a_cohort_from_any_directory(cohort, tmp_path):
+    options = ["--output_dir", "made", "--patients", "1", "--seed", "5", "--spacing_mm", "0.6", "--workers", "1"]
+    ended = run_simulate(*options, folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "1 simulated patients in" in ended.stdout
+    assert (tmp_path / "made/images/P000000.dcm").read_bytes() == (cohort / "images/P000000.dcm").read_bytes()
+
+
+def test_the_command_ends_with_one_sentence_on_bad_input(tmp_path):
+    ended = run_simulate("--output_dir", "made", "--patients", "0", folder=tmp_path)
+    assert ended.returncode == 1
+    assert "patients is 0" in ended.stderr and "Traceback" not in ended.stderr
+    assert not (tmp_path / "made").exists()

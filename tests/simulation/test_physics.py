@@ -121,4 +121,3 @@ def test_noise_variance_is_inverse_to_the_dose():
         for dose in (1e4, 4e4)
     )
     assert float(low / high) == pytest.approx(4.0, rel=0.05)
-

@@ -5,6 +5,7 @@ from scripts.training.assembly import assemble
 from scripts.training.batches import AutocastInferer, PrepareBatch
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
+from scripts.training.encoder import load_encoder
 from scripts.training.grid import ToSegmentationGridd
 from scripts.training.hip_crops import RandHipCropsd, RandUnknownd
 from scripts.training.items import HipTargetsd, training_items
@@ -34,6 +35,7 @@ __all__ = [
     "femur_masks",
     "is_better",
     "known_labels",
+    "load_encoder",
     "training_items",
     "training_provenance",
 ]
