@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import scripts
-import torch
 from scripts.results.document import check_document
 from scripts.simulation.cohort import simulate_cohort
 
@@ -47,38 +46,14 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(cohort, bundle):
-    """The checkpoints of two epochs of each training."""
+def model(cohort, bundle):
+    """The cascade, of two epochs of each training."""
     for network in NETWORKS:
-        settings = {"output_dir": network, "cache_dir": "cache", "epochs": 2, "batch_size": 2, "num_workers": 0}
-        said = bundle(f"train_{network}.yaml", dataset_dir=cohort, **settings)
-        assert "Trained 2 epochs" in said
-    return {network: bundle.folder / network / "best.pt" for network in NETWORKS}
-
-
-@pytest.fixture(scope="module")
-def model(trained, bundle):
-    """The assembled cascade."""
-    bundle("assemble.yaml", **{f"{name}_file": file for name, file in trained.items()}, output_file="model.pt")
+        settings = {"output_dir": network, "cache_dir": "cache", "epochs": 2, "batch_size": 2}
+        bundle(f"train_{network}.yaml", dataset_dir=cohort, **settings)
+    files = {f"{network}_file": f"{network}/best.pt" for network in NETWORKS}
+    bundle("assemble.yaml", **files, output_file="model.pt")
     return bundle.folder / "model.pt"
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_a_training_learns_and_says_what_made_its_weights(trained, network):
-    saved = torch.load(trained[network], weights_only=True)
-    provenance = saved["provenance"]
-    assert provenance["training_radiographs"] <= 5 and provenance["validation_radiographs"] <= 3
-    assert provenance["seed"] == 0
-    assert len(provenance["data_hash"]) == len(provenance["config_hash"]) == 64
-    last = torch.load(trained[network].with_name("last.pt"), weights_only=True)
-    assert last["epoch"] == 2
-
-
-def test_the_model_is_small_and_knows_its_trainings(model):
-    assert model.stat().st_size <= 25e6
-    saved = torch.load(model, weights_only=True)
-    assert set(saved["provenance"]["trainings"]) == set(NETWORKS)
-    assert all(torch.isfinite(value).all() for value in saved["state_dict"].values())
 
 
 @pytest.fixture(scope="module")

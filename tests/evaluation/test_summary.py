@@ -64,6 +64,12 @@ def test_two_radiographs_of_a_patient_are_one_patient(cases):
     assert diagnosis["classifier"]["false_positives"] == 0  # the mean of 0.6 and 0.2
 
 
+def test_the_lowest_t_score_of_all_radiographs_is_the_patients_truth(cases):
+    again = dataclasses.replace(cases[1], name="b2", dxa_lowest_t=-2.5)
+    diagnosis = summarise([*cases, again], load_criteria(), seed=0)["overall"]["osteoporosis"]
+    assert diagnosis["measured_with_osteoporosis"] == 2
+
+
 def test_simulated_data_are_called_so(cases):
     assert data_kind(cases) == "simulated"
     hospital = [dataclasses.replace(case, site="hospital-1") for case in cases]
