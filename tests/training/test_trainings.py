@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
 SMALL = {
-    "segmentation": ("--train#random_transforms#1#size", "[96,128]"),
+    "segmentation": ("--train#random_transforms#0#size", "[96,128]"),
     "siamese": (),
     "bmd": (),
 }
@@ -62,8 +62,8 @@ def test_training_says_where_its_weights_are_and_what_made_them(name: str, train
     assert torch.load(work / name / "last.pt", weights_only=True)["epoch"] == 2
 
 
-def test_the_three_trainings_share_one_cache(trained: dict[str, str], work: Path) -> None:
-    assert len(list((work / "cache").glob("*.pt"))) == 9
+def test_the_hip_trainings_share_one_cache(trained: dict[str, str], work: Path) -> None:
+    assert len(list((work / "cache" / "hips").glob("*.pt"))) == 9
 
 
 def test_the_same_command_again_trains_no_further(trained: dict[str, str], cohort: Path, work: Path) -> None:

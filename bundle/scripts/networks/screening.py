@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.networks.localisation import HipLocaliser, find_landmarks, shaft_angle
-from scripts.networks.segmentation import MASKS, SEGMENTATION_FACTOR, to_segmentation_grid
+from scripts.networks.segmentation import MASKS, SEGMENTATION_FACTOR, SegmentationNetwork, to_segmentation_grid
 from scripts.radiograph import COVARIATES
 from scripts.radiograph.landmarks import LOCATING
 
@@ -28,7 +28,7 @@ class ScreeningNetwork(nn.Module):
 
     def __init__(
         self,
-        segmentation: nn.Module,
+        segmentation: SegmentationNetwork,
         localiser: HipLocaliser,
         siamese: nn.Module,
         bmd: nn.Module,
@@ -46,6 +46,7 @@ class ScreeningNetwork(nn.Module):
         self.presence_threshold = presence_threshold
         self.implant_threshold = implant_threshold
         self.factor = SEGMENTATION_FACTOR
+        self.block = SEGMENTATION_FACTOR * segmentation.multiple
         self.landmark_radius = landmark_radius_mm / (spacing_mm * SEGMENTATION_FACTOR)
         self.masks = len(MASKS)
         self.locating = LOCATING
@@ -79,7 +80,11 @@ class ScreeningNetwork(nn.Module):
         """
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
-        logits = self.segmentation(to_segmentation_grid(image, self.factor))
+        height, width = image.shape[2], image.shape[3]
+        # Padded to whole blocks of the segmentation's backbone, and always by at least a pixel, so that an exported graph
+        # need not tell sizes that fit from sizes that do not.
+        below, beside = self.block * (height // self.block + 1) - height, self.block * (width // self.block + 1) - width
+        logits = self.segmentation(to_segmentation_grid(F.pad(image, (0, beside, 0, below)), self.factor))
         masks, heat = logits[:, : self.masks], logits[:, self.masks :]
 
         coarse, confidence = find_landmarks(heat, self.landmark_radius)
@@ -104,7 +109,6 @@ class ScreeningNetwork(nn.Module):
         probability = torch.sigmoid(self.siamese(crops_used, poses, valid, covariates)) * any_valid
         per_hip = torch.cat((torch.stack((present, implant, angle), dim=2), bmd.flatten(2)), dim=2)
 
-        height, width = image.shape[2], image.shape[3]
         mask_logits = F.interpolate(masks, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
         return {
             "channels": torch.cat((per_hip.flatten(1), probability), dim=1),

@@ -18,7 +18,7 @@ SEGMENTATION_FACTOR = 3
 
 
 def to_segmentation_grid(image: Tensor, factor: int) -> Tensor:
-    """Average factor x factor pixels of the radiograph into one; a last incomplete row or column is padded with zeros.
+    """Average factor x factor pixels of the radiograph into one; what is left over at the bottom and right is dropped.
 
     Pixel p of the result is centred on (p + 0.5) * factor - 0.5 of the image.
 
@@ -27,11 +27,9 @@ def to_segmentation_grid(image: Tensor, factor: int) -> Tensor:
         factor: `SEGMENTATION_FACTOR`.
 
     Returns:
-        (B, C, ceil(H / factor), ceil(W / factor)).
+        (B, C, H // factor, W // factor).
     """
-    height, width = image.shape[2], image.shape[3]
-    rows, cols = (height + factor - 1) // factor, (width + factor - 1) // factor
-    return F.avg_pool2d(F.pad(image, (0, factor * cols - width, 0, factor * rows - height)), factor)
+    return F.avg_pool2d(image, factor)
 
 
 class SegmentationNetwork(nn.Module):

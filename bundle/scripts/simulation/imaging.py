@@ -139,7 +139,7 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
             (joint if phantom.implants[side].is_joint else fixation).logical_or_(piece > 0.5)
         landmarks[side] = _visible(femur, view)
 
-    lean, fat = soft_tissue(phantom.body, film, generator)
+    lean, fat = soft_tissue(phantom.body, film, {side: pose.abduction for side, pose in view.poses.items()}, generator)
     lean, fat = _displace(lean, fat, path, core, mineral)
     beam = primary(lean, fat, mineral, metal, view.exposure)
     signal = expose(beam, view.exposure, film.spacing, generator)

@@ -4,15 +4,19 @@ Soft tissue has no edges that need a volume: it is described directly by how muc
 supine AP 24 cm (IQR 22.3-28.0) at the iliac crest; 31 ± 11.5 mm lateral to the trochanter.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from scripts.simulation.pelvis import HALF_HIP_DISTANCE
 from scripts.simulation.projection import Film
 
 _SPACING = 3.0
+_FREE_ABDUCTION = 10.0  # degrees within which the thighs touch and the soft tissue hardly follows the bone
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,20 @@ def smooth_noise(rows: int, columns: int, scale: float, generator: torch.Generat
     return interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=True)[0, 0] * 1.4
 
 
-def soft_tissue(body: Body, film: Film, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Path through lean and through fat tissue, two images (rows, columns) in mm, as if there were no bone."""
+def soft_tissue(body: Body, film: Film, abduction: Mapping[str, float], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Path through lean and through fat tissue, two images (rows, columns) in mm, as if there were no bone.
+
+    Args:
+        body: sizes of the patient.
+        film: the pixels.
+        abduction: of each side's ("right", "left") femur in degrees; the thigh follows it.
+        generator: source of the tissue's texture.
+    """
     coarse = film.at_spacing(_SPACING)
     z = (coarse.top + torch.arange(coarse.rows) * _SPACING)[:, None]
     x = (coarse.left + torch.arange(coarse.columns) * _SPACING)[None, :]
-    total = _outline(body, x, z, 0.0)
-    lean = torch.minimum(_outline(body, x, z, body.fat), total)
+    total = _outline(body, x, z, 0.0, abduction)
+    lean = torch.minimum(_outline(body, x, z, body.fat, abduction), total)
 
     rows, columns = coarse.rows, coarse.columns
     contour = smooth_noise(rows, columns, 22, generator)
@@ -63,17 +74,26 @@ def soft_tissue(body: Body, film: Film, generator: torch.Generator) -> tuple[Ten
     return lean.clamp_min(0), fat.clamp_min(0)
 
 
-def _outline(body: Body, x: Tensor, z: Tensor, inset: float) -> Tensor:
+def _outline(body: Body, x: Tensor, z: Tensor, inset: float, abduction: Mapping[str, float]) -> Tensor:
     """AP extent in mm of the body shrunk by ``inset``, at points of the patient plane."""
     belly = 1 + 0.14 * torch.sigmoid((-z - 60) / 30)
     waist = 1 - 0.13 * torch.exp(-(((z + 150) / 60) ** 2))
     half_width = body.half_width * waist - inset
     depth = (body.thickness * belly - 1.6 * inset) * torch.sigmoid((body.crotch - inset - z) / 7)
-    trunk = depth * (1 - (x.abs() / half_width).clamp(0, 1) ** 3.4) ** 0.5
-    centre = body.half_width - body.thigh - 0.05 * (z - body.crotch).clamp_min(0)
-    radius = body.thigh - inset - 0.06 * (z - body.crotch).clamp_min(0)
-    thighs = 2 * (radius**2 - (x.abs() - centre) ** 2).clamp_min(0).sqrt() * torch.sigmoid((z - 20) / 12)
-    return torch.maximum(trunk, thighs)
+    extent = depth * (1 - (x.abs() / half_width).clamp(0, 1) ** 3.4) ** 0.5
+    for side, lateral in (("right", -x), ("left", x)):
+        tilt = math.radians(max(0.0, abduction[side] - _FREE_ABDUCTION))
+        below = (z - body.crotch).clamp_min(0)
+        centre = body.half_width - body.thigh - 0.05 * below
+        across, along = lateral - centre, z - 20
+        if tilt:  # turns about the hip
+            beside = lateral - HALF_HIP_DISTANCE
+            across = beside * math.cos(tilt) - z * math.sin(tilt) - (centre - HALF_HIP_DISTANCE)
+            along = beside * math.sin(tilt) + z * math.cos(tilt) - 20
+        radius = body.thigh - inset - 0.06 * below
+        thigh = 2 * (radius**2 - across**2).clamp_min(0).sqrt() * torch.sigmoid(along / 12)
+        extent = torch.maximum(extent, thigh)
+    return extent
 
 
 def _bowel_gas(body: Body, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:

@@ -5,9 +5,9 @@ from scripts.training.assembly import assemble
 from scripts.training.batches import AutocastInferer, PrepareBatch
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
-from scripts.training.encoder import load_encoder
 from scripts.training.grid import ToSegmentationGridd
 from scripts.training.hip_crops import RandHipCropsd, RandUnknownd
+from scripts.training.initial import start_from
 from scripts.training.items import HipTargetsd, training_items
 from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
 from scripts.training.pose import RandFilmPosed
@@ -35,7 +35,7 @@ __all__ = [
     "femur_masks",
     "is_better",
     "known_labels",
-    "load_encoder",
+    "start_from",
     "training_items",
     "training_provenance",
 ]

@@ -1,10 +1,10 @@
-"""The classifier may start from the regressor's encoder."""
+"""A training may start from the weights of another one."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from scripts.training import load_encoder
+from scripts.training import start_from
 from torch import nn
 
 
@@ -23,20 +23,26 @@ def saved(network: nn.Module, folder: Path) -> str:
 def test_the_encoder_is_taken_over_and_nothing_else(tmp_path):
     teacher, pupil = Network(), Network()
     fusion = pupil.fusion.weight.clone()
-    assert len(load_encoder(pupil, saved(teacher, tmp_path)) or "") == 64
+    assert len(start_from(pupil, saved(teacher, tmp_path), "encoder") or "") == 64
     assert torch.equal(pupil.encoder.weight, teacher.encoder.weight)
     assert torch.equal(pupil.fusion.weight, fusion)
 
 
 def test_without_a_file_nothing_changes():
-    assert load_encoder(Network(), None) is None
+    assert start_from(Network(), None) is None
 
 
 def test_an_encoder_of_another_size_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="its encoder is another one"):
-        load_encoder(Network(4), saved(Network(3), tmp_path))
+    with pytest.raises(ValueError, match="its weights are of another encoder"):
+        start_from(Network(4), saved(Network(3), tmp_path), "encoder")
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"no\.pt: there is no such file"):
-        load_encoder(Network(), str(tmp_path / "no.pt"))
+    with pytest.raises(ValueError, match=r"no\.pt: there is no such checkpoint"):
+        start_from(Network(), str(tmp_path / "no.pt"))
+
+
+def test_a_whole_network_is_taken_over_for_fine_tuning(tmp_path):
+    teacher, pupil = Network(), Network()
+    start_from(pupil, saved(teacher, tmp_path))
+    assert torch.equal(pupil.fusion.weight, teacher.fusion.weight)
