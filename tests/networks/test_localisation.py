@@ -88,3 +88,13 @@ def test_an_empty_heat_map_has_no_confidence() -> None:
     _, confidence = find_landmarks(torch.full((2, 10, 40, 50), -6.0), 13.0)
     assert confidence.shape == (2, 2, 5)
     assert (confidence < 0.01).all()
+
+
+def test_misfit_tells_a_femur_from_scattered_points() -> None:
+    localiser = HipLocaliser()
+    confidence = torch.ones(1, 2, 5)
+    right = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+    hips = torch.stack((right + 200.0, right * torch.tensor([1.0, -1.0]) + 300.0))[None] / 0.3
+    assert (localiser.misfit(hips, confidence, localiser.fit(hips, confidence)) < 0.01).all()
+    scattered = hips[:, :, [2, 4, 0, 1, 3]]
+    assert (localiser.misfit(scattered, confidence, localiser.fit(scattered, confidence)) > 25.0).all()

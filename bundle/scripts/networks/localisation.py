@@ -84,6 +84,7 @@ class HipLocaliser(nn.Module):
         self.crop_rows, self.crop_cols = crop_size
         millimetres = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
         right = (millimetres - torch.tensor(origin_mm)) / crop_spacing_mm
+        self.crop_spacing_mm = crop_spacing_mm
         self.register_buffer("template", right, persistent=False)  # crop pixels, (5, 2)
         self.register_buffer("mirror", torch.tensor([1.0, -1.0]), persistent=False)  # of the columns: right, left
 
@@ -122,6 +123,27 @@ class HipLocaliser(nn.Module):
             ),
             dim=2,
         )
+
+    def misfit(self, points: Tensor, confidence: Tensor, transforms: Tensor) -> Tensor:
+        """How far a hip's landmarks lie from where the similarity puts the template's: the shape of a femur, or of nothing.
+
+        Args:
+            points: (B, 2, 5, 2), as given to `fit`.
+            confidence: (B, 2, 5), as given to `fit`.
+            transforms: (B, 2, 2, 3) from `fit`.
+
+        Returns:
+            (B, 2): weighted mean distance in mm on the template.
+        """
+        a = transforms.to(points.dtype)
+        template_row = self.template[:, 0].view(1, 1, -1).to(points.dtype)
+        template_col = self.template[:, 1].view(1, 1, -1).to(points.dtype)
+        row = a[:, :, 0, :1] * template_row + a[:, :, 0, 1:2] * template_col + a[:, :, 0, 2:]
+        col = a[:, :, 1, :1] * template_row + a[:, :, 1, 1:2] * template_col + a[:, :, 1, 2:]
+        distance = torch.sqrt((points[..., 0] - row) ** 2 + (points[..., 1] - col) ** 2)
+        weight = confidence / confidence.sum(dim=2, keepdim=True).clamp(min=1e-6)
+        scale = torch.sqrt(a[:, :, 0, 0] ** 2 + a[:, :, 1, 0] ** 2).clamp(min=1e-3)
+        return (distance * weight).sum(dim=2) / scale * self.crop_spacing_mm
 
     def poses(self, transforms: Tensor, spacing_mm: float) -> Tensor:
         """Describe the similarity by what the canonical crop hides: how large and how turned the hip was.

@@ -23,6 +23,8 @@ class ScreeningNetwork(nn.Module):
         spacing_mm: pixel spacing of the input.
         presence_threshold: a hip whose least certain landmark (the shaft's aside) peaks below this probability is masked out.
         implant_threshold: so is a hip with at least this fraction of metal in its proximal-femur mask.
+        misfit_threshold_mm: landmarks that lie further than this from the shape of a femur are none; those of simulated
+            hips lie within 10 (AP) and 21 mm (frog-leg).
         landmark_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark.
     """
 
@@ -36,6 +38,7 @@ class ScreeningNetwork(nn.Module):
         presence_threshold: float = 0.25,
         implant_threshold: float = 0.05,
         landmark_radius_mm: float = 12.0,
+        misfit_threshold_mm: float = 25.0,
     ) -> None:
         super().__init__()
         self.segmentation = segmentation
@@ -45,6 +48,7 @@ class ScreeningNetwork(nn.Module):
         self.spacing_mm = spacing_mm
         self.presence_threshold = presence_threshold
         self.implant_threshold = implant_threshold
+        self.misfit_threshold_mm = misfit_threshold_mm
         self.factor = SEGMENTATION_FACTOR
         self.block = SEGMENTATION_FACTOR * segmentation.multiple
         self.landmark_radius = landmark_radius_mm / (spacing_mm * SEGMENTATION_FACTOR)
@@ -95,7 +99,8 @@ class ScreeningNetwork(nn.Module):
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
 
-        present = confidence[:, :, : self.locating].min(dim=2)[0]
+        shaped = self.localiser.misfit(landmarks, weight, transforms) <= self.misfit_threshold_mm
+        present = confidence[:, :, : self.locating].min(dim=2)[0] * shaped.to(confidence.dtype)
         implant = self._metal_fraction(masks, self.localiser.fit(coarse, weight))
         valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
         crops_used = crops * valid.unsqueeze(2).unsqueeze(3)

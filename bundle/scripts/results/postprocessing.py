@@ -10,11 +10,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.transforms import Transform
+from scipy.ndimage import label
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, interpret
 from scripts.results.engine import REFUSAL
 
+_STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
+_NOTHING = -20.0  # logit of a pixel that is certainly none
 _COVARIATES = ("age", "sex", "weight", "height")
 
 
@@ -47,7 +50,9 @@ class FilmMaskd(Transform):
         if REFUSAL in data:
             return dict(data)
         meta = data["image"].meta
-        shown = classes(data["mask_logits"], tuple(meta["film_shape"]))
+        found = [hip.shown for hip in data["screening"].hips]
+        logits = without_strays(data["mask_logits"], data["landmarks"][torch.tensor(found)])
+        shown = classes(logits, tuple(meta["film_shape"]))
         return {**data, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
 
@@ -73,6 +78,28 @@ def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographF
     )
 
 
+def without_strays(mask_logits: Tensor, landmarks: Tensor) -> Tensor:
+    """Take small pieces of femur away that hold no landmark of a hip that was found: other bones, not femurs.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
+        landmarks: (N, 5, 2), (row, col) in pixels, of the hips that were found.
+
+    Returns:
+        (3, H, W), a copy.
+    """
+    pieces, count = label((mask_logits[0] > 0).numpy())
+    size = np.bincount(pieces.ravel(), minlength=count + 1)
+    stray = size < _STRAY_PIXELS
+    stray[0] = False
+    rows, cols = landmarks.reshape(-1, 2).round().long().T.numpy()
+    inside = (rows >= 0) & (rows < pieces.shape[0]) & (cols >= 0) & (cols < pieces.shape[1])
+    stray[pieces[rows[inside], cols[inside]]] = False
+    kept = mask_logits.clone()
+    kept[0][torch.from_numpy(stray[pieces])] = _NOTHING
+    return kept
+
+
 def classes(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:
     """The likeliest class of every pixel, or background where the probability of each is below 0.5.
 
@@ -84,10 +111,10 @@ def classes(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:
         (rows, cols) uint8: 0 background, 1 femur, 2 prosthesis, 3 fixation.
     """
     best = torch.zeros(shape)
-    label = torch.zeros(shape, dtype=torch.uint8)
+    classes_found = torch.zeros(shape, dtype=torch.uint8)
     # One class at a time, since a film has tens of megapixels. Interpolated logits, unlike labels, keep edges smooth.
     for index, logits in enumerate(mask_logits, start=1):
         film = F.interpolate(logits[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0]
-        label[film > best] = index
+        classes_found[film > best] = index
         best = torch.maximum(best, film)
-    return label.numpy()
+    return classes_found.numpy()
