@@ -22,6 +22,14 @@ def test_refused_radiographs_count_for_the_rejection_rate(document):
     assert admission["rejection_rate"] == 0.25
     assert admission["refused_by_code"] == {"NOT_AP": 1}
     assert (admission["hips_with_dxa"], admission["hips_with_dxa_measured"]) == (6, 4)
+    assert admission["hips_measured_without_dxa"] == 0
+
+
+def test_a_hip_measured_although_nobody_could_scan_it_is_counted(cases):
+    right, left = cases[1].hips
+    measured = dataclasses.replace(cases[1], hips=(right, dataclasses.replace(left, code="")))
+    admission = summarise([measured], load_criteria(), seed=0)["overall"]["radiographs"]
+    assert admission["hips_measured_without_dxa"] == 1
 
 
 def test_auc_is_of_the_patients_not_refused_and_says_how_many_those_are(document):

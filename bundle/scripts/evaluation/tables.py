@@ -73,6 +73,7 @@ def _statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "Hips with DXA that were measured",
         f"{admission['hips_with_dxa_measured']} of {admission['hips_with_dxa']}{'; refused: ' + codes if codes else ''}",
     )
+    yield "Hips measured that have no DXA (not scanned, or implanted)", str(admission["hips_measured_without_dxa"])
     for name, overlap in metrics["segmentation"].items():
         yield (
             f"{name.capitalize()} Dice, mean ± SD (worst)",
