@@ -3,26 +3,36 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class HipEncoder(nn.Module):
-    """One backbone applied to every hip's crop, each crop brought to mean 0 and standard deviation 1 first.
+    """One backbone applied to every hip's crop, each crop brought to its local contrast and to half its resolution first.
+
+    A radiograph tells of bone only by comparison with the soft tissue beside it, and every vendor sets brightness and contrast
+    anew: what remains once the local mean and standard deviation are taken out is what films have in common.
 
     Args:
         backbone: maps (N, 1, rows, cols) to (N, features).
         pose_mean: typical log crop-pixel size (mm) and abduction (radians), see `HipLocaliser.poses`.
         pose_sd: their standard deviations.
+        window: rows and columns (odd) over which the local mean and standard deviation are taken, crop pixels.
     """
 
     pose_mean: Tensor
     pose_sd: Tensor
 
     def __init__(
-        self, backbone: nn.Module, pose_mean: Sequence[float] = (-0.5, 0.0), pose_sd: Sequence[float] = (0.1, 0.15)
+        self,
+        backbone: nn.Module,
+        pose_mean: Sequence[float] = (-0.5, 0.0),
+        pose_sd: Sequence[float] = (0.1, 0.15),
+        window: int = 41,
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.window = window
         self.register_buffer("pose_mean", torch.tensor(pose_mean))
         self.register_buffer("pose_sd", torch.tensor(pose_sd))
 
@@ -36,12 +46,30 @@ class HipEncoder(nn.Module):
         Returns:
             (B, 2, features + 2).
         """
-        mean = crops.mean(dim=(2, 3), keepdim=True)
-        sd = (crops - mean).pow(2).mean(dim=(2, 3), keepdim=True).sqrt()
-        features = self.backbone(((crops - mean) / (sd + 1e-3)).flatten(0, 1).unsqueeze(1))
+        features = self.backbone(local_contrast(crops.flatten(0, 1).unsqueeze(1), self.window))
         # An absent hip has a degenerate pose; the limit keeps it finite until it is masked out.
         pose = ((poses - self.pose_mean) / self.pose_sd).clamp(-5.0, 5.0)
         return torch.cat((features.view(crops.shape[0], crops.shape[1], -1), pose), dim=2)
+
+
+def local_contrast(crops: Tensor, window: int) -> Tensor:
+    """Take the local mean out, divide by the local standard deviation, and halve the resolution.
+
+    Args:
+        crops: (N, 1, rows, cols), normalised radiograph.
+        window: odd, pixels.
+
+    Returns:
+        (N, 1, rows / 2, cols / 2).
+    """
+    centred = crops - _local_mean(crops, window)
+    sd = torch.sqrt(_local_mean(centred * centred, window))
+    return F.avg_pool2d(centred / (sd + 0.03), 2)
+
+
+def _local_mean(values: Tensor, window: int) -> Tensor:
+    rows = F.avg_pool2d(values, (window, 1), stride=1, padding=(window // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, window), stride=1, padding=(0, window // 2), count_include_pad=False)
 
 
 class CovariateInput(nn.Module):
