@@ -46,14 +46,14 @@ class FilmMaskd(Transform):
     """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation."""
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Take one item's "mask_logits" (3, H, W) back to its film; a refused one passes unchanged."""
+        """Clear one item's "mask_logits" (3, H, W) of strays and take them back to its film; a refused one passes unchanged."""
         if REFUSAL in data:
             return dict(data)
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
         logits = without_strays(data["mask_logits"], data["landmarks"][torch.tensor(found)])
         shown = classes(logits, tuple(meta["film_shape"]))
-        return {**data, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
+        return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
 
 def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts:
