@@ -2,6 +2,7 @@
 
 from scripts.training.appearance import RandAppearanced
 from scripts.training.assembly import assemble
+from scripts.training.average import average
 from scripts.training.batches import AutocastInferer, PrepareBatch
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
@@ -32,6 +33,7 @@ __all__ = [
     "StopWithoutImprovement",
     "ToSegmentationGridd",
     "assemble",
+    "average",
     "femur_masks",
     "is_better",
     "known_labels",

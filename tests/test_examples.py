@@ -1,0 +1,109 @@
+"""The main job on the shipped examples with the shipped weights: what `make demo` runs, against expected values."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scripts
+from PIL import Image
+from scripts.results.document import check_document
+
+BUNDLE = Path(scripts.__file__).parents[1]
+EXAMPLES = BUNDLE / "examples"
+
+EXPECTED: dict[tuple[str, str], tuple[float, float]] = {
+    ("hip_replacement", "right"): (1.03, 1.157),
+    ("hip_screw", "left"): (0.786, 0.926),
+    ("low_bone_mass", "right"): (0.616, 0.721),
+    ("low_bone_mass", "left"): (0.614, 0.724),
+    ("normal", "right"): (0.939, 0.999),
+    ("normal", "left"): (0.955, 1.016),
+    ("osteoporosis", "right"): (0.424, 0.533),
+    ("osteoporosis", "left"): (0.429, 0.531),
+}
+"""Neck and total-hip BMD in g/cm² that the shipped weights give, by example and side; a hip that is not here is refused."""
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    config = str(BUNDLE / "configs/inference.yaml")
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config]
+    command += ["--dataset_dir", str(EXAMPLES), "--output_dir", "out"]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return folder / "out"
+
+
+def truth() -> list[dict[str, str]]:
+    with (EXAMPLES / "manifest.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def results(output: Path) -> list[dict[str, str]]:
+    with (output / "results.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_the_numbers_are_the_expected_ones(output):
+    measured = {
+        (row["name"], row["side"]): (float(row["neck_bmd_g_cm2"]), float(row["total_bmd_g_cm2"]))
+        for row in results(output)
+        if row["status"] == "measured"
+    }
+    assert measured.keys() == EXPECTED.keys()
+    for hip, bmd in EXPECTED.items():
+        assert measured[hip] == pytest.approx(bmd, abs=0.01), hip
+
+
+def test_most_intervals_hold_the_truth_of_the_phantom(output):
+    known = {row["landmarks"].split("/")[-1].removesuffix(".json"): row for row in truth()}
+    inside = [
+        float(row["total_bmd_low_g_cm2"])
+        <= float(known[row["name"]][f"{row['side']}_total_bmd"])
+        <= float(row["total_bmd_high_g_cm2"])
+        for row in results(output)
+        if row["status"] == "measured"
+    ]
+    assert np.mean(inside) >= 0.6
+
+
+def test_an_implanted_hip_is_refused_and_the_other_measured(output):
+    by_hip = {(row["name"], row["side"]): row for row in results(output)}
+    assert by_hip["hip_replacement", "left"]["code"] == "IMPLANT"
+    assert by_hip["hip_replacement", "right"]["status"] == "measured"
+    assert by_hip["hip_screw", "right"]["code"] == "IMPLANT"
+
+
+@pytest.mark.parametrize("row", truth(), ids=lambda row: Path(row["image"]).stem)
+def test_the_contours_lie_on_the_bones(output, row):
+    name = Path(row["image"]).stem
+    found = np.asarray(Image.open(output / "masks" / f"{name}.png")) == 1
+    true = np.asarray(Image.open(EXAMPLES / row["label"])) == 1
+    assert found.shape == true.shape
+    assert 2 * (found & true).sum() / (found.sum() + true.sum()) >= 0.93
+
+
+def test_the_results_say_what_made_them(output):
+    document = json.loads((output / "results.json").read_text())
+    check_document(document)
+    trainings = document["provenance"]["weights"]["provenance"]["trainings"]
+    assert {"segmentation", "siamese", "bmd"} == set(trainings)
+    for training in trainings.values():
+        assert training["versions"] and "seed" in training and training["data_hash"] and training["config_hash"]
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")
+def test_the_page_shows_the_contours_in_a_browser(output, tmp_path):
+    shot = tmp_path / "page.png"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    options += ["--no-first-run", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,4000", f"--screenshot={shot}"]
+    subprocess.run(["chromium", *options, (output / "index.html").as_uri()], capture_output=True, check=True, timeout=120)
+    page = np.asarray(Image.open(shot).convert("RGB")).astype(int)
+    colourful = (page.max(axis=2) - page.min(axis=2)) > 100
+    assert colourful.mean() > 0.001  # contours, landmarks and badges: films alone are grey
