@@ -1,7 +1,8 @@
 """The points that locate a proximal femur on a radiograph."""
 
-SIDES = ("right", "left")
-"""The order of the hips in every array: the patient's right hip first."""
+from scripts.clinical.channels import SIDES
+
+__all__ = ["LANDMARKS", "LOCATING", "SIDES"]
 
 LANDMARKS = ("head_centre", "neck_base", "greater_trochanter", "lesser_trochanter", "shaft")
 """The order of the landmarks of one hip: centre of the femoral head; where the neck axis meets the shaft axis; tip of the

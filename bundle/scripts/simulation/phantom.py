@@ -92,7 +92,7 @@ def draw_phantom(person: Person, rng: np.random.Generator, implants: dict[str, I
     pelvis = Pelvis(
         scale=float((0.99 if female else 1.03) * (size / (1.0 if female else 1.11)) ** 0.7 * rng.normal(1, 0.03)),
         height=float((1.0 if female else 1.08) * rng.normal(1, 0.04)),
-        head_radius=float(head * 1.0),
+        head_radius=float(head),
         joint_space=float(np.clip(rng.normal(4.0, 0.8), 1.2, 6)),
         strength=float(np.clip(person.total_hip / 0.95, 0.5, 1.4)),
         shallow=float(rng.normal(0, 3)),
@@ -129,12 +129,14 @@ def draw_phantom(person: Person, rng: np.random.Generator, implants: dict[str, I
 
 def _mineralised(femur: Femur, total: float) -> Femur:
     """Set the femur's mineral so that DXA reads about ``total`` g/cm² (two secant steps; the truth is measured afterwards)."""
-    tries = [(0.6, 0.0), (1.1, 0.0)]
-    tries = [(s, scan(replace(femur, bone=replace(femur.bone, strength=s)), 1.5, 2.5).total) for s, _ in tries]
+
+    def reading(strength: float) -> tuple[float, float]:
+        return strength, scan(replace(femur, bone=replace(femur.bone, strength=strength)), 1.5, 2.5).total
+
+    tries = [reading(0.6), reading(1.1)]
     for _ in range(2):
         (s0, b0), (s1, b1) = tries[-2:]
-        strength = float(np.clip(s1 + (total - b1) * (s1 - s0) / (b1 - b0 or 1e-6), 0.25, 2.0))
-        tries.append((strength, scan(replace(femur, bone=replace(femur.bone, strength=strength)), 1.5, 2.5).total))
+        tries.append(reading(float(np.clip(s1 + (total - b1) * (s1 - s0) / (b1 - b0 or 1e-6), 0.25, 2.0))))
     return replace(femur, bone=replace(femur.bone, strength=tries[-1][0]))
 
 
