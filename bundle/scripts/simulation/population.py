@@ -19,13 +19,15 @@ _WEIGHT_CORRELATION = 0.35
 
 @dataclass(frozen=True)
 class Person:
-    """Age in years, sex ("F" or "M"), height in cm, weight in kg and the total-hip aBMD in g/cm² expected of the patient."""
+    """Age in years, sex ("F" or "M"), height in cm, weight in kg and the aBMD in g/cm² expected at ``total_hip`` and
+    ``femoral_neck``."""
 
     age: float
     sex: str
     height: float
     weight: float
     total_hip: float
+    femoral_neck: float
 
     @property
     def bmi(self) -> float:
@@ -43,4 +45,5 @@ def draw_person(rng: np.random.Generator) -> Person:
     weight = float(np.clip(bmi, 16, 48) * (height / 100) ** 2)
     expected = float(np.interp(age, _DECADES, _TOTAL_HIP[sex]))
     bone_z = _WEIGHT_CORRELATION * weight_z + np.sqrt(1 - _WEIGHT_CORRELATION**2) * rng.normal()
-    return Person(age, sex, height, weight, float(max(0.35, expected + _SD * bone_z)))
+    total = float(max(0.35, expected + _SD * bone_z))
+    return Person(age, sex, height, weight, total, float(max(0.3, 0.86 * total + rng.normal(0, 0.04))))
