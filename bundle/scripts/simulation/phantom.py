@@ -1,6 +1,7 @@
-"""A patient's body: pelvis, two femurs, implants and soft tissue that fit together, with the DXA reading of both hips."""
+"""A patient: pelvis, two femurs, implants, soft tissue and belongings that fit together, with the DXA truth of both hips."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,16 +9,17 @@ import torch
 from torch import Tensor
 
 from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.disease import Disease, Fracture, draw_diseases
 from scripts.simulation.dxa import Reading, scan
-from scripts.simulation.femur import Bone, Femur
-from scripts.simulation.implants import Implant
-from scripts.simulation.pelvis import Pelvis
+from scripts.simulation.femur import Femur, draw_femurs
+from scripts.simulation.foreign_objects import ForeignObject, draw_objects
+from scripts.simulation.implants import Fitting, Implant, draw_fitting
+from scripts.simulation.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.population import Person
-from scripts.simulation.soft_tissue import Body
-from scripts.simulation.solids import Warp
+from scripts.simulation.soft_tissue import Body, draw_body
 
 _IMPLANT_SHARE = {
-    Implant.TOTAL_HIP: 0.05,
+    Implant.TOTAL_HIP: 0.045,
     Implant.HEMIARTHROPLASTY: 0.02,
     Implant.SLIDING_HIP_SCREW: 0.02,
     Implant.NAIL: 0.02,
@@ -28,20 +30,22 @@ _IMPLANT_SHARE = {
 
 @dataclass(frozen=True)
 class Phantom:
-    """One simulated patient: the person, the bones, what each hip carries, the body, and the DXA truth by side (None where
-    there is an implant)."""
+    """One simulated patient: the person, the bones, what each hip carries and suffers from, the body, what lies on it, and
+    what a faultless DXA scan reads by side (None where there is an implant; a broken hip reads as before the fracture)."""
 
     person: Person
     pelvis: Pelvis
     femurs: dict[str, Femur]
-    implants: dict[str, Implant]
+    fittings: dict[str, Fitting]
+    diseases: dict[str, Disease]
     body: Body
+    objects: tuple[ForeignObject, ...]
     dxa: dict[str, Reading | None]
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How a femur lies, degrees: ``abduction`` (knee lateral), ``rotation`` (external, anteversion included), ``flexion``."""
+    """How a femur lies, degrees: ``abduction`` of its shaft (knee lateral), external ``rotation`` of its neck, ``flexion``."""
 
     abduction: float
     rotation: float
@@ -56,100 +60,40 @@ class Pose:
         return abduct @ flex @ turn
 
 
-def _draw_warp(rng: np.random.Generator, height: float) -> Warp:
-    length = rng.uniform(50, 130, size=3)
-    direction = rng.normal(size=(3, 3))
-    direction /= np.linalg.norm(direction, axis=0)
-    return Warp(
-        torch.tensor(direction * 2 * np.pi / length, dtype=torch.float32),
-        torch.tensor(rng.uniform(0, 2 * np.pi, size=3), dtype=torch.float32),
-        torch.tensor(rng.normal(0, height, size=(3, 3)), dtype=torch.float32),
-    )
-
-
-def draw_phantom(person: Person, rng: np.random.Generator, implants: dict[str, Implant] | None = None) -> Phantom:
-    """Build a body for ``person``: bones sized by sex and height, mineral set so that DXA reads about what was expected.
+def draw_phantom(
+    person: Person,
+    rng: np.random.Generator,
+    implants: Mapping[str, Implant] | None = None,
+    diseases: Mapping[str, Disease] | None = None,
+) -> Phantom:
+    """Build a body for ``person``: bones sized by sex and height, with mineral that makes DXA read about what was expected.
 
     Args:
-        person: demographics and the expected total-hip aBMD.
+        person: demographics and the expected aBMD.
         rng: source of everything that varies.
-        implants: what each side carries; drawn when None.
+        implants: what each side ("right", "left") carries; drawn when None.
+        diseases: what each side suffers from; drawn when None. A hip that has been operated on is no longer broken.
     """
-    female = person.sex == "F"
-    head = (43.3 if female else 48.5) / 2 * rng.normal(1, 0.04)
-    size = (person.height / (162 if female else 176)) ** 0.6 * (1.0 if female else 1.11) * rng.normal(1, 0.02)
-    shared = {
-        "neck_shaft_angle": rng.normal(126, 5.5),
-        "offset": float(np.clip(rng.normal(41, 4), 32, 52)),
-        "neck_radius": rng.normal(16.0, 1.0),
-        "shaft_radius": rng.normal(14.3, 0.8),
-        "trochanter": rng.normal(1, 0.08),
-        "lesser_trochanter": rng.normal(1, 0.12),
-        "flare": rng.normal(1, 0.15),
+    head_radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
+    carried = _draw_implants(rng)
+    carried = {side: implants[side] for side in SIDES} if implants is not None else carried
+    suffered = draw_diseases(person, rng)
+    suffered = {side: diseases[side] for side in SIDES} if diseases is not None else suffered
+    suffered = {
+        side: disease if carried[side] is Implant.NONE else replace(disease, fracture=Fracture.NONE)
+        for side, disease in suffered.items()
     }
-    warp = _draw_warp(rng, 0.7)
-    trabecular, shell = rng.normal(1, 0.06), rng.normal(1, 0.04)
-    pelvis = Pelvis(
-        scale=float((0.99 if female else 1.03) * (size / (1.0 if female else 1.11)) ** 0.7 * rng.normal(1, 0.03)),
-        height=float((1.0 if female else 1.08) * rng.normal(1, 0.04)),
-        head_radius=float(head),
-        joint_space=float(np.clip(rng.normal(4.0, 0.8), 1.2, 6)),
-        strength=float(np.clip(person.total_hip / 0.95, 0.5, 1.4)),
-        shallow=float(rng.normal(0, 3)),
-        rotation=Pose(rng.normal(0, 2), rng.normal(0, 3), rng.normal(0, 6)).matrix(),
-        warp=_draw_warp(rng, 2.2),
-    )
-    if implants is None:
-        kinds = list(_IMPLANT_SHARE)
-        shares = [*_IMPLANT_SHARE.values(), 1 - sum(_IMPLANT_SHARE.values())]
-        implants = {side: [*kinds, Implant.NONE][rng.choice(len(shares), p=shares)] for side in SIDES}
+    pelvis = draw_pelvis(person, rng, head_radius, suffered)
     femurs, readings = {}, {}
-    for side in SIDES:
-        own = {name: float(value * rng.normal(1, 0.012)) for name, value in shared.items()}
-        femur = Femur(
-            size=float(size),
-            head_radius=float(head / size),
-            neck_shaft_angle=own["neck_shaft_angle"],
-            offset=own["offset"],
-            neck_radius=own["neck_radius"],
-            shaft_radius=own["shaft_radius"],
-            trochanter=own["trochanter"],
-            lesser_trochanter=own["lesser_trochanter"],
-            flare=own["flare"],
-            warp=warp,
-            bone=Bone(1.0, float(trabecular), float(shell)),
-            position=pelvis.hip_centre(side),
-            mirrored=side == "left",
-        )
-        femur = _mineralised(femur, person.total_hip + rng.normal(0, 0.02))
-        readings[side] = scan(femur) if implants[side] is Implant.NONE else None
-        femurs[side] = replace(femur, resected=implants[side].is_joint)
-    return Phantom(person, pelvis, femurs, implants, _body(person, pelvis, rng), readings)
+    for side, femur in draw_femurs(person, rng, head_radius, suffered).items():
+        readings[side] = scan(femur) if carried[side] is Implant.NONE else None
+        femurs[side] = replace(femur, position=pelvis.hip_centre(side), resected=carried[side].is_joint)
+    fittings = {side: draw_fitting(carried[side], rng) for side in SIDES}
+    body = draw_body(person, rng, pelvis.scale)
+    return Phantom(person, pelvis, femurs, fittings, suffered, body, tuple(draw_objects(rng)), readings)
 
 
-def _mineralised(femur: Femur, total: float) -> Femur:
-    """Set the femur's mineral so that DXA reads about ``total`` g/cm² (two secant steps; the truth is measured afterwards)."""
-
-    def reading(strength: float) -> tuple[float, float]:
-        return strength, scan(replace(femur, bone=replace(femur.bone, strength=strength)), 1.5, 2.5).total
-
-    tries = [reading(0.6), reading(1.1)]
-    for _ in range(2):
-        (s0, b0), (s1, b1) = tries[-2:]
-        tries.append(reading(float(np.clip(s1 + (total - b1) * (s1 - s0) / (b1 - b0 or 1e-6), 0.25, 2.0))))
-    return replace(femur, bone=replace(femur.bone, strength=tries[-1][0]))
-
-
-def _body(person: Person, pelvis: Pelvis, rng: np.random.Generator) -> Body:
-    load = (person.bmi - 26) / 4.5
-    lateral = float(np.clip(rng.normal(33 + 9 * load, 7), 12, 85))
-    half_width = 88 * pelvis.scale + 62 + lateral
-    return Body(
-        thickness=float(np.clip(rng.normal(200 + 24 * load, 14), 150, 330)),
-        half_width=half_width,
-        fat=float(np.clip(rng.normal((26 if person.sex == "F" else 17) + 9 * load, 5), 5, 70)),
-        crotch=float(rng.normal(102, 8)),
-        thigh=float(np.clip(rng.normal(84 + 7 * load, 5), 66, 0.495 * half_width)),
-        gas=float(rng.beta(1.5, 2)),
-        marbling=float(rng.beta(2, 4) + 0.004 * max(0, person.age - 50)),
-    )
+def _draw_implants(rng: np.random.Generator) -> dict[str, Implant]:
+    kinds = [*_IMPLANT_SHARE, Implant.NONE]
+    shares = [*_IMPLANT_SHARE.values(), 1 - sum(_IMPLANT_SHARE.values())]
+    return {side: kinds[rng.choice(len(kinds), p=shares)] for side in SIDES}

@@ -1,0 +1,151 @@
+"""How one radiograph is taken: where the tube and the detector are, how the legs lie, what is collimated and marked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.phantom import Pose
+from scripts.simulation.processing import STYLES, Style, vary
+from scripts.simulation.projection import Film
+from scripts.simulation.sites import Site
+from scripts.simulation.xray import Exposure
+
+_PENUMBRA_MM = 1.5
+
+
+@dataclass(frozen=True)
+class Field:
+    """The part of a film that the collimator leaves open: ``top``, ``right``, ``bottom`` and ``left`` margins in mm, turned by
+    ``tilt`` degrees. A vendor that recognises it shows what lies outside black (``shuttered``); others show it as it is,
+    nearly unexposed."""
+
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+    left: float = 0.0
+    tilt: float = 0.0
+    shuttered: bool = True
+
+    def depth(self, film: Film) -> Tensor:
+        """Distance in mm of each pixel (rows, columns) from the nearest edge of the field, negative outside."""
+        half_width, half_height = film.columns * film.spacing / 2, film.rows * film.spacing / 2
+        x = (torch.arange(film.columns) * film.spacing - half_width)[None, :]
+        z = (torch.arange(film.rows) * film.spacing - half_height)[:, None]
+        # Small angles: the film is large, and a turned edge is all that is seen.
+        slope = float(np.tan(np.radians(self.tilt)))
+        turned_x, turned_z = x + slope * z, z - slope * x
+        across = torch.minimum(turned_x + half_width - self.left, half_width - self.right - turned_x)
+        along = torch.minimum(turned_z + half_height - self.top, half_height - self.bottom - turned_z)
+        return torch.minimum(across, along)
+
+    def transmission(self, film: Film) -> Tensor:
+        """Share of the beam that passes, (rows, columns) in 0..1, with a penumbra."""
+        return (self.depth(film) / _PENUMBRA_MM + 0.5).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """The letter of ``side`` ("right" or "left"), ``height`` mm tall, turned by ``turn`` degrees, its centre ``across`` and
+    ``down`` mm from the upper corner on its side; of lead on the detector, or written into the image (``digital``)."""
+
+    side: str
+    height: float
+    turn: float
+    across: float
+    down: float
+    digital: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """One exposure.
+
+    ``poses`` by side: the rotation is that of the foot (external), to which the femur's anteversion adds. Distances
+    ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a film of one hip.
+    """
+
+    film: Film
+    poses: dict[str, Pose]
+    exposure: Exposure
+    style: Style
+    field: Field
+    marker: Marker | None
+    spacing: float
+    source_detector: float
+    frog_leg: bool
+    only: str
+
+
+def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style: str | None = None) -> View:
+    """Draw the way a hospital takes a pelvis radiograph: mostly AP with the feet turned in, some badly, some frog-leg or of one hip.
+
+    Args:
+        rng: source of everything that varies.
+        site: whose ranges and habits.
+        spacing: pixel spacing of the detector in mm; the site's own when None.
+        style: name of the vendor's processing; drawn when None.
+    """
+    habits = site.film
+    own_spacing = float(rng.choice(habits.detector_spacing))
+    spacing = own_spacing if spacing is None else spacing
+    sid = float(rng.uniform(*habits.source_detector))
+    focus = sid - float(rng.uniform(*habits.object_detector))
+    at_patient = spacing * focus / sid
+    frog = bool(rng.random() < habits.frog_leg)
+    one_hip = bool(rng.random() < (0.5 if frog else habits.one_hip))
+    if one_hip:
+        height, width = rng.uniform(260, 352), rng.uniform(220, 290)
+    else:
+        height, width = rng.uniform(300, 352), rng.uniform(400, 430)
+    height, width = height * focus / sid, width * focus / sid
+    only = str(rng.choice(SIDES)) if one_hip else ""
+    centre_x = rng.normal(0, 8) if not only else (1 if only == "left" else -1) * rng.normal(95, 18)
+    centre_z = rng.normal(4, 16)
+    film = Film(
+        int(height / at_patient), int(width / at_patient), at_patient, float(centre_x - width / 2), float(centre_z - height / 2),
+        float(centre_x + rng.normal(0, 10)), float(centre_z + rng.normal(0, 10)), focus,
+    )  # fmt: skip
+    drawn = habits.draw_style(rng)
+    return View(
+        film=film,
+        poses=_draw_poses(rng, frog, only),
+        exposure=site.exposure.draw(rng),
+        style=drawn if style is None else vary(STYLES[style], rng),
+        field=_draw_field(rng, site, film),
+        marker=_draw_marker(rng, site),
+        spacing=spacing,
+        source_detector=sid,
+        frog_leg=frog,
+        only=only,
+    )
+
+
+def _draw_poses(rng: np.random.Generator, frog: bool, only: str) -> dict[str, Pose]:
+    """Feet 15 degrees inward is what is asked for; a straight leg's shaft is adducted by 6.5 degrees."""
+    turn, spread = rng.normal(-12, 12), rng.normal(-4, 3.5)
+    poses = {}
+    for side in SIDES:
+        ordinary = Pose(spread + rng.normal(0, 2.5), float(np.clip(turn + rng.normal(0, 6), -38, 30)), abs(rng.normal(0, 5)))
+        abducted = Pose(rng.uniform(28, 62), rng.uniform(5, 60), rng.uniform(0, 40))
+        poses[side] = abducted if frog and only in ("", side) else ordinary
+    return poses
+
+
+def _draw_field(rng: np.random.Generator, site: Site, film: Film) -> Field:
+    margins = np.abs(rng.normal(0, 0.05, 4)) * (rng.random(4) < 0.5) * (film.rows, film.columns, film.rows, film.columns)
+    top, right, bottom, left = (margins * film.spacing).tolist()
+    tilt = float(rng.normal(0, 1.2)) if rng.random() < 0.4 else 0.0
+    shuttered = bool(rng.random() >= site.film.white_border)
+    if rng.random() >= site.film.collimated:
+        return Field()
+    return Field(top, right, bottom, left, tilt, shuttered)
+
+
+def _draw_marker(rng: np.random.Generator, site: Site) -> Marker | None:
+    side = site.film.draw_marker(rng)
+    size, turn, across, down = rng.uniform(10, 20), rng.normal(0, 8), rng.uniform(14, 45), rng.uniform(14, 70)
+    digital = bool(rng.random() < 0.25)
+    return Marker(side, float(size), 0.0 if digital else float(turn), float(across), float(down), digital) if side else None
