@@ -38,6 +38,11 @@ def test_what_is_no_radiograph_is_left_alone(tmp_path):
     assert names(tmp_path) == ["film"]
 
 
+def test_pictures_of_a_data_card_are_left_alone_only_beside_one(tmp_path):
+    touch(tmp_path, "cohort/data_card.md", "cohort/contact_sheet.png", "cohort/film.dcm", "other/contact_sheet.png")
+    assert names(tmp_path) == ["film", "contact_sheet"]
+
+
 def test_a_folder_of_results_can_be_named_itself(tmp_path):
     touch(tmp_path, "results.json", "film.dcm")
     assert names(tmp_path) == ["film"]

@@ -20,6 +20,10 @@ NO_RADIOGRAPHS: Final = frozenset({
 """Endings of files that nobody takes for a radiograph; they are left alone. Every other file is a candidate, so that one
 that cannot be read is reported and does not vanish."""
 
+CARD_NAME: Final = "data_card.md"
+CARD_PICTURES: Final = frozenset({"contact_sheet.png", "distributions.png", "bmd_by_age.png"})
+"""What describes a simulated cohort, in its folder; the pictures beside a card are no radiographs."""
+
 _RESULTS_NAME: Final = "results.json"
 
 
@@ -31,7 +35,8 @@ def list_radiographs(dataset_dir: str | os.PathLike[str]) -> list[dict[str, Any]
     """Find the radiographs in a folder and everything below it.
 
     Left out are hidden files and folders, files of other kinds (`NO_RADIOGRAPHS`, DICOMDIR), the label files that a
-    manifest names and their folders, and folders that hold results of this bundle (a results.json).
+    manifest names and their folders, the pictures of a simulated cohort's data card, and folders that hold results of this
+    bundle (a results.json).
 
     Args:
         dataset_dir: a folder, with a `manifest.csv` or without.
@@ -77,7 +82,8 @@ def _files(folder: Path, skipped: set[Path]) -> list[Path]:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".") and Path(current, name) not in skipped]
-        found += [Path(current, name) for name in files if _is_candidate(name)]
+        pictures = CARD_PICTURES if CARD_NAME in files else frozenset()
+        found += [Path(current, name) for name in files if name not in pictures and _is_candidate(name)]
     return sorted(found)
 
 

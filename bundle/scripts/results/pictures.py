@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
 
 from scripts.clinical import SIDES, Screening
-from scripts.results.atomic import replacing
+from scripts.radiograph.atomic import replacing
 
 CONTOUR_COLOURS = ((64, 196, 255), (255, 145, 0), (224, 64, 251))
 """Of femur, prosthesis and fixation. The HTML report's legend repeats them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.clinical import SITES
-from scripts.results.atomic import replacing
+from scripts.radiograph.atomic import replacing
 from scripts.results.record import Record
 
 _ESTIMATE_COLUMNS = ("bmd_g_cm2", "bmd_sd_g_cm2", "bmd_low_g_cm2", "bmd_high_g_cm2", "t_score", "t_low", "t_high")

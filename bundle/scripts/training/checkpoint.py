@@ -1,13 +1,14 @@
 """Checkpoints that a training resumes from, and the end of a training that no longer improves."""
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
+
+from scripts.radiograph.atomic import replacing
 
 LAST, BEST = "last.pt", "best.pt"
 
@@ -132,6 +133,6 @@ class StopWithoutImprovement:
 
 def save_whole(content: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint beside its destination and move it there in one step."""
-    partial = path.with_name(path.name + ".partial")
-    torch.save(dict(content), partial)
-    os.replace(partial, path)
+    # Given a path, torch.save writes its name, here a passing one, into the file.
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        torch.save(dict(content), stream)

@@ -1,5 +1,5 @@
 import pytest
-from scripts.results.atomic import replacing
+from scripts.radiograph.atomic import replacing
 
 
 def test_a_file_appears_whole(tmp_path):

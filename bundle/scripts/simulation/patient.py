@@ -1,0 +1,182 @@
+"""One simulated patient on disk: radiographs, masks, landmarks, and what the manifest says of them.
+
+Everything random comes from (seed, patient), so a patient is the same whatever the number of workers and their order.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+
+from scripts.clinical import SITES as HIP_SITES
+from scripts.clinical import load_reference
+from scripts.radiograph.atomic import replacing
+from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.dicom import Study, write_radiograph
+from scripts.simulation.disease import Fracture
+from scripts.simulation.dxa import precision
+from scripts.simulation.imaging import Shot, View, draw_view, take
+from scripts.simulation.phantom import Phantom, draw_phantom
+from scripts.simulation.population import draw_person
+from scripts.simulation.sites import Site
+
+EXTERNAL: Final = "external"
+
+_HIP_BMDS: Final = tuple(f"{side}_{site}_bmd" for side in ("left", "right") for site in HIP_SITES)
+COLUMNS: Final = (
+    "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
+    "label", "landmarks", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
+    *(f"{side}_{what}" for what in ("implant", "osteoarthritis", "fracture") for side in ("left", "right")),
+    "objects", "view", "style", "repeat",
+)  # fmt: skip
+"""Of the manifest; those with "exact" are what a faultless DXA would read."""
+
+_EXTERNAL_WEIGHT: Final = 0.5
+"""An external site gives half as many patients as another: most are to be trained on."""
+_TEST_FROM: Final = 0.85  # of the time in which a site takes radiographs
+_VALIDATION_SHARE: Final = 0.12  # of the patients before the test period: a tenth of all
+_WEEK: Final = 7
+_LUMBAR_CV: Final = 0.0104
+"""Precision of DXA at the lumbar spine, one SD over the mean."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the patients of a cohort have in common.
+
+    Args:
+        seed: of the cohort.
+        sites: where patients come from, an external one half as often as another.
+        spacing_mm: pixel spacing at the detector in mm; each site's own when None.
+        split: of all patients; by site and date when None.
+        repeats: radiographs of a patient, each in a fresh pose and exposure; 0 for the usual single one.
+    """
+
+    seed: int
+    sites: tuple[Site, ...]
+    spacing_mm: float | None
+    split: str | None
+    repeats: int
+
+
+def simulate_patient(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
+    """Make patient ``index`` (from 0) in the folders of a cohort; return the manifest's rows, one a radiograph.
+
+    A patient that is there already is left alone.
+    """
+    rows_file = rows_path(folder, index)
+    if rows_file.exists():
+        return json.loads(rows_file.read_text(encoding="utf-8"))
+    torch.set_num_threads(1)
+    # oneDNN keeps the code compiled for every image size it meets: megabytes a patient, since no two films are of one size.
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    rows = _make(index, folder, plan)
+    with replacing(rows_file) as temporary:
+        temporary.write_text(json.dumps(rows), encoding="utf-8")
+    return rows
+
+
+def rows_path(folder: Path, index: int) -> Path:
+    """The file that is written last of a patient, and holds the manifest's rows."""
+    return folder / "rows" / f"{_patient_id(index)}.json"
+
+
+def _patient_id(index: int) -> str:
+    return f"P{index:06d}"
+
+
+def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
+    """The steps from a person to files, and nothing else."""
+    rng = np.random.default_rng([plan.seed, index])
+    weights = np.array([_EXTERNAL_WEIGHT if site.external else 1.0 for site in plan.sites])
+    site = plan.sites[rng.choice(len(weights), p=weights / weights.sum())]
+    first = site.film.draw_date(rng)
+    split = plan.split or _split(site, first, rng)
+    person = draw_person(rng, site.population)
+    phantom = draw_phantom(person, rng)
+    known = _known_of(phantom, rng)
+
+    rows = []
+    for repeat in range(1, max(1, plan.repeats) + 1):
+        # A stream of its own, so that the first film is the same however many follow.
+        rng = np.random.default_rng([plan.seed, index, repeat])
+        spacing = plan.spacing_mm or float(rng.choice(site.film.detector_spacing))
+        view = draw_view(rng, site, spacing)
+        shot = take(phantom, view, int(rng.integers(2**31)))
+        date = first + datetime.timedelta(days=int(rng.integers(_WEEK)) if plan.repeats else 0)
+        study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{spacing}")
+        name = f"{study.patient_id}_{repeat}" if plan.repeats else study.patient_id
+        write_radiograph(folder / "images" / f"{name}.dcm", shot.image.numpy(), view, person, study)
+        _write_labels(folder, name, shot)
+        rows.append(
+            {
+                "image": f"images/{name}.dcm",
+                "patient_id": study.patient_id,
+                "study_date": date.isoformat(),
+                "site": site.name,
+                "split": split,
+                **known,
+                "label": f"masks/{name}.png",
+                "landmarks": f"landmarks/{name}.json",
+                **_seen_in(view),
+                "repeat": repeat,
+            }
+        )
+    return rows
+
+
+def _split(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
+    """External sites apart, the latest studies for the test, and the patients before them at random."""
+    drawn = "validation" if rng.random() < _VALIDATION_SHARE else "train"
+    if site.external:
+        return EXTERNAL
+    begin, end = site.film.dates
+    return "test" if date >= begin + _TEST_FROM * (end - begin) else drawn
+
+
+def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
+    """The manifest's columns that are the patient's, whatever the film."""
+    person, reference = phantom.person, load_reference()
+    known: dict[str, Any] = {
+        "age_years": int(person.age),
+        "sex": person.sex,
+        "weight_kg": round(person.weight, 1),
+        "height_cm": round(person.height),
+        "lumbar_bmd": round(person.lumbar * (1 + _LUMBAR_CV * rng.normal()), 4),
+        "lumbar_bmd_exact": round(person.lumbar, 4),
+        "objects": ";".join(sorted({item.name for item in phantom.objects})),
+    }
+    t_scores = [reference.t_score(person.lumbar, "lumbar")]
+    for side in SIDES:
+        disease, exact = phantom.disease[side], phantom.dxa[side]
+        if disease.fracture is not Fracture.NONE:
+            exact = None  # nobody scans a broken hip
+        read = None if exact is None else precision(exact, rng)
+        for site in HIP_SITES:
+            known[f"{side}_{site}_bmd"] = "" if read is None else round(getattr(read, site), 4)
+            known[f"{side}_{site}_bmd_exact"] = "" if exact is None else round(getattr(exact, site), 4)
+            if exact is not None:
+                t_scores.append(reference.t_score(getattr(exact, site), site))
+        known[f"{side}_implant"] = phantom.implants[side].value
+        known[f"{side}_osteoarthritis"] = round(disease.osteoarthritis, 2)
+        known[f"{side}_fracture"] = disease.fracture.value
+    return {**known, "lowest_t": round(min(t_scores), 3)}
+
+
+def _seen_in(view: View) -> dict[str, str]:
+    """The manifest's columns that are the exposure's."""
+    return {"view": "frog-leg" if view.frog_leg else "AP", "style": view.style.name}
+
+
+def _write_labels(folder: Path, name: str, shot: Shot) -> None:
+    with replacing(folder / "masks" / f"{name}.png") as temporary:
+        Image.fromarray(shot.mask).save(temporary, format="PNG")
+    with replacing(folder / "landmarks" / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(shot.landmarks), encoding="utf-8")
