@@ -31,6 +31,11 @@ def test_detectors_have_native_spacings():
     assert all(0.1 <= spacing <= 0.2 for site in SITES.values() for spacing in site.film.detector_spacing)
 
 
+def test_detectors_saturate_well_above_the_dose_behind_the_patient():
+    # Thin parts, the thighs among them, get several times the dose of the exposure control's chambers.
+    assert all(site.exposure.saturation[0] > 8 * site.exposure.dose[1] for site in SITES.values())
+
+
 @pytest.mark.parametrize("site", SITES.values(), ids=SITES)
 def test_what_is_drawn_lies_within_the_ranges(site):
     generator = rng()
