@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Installs the programs that some tests run: a browser for the report, dciodvfy to validate DICOM. Debian, as root.
+# Installs the programs that some tests run: a browser for the report; dciodvfy, GDCM and Orthanc for DICOM. Debian, as root.
 set -euo pipefail
 
-if command -v chromium >/dev/null && command -v dciodvfy >/dev/null; then
+present=1
+for program in chromium dciodvfy gdcmconv Orthanc; do
+    command -v "$program" >/dev/null || present=0
+done
+if [[ "$present" == 1 ]]; then
     exit 0
 fi
 if [[ "$(id -u)" != 0 ]]; then
@@ -11,4 +15,4 @@ if [[ "$(id -u)" != 0 ]]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq install --no-install-recommends chromium dicom3tools >/dev/null
+apt-get -qq install --no-install-recommends chromium dicom3tools libgdcm-tools orthanc >/dev/null

@@ -1,11 +1,11 @@
 """Writing a simulated radiograph as a DX image of DICOM PS3.3 A.26 (Digital X-Ray Image - For Presentation)."""
 
 import datetime
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
@@ -17,8 +17,12 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from scripts.simulation.imaging import View
+from scripts.results.atomic import replacing
 from scripts.simulation.population import Person
+from scripts.simulation.processing import Curve, Rendering, Style, Tone
+from scripts.simulation.xray import Exposure
+
+_LOOKUP_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -31,25 +35,50 @@ class Study:
     seed: str
 
 
+@dataclass(frozen=True)
+class Acquisition:
+    """How the film was taken: the tube and its ``charge`` (mAs), the distances from the focal spot to the detector and to the
+    hips and the detector's pixel ``spacing`` (mm), whether it is a frog-leg view, the one hip it shows ("right", "left", "" for
+    both) and whether a marker is burned in.
+
+    ``charge`` is that of ``xray.tube_charge``: behind soft tissue alone, so that the header tells nothing of the bone.
+    """
+
+    exposure: Exposure
+    charge: float
+    source_detector: float
+    source_patient: float
+    spacing: float
+    frog_leg: bool = False
+    only: str = ""
+    marked: bool = False
+
+
 def _coded(code: Code) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
     return item
 
 
-def write_radiograph(path: Path, image: np.ndarray, view: View, person: Person, study: Study) -> None:
-    """Write display values as a DX DICOM file, JPEG-LS lossless, first under a temporary name.
+def write_radiograph(
+    path: Path, rendering: Rendering, style: Style, acquisition: Acquisition, person: Person, study: Study
+) -> None:
+    """Write a processed film as a DX DICOM file, JPEG-LS lossless; on an error nothing of it is left behind.
 
     Args:
-        path: the file to make.
-        image: (rows, columns) in 0..1, bone bright.
-        view: the exposure, for geometry and technique in the header.
+        path: the file to make or to replace.
+        rendering: values to store and the tone curve for the viewer, if any.
+        style: the vendor's, for bits and photometric interpretation.
+        acquisition: for geometry and technique in the header.
         person: the patient's age, sex, height and weight.
         study: identifiers and date.
+
+    Raises:
+        OSError: the file cannot be written, as on a full disk.
     """
-    style = view.style
     top = 2**style.bits - 1
-    stored = np.round((1 - image if style.monochrome1 else image) * top).astype("<u2")
+    values = rendering.values.cpu().numpy()
+    stored = np.round((1 - values if style.monochrome1 else values) * top).astype("<u2")
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
@@ -67,7 +96,8 @@ def write_radiograph(path: Path, image: np.ndarray, view: View, person: Person, 
     d.StudyTime = d.SeriesTime = d.AcquisitionTime = d.ContentTime = "120000"
     d.AccessionNumber, d.StudyID, d.ReferringPhysicianName = "", "1", ""
     d.Modality, d.PresentationIntentType = "DX", "FOR PRESENTATION"
-    d.Manufacturer, d.InstitutionName = f"OsteoXR simulator {style.name}", study.site
+    d.Manufacturer, d.ManufacturerModelName = "OsteoXR", f"OsteoXR simulator {style.name}"
+    d.InstitutionName, d.DeviceSerialNumber, d.SoftwareVersions = study.site, f"{study.site}-{style.name}", "1.0"
     d.StudyDescription, d.SeriesDescription = "Simulated pelvis", "Pelvis"
     d.PatientName, d.PatientID = f"Simulated^{study.patient_id}", study.patient_id
     d.PatientBirthDate, d.PatientSex = "", person.sex
@@ -75,22 +105,18 @@ def write_radiograph(path: Path, image: np.ndarray, view: View, person: Person, 
     d.PatientSize, d.PatientWeight = f"{person.height / 100:.2f}", f"{person.weight:.1f}"
     d.SeriesNumber, d.InstanceNumber = 1, 1
 
-    d.BodyPartExamined, d.ImageLaterality = "PELVIS", "U"
-    d.ViewPosition = "" if view.frog_leg else "AP"
+    d.BodyPartExamined = "HIP" if acquisition.only else "PELVIS"
+    d.ImageLaterality = {"right": "R", "left": "L", "": "U"}[acquisition.only]
+    d.ViewPosition = "" if acquisition.frog_leg else "AP"
     d.PatientOrientation = ["L", "F"]
-    d.AnatomicRegionSequence = [_coded(codes.SCT.Pelvis)]
+    d.AnatomicRegionSequence = [_coded(codes.SCT.Hip if acquisition.only else codes.SCT.Pelvis)]
     projection = _coded(Code("399348003", "SCT", "antero-posterior"))
     projection.ViewModifierCodeSequence = []
     d.ViewCodeSequence = [projection]
     d.AcquisitionContextSequence = []
 
-    d.KVP, d.DistanceSourceToDetector = f"{view.exposure.kvp:.0f}", f"{view.source_detector:.0f}"
-    d.DistanceSourceToPatient = f"{view.film.focus_distance:.0f}"
-    d.EstimatedRadiographicMagnificationFactor = f"{view.source_detector / view.film.focus_distance:.4f}"
-    d.DetectorType, d.DetectorConfiguration = "SCINTILLATOR", "AREA"
-    d.ImagerPixelSpacing = [f"{view.detector_spacing:.4f}"] * 2
-    d.PositionerType = "NONE"
-    d.BurnedInAnnotation = "YES" if view.marker else "NO"
+    _write_technique(d, acquisition)
+    d.BurnedInAnnotation = "YES" if acquisition.marked else "NO"
     d.ImageType = ["DERIVED", "PRIMARY"]
     d.DerivationDescription = "Simulated radiograph of a phantom; not a patient"
     d.LossyImageCompression = "00"
@@ -101,9 +127,46 @@ def write_radiograph(path: Path, image: np.ndarray, view: View, person: Person, 
     d.PixelIntensityRelationship, d.PixelIntensityRelationshipSign = "LOG", -1 if style.monochrome1 else 1
     d.RescaleIntercept, d.RescaleSlope, d.RescaleType = "0", "1", "US"
     d.PresentationLUTShape = "INVERSE" if style.monochrome1 else "IDENTITY"
-    d.WindowCenter, d.WindowWidth = f"{(top + 1) / 2:.1f}", f"{top + 1}"
+    _write_tone(d, rendering.tone, style)
     d.compress(JPEGLSLossless, stored, generate_instance_uid=False)
 
-    partial = path.with_name(path.name + ".partial")
-    d.save_as(partial, enforce_file_format=True)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        d.save_as(partial, enforce_file_format=True)
+
+
+def _write_technique(d: Dataset, acquisition: Acquisition) -> None:
+    exposure = acquisition.exposure
+    d.KVP, d.DistanceSourceToDetector = f"{exposure.kvp:.0f}", f"{acquisition.source_detector:.0f}"
+    d.DistanceSourceToPatient = f"{acquisition.source_patient:.0f}"
+    d.EstimatedRadiographicMagnificationFactor = f"{acquisition.source_detector / acquisition.source_patient:.4f}"
+    d.Exposure, d.ExposureInuAs = max(1, round(acquisition.charge)), round(acquisition.charge * 1000)
+    d.ExposureControlMode = "AUTOMATIC"
+    filters = {"ALUMINUM": exposure.filtration, "COPPER": exposure.copper}
+    filters = {material: thickness for material, thickness in filters.items() if thickness > 0}
+    if filters:
+        d.FilterType, d.FilterMaterial = "FLAT", list(filters)
+        d.FilterThicknessMinimum = d.FilterThicknessMaximum = [f"{thickness:.2f}" for thickness in filters.values()]
+    d.AnodeTargetMaterial, d.FocalSpots = "TUNGSTEN", f"{exposure.focal_spot:.1f}"
+    d.Grid = "FOCUSED" if exposure.grid_scatter < exposure.grid_primary else "NONE"
+    d.DetectorType, d.DetectorConfiguration = "SCINTILLATOR", "AREA"
+    d.ImagerPixelSpacing = [f"{acquisition.spacing:.4f}"] * 2
+    d.PositionerType = "NONE"
+
+
+def _write_tone(d: Dataset, tone: Tone | None, style: Style) -> None:
+    """The VOI transformation: none but the full range, a sigmoid (DICOM PS3.3 C.11.2.1.3.1), or a look-up table."""
+    top = 2**style.bits - 1
+    if tone is None or tone.curve is Curve.STRAIGHT:
+        d.WindowCenter, d.WindowWidth = f"{(top + 1) / 2:.1f}", f"{top + 1}"
+    elif tone.curve is Curve.SIGMOID:
+        centre = 1 - tone.centre if style.monochrome1 else tone.centre
+        d.WindowCenter, d.WindowWidth = f"{centre * top:.2f}", f"{tone.width * top:.2f}"
+        d.VOILUTFunction = "SIGMOID"
+    else:
+        grey = torch.linspace(0, 1, top + 1)
+        shown = 1 - tone(1 - grey) if style.monochrome1 else tone(grey)
+        table = Dataset()
+        table.LUTDescriptor = [top + 1, 0, _LOOKUP_BITS]
+        table.LUTExplanation = "Characteristic curve"
+        table.add_new("LUTData", "OW", np.round(shown.numpy() * (2**_LOOKUP_BITS - 1)).astype("<u2").tobytes())
+        d.VOILUTSequence = [table]
