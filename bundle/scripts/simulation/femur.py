@@ -1,84 +1,70 @@
-"""A parametric proximal femur with a cortical shell and trabecular groups.
+"""A proximal femur as a solid of the patient: its shape, its mineral, its place, and how a person's two femurs are drawn.
 
-Modelled as a right femur in its own frame: origin at the centre of the head, x medial (lateral is negative), y posterior, z
-distal, the neck lying in the x-z plane (the position of a DXA scan, with anteversion turned out). Sizes, angles and cortical
-thicknesses follow the ranges of adult anatomy: head diameter women 43.3, men 48.5 mm; neck-shaft angle 124.7 ± 6.2 degrees;
-offset 42.9 ± 6.8 mm (CT, n = 628); neck cortex from 1.63 to 0.33 mm superiorly and 3.9 to 3.3 mm inferiorly between 25 and 85
-years (Mayhew et al., Lancet 2005); trabecular groups after Singh et al., JBJS 1970.
+The femur's own frame has its shaft along z and its neck in the x-z plane. What the caller's pose has to add:
+
+- The net external rotation of the neck is ``anteversion`` minus the internal rotation of the foot (a foot that points straight
+  ahead shows the neck turned forward by the anteversion; 15 degrees inward lays it flat on the film).
+- The abduction of a pose is that of the shaft. The shaft leans 6-7 degrees from the line between the centres of hip and ankle,
+  its lower end to the midline, so a leg that lies straight down has an abduction of about -6.5 degrees.
 """
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.radiograph.landmarks import LANDMARKS
-from scripts.simulation.projection import Tissue
-from scripts.simulation.solids import NO_WARP, Warp, ellipsoid, union, vector
+from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.disease import Disease
+from scripts.simulation.dxa import Reading, mineralised
+from scripts.simulation.femur_bone import Bone, mineral, places
+from scripts.simulation.femur_shape import LENGTH_MM, FemurShape
+from scripts.simulation.fractures import Fragment, draw_fragments
+from scripts.simulation.population import Person
+from scripts.simulation.projection import Solid, Tissue
+from scripts.simulation.solids import Warp, vector
 
-LENGTH_MM = 215.0
-"""How much of the femur is modelled, from the centre of the head down the shaft."""
+__all__ = ["LENGTH_MM", "Bone", "Femur", "draw_femurs", "draw_shape"]
 
-_LANDMARK_BELOW_TROCHANTER = 40.0
-
-
-@dataclass(frozen=True)
-class Bone:
-    """How much mineral a femur holds: ``strength`` 1 is a young adult; it scales the shell and, faster, the trabeculae."""
-
-    strength: float = 1.0
-    trabecular: float = 1.0
-    shell: float = 1.0
+_SIDE_DIFFERENCE_SD = 0.02
+"""How far the two hips of a person differ in aBMD, g/cm²."""
+_RESECTED_FROM = 0.62
 
 
 @dataclass(frozen=True)
-class Femur:
-    """Shape of one proximal femur (mm, degrees) and its place in the patient.
+class Femur(FemurShape):
+    """One proximal femur and its place in the patient.
 
-    ``size`` scales everything; ``warp`` bends it smoothly so that no two patients are alike. ``rotation`` (3, 3) and
-    ``position`` (3,) take the femur's own frame to the patient's; ``mirrored`` makes a left femur, ``resected``
-    cuts head and neck off, as before an arthroplasty.
+    ``rotation`` (3, 3) and ``position`` (3,) take the femur's own frame to the patient's; ``mirrored`` makes a left femur,
+    ``resected`` cuts head and neck off, as before an arthroplasty. ``anteversion`` (degrees) is only told here: the pose applies
+    it. ``sclerosis`` (0..1) hardens the dome of the head. ``fragments`` are the pieces of a broken femur.
     """
 
-    size: float = 1.0
-    head_radius: float = 22.5
-    neck_shaft_angle: float = 125.0
-    offset: float = 43.0
-    neck_radius: float = 16.5
-    shaft_radius: float = 14.5
-    trochanter: float = 1.0
-    lesser_trochanter: float = 1.0
-    flare: float = 1.0
-    warp: Warp = NO_WARP
+    anteversion: float = 14.5
+    sclerosis: float = 0.0
     bone: Bone = field(default_factory=Bone)
+    fragments: tuple[Fragment, ...] = ()
     rotation: Tensor = field(default_factory=lambda: torch.eye(3))
     position: Tensor = field(default_factory=lambda: torch.zeros(3))
     mirrored: bool = False
     resected: bool = False
 
     @property
-    def drop(self) -> float:
-        """How far the base of the neck lies below the centre of the head, in mm before ``size``."""
-        return self.offset / math.tan(math.radians(180.0 - self.neck_shaft_angle))
-
-    @property
     def landmarks(self) -> dict[str, tuple[float, float, float]]:
-        """The named points in the femur's own frame, mm before ``size``."""
-        drop, lesser = self.drop, self.drop + 33
-        return dict(
-            zip(
-                LANDMARKS,
-                (
-                    (0.0, 0.0, 0.0),
-                    (-self.offset, 0.0, drop),
-                    (-self.offset - 11, 8.0, drop - 31 - 3 * self.trochanter),
-                    (-self.offset + 12 + 9 * self.lesser_trochanter, 10.0, lesser),
-                    (-self.offset + 1, 0.0, lesser + _LANDMARK_BELOW_TROCHANTER),
-                ),
-                strict=True,
-            )
-        )
+        """The named points in the femur's own frame, mm before ``size``; those of a broken femur move with their fragment."""
+        intact = self.intact_landmarks
+        if not self.fragments:
+            return intact
+        moved = {}
+        for name, place in intact.items():
+            point = torch.tensor(place)
+            home = min(self.fragments, key=lambda fragment: float(fragment.distance(point)))
+            x, y, z = home.moved(point).tolist()
+            moved[name] = (x, y, z)
+        return moved
 
     def straightened(self) -> "Femur":
         """The same femur in its own frame, as a DXA scan positions it."""
@@ -99,100 +85,134 @@ class Femur:
             local = local * vector((-1, 1, 1), local)
         return local @ self.rotation / self.size
 
+    def own_box(self) -> tuple[Tensor, Tensor]:
+        """Lower and upper corner (3,) of a box around the unbroken femur in its own frame, mm before ``size``."""
+        radius, rim = self.head_radius, 4 + 1.2 * self.osteophytes + self.cam
+        lateral = -self.offset - max(26 * self.trochanter, 1.3 * self.shaft_radius + 6) - 5
+        top = min(-radius, self.drop - 40 * self.trochanter - self.spur) - rim
+        low = vector((lateral, -radius - rim, top), self.position)
+        return low, vector((radius + rim, max(radius + rim, 22 + 17 * self.lesser_trochanter), LENGTH_MM), self.position)
+
     def box(self) -> tuple[Tensor, Tensor]:
-        """Lower and upper corner (3,) in the patient's frame of a box around the femur."""
-        low = vector((-self.offset - 36, -36, -36), self.position)
-        high = vector((36, 40, LENGTH_MM), self.position)
-        corners = self.to_patient(torch.cartesian_prod(*(torch.stack([low[i], high[i]]) for i in range(3))))
-        return corners.amin(0), corners.amax(0)
+        """Lower and upper corner (3,) in the patient's frame of a box around the femur, with all its fragments."""
+        boxes = [box for _, box in self.parts()]
+        return torch.stack([low for low, _ in boxes]).amin(0), torch.stack([high for _, high in boxes]).amax(0)
 
-    def outline(self, p: Tensor) -> Tensor:
-        """Signed distance (mm before ``size``) of points in the femur's own frame to its surface."""
-        x, y, z = p.unbind(-1)
-        drop, base = self.drop, -self.offset
-        head = p.norm(dim=-1) - self.head_radius
-
-        along, up, length = self._neck_axes(p)
-        waist = (along / length - 0.48) / 0.30
-        half_height = self.neck_radius + 7.0 * (1 - torch.exp(-waist * waist)) * torch.sigmoid((along / length - 0.55) * 20)
-        half_depth = 0.72 * half_height
-        ring = torch.sqrt((up / half_height) ** 2 + (y / half_depth) ** 2 + 1e-8)
-        neck = (ring - 1) * half_depth
-        neck = torch.maximum(neck, (along - length / 2).abs() - length / 2 - 4)
-
-        lower = z - drop
-        bump = torch.exp(-(((lower - 4) / 26) ** 2))
-        width = self.shaft_radius + self.flare * 7.5 * bump + 1.5 * torch.exp(-(((lower - 40) / 25) ** 2))
-        depth = self.shaft_radius * 0.97 + self.flare * 3.5 * bump
-        bow = 6.0 * ((lower - 60) / 150) ** 2
-        axis_x = base + 3.0 * bump
-        shaft = (torch.sqrt(((x - axis_x) / width) ** 2 + ((y + bow - 2) / depth) ** 2 + 1e-8) - 1) * depth
-        shaft = torch.maximum(shaft, -(lower + 8))
-
-        t = self.trochanter
-        greater = ellipsoid(p, (base - 10, 8, drop - 8), (11.5 * t, 15 * t, 24 + 3 * t))
-        ridge = ellipsoid(p, (base - 8, 3, drop + 10), (12, 15, 22))
-        lt = self.lesser_trochanter
-        lesser = ellipsoid(p, (base + 12, 10, drop + 33), (10 * lt, 9 * lt, 14))
-        distance = union(head, neck, 7.0)
-        distance = union(distance, union(shaft, union(greater, ridge, 6.0), 9.0), 9.0)
-        distance = union(distance, lesser, 8.0)
-        if self.resected:
-            distance = torch.maximum(distance, 0.62 * length - along)
-        return distance
-
-    def _neck_axes(self, p: Tensor) -> tuple[Tensor, Tensor, float]:
-        """Coordinates along the neck (from the head) and across it (towards superior), and the neck's length."""
-        length = math.hypot(self.offset, self.drop)
-        cos, sin = -self.offset / length, self.drop / length
-        along = p[..., 0] * cos + p[..., 2] * sin
-        up = p[..., 0] * -sin + p[..., 2] * cos
-        return along, up, length
+    def parts(self) -> list[tuple[Solid, tuple[Tensor, Tensor]]]:
+        """The solids that make up the femur in the patient's frame, each with a box around it: one, or one a fragment."""
+        corners = torch.cartesian_prod(*torch.stack(self.own_box(), dim=-1))
+        if not self.fragments:
+            placed = self.to_patient(corners)
+            return [(self, (placed.amin(0), placed.amax(0)))]
+        pieces: list[tuple[Solid, tuple[Tensor, Tensor]]] = []
+        for fragment in self.fragments:
+            placed = self.to_patient(fragment.moved(corners))
+            pieces.append((partial(self._tissue, fragment=fragment), (placed.amin(0), placed.amax(0))))
+        return pieces
 
     def __call__(self, points: Tensor) -> Tissue:
-        """Return the tissue at points (..., 3) of the patient's frame."""
-        p = self.to_local(points)
-        p = self.warp(p)
-        distance = self.outline(p) * self.size
-        cortex, interior = self.structure(p)
-        return Tissue(distance, cortex, interior)
+        """Return the tissue of the unbroken femur at points (..., 3) of the patient's frame."""
+        return self._tissue(points, None)
 
-    def structure(self, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Cortical thickness (mm) and trabecular mineral density (g/cm³) at points in the femur's own frame."""
-        x, _, z = p.unbind(-1)
-        drop, base = self.drop, -self.offset
-        along, up, length = self._neck_axes(p)
-        lower = z - drop
-        strength = self.bone.strength
+    def _tissue(self, points: Tensor, fragment: Fragment | None) -> Tissue:
+        own = self.to_local(points)
+        if fragment is not None:
+            own = fragment.restored(own)
+        p = self.bent(own)
+        outline = self.outline(p)
+        cortex, interior = mineral(self.bone, places(self, p, outline), self.sclerosis)
+        distance = outline
+        if self.resected:
+            distance = torch.maximum(distance, _RESECTED_FROM * self.neck_length - self.neck_axes(p)[0])
+        if fragment is not None:
+            distance = torch.maximum(distance, fragment.distance(own))
+        if distance is not outline:
+            # A cut surface has no cortex: the shell stays where the whole bone had it.
+            cortex = (cortex - (distance - outline) * self.size).clamp_min(0)
+        return Tissue(distance * self.size, cortex, interior)
 
-        shaft = torch.sigmoid((lower - 48) / 9)
-        calcar = torch.exp(-(((lower - 28) / 20) ** 2)) * torch.sigmoid((x - base) / 4)
-        inferior = torch.sigmoid(-up / 5)
-        in_neck = torch.exp(-(((along - 0.52 * length) / (0.22 * length)) ** 2))
-        superior_cortex = 1.3 * strength**2
-        inferior_cortex = 3.0 * strength**1.1
-        cortex = 1.2 * strength**0.9
-        cortex = cortex + in_neck * (superior_cortex + (inferior_cortex - superior_cortex) * inferior - cortex)
-        cortex = cortex + calcar * 3.5 * strength**0.7 * (1 - shaft)
-        cortex = cortex + shaft * (6.2 * strength**0.9 - cortex)
-        cortex = cortex * self.bone.shell
 
-        loss = max(0.0, 1.0 - strength)
-        spread = 8 + 9 * torch.sigmoid((10 - z) / 6)
-        compressive = torch.exp(-(((x + 4 + 0.30 * z.clamp(-30, 60)) / spread) ** 2)) * torch.sigmoid((40 - lower) / 6)
-        arch = torch.hypot(x + 6, z - 42) - 47
-        tensile = torch.exp(-((arch / 7) ** 2)) * torch.sigmoid((52 - z) / 5)
-        fan = torch.hypot(x - base - 30, z - drop - 30) - 30
-        secondary = torch.exp(-((fan / 9) ** 2)) * torch.sigmoid((base + 20 - x) / 5) * torch.sigmoid((38 - lower) / 6)
-        trochanteric = torch.exp(-(((x - base + 10) / 9) ** 2)) * torch.sigmoid((22 - lower) / 7)
-        ward = torch.exp(-((torch.hypot(x + 27, z - 20) / 11) ** 2))
-        density = (
-            0.09
-            + 0.12 * compressive * strength**0.3
-            + 0.08 * tensile * max(0.0, 1 - 1.4 * loss)
-            + 0.06 * secondary * max(0.0, 1 - 2.0 * loss)
-            + 0.10 * trochanteric * max(0.0, 1 - 1.6 * loss)
+def draw_shape(person: Person, rng: np.random.Generator, head_radius: float) -> FemurShape:
+    """Draw the shape of a person's femurs, of which the two sides are variations.
+
+    Args:
+        person: sex and height set the size.
+        rng: source of everything that varies.
+        head_radius: of the femoral head, mm.
+    """
+    female = person.sex == "F"
+    size = float((0.945 if female else 1.055) * (person.height / (162 if female else 176)) ** 0.6 * rng.normal(1, 0.02))
+    turn, reach = rng.normal(size=2)
+    extreme = rng.choice([-12.0, 0.0, 12.0], p=[0.05, 0.90, 0.05])
+    # A valgus neck goes with a small offset.
+    offset = 43.6 + 6.1 * (-0.5 * turn + 0.866 * reach)
+    return FemurShape(
+        size=size,
+        head_radius=head_radius / size,
+        neck_shaft_angle=float(np.clip(124.7 + 4.9 * turn + extreme, 102, 148)),
+        offset=float(np.clip(offset, 27, 62)),
+        neck_radius=float(np.clip(rng.normal(17.4, 0.95), 14.5, 20.5)),
+        neck_depth=float(np.clip(rng.normal(0.82, 0.055), 0.66, 1.0)),
+        shaft_radius=float(np.clip(14.4 + 0.9 * rng.standard_t(6), 11.2, 18.5)),
+        shaft_depth=float(np.clip(rng.normal(0.93, 0.05), 0.78, 1.08)),
+        bow=float(np.clip(rng.normal(0.0012, 0.0004), 0, 0.0026)),
+        flare=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
+        trochanter=float(np.clip(rng.normal(1, 0.09), 0.75, 1.28)),
+        overhang=float(np.clip(rng.normal(0, 2.5), -6, 7)),
+        lesser_trochanter=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
+        flattening=float(rng.uniform(0.02, 0.09)) if rng.random() < 0.12 else 0.0,
+        cam=float(rng.uniform(1.0, 3.5)) if rng.random() < (0.10 if female else 0.22) else 0.0,
+        warp=_draw_warp(rng),
+    )
+
+
+def _draw_warp(rng: np.random.Generator) -> Warp:
+    """Three long waves that bend the bone and four short ones that make bumps."""
+    length = np.concatenate([rng.uniform(90, 200, 3), rng.uniform(24, 50, 4)])
+    height = np.array([0.85] * 3 + [0.30] * 4)[:, None]
+    direction = rng.normal(size=(3, 7))
+    direction /= np.linalg.norm(direction, axis=0)
+    return Warp(
+        torch.tensor(direction * 2 * np.pi / length, dtype=torch.float32),
+        torch.tensor(rng.uniform(0, 2 * np.pi, size=7), dtype=torch.float32),
+        torch.tensor(rng.normal(size=(7, 3)) * height, dtype=torch.float32),
+    )
+
+
+def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, disease: Mapping[str, Disease]) -> dict[str, Femur]:
+    """Draw both femurs of a person, at the origin, with mineral that makes DXA read the person's aBMD.
+
+    Args:
+        person: demographics and the expected aBMD; the two sides scatter about it by 0.02 g/cm².
+        rng: source of everything that varies.
+        head_radius: of the femoral heads, mm.
+        disease: of each side ("right", "left").
+    """
+    shape = draw_shape(person, rng, head_radius)
+    anteversion = rng.normal(14.5, 7.8)
+    trabecular, shell = rng.normal(1, 0.08), rng.normal(1, 0.05)
+    femurs = {}
+    for side in SIDES:
+        state = disease[side]
+        own: dict[str, Any] = {name: float(getattr(shape, name) * rng.normal(1, 0.012)) for name in _TWO_SIDED}
+        worn = state.osteoarthritis
+        femur = Femur(
+            **{name: value for name, value in vars(shape).items() if name not in own and name not in _ADDED},
+            **own,
+            flattening=shape.flattening + 0.07 * worn,
+            osteophytes=float(4.5 * worn * rng.uniform(0.5, 1.3)),
+            spur=6.0 * state.enthesophytes,
+            sclerosis=worn,
+            anteversion=float(anteversion + rng.normal(0, 2.0)),
+            bone=Bone(trabecular=float(trabecular), shell=float(shell)),
+            mirrored=side == "left",
         )
-        density = density * (1 - 0.55 * ward * min(1.0, 0.5 + loss)) * (1 - 0.93 * torch.sigmoid((lower - 42) / 14))
-        density = density * (1 - 0.30 * in_neck)
-        return cortex, density * strength**1.2 * self.bone.trabecular
+        shift = rng.normal(0, _SIDE_DIFFERENCE_SD)
+        target = Reading(max(0.2, person.femoral_neck + shift), max(0.25, person.total_hip + shift))
+        femur = mineralised(femur, target)
+        femurs[side] = replace(femur, fragments=draw_fragments(state.fracture, femur, rng))
+    return femurs
+
+
+_TWO_SIDED = ("neck_shaft_angle", "offset", "neck_radius", "shaft_radius", "flare", "trochanter", "lesser_trochanter")
+_ADDED = ("flattening", "osteophytes", "spur")
