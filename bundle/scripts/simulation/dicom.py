@@ -17,7 +17,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from scripts.results.atomic import replacing
+from scripts.radiograph.atomic import replacing
 from scripts.simulation.population import Person
 from scripts.simulation.processing import Curve, Rendering, Style, Tone
 from scripts.simulation.xray import Exposure

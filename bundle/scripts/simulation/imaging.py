@@ -57,13 +57,14 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
     Args:
         phantom: the patient.
         view: pose, film, exposure and processing.
-        seed: of the bowel's gas, the pattern of the trabeculae and the noise.
+        seed: of the bowel's gas and the noise.
     """
     generator = torch.Generator().manual_seed(seed)
     film = view.film
     femurs = {side: _posed(phantom, view, side) for side in SIDES}
     bones = _bones(phantom, femurs, film)
-    texture = sum((trabecular_texture(femur, film, generator) - 1 for femur in femurs.values()), torch.ones(()))
+    strands = torch.Generator().manual_seed(phantom.seed)
+    texture = sum((trabecular_texture(femur, film, strands) - 1 for femur in femurs.values()), torch.ones(()))
     mineral = bones.shell + bones.spongy * texture
 
     hardware, masks = _hardware(phantom, femurs, film)

@@ -22,10 +22,11 @@ from scripts.radiograph.landmarks import SIDES
 from scripts.simulation.dicom import Study, write_radiograph
 from scripts.simulation.disease import Fracture
 from scripts.simulation.dxa import precision
-from scripts.simulation.imaging import Shot, View, draw_view, take
+from scripts.simulation.imaging import Shot, take
 from scripts.simulation.phantom import Phantom, draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
+from scripts.simulation.view import View, draw_view
 
 EXTERNAL: Final = "external"
 
@@ -107,13 +108,13 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     for repeat in range(1, max(1, plan.repeats) + 1):
         # A stream of its own, so that the first film is the same however many follow.
         rng = np.random.default_rng([plan.seed, index, repeat])
-        spacing = plan.spacing_mm or float(rng.choice(site.film.detector_spacing))
-        view = draw_view(rng, site, spacing)
+        view = draw_view(rng, site, plan.spacing_mm)
         shot = take(phantom, view, int(rng.integers(2**31)))
         date = first + datetime.timedelta(days=int(rng.integers(_WEEK)) if plan.repeats else 0)
-        study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{spacing}")
+        study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{plan.spacing_mm}")
         name = f"{study.patient_id}_{repeat}" if plan.repeats else study.patient_id
-        write_radiograph(folder / "images" / f"{name}.dcm", shot.image.numpy(), view, person, study)
+        acquisition = view.acquisition(phantom.body.thickness)
+        write_radiograph(folder / "images" / f"{name}.dcm", shot.rendering, view.style, acquisition, person, study)
         _write_labels(folder, name, shot)
         rows.append(
             {
@@ -155,7 +156,7 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
     }
     t_scores = [reference.t_score(person.lumbar, "lumbar")]
     for side in SIDES:
-        disease, exact = phantom.disease[side], phantom.dxa[side]
+        disease, exact = phantom.diseases[side], phantom.dxa[side]
         if disease.fracture is not Fracture.NONE:
             exact = None  # nobody scans a broken hip
         read = None if exact is None else precision(exact, rng)
@@ -164,7 +165,7 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
             known[f"{side}_{site}_bmd_exact"] = "" if exact is None else round(getattr(exact, site), 4)
             if exact is not None:
                 t_scores.append(reference.t_score(getattr(exact, site), site))
-        known[f"{side}_implant"] = phantom.implants[side].value
+        known[f"{side}_implant"] = phantom.fittings[side].implant.value
         known[f"{side}_osteoarthritis"] = round(disease.osteoarthritis, 2)
         known[f"{side}_fracture"] = disease.fracture.value
     return {**known, "lowest_t": round(min(t_scores), 3)}

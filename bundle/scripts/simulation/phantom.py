@@ -31,7 +31,8 @@ _IMPLANT_SHARE = {
 @dataclass(frozen=True)
 class Phantom:
     """One simulated patient: the person, the bones, what each hip carries and suffers from, the body, what lies on it, and
-    what a faultless DXA scan reads by side (None where there is an implant; a broken hip reads as before the fracture)."""
+    what a faultless DXA scan reads by side (None where there is an implant; a broken hip reads as before the fracture). ``seed``
+    makes what the femurs keep from film to film, the pattern of their trabeculae."""
 
     person: Person
     pelvis: Pelvis
@@ -41,6 +42,7 @@ class Phantom:
     body: Body
     objects: tuple[ForeignObject, ...]
     dxa: dict[str, Reading | None]
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def draw_phantom(
         femurs[side] = replace(femur, position=pelvis.hip_centre(side), resected=carried[side].is_joint)
     fittings = {side: draw_fitting(carried[side], rng) for side in SIDES}
     body = draw_body(person, rng, pelvis.scale)
-    return Phantom(person, pelvis, femurs, fittings, suffered, body, tuple(draw_objects(rng)), readings)
+    return Phantom(person, pelvis, femurs, fittings, suffered, body, tuple(draw_objects(rng)), readings,
+                   int(rng.integers(2**31)))  # fmt: skip
 
 
 def _draw_implants(rng: np.random.Generator) -> dict[str, Implant]:

@@ -143,17 +143,23 @@ def vary(style: Style, rng: np.random.Generator) -> Style:
     )
 
 
-def process(signal: Tensor, style: Style, spacing: float) -> Rendering:
+def process(signal: Tensor, style: Style, spacing: float, exposed: Tensor | None = None, shuttered: bool = True) -> Rendering:
     """Turn a detector signal into what a vendor stores.
 
     Args:
         signal: (rows, columns), positive; constant at its maximum where the detector is saturated.
         style: the vendor's settings.
         spacing: pixel spacing in mm.
+        exposed: (rows, columns) bool, where the collimator was open; None: everywhere.
+        shuttered: whether what lies outside becomes black, and is left out of the processing; else it is shown as it is.
     """
-    dense = signal.log().neg_() if style.power < 1e-3 else signal.pow(style.power).neg_().add_(1).div_(style.power)
     strongest = signal.max()
     bulk = (signal < _BULK * strongest)[_SPARSE]
+    if exposed is not None:
+        bulk &= exposed[_SPARSE]
+        if shuttered and bulk.any():
+            signal = torch.where(exposed, signal, signal[_SPARSE][bulk].median())
+    dense = signal.log().neg_() if style.power < 1e-3 else signal.pow(style.power).neg_().add_(1).div_(style.power)
     if style.gain > 1:
         dense = _multiscale(dense, style, spacing)
     else:
@@ -166,10 +172,11 @@ def process(signal: Tensor, style: Style, spacing: float) -> Rendering:
     sample = dense[_SPARSE][bulk] if bulk.any() else dense[_SPARSE].flatten()
     low, high = torch.quantile(sample, torch.tensor([style.low / 100, style.high / 100], device=sample.device)).tolist()
     grey = dense.sub_(low).div_(max(high - low, 1e-3))
-    if style.stored:
-        return Rendering(grey.clamp_(0, 1), style.tone)
-    shown = style.tone(grey).mul_(style.ceiling - style.floor).add_(style.floor)
-    return Rendering(shown.mul_(signal < _SATURATED * strongest) if style.masked else shown)
+    lit = signal < _SATURATED * strongest if style.masked else None
+    if exposed is not None and shuttered:
+        lit = exposed if lit is None else lit & exposed
+    shown = grey.clamp_(0, 1) if style.stored else style.tone(grey).mul_(style.ceiling - style.floor).add_(style.floor)
+    return Rendering(shown if lit is None else shown.mul_(lit), style.tone if style.stored else None)
 
 
 def _multiscale(dense: Tensor, style: Style, spacing: float) -> Tensor:

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.dicom import Acquisition
 from scripts.simulation.phantom import Pose
 from scripts.simulation.processing import STYLES, Style, vary
 from scripts.simulation.projection import Film
 from scripts.simulation.sites import Site
-from scripts.simulation.xray import Exposure
+from scripts.simulation.xray import Exposure, tube_charge
 
 _PENUMBRA_MM = 1.5
 
@@ -77,6 +78,19 @@ class View:
     source_detector: float
     frog_leg: bool
     only: str
+
+    def acquisition(self, thickness: float) -> Acquisition:
+        """What the header tells of the exposure of a patient of ``thickness`` mm."""
+        return Acquisition(
+            exposure=self.exposure,
+            charge=tube_charge(self.exposure, thickness, self.source_detector),
+            source_detector=self.source_detector,
+            source_patient=self.film.focus_distance,
+            spacing=self.spacing,
+            frog_leg=self.frog_leg,
+            only=self.only,
+            marked=self.marker is not None,
+        )
 
 
 def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style: str | None = None) -> View:
