@@ -115,7 +115,7 @@ def mineralised(femur: Femur, reading: Reading) -> Femur:
     now = error(unknown)
     slope = np.stack([(error(unknown + shift) - now) / 0.05 for shift in np.eye(2) * 0.05], axis=1)
     for _ in range(6):
-        move = np.clip(unknown - np.linalg.solve(slope, now), low, high) - unknown
+        move = np.clip(unknown - np.linalg.lstsq(slope, now, rcond=0.02)[0], low, high) - unknown
         if np.abs(now).max() < 0.002 or not move.any():
             break
         unknown = unknown + move
