@@ -14,6 +14,7 @@ from scripts.simulation.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.population import Person
 from scripts.simulation.projection import Film, cast
 from scripts.simulation.solids import vector
+from scripts.simulation.spine import Spine
 from scripts.simulation.xray import CORTICAL_MINERAL
 
 HEALTHY = dict.fromkeys(SIDES, Disease())
@@ -225,11 +226,14 @@ def test_less_density_less_mineral_same_shape() -> None:
     assert float(((strong > 0) ^ (weak > 0)).float().mean()) < 0.002
 
 
-def test_the_sacroiliac_joint_is_a_gap() -> None:
-    pelvis = Pelvis()
-    hip = runs(pelvis, (0.0, 66.0, -85.0), (100.0, 66.0, -85.0))
-    sacrum = runs(pelvis, (0.0, 66.0, -85.0), (100.0, 66.0, -85.0), part=2)
-    assert 1.5 < hip[0][0] - sacrum[-1][1] < 5
+def test_the_sacroiliac_joint_is_a_gap_of_the_width_asked_for() -> None:
+    def width(gap: float) -> float:
+        pelvis = Pelvis(spine=Spine(gap=gap))
+        hip, sacrum = (runs(pelvis, (0.0, 60.0, -88.0), (100.0, 60.0, -88.0), part) for part in (1, 2))
+        return hip[0][0] - sacrum[-1][1]
+
+    assert width(3.0) == pytest.approx(3.0, abs=1.0)
+    assert width(4.5) - width(3.0) == pytest.approx(1.5, abs=0.3)
 
 
 def test_the_same_seed_draws_the_same_pelvis() -> None:

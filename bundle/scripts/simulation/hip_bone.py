@@ -158,7 +158,7 @@ class HipBone:
         y, z = moved[..., 1], moved[..., 2]
         border = self._border(y, z)
         inner = self._inner(y, z) + shift
-        inner = inner + joint * (sacroiliac(y, z) + 1.5 - inner)
+        inner = inner + joint * (sacroiliac(y, z) + 0.3 - inner)
         thick, cortex, density = self._layers(y, z, border)
         inner_slope, slope = _flatness(inner), _flatness(_smooth(inner))
         outer = _smooth(inner) + thick / slope
@@ -223,15 +223,9 @@ class HipBone:
             - 11.0 * torch.exp(-(((y - 57) / 9) ** 2) - ((z - 4) / 9) ** 2)
         )
         ilium = -union(-fossa, -wall, 5.0)
-        widen = math.tan(math.radians(self.subpubic / 2)) - math.tan(math.radians(38))
-        ring = (
-            20.5
-            + 0.57 * y
-            + 0.04 * y.clamp(0, 40)
-            - 0.25 * (z - 50) * torch.sigmoid((y + 5) / 8)
-            + widen * (z - 44).clamp_min(-8)
-            + 0.25 * self.inlet
-        )
+        widen = 1.5 * (math.tan(math.radians(self.subpubic / 2)) - math.tan(math.radians(46)))
+        arch = widen * (z - 44).clamp(-8, 20) * (0.4 + 0.6 * torch.sigmoid((18 - y) / 6))
+        ring = 20.5 + 0.57 * y + 0.04 * y.clamp(0, 40) - 0.25 * (z - 50) * torch.sigmoid((y + 5) / 8) + arch + 0.25 * self.inlet
         low = torch.sigmoid((z - 24 - 0.5 * (y - 5).clamp(-60, 0)) / 4.5)
         return ilium + low * (ring - ilium)
 

@@ -1,7 +1,7 @@
 """The pelvis that a hip radiograph shows behind and beside the femurs: two hip bones, sacrum, coccyx and lowest lumbar spine.
 
 Frame: origin midway between the hip centres, x to the patient's left, y posterior, z to the feet; sizes in mm for a distance of
-176 mm between the hip centres. Ranges of the shape by sex: subpubic angle women about 90, men about 67 degrees (SD 8), transverse
+176 mm between the hip centres. Ranges of the shape by sex: subpubic angle women about 90, men about 68 degrees (SD 8), transverse
 inlet wider and wings more flared in women; anteversion of the cup 18 ± 6, inclination 44 ± 4, lateral centre-edge angle 33 ± 6
 degrees; supine pelvic tilt varies with an SD of 7 degrees.
 """
@@ -95,7 +95,7 @@ def draw_pelvis(person: Person, rng: np.random.Generator, head_radius: float, di
     strength = float(np.clip(person.total_hip / 0.95 * rng.normal(1, 0.06), 0.45, 1.4))
     shared = {
         "joint_space": (float(np.clip(rng.normal(4.0, 0.5), 2.8, 5.5)), 0.15),
-        "subpubic": (float(np.clip(rng.normal(91 if female else 67, 8), 50, 112)), 1.0),
+        "subpubic": (float(np.clip(rng.normal(91 if female else 68, 8), 55, 112)), 1.0),
         "flare": (float(rng.normal(0.5 if female else -0.3, 0.6)), 0.1),
         "inlet": (float(rng.normal(2.5 if female else -1.5, 2.0)), 0.4),
         "foramen": (float(np.clip(rng.normal(0.85 if female else 0.2, 0.25), 0, 1.3)), 0.05),

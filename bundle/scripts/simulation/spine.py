@@ -56,8 +56,8 @@ class Spine:
         )
         back = 27 - 19 * along + crest - 0.10 * wing
         breadth = self.width * (
-            54
-            - 42 * _smoothstep((s - 28) / 78)
+            58
+            - 46 * _smoothstep((s - 28) / 78)
             - 2.0 * torch.exp(-(((s - 64) / 6) ** 2))
             + 2.0 * torch.exp(-(((s - 84) / 9) ** 2))
         )
