@@ -1,25 +1,11 @@
 """One film of every implant, disease, kind of belonging and vendor style, on labelled sheets: what the simulator can do, to look at."""
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
-import numpy as np
-from matplotlib.figure import Figure
-from tqdm import tqdm
-
-from scripts.radiograph.atomic import replacing
 from scripts.radiograph.landmarks import SIDES
 from scripts.simulation.disease import Disease, Fracture
-from scripts.simulation.femur import Femur
-from scripts.simulation.imaging import take
 from scripts.simulation.implants import Implant
-from scripts.simulation.phantom import Phantom, draw_phantom
-from scripts.simulation.population import Person, draw_person
 from scripts.simulation.processing import STYLES
-from scripts.simulation.sites import Site, load_sites
-from scripts.simulation.view import Field, draw_view
 
 _COLUMNS = 4
 _HEALTHY = {side: Disease() for side in SIDES}

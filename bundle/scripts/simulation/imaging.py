@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from scripts.radiograph.landmarks import LANDMARKS, SIDES
+from scripts.simulation.curves import smooth_noise
 from scripts.simulation.femur import Femur
 from scripts.simulation.foreign_objects import shadows
 from scripts.simulation.implants import parts, placed
@@ -19,10 +20,11 @@ from scripts.simulation.projection import Film, Solid, cast
 from scripts.simulation.soft_tissue import soft_tissue
 from scripts.simulation.trabeculae import trabecular_texture
 from scripts.simulation.view import Marker, View
-from scripts.simulation.xray import CORTICAL_MINERAL, MINERAL_DENSITY, expose, primary
+from scripts.simulation.xray import CORTICAL_MINERAL, MINERAL_DENSITY, expose, low_pass, primary
 
 _FEMUR_SPACING, _PELVIS_SPACING = 0.45, 0.9
 _PELVIS_STEP, _METAL_STEP = 3.0, 1.0
+_SMOOTHING = 0.55  # SD in pixels of those spacings
 _BONE_MM, _METAL_MM = 0.6, 0.5
 """Path from which a ray counts as through bone or metal."""
 
@@ -62,8 +64,8 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
     generator = torch.Generator().manual_seed(seed)
     film = view.film
     femurs = {side: _posed(phantom, view, side) for side in SIDES}
-    bones = _bones(phantom, femurs, film)
     strands = torch.Generator().manual_seed(phantom.seed)
+    bones = _bones(phantom, femurs, film, strands)
     texture = sum((trabecular_texture(femur, film, strands) - 1 for femur in femurs.values()), torch.ones(()))
     mineral = bones.shell + bones.spongy * texture
 
@@ -103,7 +105,7 @@ def _enlarged(images: Tensor, film: Film) -> Tensor:
     return interpolate(images[None], size=(film.rows, film.columns), mode="bicubic")[0].clamp_min(0)
 
 
-def _bones(phantom: Phantom, femurs: Mapping[str, Femur], film: Film) -> _Bones:
+def _bones(phantom: Phantom, femurs: Mapping[str, Femur], film: Film, generator: torch.Generator) -> _Bones:
     pelvis_film, femur_film = film.at_spacing(_PELVIS_SPACING), film.at_spacing(_FEMUR_SPACING)
     pelvis = torch.zeros(3, pelvis_film.rows, pelvis_film.columns)
     for solid, box in phantom.pelvis.parts():
@@ -114,9 +116,20 @@ def _bones(phantom: Phantom, femurs: Mapping[str, Femur], film: Film) -> _Bones:
         for solid, box in bone.parts():
             shadow = cast(solid, femur_film, box)
             femur += torch.stack([_cortical(shadow.cortex), shadow.path, shadow.path - shadow.cortex, shadow.interior])
+    # Sampled on a point a pixel, edges would climb in steps.
+    pelvis, femur = (torch.stack([low_pass(image, _SMOOTHING) for image in images]) for images in (pelvis, femur))
+    coarseness = float(0.3 + 0.7 * torch.rand((), generator=generator))
+    pelvis[0] *= _mottle(pelvis_film, coarseness, generator)
+    femur[3] *= _mottle(femur_film, coarseness, generator)
     around = _enlarged(pelvis, femur_film)
     shell, path, core, spongy, alone = _enlarged(torch.cat([around + femur[:3], femur[3:], femur[1:2]]), film)
     return _Bones(shell, spongy, path, core, alone)
+
+
+def _mottle(film: Film, coarseness: float, generator: torch.Generator) -> Tensor:
+    """Multiplier of mean 1 for the mineral (rows, columns): marrow spaces and coarse trabeculae, without direction."""
+    broad, middle, fine = (smooth_noise(film.rows, film.columns, mm / film.spacing, generator) for mm in (9.0, 4.0, 1.8))
+    return (1 + coarseness * (0.05 * broad + 0.05 * middle + 0.05 * fine)).clamp_min(0.3)
 
 
 def _cortical(thickness: Tensor) -> Tensor:

@@ -110,10 +110,10 @@ def folds(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Tensor:
     heavy = min(1.0, body.fat / 45)
     for side in SIDES:
         for course, crease, overhang, follows in (
-            (_INGUINAL, rng.uniform(-2, 7) * (0.3 + heavy), rng.uniform(0, 9) * heavy, 0.7),
+            (_INGUINAL, rng.uniform(-4, 4) * (0.3 + heavy), rng.uniform(0, 9) * heavy, 0.7),
             (_GLUTEAL, rng.uniform(-5, 4), rng.uniform(-4, 12), 0.0),
         ):
-            own = np.asarray(course) + rng.normal(0, 4, size=(len(course), 2))
+            own = np.asarray(course) + rng.normal(0, 7, size=(len(course), 2))
             line = placed_course(smooth_curve(own, 16), body, side, abduction[side], follows)
             near = beside(line, grid, 34.0)
             if near is None or max(crease, overhang) <= 0:
@@ -123,7 +123,7 @@ def folds(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Tensor:
             share = near.along / near.length
             taper = (4 * share * (1 - share)).clamp(0, 1).sqrt()
             above = torch.sigmoid(pelvic / 0.7) * torch.exp(-pelvic.clamp_min(0) / 12) * (1 - pelvic.clamp(0, 34) / 34)
-            line_of_air = torch.exp(-(((pelvic + 1.2) / 1.1) ** 2))
+            line_of_air = torch.exp(-(((pelvic + 1.2) / 2.2) ** 2))
             change[near.patch] += taper * (max(0.0, overhang) * above - max(0.0, crease) * line_of_air)
     if body.pannus:
         change += _pannus(body, grid, rng)

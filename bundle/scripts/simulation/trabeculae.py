@@ -20,7 +20,7 @@ _TILE_MM, _TILE_SPACING = 96.0, 0.15
 _LAYERS = 3
 _COARSE_MM = 1.8
 _SEED = 20
-_CONTRAST = (0.16, 0.16)
+_CONTRAST = (0.30, 0.22)
 """Coefficient of variation of the pattern in dense bone, and what is added when all is lost."""
 
 
