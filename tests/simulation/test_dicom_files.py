@@ -21,9 +21,9 @@ from PIL import Image
 from pydicom.pixels import pixel_array
 from scripts.radiograph.reader import read_radiograph
 from scripts.simulation.dicom import Acquisition, Study, write_radiograph
+from scripts.simulation.physics.processing import STYLES, Rendering, process
+from scripts.simulation.physics.xray import Exposure
 from scripts.simulation.population import Person
-from scripts.simulation.processing import STYLES, Rendering, process
-from scripts.simulation.xray import Exposure
 
 STUDY = Study("P000007", "simulated-1", datetime.date(2021, 5, 4), "0-7")
 PERSON = Person(71.4, "F", 161.0, 66.0, 0.74, 0.63)

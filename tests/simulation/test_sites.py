@@ -5,9 +5,9 @@ from datetime import date
 
 import numpy as np
 import pytest
-from scripts.simulation.processing import STYLES
+from scripts.simulation.physics.processing import STYLES
+from scripts.simulation.physics.xray import spectrum
 from scripts.simulation.sites import SITES_FILE, load_sites
-from scripts.simulation.xray import spectrum
 
 SITES = load_sites()
 

@@ -18,9 +18,9 @@ from pydicom.uid import (
 )
 
 from scripts.radiograph.atomic import replacing
+from scripts.simulation.physics.processing import Curve, Rendering, Style, Tone
+from scripts.simulation.physics.xray import Exposure
 from scripts.simulation.population import Person
-from scripts.simulation.processing import Curve, Rendering, Style, Tone
-from scripts.simulation.xray import Exposure
 
 _LOOKUP_BITS = 16
 

@@ -1,44 +1,131 @@
-"""One film of every implant, disease, kind of belonging and vendor style, on labelled sheets: what the simulator can do, to look at."""
+"""Labelled sheets with one film of every vendor style, disease, implant and belonging: what the simulator can do, to look at."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from scripts.radiograph.atomic import replacing
 from scripts.radiograph.landmarks import SIDES
-from scripts.simulation.disease import Disease, Fracture
-from scripts.simulation.implants import Implant
-from scripts.simulation.processing import STYLES
+from scripts.simulation.anatomy.disease import Disease, Fracture
+from scripts.simulation.hardware.foreign_objects import KINDS, ForeignObject
+from scripts.simulation.hardware.implants import Implant
+from scripts.simulation.imaging import take
+from scripts.simulation.phantom import draw_phantom
+from scripts.simulation.physics.processing import STYLES
+from scripts.simulation.population import draw_person
+from scripts.simulation.sites import Site, load_sites
+from scripts.simulation.view import View, draw_view
 
-_COLUMNS = 4
-_HEALTHY = {side: Disease() for side in SIDES}
-_UNTOUCHED = dict.fromkeys(SIDES, Implant.NONE)
+_SPACING_MM = 0.3
+_SHOWN_EVERY = 2  # pixels
 
 
 @dataclass(frozen=True)
-class _Tile:
+class Tile:
+    """One film to make: its ``title``, the vendor style, total-hip aBMD in g/cm² (drawn when None), disease and implant of the
+    right and of the left hip, and what lies on the patient."""
+
     title: str
     style: str = "A"
     density: float | None = None
     diseases: tuple[Disease, Disease] = (Disease(), Disease())
     implants: tuple[Implant, Implant] = (Implant.NONE, Implant.NONE)
+    belonging: Callable[[np.random.Generator], list[ForeignObject]] | None = None
 
 
-def _sheets() -> dict[str, list[_Tile]]:
-    none = Implant.NONE
+def sheets() -> dict[str, list[Tile]]:
+    """The films of the gallery by the name of their sheet."""
+    broken_neck, broken_trochanter = (Disease(fracture=kind) for kind in (Fracture.NECK, Fracture.INTERTROCHANTERIC))
     return {
-        "styles": [_Tile(f"vendor style {name}", style=name) for name in STYLES],
+        "styles": [Tile(f"vendor style {name}", style=name) for name in STYLES],
         "diseases": [
-            _Tile("total hip 1.05 g/cm²", density=1.05),
-            _Tile("total hip 0.60 g/cm²", density=0.60),
-            _Tile("osteoarthritis, mild and severe", diseases=(Disease(0.45), Disease(0.95))),
-            _Tile("enthesophytes", diseases=(Disease(0.1, 0.9), Disease(0.2, 0.9))),
-            _Tile("displaced neck fracture", density=0.68, diseases=(Disease(fracture=Fracture.NECK), Disease())),
-            _Tile("intertrochanteric fracture", density=0.68, diseases=(Disease(), Disease(fracture=Fracture.INTERTROCHANTERIC))),
+            Tile("total hip 1.05 g/cm²", density=1.05),
+            Tile("total hip 0.60 g/cm²", density=0.60),
+            Tile("osteoarthritis, mild and severe", "C", diseases=(Disease(0.45), Disease(0.95))),
+            Tile("enthesophytes", "C", diseases=(Disease(0.1, 0.9), Disease(0.2, 0.9))),
+            Tile("displaced neck fracture", density=0.68, diseases=(broken_neck, Disease())),
+            Tile("intertrochanteric fracture", density=0.68, diseases=(Disease(), broken_trochanter)),
         ],
         "implants": [
-            _Tile(f"{kind.value.replace('_', ' ')}", implants=(kind, none) if k % 2 else (none, kind))
-            for k, kind in enumerate(3 * [Implant.TOTAL_HIP] + 2 * [Implant.HEMIARTHROPLASTY])
-        ]
-        + [
-            _Tile(kind.value.replace("_", " "), implants=(kind, none))
-            for kind in (Implant.SLIDING_HIP_SCREW, Implant.NAIL, Implant.SCREWS)
+            Tile(kind.value.replace("_", " "), implants=(kind, Implant.NONE))
+            for kind in Implant
+            for _ in range(3 if kind.is_joint else 2)
+            if kind is not Implant.NONE
         ],
+        "belongings": [Tile(name, belonging=draw) for name, (_, draw) in KINDS.items()],
     }
+
+
+def write_gallery(output_dir: str, seed: int = 0, sites_file: str | None = None) -> list[Path]:
+    """Simulate the films of the gallery and write a sheet (JPEG) for each kind.
+
+    Args:
+        output_dir: folder to write to.
+        seed: of the patients.
+        sites_file: sites to use instead of the bundle's own; the first of them takes the films.
+
+    Raises:
+        ValueError: no ``output_dir`` is given, or the sites cannot be read.
+    """
+    if not output_dir:
+        raise ValueError("No output_dir given: name the folder to write the sheets to. Nothing was written.")
+    sites = load_sites() if sites_file is None else load_sites(sites_file)
+    site = _usual(next(iter(sites.values())))
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)  # many small operations: threads would only wait for one another
+    every = sheets()
+    written = []
+    with tqdm(total=sum(map(len, every.values())), desc="films") as progress:
+        for name, tiles in every.items():
+            path = folder / f"gallery_{name}.jpg"
+            _draw(path, f"Simulated radiographs: {name}", _films(tiles, site, seed, progress))
+            written.append(path)
+    print(f"{len(written)} sheets in {folder.resolve()}: {', '.join(path.name for path in written)}")
+    return written
+
+
+def _usual(site: Site) -> Site:
+    """The site with films of both hips from the front only, so that every film shows what it is there for."""
+    return replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0))
+
+
+def _films(tiles: list[Tile], site: Site, seed: int, progress: tqdm) -> Iterator[tuple[str, np.ndarray]]:
+    for k, tile in enumerate(tiles):
+        yield tile.title, _film(tile, site, seed, k)
+        progress.update()
+
+
+def _film(tile: Tile, site: Site, seed: int, number: int) -> np.ndarray:
+    # The same patient in every style; otherwise another one in each film.
+    rng = np.random.default_rng([seed, 0 if tile.title.startswith("vendor") else number + 1])
+    person = draw_person(rng, site.population)
+    if tile.density is not None:
+        person = replace(person, total_hip=tile.density, femoral_neck=0.84 * tile.density)
+    diseases = dict(zip(SIDES, tile.diseases, strict=True))
+    phantom = draw_phantom(person, rng, dict(zip(SIDES, tile.implants, strict=True)), diseases)
+    phantom = replace(phantom, objects=tuple(tile.belonging(rng)) if tile.belonging else ())
+    view: View = draw_view(rng, site, _SPACING_MM, tile.style)
+    shown = take(phantom, view, seed).rendering.displayed()
+    return np.asarray(torch.nn.functional.avg_pool2d(shown[None], _SHOWN_EVERY)[0])
+
+
+def _draw(path: Path, title: str, films: Iterator[tuple[str, np.ndarray]]) -> None:
+    tiles = list(films)
+    columns = 3 if len(tiles) <= 6 else 4
+    rows = math.ceil(len(tiles) / columns)
+    figure = Figure(figsize=(4.2 * columns, 3.7 * rows + 0.5), layout="constrained", facecolor="black")
+    figure.suptitle(title, color="white")
+    for axes in np.atleast_1d(figure.subplots(rows, columns)).flat:
+        axes.set_axis_off()
+    for axes, (name, image) in zip(figure.axes, tiles, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+        axes.set_title(name, fontsize=10, color="white")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=90, format="jpeg")

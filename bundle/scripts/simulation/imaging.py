@@ -10,17 +10,17 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from scripts.radiograph.landmarks import LANDMARKS, SIDES
-from scripts.simulation.curves import smooth_noise
-from scripts.simulation.femur import Femur
-from scripts.simulation.foreign_objects import shadows
-from scripts.simulation.implants import parts, placed
+from scripts.simulation.anatomy.curves import smooth_noise
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.soft_tissue import soft_tissue
+from scripts.simulation.anatomy.trabeculae import trabecular_texture
+from scripts.simulation.hardware.foreign_objects import shadows
+from scripts.simulation.hardware.implants import parts, placed
 from scripts.simulation.phantom import Phantom, Pose
-from scripts.simulation.processing import Rendering, process
-from scripts.simulation.projection import Film, Solid, cast
-from scripts.simulation.soft_tissue import soft_tissue
-from scripts.simulation.trabeculae import trabecular_texture
+from scripts.simulation.physics.processing import Rendering, process
+from scripts.simulation.physics.projection import Film, Solid, cast
+from scripts.simulation.physics.xray import CORTICAL_MINERAL, MINERAL_DENSITY, expose, low_pass, primary
 from scripts.simulation.view import Marker, View
-from scripts.simulation.xray import CORTICAL_MINERAL, MINERAL_DENSITY, expose, low_pass, primary
 
 _FEMUR_SPACING, _PELVIS_SPACING = 0.45, 0.9
 _PELVIS_STEP, _METAL_STEP = 3.0, 1.0

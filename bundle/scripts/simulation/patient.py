@@ -19,9 +19,9 @@ from scripts.clinical import SITES as HIP_SITES
 from scripts.clinical import load_reference
 from scripts.radiograph.atomic import replacing
 from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.anatomy.disease import Fracture
+from scripts.simulation.anatomy.dxa import precision
 from scripts.simulation.dicom import Study, write_radiograph
-from scripts.simulation.disease import Fracture
-from scripts.simulation.dxa import precision
 from scripts.simulation.imaging import Shot, take
 from scripts.simulation.phantom import Phantom, draw_phantom
 from scripts.simulation.population import draw_person

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from scripts.radiograph.landmarks import SIDES
-from scripts.simulation.disease import Disease, Fracture, draw_diseases
-from scripts.simulation.dxa import Reading, scan
-from scripts.simulation.femur import Femur, draw_femurs
-from scripts.simulation.foreign_objects import ForeignObject, draw_objects
-from scripts.simulation.implants import Fitting, Implant, draw_fitting
-from scripts.simulation.pelvis import Pelvis, draw_pelvis
+from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
+from scripts.simulation.anatomy.dxa import Reading, scan
+from scripts.simulation.anatomy.femur import Femur, draw_femurs
+from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
+from scripts.simulation.anatomy.soft_tissue import Body, draw_body
+from scripts.simulation.hardware.foreign_objects import ForeignObject, draw_objects
+from scripts.simulation.hardware.implants import Fitting, Implant, draw_fitting
 from scripts.simulation.population import Person
-from scripts.simulation.soft_tissue import Body, draw_body
 
 _IMPLANT_SHARE = {
     Implant.TOTAL_HIP: 0.045,

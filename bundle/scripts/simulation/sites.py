@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.simulation.processing import STYLES, Style, vary
-from scripts.simulation.xray import Exposure
+from scripts.simulation.physics.processing import STYLES, Style, vary
+from scripts.simulation.physics.xray import Exposure
 
 SITES_FILE: Final = Path(__file__).with_name("sites.json")
 

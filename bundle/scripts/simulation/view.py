@@ -9,10 +9,10 @@ from torch import Tensor
 from scripts.radiograph.landmarks import SIDES
 from scripts.simulation.dicom import Acquisition
 from scripts.simulation.phantom import Pose
-from scripts.simulation.processing import STYLES, Style, vary
-from scripts.simulation.projection import Film
+from scripts.simulation.physics.processing import STYLES, Style, vary
+from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.xray import Exposure, tube_charge
 from scripts.simulation.sites import Site
-from scripts.simulation.xray import Exposure, tube_charge
 
 _PENUMBRA_MM = 1.5
 
@@ -94,7 +94,7 @@ class View:
 
 
 def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style: str | None = None) -> View:
-    """Draw the way a hospital takes a pelvis radiograph: mostly AP with the feet turned in, some badly, some frog-leg or of one hip.
+    """Draw how a hospital takes a pelvis radiograph: mostly AP with the feet turned in, some badly, frog-leg or of one hip.
 
     Args:
         rng: source of everything that varies.

@@ -1,0 +1,187 @@
+"""The mineral of a proximal femur: thickness of its cortex and density of its five trabecular groups, and how both are lost.
+
+Cortex of the neck from 25 to 85 years: superoposterior 1.63 to 0.33 mm, inferoanterior 3.9 to 3.3 mm (Mayhew et al., Lancet
+2005); cortex of the shaft 5-7 mm, of which age takes 25-35%. Trabecular groups and the order of their loss: Singh et al.,
+JBJS 1970. ``strength`` is areal density over that of a young adult: the eighties of women are at 0.70, which ties thickness
+to it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from scripts.simulation.anatomy.femur_shape import FemurShape
+
+GROUPS = ("principal_compressive", "principal_tensile", "secondary_compressive", "secondary_tensile", "greater_trochanter")
+
+_DENSITY = (0.17, 0.09, 0.065, 0.045, 0.06)
+"""Mineral in g/cm³ that each group adds in a young adult where it is densest."""
+_LOST_BETWEEN = ((0.70, 0.22), (0.92, 0.48), (0.98, 0.56), (1.00, 0.62), (0.98, 0.58))
+"""Strength at which the loss of each group begins and at which the group is gone (Singh grades VI to I: 1.0 to 0.5)."""
+_BREAKS_EARLIER = 0.10
+"""How much sooner the principal tensile group is lost opposite the greater trochanter (grade III)."""
+
+
+@dataclass(frozen=True)
+class Bone:
+    """How much mineral a femur holds.
+
+    ``strength`` (0.15 to 2) is about its areal density over a young adult's; ``neck`` multiplies the cortex and the trabeculae of
+    the femoral neck; ``trabecular`` and ``shell`` are the person's own proportions of the two compartments.
+    """
+
+    strength: float = 1.0
+    neck: float = 1.0
+    trabecular: float = 1.0
+    shell: float = 1.0
+
+
+@dataclass(frozen=True)
+class Strands:
+    """The trabecular groups at some points: ``across`` and ``along`` (5, ...) are each group's own coordinates in mm, its strands
+    being lines of constant ``across``; ``envelope`` (5, ...) is how much of each group there is, 0..1."""
+
+    across: Tensor
+    along: Tensor
+    envelope: Tensor
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where points of a femur lie, each of shape (...), 0..1 unless said.
+
+    In the ``shaft``, the ``neck``, towards its ``inferior`` (inferoanterior) side, the medial ``calcar``, the ``head``, its
+    loaded ``dome``, Ward's triangle, ``lateral`` of the neck; ``distal`` (mm below the base of the neck), ``depth`` (mm below the
+    surface) and ``envelope`` (5, ...) of the groups.
+    """
+
+    shaft: Tensor
+    neck: Tensor
+    inferior: Tensor
+    calcar: Tensor
+    head: Tensor
+    dome: Tensor
+    ward: Tensor
+    lateral: Tensor
+    distal: Tensor
+    depth: Tensor
+    envelope: Tensor
+
+
+def group_share(strength: float) -> tuple[float, ...]:
+    """Part of each of ``GROUPS`` (of a young adult's) that is left at ``strength``; above 1 it grows in proportion."""
+    return tuple(_left(strength, begin, end) for begin, end in _LOST_BETWEEN)
+
+
+def _left(strength: float, begin: float, end: float) -> float:
+    return min(1.0, max(0.0, (strength - end) / (begin - end))) * max(1.0, strength)
+
+
+def _bump(x: Tensor) -> Tensor:
+    return 1 / (1 + x * x).square()
+
+
+def strands(shape: FemurShape, x: Tensor, z: Tensor) -> Strands:
+    """The trabecular groups at points (x, z) of the femur's mid-plane, mm before ``size``."""
+    base, drop, radius = -shape.offset, shape.drop, shape.head_radius
+    # Compressive groups are fans: from the medial cortex up to the dome of the head, and to the greater trochanter.
+    fans = []
+    for apex_x, apex_z, to_x, to_z in (
+        (base + 8.0, drop + 66.0, 0.04 * radius, -0.85 * radius),
+        (base + 27.0, drop + 78.0, base + 1.0, drop - 14.0),
+    ):
+        height = (apex_z - z).clamp_min(8.0)
+        lean = (x - apex_x) / height - (to_x - apex_x) / (apex_z - to_z)
+        fans.append((lean * 80.0, height, lean))
+    # Tensile groups are arcs about one centre: from the lateral cortex under the superior neck to the lower half of the head.
+    centre_x, centre_z, arc = _arch(shape)
+    r = torch.hypot(x - centre_x, z - centre_z)
+    turn = torch.atan2(z - centre_z, x - centre_x) * arc
+    column = x - (base - 9.0) - 0.004 * (z - drop).square()
+    across = torch.stack([fans[0][0], r - arc, fans[1][0], r - arc + 17.0, column])
+    along = torch.stack([fans[0][1], turn, fans[1][1], turn, z])
+    below = z - drop
+    envelope = torch.stack([
+        _bump(fans[0][2] / 0.20) * torch.sigmoid((30.0 - below) / 6.0),
+        _bump((r - arc) / 8.0) * torch.sigmoid((22.0 - below) / 5.0),
+        _bump(fans[1][2] / 0.19) * torch.sigmoid((32.0 - below) / 6.0),
+        _bump((r - arc + 17.0) / 7.5) * torch.sigmoid((40.0 - below) / 5.0) * torch.sigmoid((0.45 * base - x) / 4.0),
+        _bump(column / 9.0) * torch.sigmoid((14.0 - below) / 6.0),
+    ])  # fmt: skip
+    return Strands(across, along, envelope)
+
+
+def _arch(shape: FemurShape) -> tuple[float, float, float]:
+    """Centre (x, z) and radius of the circle of the principal tensile group, through the lateral cortex, the superior neck and
+    the lower medial part of the head."""
+    along, up = 0.45, 0.50 * shape.neck_radius
+    cos, sin = -shape.offset / shape.neck_length, shape.drop / shape.neck_length
+    a = (-shape.offset - 13.0, shape.drop + 16.0)
+    b = (-shape.offset * along - sin * up, shape.drop * along + cos * up)
+    c = (0.60 * shape.head_radius, 0.38 * shape.head_radius)
+    (ax, az), (bx, bz), (cx, cz) = a, b, c
+    d = 2 * (ax * (bz - cz) + bx * (cz - az) + cx * (az - bz))
+    sa, sb, sc = ax * ax + az * az, bx * bx + bz * bz, cx * cx + cz * cz
+    x = (sa * (bz - cz) + sb * (cz - az) + sc * (az - bz)) / d
+    z = (sa * (cx - bx) + sb * (ax - cx) + sc * (bx - ax)) / d
+    return x, z, ((ax - x) ** 2 + (az - z) ** 2) ** 0.5
+
+
+def places(shape: FemurShape, p: Tensor, distance: Tensor) -> Places:
+    """Find where ``bent`` points (..., 3) lie, ``distance`` (...) being their outline's, mm before ``size``."""
+    x, y, z = p.unbind(-1)
+    base, length = -shape.offset, shape.neck_length
+    along, up = shape.neck_axes(p)
+    distal = z - shape.drop
+    head = torch.sigmoid((shape.head_radius + 1.0 + shape.osteophytes - p.norm(dim=-1)) / 2.0)
+    return Places(
+        shaft=torch.sigmoid((distal - 40.0) / 9.0),
+        neck=_bump((along - 0.52 * length) / (0.42 * length)) * (1 - head),
+        inferior=((1 - (0.86 * up + 0.5 * y) / torch.sqrt(up * up + y * y + 4.0)) / 2).pow(4.0),
+        calcar=_bump((distal - 22.0) / 34.0) * torch.sigmoid((x - base - 1.0 - 0.2 * y) / 3.5) * torch.sigmoid((9.0 - y) / 2.0),
+        head=head,
+        dome=head * torch.sigmoid((-z - 0.45 * shape.head_radius) / 3.0),
+        ward=_bump(torch.hypot(along - 0.66 * length, up + 1.0) / 15.0),
+        lateral=torch.sigmoid((base + 12.0 - x) / 5.0),
+        distal=distal,
+        depth=(-distance * shape.size).clamp_min(0),
+        envelope=strands(shape, x, z).envelope,
+    )
+
+
+def mineral(bone: Bone, at: Places, sclerosis: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Cortical thickness (mm) and mineral density of the interior (g/cm³), each of shape (...).
+
+    Args:
+        bone: how much mineral there is.
+        at: where the points lie.
+        sclerosis: 0..1, hardening of the loaded dome of the head under a worn joint.
+    """
+    s = bone.strength
+    lost = max(0.0, 1.0 - s)
+    weak = min(s, 1.0)
+    growth = max(s, 1.0)
+    superior = max(0.12, 1.63 * weak**4.48 * growth)
+    inferior = 3.9 * weak**0.47 * growth
+    shaft = 6.4 * weak**0.8 * growth**0.7 * (0.86 + 0.14 * (at.distal / 110.0).clamp(0, 1))
+    plain = 1.2 * weak**0.7 * growth
+    factor = 1 + (bone.neck - 1) * at.neck
+    around_neck = (superior + (inferior - superior) * at.inferior) * bone.neck
+    cortex = plain + at.neck * (around_neck - plain) + at.calcar * (3.2 * weak**0.5 * growth) * (1 - at.shaft) * (1 - at.neck)
+    cortex = cortex + at.head * (0.75 * weak**0.6 - cortex) + sclerosis * 1.6 * at.dome
+    cortex = (cortex + at.shaft * (shaft - cortex)) * bone.shell
+
+    left = group_share(s)
+    tensile = _left(s, _LOST_BETWEEN[1][0] + _BREAKS_EARLIER, _LOST_BETWEEN[1][1] + _BREAKS_EARLIER)
+    density = 0.045 * s**0.5 + 0.05 * s**0.5 * at.head
+    density = density + _DENSITY[0] * left[0] * at.envelope[0]
+    density = density + _DENSITY[1] * (left[1] + (tensile - left[1]) * at.lateral) * at.envelope[1]
+    for k in (2, 3, 4):
+        density = density + _DENSITY[k] * left[k] * at.envelope[k]
+    density = density * (1 - (0.45 + 1.2 * lost) / (1 + 0.7 * lost) * at.ward) * (1 - 0.42 * at.neck) * s**0.2 * factor
+    # The inner cortex of an ageing shaft turns porous: mineral inward of the dense shell.
+    porous = 0.5 * lost * torch.exp((cortex - at.depth) / 1.1).clamp_max(1.0)
+    canal = at.shaft * (1 - 0.9 * at.head)
+    density = density * (1 - 0.93 * canal) + porous * canal
+    return cortex, density * bone.trabecular + sclerosis * 0.25 * at.dome

@@ -1,0 +1,146 @@
+"""Vendor styles: each shows the bone, and each in its own way."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from scripts.simulation.physics.processing import STYLES, Curve, Style, Tone, process, vary
+from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.xray import Exposure, expose, low_pass, primary
+
+ROWS, COLUMNS, SPACING = 420, 520, 0.5
+
+
+def femur_in_a_thigh() -> tuple[torch.Tensor, torch.Tensor]:
+    """Signal of a patient thicker on the left, with air at both sides, and where the bone is."""
+    x = (torch.arange(COLUMNS) * SPACING - 130.0)[None, :].expand(ROWS, COLUMNS)
+    z = (torch.arange(ROWS) * SPACING)[:, None].expand(ROWS, COLUMNS)
+    depth = (1 - (x / 105).abs().clamp_max(1) ** 3).sqrt() * (190 - 0.3 * x)
+    bone = (x - 20).abs() < 15
+    mineral = bone * (0.7 + 0.1 * torch.sin(z / 3))
+    beam = primary(0.8 * depth, 0.2 * depth, mineral, {}, Exposure())
+    film = Film(ROWS, COLUMNS, SPACING, -130, -105, 0, 0, 1000)
+    return expose(beam, Exposure(), film, 1150, torch.Generator().manual_seed(3)), bone
+
+
+SIGNAL, BONE = femur_in_a_thigh()
+AIR = torch.zeros_like(BONE)
+AIR[:, :30] = AIR[:, -30:] = True
+
+
+def shown(style: Style) -> torch.Tensor:
+    return process(SIGNAL.clone(), style, SPACING).displayed()
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_bone_is_brighter_than_the_tissue_beside_it(name):
+    film = shown(STYLES[name])
+    beside = torch.roll(BONE, 50, 1) | torch.roll(BONE, -50, 1)
+    assert film[BONE].mean() > film[beside].mean() + 0.05
+    assert float(film.min()) >= 0 and float(film.max()) <= 1
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_air_is_black_or_dark_grey(name):
+    assert float(shown(STYLES[name])[AIR].max()) < 0.2
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_the_signal_given_is_left_as_it_was(name):
+    before = SIGNAL.clone()
+    process(SIGNAL, STYLES[name], SPACING)
+    assert torch.equal(SIGNAL, before)
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_the_exposure_does_not_change_the_picture(name):
+    # A vendor's window follows the histogram: twice the signal looks the same.
+    assert float((shown(STYLES[name]) - process(SIGNAL * 2, STYLES[name], SPACING).displayed()).abs().max()) < 0.01
+
+
+def detail(film: torch.Tensor) -> float:
+    """Contrast of the 19 mm stripes within the bone against that of the whole patient."""
+    rows = film[:, BONE[0]].mean(1)
+    return float(rows.std() / film[~AIR].std())
+
+
+def slope(film: torch.Tensor) -> float:
+    """Contrast of what changes slowly against that of edges and detail, within the patient."""
+    slow = low_pass(film, 15 / SPACING)
+    return float(slow[:, 120:400].std() / (film - slow)[:, 120:400].std())
+
+
+def test_styles_differ_in_kind():
+    films = {name: shown(style) for name, style in STYLES.items()}
+    ranked = {name: torch.argsort(torch.argsort(film[~AIR][::31])).double() for name, film in films.items()}
+    # Whatever a tone curve does, it keeps the order of pixels: different orders mean different spatial processing.
+    spatial = [
+        (one, other)
+        for one in "ACDF"
+        for other in "ACDF"
+        if one < other and np.corrcoef(ranked[one], ranked[other])[0, 1] > 0.995
+    ]
+    assert not spatial
+    assert slope(films["D"]) < 0.7 * slope(films["A"])
+    assert detail(films["C"]) > detail(films["A"])
+    assert films["E"][~AIR].median() < films["B"][~AIR].median()
+    assert films["F"][BONE].std() < films["D"][BONE].std()
+    assert process(SIGNAL, STYLES["B"], SPACING).tone.curve is Curve.SIGMOID
+    assert process(SIGNAL, STYLES["E"], SPACING).tone.curve is Curve.FILM
+    assert set(films["F"][AIR].tolist()) == {0.0}
+
+
+def test_coring_keeps_the_noise_down():
+    with_coring, without = (Style("X", 12, gain=3.0, coring=coring, low=1, high=99.8, equalise=0.4) for coring in (2.0, 0.0))
+    flat = (slice(None), slice(200, 230))
+    noise = [float((film[flat][1:] - film[flat][:-1]).std() / film[~AIR].std()) for film in (shown(with_coring), shown(without))]
+    assert noise[0] < 0.8 * noise[1]
+
+
+def test_the_window_follows_the_patient_and_not_the_air():
+    narrow = SIGNAL[:, 60:-60]
+    whole = process(SIGNAL, STYLES["A"], SPACING).displayed()[:, 60:-60]
+    assert float((process(narrow, STYLES["A"], SPACING).displayed() - whole).abs().mean()) < 0.06
+
+
+@pytest.mark.parametrize("curve", Curve)
+def test_tone_curves_rise_and_stay_within_the_display(curve):
+    display = Tone(curve, 0.45, 0.7)(torch.linspace(-0.5, 1.5, 201))
+    assert bool((display.diff() >= 0).all()) and float(display.min()) >= 0 and float(display.max()) <= 1
+    assert float(display[150] - display[50]) > 0.8
+
+
+def test_variation_is_wide_but_keeps_the_vendor():
+    rng = np.random.default_rng(0)
+    for style in STYLES.values():
+        varied = [vary(style, rng) for _ in range(200)]
+        assert {(v.name, v.bits, v.monochrome1, v.stored, v.masked, v.tone.curve) for v in varied} == {
+            (style.name, style.bits, style.monochrome1, style.stored, style.masked, style.tone.curve)
+        }
+        assert np.std([v.low for v in varied]) > 0.3 * style.low
+        films = torch.stack([shown(v)[::5, ::5] for v in varied[:6]])
+        assert float(films.std(0)[~AIR[::5, ::5]].mean()) > 0.015
+        assert all(film[BONE[::5, ::5]].mean() > film[AIR[::5, ::5]].mean() + 0.2 for film in films)
+
+
+def test_a_film_of_nothing_but_patient_is_windowed_too():
+    film = process(torch.full((70, 80), 2.0), STYLES["A"], SPACING).displayed()
+    assert bool(torch.isfinite(film).all())
+
+
+def test_a_native_film_is_made_within_two_seconds():
+    rows, columns = 3000, 2500
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        lean = torch.full((rows, columns), 170.0)
+        primary(lean[:1], lean[:1], lean[:1], {}, Exposure())  # computes the spectrum, once for many films
+        film = Film(rows, columns, 0.13, -columns * 0.065, -rows * 0.065, 0, 0, 1000)
+        start = time.process_time()
+        beam = primary(lean, lean * 0.1, lean * 0.005, {"titanium": lean * 0.0}, Exposure())
+        signal = expose(beam, Exposure(), film, 1150, torch.Generator().manual_seed(0))
+        process(signal, STYLES["C"], film.spacing)
+        assert time.process_time() - start < 2.0
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,163 @@
+"""Films, masks and landmarks of the same patient fit one another."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
+from scripts.simulation.hardware.implants import Implant
+from scripts.simulation.imaging import take
+from scripts.simulation.phantom import draw_phantom
+from scripts.simulation.population import draw_person
+from scripts.simulation.sites import load_sites
+from scripts.simulation.view import Field, Marker, draw_view
+
+SPACING = 0.8
+HEALTHY = {side: Disease() for side in SIDES}
+NO_METAL = dict.fromkeys(SIDES, Implant.NONE)
+
+
+def usual_site():
+    site = load_sites()["simulated-1"]
+    return replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0, collimated=0.0))
+
+
+@pytest.fixture(scope="module")
+def patient():
+    rng = np.random.default_rng(4)
+    person = draw_person(rng, usual_site().population)
+    return replace(draw_phantom(person, rng, NO_METAL, HEALTHY), objects=())
+
+
+@pytest.fixture(scope="module")
+def view():
+    return replace(draw_view(np.random.default_rng(5), usual_site(), SPACING, "A"), marker=None, field=Field())
+
+
+@pytest.fixture(scope="module")
+def shot(patient, view):
+    return take(patient, view, 1)
+
+
+def test_landmarks_lie_in_the_femur_that_they_name(shot):
+    for side in SIDES:
+        for name in ("head_centre", "neck_base", "shaft"):
+            point = shot.landmarks[side][name]
+            if point is not None:
+                assert shot.mask[round(point[0]), round(point[1])] == 1, (side, name)
+    # The patient's right is on the left of the film.
+    assert shot.landmarks["right"]["head_centre"][1] < shot.mask.shape[1] / 2 < shot.landmarks["left"]["head_centre"][1]
+
+
+def test_bone_is_brighter_than_the_soft_tissue_beside_it(shot):
+    row = round((shot.landmarks["right"]["shaft"] or shot.landmarks["right"]["neck_base"])[0])
+    line, inside = shot.rendering.displayed()[row].numpy(), shot.mask[row] == 1
+    half = len(line) // 2
+    bone = line[:half][inside[:half]].mean()
+    first, last = np.flatnonzero(inside[:half])[[0, -1]]
+    beside = np.r_[line[first - 12 : first - 5], line[last + 5 : last + 12]].mean()
+    assert bone > beside + 0.02
+
+
+def test_a_patient_keeps_the_pattern_of_the_trabeculae_from_film_to_film(patient, view, shot):
+    again = take(patient, view, 1)
+    other_noise = take(patient, view, 2)
+    stranger = take(replace(patient, seed=patient.seed + 1), view, 1)
+    assert torch.equal(again.rendering.values, shot.rendering.values)
+    head = tuple(slice(round(v) - 12, round(v) + 12) for v in shot.landmarks["left"]["head_centre"])
+
+    def likeness(a, b):
+        return np.corrcoef(*(x.rendering.values[head].flatten().numpy() for x in (a, b)))[0, 1]
+
+    assert likeness(shot, other_noise) > likeness(shot, stranger)
+
+
+def test_what_the_collimator_covers_is_in_no_mask_and_has_no_landmark(patient, view):
+    height = view.film.rows * view.film.spacing
+    covered = take(patient, replace(view, field=Field(top=height * 0.75)), 1)
+    edge = int(view.film.rows * 0.75)
+    assert not covered.mask[: edge - 2].any()
+    assert covered.rendering.values[: edge - 3].max() == 0
+    assert all(marks is None or marks["head_centre"] is None for marks in covered.landmarks.values())
+
+
+def test_an_unrecognised_collimator_leaves_a_bright_border(patient, view):
+    film = take(patient, replace(view, field=Field(left=40.0, shuttered=False)), 1).rendering.displayed()
+    outside = film[:, : int(30 / view.film.spacing)]
+    assert outside.mean() > 0.8
+
+
+@pytest.mark.parametrize("digital", [False, True])
+def test_the_marker_stands_on_its_side(patient, view, shot, digital):
+    marker = Marker("right", 16.0, 0.0, 25.0, 25.0, digital)
+    marked = take(patient, replace(view, marker=marker), 1).rendering.displayed() - shot.rendering.displayed()
+    corner = slice(0, int(60 / view.film.spacing))
+    assert marked[corner, corner].max() > 0.3
+    assert marked[corner, -int(60 / view.film.spacing) :].max() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("implant", "value"), [(Implant.TOTAL_HIP, 2), (Implant.HEMIARTHROPLASTY, 2), (Implant.NAIL, 3), (Implant.SCREWS, 3)]
+)
+def test_metal_is_in_the_mask_of_its_kind_on_its_side(view, implant, value):
+    rng = np.random.default_rng(4)
+    person = draw_person(rng, usual_site().population)
+    phantom = draw_phantom(person, rng, {"right": implant, "left": Implant.NONE}, HEALTHY)
+    assert phantom.dxa["right"] is None
+    assert phantom.dxa["left"] is not None
+    mask = take(phantom, view, 1).mask
+    half = mask.shape[1] // 2
+    assert (mask[:, :half] == value).sum() * SPACING**2 > 300
+    assert not (mask[:, half:] == value).any()
+    assert (mask == 1).any()
+
+
+def test_a_fracture_shortens_the_femur_and_leaves_its_reading(view):
+    def phantom(fracture):
+        rng = np.random.default_rng(4)
+        person = draw_person(rng, usual_site().population)
+        return draw_phantom(person, rng, NO_METAL, {"right": Disease(fracture=fracture), "left": Disease()})
+
+    whole, broken = phantom(Fracture.NONE), phantom(Fracture.NECK)
+    assert broken.dxa["right"] == whole.dxa["right"]
+    heights = [
+        p.femurs["right"].landmarks["greater_trochanter"][2] - p.femurs["right"].landmarks["head_centre"][2]
+        for p in (whole, broken)
+    ]
+    assert heights[1] < heights[0] - 3
+
+
+def test_an_operated_hip_is_no_longer_broken():
+    rng = np.random.default_rng(0)
+    person = draw_person(rng, usual_site().population)
+    diseases = {"right": Disease(fracture=Fracture.NECK), "left": Disease()}
+    phantom = draw_phantom(person, rng, {"right": Implant.NAIL, "left": Implant.NONE}, diseases)
+    assert phantom.diseases["right"].fracture is Fracture.NONE
+    assert not phantom.femurs["right"].fragments
+
+
+def test_osteoarthritis_comes_with_age_and_mostly_to_both_sides():
+    def drawn(age):
+        person = replace(draw_person(np.random.default_rng(1), usual_site().population), age=age)
+        rng = np.random.default_rng(2)
+        return [draw_diseases(person, rng) for _ in range(1500)]
+
+    young, old = (np.array([[d[side].osteoarthritis > 0 for side in SIDES] for d in drawn(age)]) for age in (35.0, 75.0))
+    assert young.any(axis=1).mean() < 0.02
+    assert 0.15 < old.any(axis=1).mean() < 0.45
+    assert old.all(axis=1).mean() > 2 * old[:, 0].mean() * old[:, 1].mean()
+
+
+def test_views_cover_what_hospitals_do():
+    rng = np.random.default_rng(0)
+    views = [draw_view(rng, site, None) for site in load_sites().values() for _ in range(120)]
+    rotations = np.array([view.poses["right"].rotation for view in views if not view.frog_leg])
+    assert rotations.min() < -30
+    assert rotations.max() > 10
+    assert abs(np.median(rotations) + 12) < 3
+    assert 0.02 < np.mean([view.frog_leg for view in views]) < 0.2
+    assert {view.only for view in views} == {"right", "left", ""}
+    assert all(1.05 < view.source_detector / view.film.focus_distance < 1.3 for view in views)
+    assert {view.marker.side if view.marker else "" for view in views} == {"right", "left", ""}
