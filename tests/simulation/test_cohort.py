@@ -28,6 +28,7 @@ from scripts.simulation.cohort import simulate_cohort
 from scripts.simulation.data_card import write_data_card
 from scripts.simulation.imaging import Shot
 from scripts.simulation.phantom import draw_phantom
+from scripts.simulation.physics.processing import Rendering
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import SITES_FILE, load_sites
 
@@ -56,7 +57,8 @@ def quick(monkeypatch, phantoms):
     def body(person, rng, *_):
         return replace(phantoms[rng.integers(len(phantoms))], person=person)
 
-    film = Shot(torch.linspace(0, 1, 120 * 100).reshape(120, 100), np.ones((120, 100), np.uint8), {"right": None, "left": None})
+    rendering = Rendering(torch.linspace(0, 1, 120 * 100).reshape(120, 100))
+    film = Shot(rendering, np.ones((120, 100), np.uint8), {"right": None, "left": None})
     monkeypatch.setattr(patient, "draw_phantom", body)
     monkeypatch.setattr(patient, "take", lambda *_: film)
 

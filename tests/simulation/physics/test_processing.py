@@ -144,3 +144,23 @@ def test_a_native_film_is_made_within_two_seconds():
         assert time.process_time() - start < 2.0
     finally:
         torch.set_num_threads(threads)
+
+
+def test_a_recognised_collimator_is_black_and_leaves_the_rest_as_it_was():
+    exposed = torch.ones(SIGNAL.shape, dtype=torch.bool)
+    exposed[:, :20] = False
+    covered = torch.where(exposed, SIGNAL, torch.tensor(1e-3))
+    film = process(covered, STYLES["A"], SPACING, exposed, shuttered=True).displayed()
+    assert film[:, :20].max() == 0
+    whole = process(SIGNAL, STYLES["A"], SPACING).displayed()
+    assert float((film - whole)[:, 60:].abs().mean()) < 0.06
+
+
+def test_an_unrecognised_collimator_is_bright_and_does_not_set_the_window():
+    exposed = torch.ones(SIGNAL.shape, dtype=torch.bool)
+    exposed[:, :20] = False
+    covered = torch.where(exposed, SIGNAL, torch.tensor(1e-3))
+    film = process(covered, STYLES["A"], SPACING, exposed, shuttered=False).displayed()
+    assert film[:, :18].min() > 0.9
+    whole = process(SIGNAL, STYLES["A"], SPACING).displayed()
+    assert float((film - whole)[:, 120:].abs().mean()) < 0.15
