@@ -1,6 +1,7 @@
 """Checkpoints that a training resumes from, and the end of a training that no longer improves."""
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ class ResumableCheckpoint:
             "epochs_trained": engine.state.epoch,
             "best_metric": {
                 "name": validation.key_metric_name,
-                "value": float(validation.best_metric),
+                # NaN, the AUC of patients of one class, is no JSON.
+                "value": None if math.isnan(validation.best_metric) else float(validation.best_metric),
                 "epoch": int(validation.best_metric_epoch),
             },
         }
