@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import hashlib
-import itertools
 import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -114,13 +115,33 @@ def _simulate(folder: Path, patients: int, plan: Plan, workers: int) -> list[dic
     make = partial(simulate_patient, folder=folder, plan=plan)
     with ProcessPoolExecutor(min(workers, patients), initializer=_leave_interrupts_to_the_parent) as pool:
         try:
-            made = pool.map(make, range(patients))
-            return list(itertools.chain.from_iterable(tqdm(made, total=patients, desc="patients", unit="", file=sys.stderr)))
+            rows: list[dict[str, Any]] = []
+            with _interrupts_noted() as interrupted:
+                made = pool.map(make, range(patients))
+                for more in tqdm(made, total=patients, desc="patients", unit="", file=sys.stderr):
+                    rows.extend(more)
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+            return rows
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 print("\nStopping once the patients under way are finished.", file=sys.stderr)
             pool.shutdown(cancel_futures=True)
             raise
+
+
+@contextlib.contextmanager
+def _interrupts_noted() -> Iterator[threading.Event]:
+    """Note Ctrl-C instead of raising it: raised anywhere in the pool's own code, it can leave a lock held for ever."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _leave_interrupts_to_the_parent() -> None:
