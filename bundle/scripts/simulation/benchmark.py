@@ -54,8 +54,6 @@ def _measure(patients: int, seed: int, spacing: float) -> tuple[float, dict[Any,
     plan = Plan(seed=seed, sites=tuple(load_sites().values()), spacing_mm=spacing, split=None, repeats=0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("images", "masks", "landmarks", "rows"):
-            (folder / part).mkdir()
         threads = torch.get_num_threads()
         simulate_patient(0, folder, plan)
         profiler, start = cProfile.Profile(), time.perf_counter()

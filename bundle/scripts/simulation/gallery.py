@@ -1,5 +1,6 @@
 """Labelled sheets with one film of every vendor style, disease, implant and belonging: what the simulator can do, to look at."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -85,7 +86,9 @@ def write_gallery(output_dir: str, seed: int = 0, sites_file: str | None = None)
     with tqdm(total=sum(map(len, every.values())), desc="films") as progress:
         for name, tiles in every.items():
             path = folder / f"gallery_{name}.jpg"
-            _draw(path, f"Simulated radiographs: {name}", _films(tiles, site, seed, progress))
+            # The same patient in every style; otherwise another one in each film.
+            patients = itertools.repeat(0) if name == "styles" else itertools.count(1)
+            _draw(path, f"Simulated radiographs: {name}", _films(tiles, patients, site, seed, progress))
             written.append(path)
     print(f"{len(written)} sheets in {folder.resolve()}: {', '.join(path.name for path in written)}")
     return written
@@ -96,15 +99,14 @@ def _usual(site: Site) -> Site:
     return replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0))
 
 
-def _films(tiles: list[Tile], site: Site, seed: int, progress: tqdm) -> Iterator[tuple[str, np.ndarray]]:
-    for k, tile in enumerate(tiles):
-        yield tile.title, _film(tile, site, seed, k)
+def _films(tiles: list[Tile], patients: Iterator[int], site: Site, seed: int, progress: tqdm) -> Iterator[tuple[str, np.ndarray]]:
+    for tile, patient in zip(tiles, patients, strict=False):
+        yield tile.title, _film(tile, patient, site, seed)
         progress.update()
 
 
-def _film(tile: Tile, site: Site, seed: int, number: int) -> np.ndarray:
-    # The same patient in every style; otherwise another one in each film.
-    rng = np.random.default_rng([seed, 0 if tile.title.startswith("vendor") else number + 1])
+def _film(tile: Tile, patient: int, site: Site, seed: int) -> np.ndarray:
+    rng = np.random.default_rng([seed, patient])
     person = draw_person(rng, site.population)
     if tile.density is not None:
         person = replace(person, total_hip=tile.density, femoral_neck=0.84 * tile.density)

@@ -20,7 +20,7 @@ from scripts.simulation.phantom import Phantom, Pose
 from scripts.simulation.physics.processing import Rendering, process
 from scripts.simulation.physics.projection import Film, Solid, cast
 from scripts.simulation.physics.xray import CORTICAL_MINERAL, MINERAL_DENSITY, expose, low_pass, primary
-from scripts.simulation.view import Marker, View
+from scripts.simulation.view import Marker, View, transmission
 
 _FEMUR_SPACING, _PELVIS_SPACING = 0.45, 0.9
 _PELVIS_STEP, _METAL_STEP = 3.0, 1.0
@@ -78,19 +78,20 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
 
     tissue = soft_tissue(phantom.body, film, {side: pose.abduction for side, pose in view.poses.items()}, generator)
     lean, fat = _displace(tissue.lean, tissue.fat, bones, mineral, sum(hardware.values(), torch.zeros(())))
-    beam = primary(lean, fat, mineral + tissue.mineral, materials, view.exposure) * view.field.transmission(film)
+    depth = view.field.depth(film)
+    beam = primary(lean, fat, mineral + tissue.mineral, materials, view.exposure) * transmission(depth)
     signal = expose(beam, view.exposure, film, view.source_detector, generator)
-    rendering = process(signal, view.style, film.spacing, view.field.depth(film) > 0, view.field.shuttered)
+    exposed = depth > 0
+    rendering = process(signal, view.style, film.spacing, exposed, view.field.shuttered)
     if view.marker and view.marker.digital:
         letter = 0.97 * _letter(view.marker, film)
         rendering = replace(rendering, values=torch.maximum(rendering.values, letter))
 
-    exposed = (view.field.depth(film) > 0).numpy()
     mask = np.zeros(exposed.shape, np.uint8)
     mask[(bones.femur > _BONE_MM).numpy()] = 1
     mask[masks["prosthesis"].numpy()] = 2
     mask[masks["fixation"].numpy()] = 3
-    mask[~exposed] = 0
+    mask[~exposed.numpy()] = 0
     landmarks = {side: _visible(femur, film, exposed) for side, femur in femurs.items()}
     return Shot(rendering, mask, landmarks)
 
@@ -162,7 +163,7 @@ def _displace(lean: Tensor, fat: Tensor, bones: _Bones, mineral: Tensor, metal: 
     return lean + matrix - marrow_fat, fat + marrow_fat
 
 
-def _visible(femur: Femur, film: Film, exposed: np.ndarray) -> dict[str, list[float] | None] | None:
+def _visible(femur: Femur, film: Film, exposed: Tensor) -> dict[str, list[float] | None] | None:
     """Landmarks in (row, column) of the film, None for one outside the exposed field; None where no landmark is seen."""
     names = femur.landmarks
     points = femur.to_patient(torch.tensor([names[name] for name in LANDMARKS]))

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from scripts.radiograph.landmarks import SIDES
@@ -14,6 +13,7 @@ from scripts.simulation.anatomy.dxa import Reading, scan
 from scripts.simulation.anatomy.femur import Femur, draw_femurs
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.anatomy.soft_tissue import Body, draw_body
+from scripts.simulation.anatomy.solids import about_x, about_y, about_z
 from scripts.simulation.hardware.foreign_objects import ForeignObject, draw_objects
 from scripts.simulation.hardware.implants import Fitting, Implant, draw_fitting
 from scripts.simulation.population import Person
@@ -56,10 +56,7 @@ class Pose:
     def matrix(self) -> Tensor:
         """Rotation (3, 3) from the femur's own frame to that of a right hip in the patient."""
         a, r, f = (math.radians(v) for v in (self.abduction, self.rotation, self.flexion))
-        abduct = torch.tensor([[math.cos(a), 0, -math.sin(a)], [0, 1, 0], [math.sin(a), 0, math.cos(a)]])
-        flex = torch.tensor([[1, 0, 0], [0, math.cos(f), -math.sin(f)], [0, math.sin(f), math.cos(f)]])
-        turn = torch.tensor([[math.cos(r), math.sin(r), 0], [-math.sin(r), math.cos(r), 0], [0, 0, 1]])
-        return abduct @ flex @ turn
+        return about_y(a) @ about_x(-f) @ about_z(r)
 
 
 def draw_phantom(
@@ -77,13 +74,12 @@ def draw_phantom(
         diseases: what each side suffers from; drawn when None. A hip that has been operated on is no longer broken.
     """
     head_radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
-    carried = _draw_implants(rng)
-    carried = {side: implants[side] for side in SIDES} if implants is not None else carried
-    suffered = draw_diseases(person, rng)
-    suffered = {side: diseases[side] for side in SIDES} if diseases is not None else suffered
+    # Drawn even if given, so that the rest of the patient is the same.
+    drawn_implants, drawn_diseases = _draw_implants(rng), draw_diseases(person, rng)
+    carried = drawn_implants if implants is None else implants
     suffered = {
         side: disease if carried[side] is Implant.NONE else replace(disease, fracture=Fracture.NONE)
-        for side, disease in suffered.items()
+        for side, disease in (drawn_diseases if diseases is None else diseases).items()
     }
     pelvis = draw_pelvis(person, rng, head_radius, suffered)
     femurs, readings = {}, {}

@@ -17,6 +17,11 @@ from scripts.simulation.sites import Site
 _PENUMBRA_MM = 1.5
 
 
+def transmission(depth: Tensor) -> Tensor:
+    """Share of the beam that the collimator lets pass, 0..1 with a penumbra, at a ``depth`` (mm) inside the field."""
+    return (depth / _PENUMBRA_MM + 0.5).clamp(0, 1)
+
+
 @dataclass(frozen=True)
 class Field:
     """The part of a film that the collimator leaves open: ``top``, ``right``, ``bottom`` and ``left`` margins in mm, turned by
@@ -41,10 +46,6 @@ class Field:
         across = torch.minimum(turned_x + half_width - self.left, half_width - self.right - turned_x)
         along = torch.minimum(turned_z + half_height - self.top, half_height - self.bottom - turned_z)
         return torch.minimum(across, along)
-
-    def transmission(self, film: Film) -> Tensor:
-        """Share of the beam that passes, (rows, columns) in 0..1, with a penumbra."""
-        return (self.depth(film) / _PENUMBRA_MM + 0.5).clamp(0, 1)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from scripts.simulation.anatomy.dxa import Reading, mineralised
 from scripts.simulation.anatomy.femur_bone import Bone, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM, FemurShape
 from scripts.simulation.anatomy.fractures import Fragment, draw_fragments
-from scripts.simulation.anatomy.solids import Warp, vector
+from scripts.simulation.anatomy.solids import Warp, draw_warp, vector
 from scripts.simulation.physics.projection import Solid, Tissue
 from scripts.simulation.population import Person
 
@@ -168,15 +168,8 @@ def draw_shape(person: Person, rng: np.random.Generator, head_radius: float) -> 
 
 def _draw_warp(rng: np.random.Generator) -> Warp:
     """Three long waves that bend the bone and four short ones that make bumps."""
-    length = np.concatenate([rng.uniform(90, 200, 3), rng.uniform(24, 50, 4)])
-    height = np.array([0.85] * 3 + [0.30] * 4)[:, None]
-    direction = rng.normal(size=(3, 7))
-    direction /= np.linalg.norm(direction, axis=0)
-    return Warp(
-        torch.tensor(direction * 2 * np.pi / length, dtype=torch.float32),
-        torch.tensor(rng.uniform(0, 2 * np.pi, size=7), dtype=torch.float32),
-        torch.tensor(rng.normal(size=(7, 3)) * height, dtype=torch.float32),
-    )
+    lengths = np.concatenate([rng.uniform(90, 200, 3), rng.uniform(24, 50, 4)])
+    return draw_warp(rng, lengths, np.array([0.85] * 3 + [0.30] * 4))
 
 
 def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, disease: Mapping[str, Disease]) -> dict[str, Femur]:

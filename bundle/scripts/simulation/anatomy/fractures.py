@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.femur_shape import FemurShape
-from scripts.simulation.anatomy.solids import vector
+from scripts.simulation.anatomy.solids import about_y, about_z, vector
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def draw_fragments(fracture: Fracture, shape: FemurShape, rng: np.random.Generat
         shift = (rng.uniform(-4, 6), rng.uniform(-4, 4), -rng.uniform(3, 14))
     cut = _cut(normal, through, rng, 0.6 if fracture is Fracture.NECK else 0.9)
     # The shaft turns about its own axis, the head about its centre, which the socket holds.
-    turn = _about_z(outward)
+    turn = about_z(outward)
     axis = torch.tensor([base, 4.5, 0.0])
-    head = Fragment(((cut, 1.0),), _about_y(varus), torch.zeros(3))
+    head = Fragment(((cut, 1.0),), about_y(varus), torch.zeros(3))
     shaft = Fragment(((cut, -1.0),), turn, torch.tensor(shift) + axis - turn @ axis)
     if fracture is Fracture.NECK or rng.random() < 0.45:
         return head, shaft
@@ -108,15 +108,3 @@ def _cut(normal: tuple[float, float, float], through: tuple[float, float, float]
     waves = torch.tensor(rng.normal(0, 1, (3, 2)) * 2 * math.pi / rng.uniform(7, 20, 2) / math.sqrt(3), dtype=torch.float32)
     phases = torch.tensor(rng.uniform(0, 2 * math.pi, 2), dtype=torch.float32)
     return Cut(normal, sum(a * b for a, b in zip(normal, through, strict=True)), waves, phases, height)
-
-
-def _about_y(angle: float) -> Tensor:
-    """Rotation that lifts the lateral end of the neck, as varus does."""
-    c, s = math.cos(angle), math.sin(angle)
-    return torch.tensor([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
-
-
-def _about_z(angle: float) -> Tensor:
-    """External rotation of a right femur."""
-    c, s = math.cos(angle), math.sin(angle)
-    return torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])

@@ -17,7 +17,7 @@ from torch import Tensor
 from scripts.radiograph.landmarks import SIDES
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.hip_bone import HALF_HIP_DISTANCE, HIGH, LOW, HipBone
-from scripts.simulation.anatomy.solids import Warp, vector
+from scripts.simulation.anatomy.solids import Warp, about_x, about_y, about_z, draw_warp, vector
 from scripts.simulation.anatomy.spine import LUMBAR_BOX, SACRUM_BOX, Spine
 from scripts.simulation.physics.projection import Solid, Tissue
 from scripts.simulation.population import Person
@@ -152,22 +152,12 @@ def _orientation(tilt: float, turn: float, obliquity: float) -> Tensor:
         obliquity: about y; positive lowers the left hip.
     """
     a, b, c = (math.radians(v) for v in (tilt, turn, obliquity))
-    about_x = torch.tensor([[1, 0, 0], [0, math.cos(a), math.sin(a)], [0, -math.sin(a), math.cos(a)]])
-    about_z = torch.tensor([[math.cos(b), -math.sin(b), 0], [math.sin(b), math.cos(b), 0], [0, 0, 1]])
-    about_y = torch.tensor([[math.cos(c), 0, -math.sin(c)], [0, 1, 0], [math.sin(c), 0, math.cos(c)]])
-    return about_y @ about_z @ about_x
+    return about_y(c) @ about_z(-b) @ about_x(a)
 
 
 def _draw_warp(rng: np.random.Generator, height: float) -> Warp:
     """Draw a displacement of about ``height`` mm that varies over 50 to 130 mm."""
-    length = rng.uniform(50, 130, size=3)
-    direction = rng.normal(size=(3, 3))
-    direction /= np.linalg.norm(direction, axis=0)
-    return Warp(
-        torch.tensor(direction * 2 * np.pi / length, dtype=torch.float32),
-        torch.tensor(rng.uniform(0, 2 * np.pi, size=3), dtype=torch.float32),
-        torch.tensor(rng.normal(0, height, size=(3, 3)), dtype=torch.float32),
-    )
+    return draw_warp(rng, rng.uniform(50, 130, size=3), height)
 
 
 def _lateral(side: str) -> float:

@@ -5,6 +5,7 @@ the signed distance (...) in mm: negative inside, zero on the surface. Distances
 approximations, exact on the surface. Formulas: Quilez, "3D SDFs" (iquilezles.org/articles/distfunctions).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,10 +24,10 @@ def vector(values: Sequence[float], like: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Warp:
-    """A smooth displacement of space by three plane waves, which makes every modelled bone an individual.
+    """A smooth displacement of space by n plane waves, which makes every modelled bone an individual.
 
-    ``vectors`` (3, 3) holds a wave vector in each column (radians per mm), ``phases`` (3,) their phases in radians, ``heights``
-    (3, 3) the displacement of each wave in mm, a row a wave.
+    ``vectors`` (3, n) holds a wave vector in each column (radians per mm), ``phases`` (n,) their phases in radians, ``heights``
+    (n, 3) the displacement of each wave in mm, a row a wave.
     """
 
     vectors: Tensor
@@ -39,6 +40,36 @@ class Warp:
 
 
 NO_WARP = Warp(torch.zeros(3, 3), torch.zeros(3), torch.zeros(3, 3))
+
+
+def draw_warp(rng: np.random.Generator, lengths: np.ndarray, heights: float | np.ndarray) -> Warp:
+    """Draw a displacement of waves of given ``lengths`` (n,) in any direction; ``heights`` (mm, one or (n,)) are SDs."""
+    count = len(lengths)
+    direction = rng.normal(size=(3, count))
+    direction /= np.linalg.norm(direction, axis=0)
+    return Warp(
+        torch.tensor(direction * 2 * np.pi / lengths, dtype=torch.float32),
+        torch.tensor(rng.uniform(0, 2 * np.pi, size=count), dtype=torch.float32),
+        torch.tensor(rng.normal(size=(count, 3)) * np.broadcast_to(heights, count)[:, None], dtype=torch.float32),
+    )
+
+
+def about_x(angle: float) -> Tensor:
+    """Rotation (3, 3) by ``angle`` (radians) that takes z towards posterior."""
+    c, s = math.cos(angle), math.sin(angle)
+    return torch.tensor([[1.0, 0.0, 0.0], [0.0, c, s], [0.0, -s, c]])
+
+
+def about_y(angle: float) -> Tensor:
+    """Rotation (3, 3) by ``angle`` (radians) that takes x towards the feet: abduction of a right femur."""
+    c, s = math.cos(angle), math.sin(angle)
+    return torch.tensor([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+
+
+def about_z(angle: float) -> Tensor:
+    """Rotation (3, 3) by ``angle`` (radians) that takes posterior towards x: external rotation of a right femur."""
+    c, s = math.cos(angle), math.sin(angle)
+    return torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 def ellipsoid(points: Tensor, centre: Sequence[float], radii: Sequence[float]) -> Tensor:
