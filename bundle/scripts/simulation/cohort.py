@@ -40,6 +40,7 @@ def simulate_cohort(
     sites: Sequence[str] | None = None,
     repeats: int = 0,
     sites_file: str | None = None,
+    faulty: bool = False,
 ) -> Path:
     """Simulate a cohort of patients and return the path of its ``manifest.csv``.
 
@@ -56,6 +57,7 @@ def simulate_cohort(
         sites: names of those to take patients from; all when None.
         repeats: radiographs of each patient, 2 to 20, in fresh poses and exposures in one week; 0 for one radiograph.
         sites_file: JSON file of sites; the bundle's own when None.
+        faulty: give every patient a turned pelvis, turned femurs or a fracture.
 
     Raises:
         ValueError: an argument is out of its range, or the folder holds a cohort made with other arguments.
@@ -67,7 +69,9 @@ def simulate_cohort(
     if workers is not None:
         _check_whole("workers", workers, 1)
     file = Path(sites_file) if sites_file else SITES_FILE
-    plan = Plan(seed, _chosen_sites(file, sites), _checked_spacing(spacing_mm), _checked_split(split), _checked_repeats(repeats))
+    plan = Plan(
+        seed, _chosen_sites(file, sites), _checked_spacing(spacing_mm), _checked_split(split), _checked_repeats(repeats), faulty
+    )
     if not output_dir:
         raise ValueError("No output_dir given: name the folder to write the cohort to. Nothing was written.")
     folder = Path(output_dir)
@@ -78,6 +82,7 @@ def simulate_cohort(
         "sites": [site.name for site in plan.sites],
         "sites_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "repeats": repeats,
+        "faulty": faulty,
     }
     _check_folder(folder, settings, patients)
     try:

@@ -42,7 +42,7 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
 
 def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:
     """The DXA result of an item: float32 (2, 2), side by site (neck, total), g/cm²; NaN = unknown."""
-    values = [_number(item.get(column)) for column in BMD_COLUMNS]
+    values = [number(item.get(column)) for column in BMD_COLUMNS]
     return np.array(values, dtype=np.float32).reshape(len(SIDES), len(SITES))
 
 
@@ -75,5 +75,6 @@ def _has(item: Mapping[str, Any], need: str) -> bool:
     return bool(item.get(need))
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
+    """A manifest's cell as a number; NaN where it is empty."""
     return math.nan if value is None or value == "" else float(value)
