@@ -1,9 +1,12 @@
 """The cascade: find the hips, draw their contours, judge the view, classify and regress, as one exportable network."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scripts.clinical.channels import HIP_CHANNELS
 from scripts.networks.contours import lay_on_film, mirrored, to_film
 from scripts.networks.localisation import HipLocaliser, find_landmarks, shaft_angle
 from scripts.networks.segmentation import CONTOUR_FACTOR, FILM_FACTOR, MASKS, SegmentationNetwork, coarser
@@ -72,6 +75,7 @@ class ScreeningNetwork(nn.Module):
         self.masks = len(MASKS)
         self.landmarks = len(LANDMARKS)
         self.locating = LOCATING
+        self.hip_channels = len(HIP_CHANNELS)
         self.covariates = len(COVARIATES)
 
     def forward(self, image: Tensor, covariates: Tensor | None = None) -> Tensor:
@@ -159,6 +163,34 @@ class ScreeningNetwork(nn.Module):
         bmd = self.bmd(used, poses, valid, covariates) * valid.unsqueeze(2).unsqueeze(3)
         probability = torch.sigmoid(self.siamese(used, poses, valid, covariates)) * valid.max(dim=1, keepdim=True)[0]
         return bmd, probability
+
+    def join(self, predictions: Sequence[Mapping[str, Tensor]], usable: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate anew for a patient of whom several films are there, each hip from the film that shows it best.
+
+        Args:
+            predictions: of `predict`, without the batch axis, one a film.
+            usable: (films, 2) bool, whether a film's right and left hip may be measured.
+            covariates: (4,), of the patient.
+
+        Returns:
+            channels (K,) of the patient: a hip's are those of its film, but for the estimates, and the film's own are those
+            of the first film used; films (2,) int, from which film the right and the left hip come, -1 for none.
+        """
+        confidence = torch.stack([prediction["channels"][: 2 * self.hip_channels] for prediction in predictions])
+        present = confidence.view(-1, 2, self.hip_channels)[:, :, 0]
+        films = torch.where(usable, present, torch.full_like(present, -1.0)).argmax(dim=0)
+        films = torch.where(usable.any(dim=0), films, torch.full_like(films, -1))
+        hips = [predictions[max(int(film), 0)] for film in films]
+        crops, poses = (torch.stack([hip[key][side] for side, hip in enumerate(hips)]) for key in ("crops", "poses"))
+        valid = (films >= 0).to(crops.dtype)
+        bmd, probability = self.estimate(crops[None], poses[None], valid[None], covariates[None])
+        channels = hips[0 if films[0] >= 0 else 1]["channels"].clone()
+        for side, hip in enumerate(hips):
+            begin, end = side * self.hip_channels, (side + 1) * self.hip_channels
+            channels[begin:end] = hip["channels"][begin:end] * valid[side]
+            channels[end - 4 : end] = bmd[0, side].flatten()
+        channels[2 * self.hip_channels] = probability[0, 0]
+        return channels, films
 
     def _contours(self, medium: Tensor, small: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Both looks: landmarks (B, 2, 5, 2) in pixels of ``medium``, confidence (B, 2, 5), and mask logits on its grid."""
