@@ -162,7 +162,7 @@ def test_a_hip_that_runs_the_wrong_way_round_is_none() -> None:
 @pytest.mark.parametrize("crossed", [False, True])
 def test_mirrored_landmarks_are_told_by_their_order_round_the_hip(crossed: bool) -> None:
     points = hips(20.0, 1.1)
-    wrong = mirrored(points.flip(1) if crossed else points)
+    wrong = mirrored(points.flip(1) if crossed else points, torch.ones(1, 2, 5))
     assert wrong.all() if crossed else not wrong.any()
 
 

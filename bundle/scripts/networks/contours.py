@@ -12,18 +12,20 @@ def to_film(points: Tensor, transforms: Tensor) -> Tensor:
     return points @ transforms[:, :, :, :2].transpose(2, 3) + transforms[:, :, :, 2].unsqueeze(2)
 
 
-def mirrored(points: Tensor) -> Tensor:
+def mirrored(points: Tensor, weight: Tensor) -> Tensor:
     """Whether landmarks run round the hip as the other side's do, which no pose can bring about: a left hip is no right one.
 
     Args:
         points: (B, 2, 5, 2), (row, col) on the film; the right hip first.
+        weight: (B, 2, 5), 0 for a landmark that is not seen; a hip that lacks its head or a trochanter is not judged.
 
     Returns:
         (B, 2) bool.
     """
-    trochanter, shaft = points[:, :, 2] - points[:, :, 0], points[:, :, 4] - points[:, :, 0]
-    area = trochanter[..., 0] * shaft[..., 1] - trochanter[..., 1] * shaft[..., 0]
-    return torch.stack((area[:, 0] <= 0, area[:, 1] >= 0), dim=1)
+    greater, lesser = points[:, :, 2] - points[:, :, 0], points[:, :, 3] - points[:, :, 0]
+    area = greater[..., 0] * lesser[..., 1] - greater[..., 1] * lesser[..., 0]
+    seen = (weight[:, :, 0] > 0) & (weight[:, :, 2] > 0) & (weight[:, :, 3] > 0)
+    return torch.stack((area[:, 0] <= 0, area[:, 1] >= 0), dim=1) & seen
 
 
 def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from scripts.networks.view import ViewNetwork
 from scripts.radiograph import COVARIATES, LANDMARKS
 from scripts.radiograph.landmarks import LOCATING
 
+_FEWEST_LANDMARKS = 3
+
 
 class ScreeningNetwork(nn.Module):
     """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.channels.CHANNELS`.
@@ -119,8 +121,7 @@ class ScreeningNetwork(nn.Module):
         transforms = self.localiser.fit(landmarks, weight)
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
-        shaped = self.localiser.misfit(landmarks, weight, transforms) <= self.misfit_threshold_mm
-        shaped = shaped & ~mirrored(points) & self._in_order(points, confidence)
+        shaped = self._femur(landmarks, weight, transforms, self.localiser) & self._in_order(points, confidence)
         present = confidence[:, :, : self.locating].min(dim=2)[0] * shaped.to(confidence.dtype)
         implant = self._metal_fraction(masks, self.localiser.fit(points, weight))
         valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
@@ -199,18 +200,29 @@ class ScreeningNetwork(nn.Module):
         shape = (points.shape[0], 2, self.landmarks)
         points = (points.view(shape[0], 2, self.landmarks, 2) + 0.5) * self.film_factor - 0.5
         seen = (confidence.view(shape) >= self.presence_threshold).to(confidence.dtype)
-        frames = self.framer.fit(points, confidence.view(shape) * seen)
-        found = (seen.sum(dim=2) >= 2).to(confidence.dtype)
+        weight = confidence.view(shape) * seen
+        frames = self.framer.fit(points, weight)
+        found = self._femur(points, weight, frames, self.framer)
 
         crops = self.framer.sample(medium, frames)  # (B, 2, 1, rows, cols)
         fine = self.segmentation(crops.flatten(0, 1))
         fine_points, fine_confidence = find_landmarks(fine[:, self.masks :], self.crop_radius)
         fine_points = to_film(fine_points.view(shape[0], 2, self.landmarks, 2), frames)
-        fine_confidence = fine_confidence.view(shape) * found.unsqueeze(2)
+        fine_confidence = fine_confidence.view(shape) * found.to(confidence.dtype).unsqueeze(2)
+        certain = fine_confidence * (fine_confidence >= self.presence_threshold).to(confidence.dtype)
+        drawn_on = found & self._femur(fine_points, certain, self.framer.fit(fine_points, certain), self.framer)
 
         film = F.interpolate(logits[:, : self.masks], scale_factor=float(self.film_factor), mode="bilinear", align_corners=False)
         drawn = fine[:, : self.masks].reshape(shape[0], 2, self.masks, crops.shape[3], crops.shape[4])
-        return fine_points, fine_confidence, lay_on_film(drawn, frames, found, film)
+        return fine_points, fine_confidence, lay_on_film(drawn, frames, drawn_on.to(film.dtype), film)
+
+    def _femur(self, points: Tensor, weight: Tensor, transforms: Tensor, localiser: HipLocaliser) -> Tensor:
+        """Whether landmarks lie as a femur's do, and run round it as that side's: (B, 2) bool.
+
+        Three seen ones are needed: any two fit a similarity.
+        """
+        shaped = localiser.misfit(points, weight, transforms) <= self.misfit_threshold_mm
+        return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= _FEWEST_LANDMARKS)
 
     def _in_order(self, points: Tensor, confidence: Tensor) -> Tensor:
         """Whether the right head lies at the viewer's left of the left one, where both are seen: (B, 1) bool."""
