@@ -28,13 +28,17 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-train: $(VENV)/all.stamp $(DATA)/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
+train: $(VENV)/all.stamp $(DATA)/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
+	$(BUNDLE)/train_localisation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/localisation --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/segmentation --cache_dir $(OUT)/cache
+	$(BUNDLE)/train_view.yaml --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
+		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_bmd.yaml --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_siamese.yaml --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
 		--encoder_file $(OUT)/bmd/best.pt
-	$(BUNDLE)/assemble.yaml --segmentation_file $(OUT)/segmentation/best.pt --siamese_file $(OUT)/siamese/best.pt \
-		--bmd_file $(OUT)/bmd/best.pt --output_file $(OUT)/model.pt
+	$(BUNDLE)/assemble.yaml --localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
+		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \
+		--output_file $(OUT)/model.pt
 	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
 
 clean: ## Remove the virtual environment, caches and output
@@ -43,6 +47,12 @@ clean: ## Remove the virtual environment, caches and output
 
 output/cohort/manifest.csv: | $(VENV)/all.stamp
 	$(BUNDLE)/simulate.yaml --output_dir output/cohort --patients $(PATIENTS)
+
+output/faulty/manifest.csv: | $(VENV)/all.stamp
+	$(BUNDLE)/simulate.yaml --output_dir output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty true
+
+output/others/manifest.csv: | $(VENV)/all.stamp
+	$(BUNDLE)/simulate_others.yaml --output_dir output/others --films $$(($(PATIENTS) / 2)) --seed 5
 
 %/manifest.csv:
 	@echo "DATA=$*: there is no $@; expected a folder of radiographs with a manifest.csv (see bundle/docs/data.md)."; exit 1
