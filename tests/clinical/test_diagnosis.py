@@ -1,5 +1,5 @@
 import pytest
-from scripts.clinical import Category, Triage, classify, load_criteria, load_reference
+from scripts.clinical import Category, Expectation, Triage, classify, load_criteria, load_reference
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,32 @@ def test_triage_leaves_a_grey_zone_to_dxa(t_score, triage):
 def test_interval_is_the_central_90_percent():
     low, high = load_criteria().interval(0.8, 0.05)
     assert (low, high) == (pytest.approx(0.8 - 1.6449 * 0.05, abs=1e-5), pytest.approx(0.8 + 1.6449 * 0.05, abs=1e-5))
+
+
+@pytest.mark.parametrize(
+    ("age", "sex", "site", "mean", "sd"),
+    [
+        (25, "F", "neck", 0.858, 0.120),
+        (20, "F", "total", 0.942, 0.122),
+        (60, "F", "total", 0.84, 0.125),
+        (95, "M", "neck", 0.72, 0.125),
+    ],
+)
+def test_z_score_counts_standard_deviations_from_people_of_the_same_age_and_sex(age, sex, site, mean, sd):
+    reference = load_reference()
+    assert reference.z_score(mean, site, sex, age) == pytest.approx(0.0)
+    assert reference.z_score(mean - 2 * sd, site, sex, age) == pytest.approx(-2.0)
+
+
+def test_those_of_ones_age_begin_as_the_young_adults_and_lose_bone():
+    reference = load_reference()
+    for sex in ("F", "M"):
+        for site in ("neck", "total"):
+            assert reference.z_score(0.7, site, sex, 25) == pytest.approx(reference.t_score(0.7, site, sex))
+            means = [reference.by_age[sex][site].at(age).mean for age in range(20, 95, 5)]
+            assert means == sorted(means, reverse=True)
+
+
+@pytest.mark.parametrize(("z_score", "expectation"), [(-2.0, Expectation.BELOW), (-1.99, Expectation.WITHIN)])
+def test_what_is_expected_for_age_is_the_iscds(z_score, expectation):
+    assert load_criteria().expectation(z_score) == expectation

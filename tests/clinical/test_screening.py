@@ -1,11 +1,15 @@
+import json
 import math
 import pickle
+from dataclasses import replace
 
 import pytest
 from scripts.clinical import (
     CHANNELS,
     Category,
     Code,
+    Expectation,
+    Exposure,
     RadiographFacts,
     Reason,
     RefusedError,
@@ -13,11 +17,14 @@ from scripts.clinical import (
     interpret,
     load_gate,
 )
+from scripts.clinical.limits import NETWORK_GATE_FILE
 
 HIP = {
     "present": 0.9,
     "implant": 0.0,
+    "fracture": 0.02,
     "shaft_angle": 5.0,
+    "rotation": 3.0,
     "neck_bmd": 0.75,
     "neck_bmd_sd": 0.05,
     "total_bmd": 0.85,
@@ -26,16 +33,21 @@ HIP = {
 ADULT = RadiographFacts(age_years=70, sex="F", view="AP", laterality="B")
 
 
-def channels(right=None, left=None, probability=0.2):
-    values = {"osteoporosis_probability": probability}
+LIMITS = load_gate().limits
+CLEAR = Exposure(black=0.0, white=0.0, contrast=0.5, noise=0.02)
+
+
+def channels(right=None, left=None, probability=0.2, **picture):
+    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 1.0, "pelvic_turn": 2.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
         values |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
     return values
 
 
-def test_channels_are_fifteen_right_first():
-    assert len(CHANNELS) == 15
-    assert CHANNELS[0] == "right_present" and CHANNELS[7] == "left_present"
+def test_channels_are_twenty_two_right_first():
+    assert len(CHANNELS) == 22
+    assert CHANNELS[0] == "right_present" and CHANNELS[9] == "left_present"
+    assert CHANNELS[-4:] == ("osteoporosis_probability", "hip_view", "novelty", "pelvic_turn")
     assert set(channels()) == set(CHANNELS)
 
 
@@ -69,6 +81,14 @@ def test_an_implanted_hip_is_refused_and_the_other_decides():
         ({"implant": 0.3, "present": 0.2}, Code.IMPLANT, "30%"),
         ({"present": 0.2}, Code.CUT_OFF, "0.20"),
         ({"neck_bmd": 0.0}, Code.CUT_OFF, "shown whole"),
+        ({"fracture": 0.97}, Code.FRACTURE, "broken or deformed (probability 97%"),
+        ({"fracture": 0.97, "present": 0.2}, Code.FRACTURE, "radiologist"),
+        ({"fracture": 0.97, "implant": 0.3}, Code.IMPLANT, "Metal"),
+        ({"fracture": 0.97, "shaft_angle": 47.0}, Code.NOT_AP, "frog-leg"),
+        ({"rotation": 62.0}, Code.ROTATED, "turned outward by 62 degrees"),
+        ({"rotation": -55.0}, Code.ROTATED, "turned inward by 55 degrees"),
+        ({"fracture": math.nan}, Code.FRACTURE, "broken"),
+        ({"rotation": math.nan}, Code.ROTATED, "turned"),
         ({"present": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
         ({"total_bmd": math.nan}, Code.CUT_OFF, "shown whole"),
         ({"shaft_angle": math.nan}, Code.CUT_OFF, "shown whole"),
@@ -89,10 +109,114 @@ def test_hips_refused_for_different_reasons_are_both_told():
 
 
 def test_limits_belong_to_the_allowed_range():
-    gate = load_gate()
-    on_the_limit = {"shaft_angle": gate.shaft_angle_at_most_deg, "present": gate.complete_at_least}
-    on_the_limit["implant"] = gate.implant_at_most
-    assert interpret(channels(right=on_the_limit), ADULT).hips[0].reason is None
+    on_the_limit = {
+        "shaft_angle": LIMITS.shaft_angle_at_most_deg,
+        "present": LIMITS.complete_at_least,
+        "implant": LIMITS.implant_at_most,
+        "fracture": LIMITS.fracture_at_most,
+        "rotation": -LIMITS.rotation_inward_at_most_deg,
+    }
+    picture = {
+        "hip_view": LIMITS.hip_view_at_least,
+        "novelty": LIMITS.novelty_at_most,
+        "pelvic_turn": -LIMITS.pelvic_turn_at_most_deg,
+    }
+    assert interpret(channels(right=on_the_limit, **picture), ADULT).hips[0].reason is None
+
+
+@pytest.mark.parametrize(
+    ("picture", "code", "words"),
+    [
+        ({"hip_view": 0.03}, Code.NOT_A_HIP, "does not look like an upright AP radiograph of an adult's hip"),
+        ({"hip_view": math.nan}, Code.NOT_A_HIP, "does not look like"),
+        ({"novelty": 1e6}, Code.NOVEL, "unlike all radiographs"),
+        ({"novelty": math.nan}, Code.NOVEL, "unlike all radiographs"),
+        ({"pelvic_turn": -31.0}, Code.ROTATED, "pelvis is turned by 31 degrees"),
+        ({"hip_view": 0.03, "novelty": 1e6, "pelvic_turn": 90.0}, Code.NOT_A_HIP, "does not look like"),
+    ],
+)
+def test_the_picture_can_refuse_the_whole_radiograph(picture, code, words):
+    screening = interpret(channels(**picture), ADULT)
+    assert screening.reason.code == code
+    assert words in screening.reason.sentence
+    assert not any(hip.estimates for hip in screening.hips)
+    assert [hip.reason for hip in screening.hips] == [screening.reason] * 2
+
+
+@pytest.mark.parametrize("hip", [{"shaft_angle": 50.0}, {"implant": 0.4}])
+def test_a_picture_that_its_hips_explain_is_refused_for_theirs(hip):
+    screening = interpret(channels(right=hip, left={"present": 0.0}, hip_view=0.01, novelty=1e6), ADULT)
+    assert screening.reason.code == (Code.NOT_AP if "shaft_angle" in hip else Code.IMPLANT)
+    assert interpret(channels(right=hip, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
+
+
+@pytest.mark.parametrize(
+    ("exposure", "words"),
+    [
+        (replace(CLEAR, black=0.3), "30% of the right proximal femur is flat black, without any detail"),
+        (replace(CLEAR, white=0.4), "flat white"),
+        (replace(CLEAR, contrast=0.01), "hardly any contrast"),
+        (replace(CLEAR, noise=0.9), "Noise at the right proximal femur"),
+    ],
+)
+def test_a_hip_that_is_badly_exposed_is_refused_and_the_other_measured(exposure, words):
+    screening = interpret(channels(), replace(ADULT, exposures=(exposure, CLEAR)))
+    right, left = screening.hips
+    assert right.reason.code == Code.EXPOSURE and words in right.reason.sentence
+    assert left.estimates and screening.reason is None
+
+
+def test_heads_of_an_impossible_size_betray_the_pixel_size():
+    for diameters in ((97.0, 95.0), (22.0, None)):
+        screening = interpret(channels(), replace(ADULT, head_diameters_mm=diameters))
+        assert screening.reason.code == Code.WRONG_SCALE
+        assert f"{diameters[0]:.0f} mm wide" in screening.reason.sentence
+
+
+def test_one_head_of_a_believable_size_vouches_for_the_scale():
+    assert interpret(channels(), replace(ADULT, head_diameters_mm=(97.0, 46.0))).reason is None
+    implanted = interpret(channels(left={"implant": 0.3}), replace(ADULT, head_diameters_mm=(97.0, 46.0)))
+    assert implanted.reason.code == Code.WRONG_SCALE
+
+
+def test_what_the_gate_saw_is_told_with_the_outcome():
+    facts = replace(ADULT, exposures=(CLEAR, None), head_diameters_mm=(45.0, None))
+    screening = interpret(channels(right={"fracture": 0.1, "rotation": -7.0}, novelty=3.5, pelvic_turn=-4.0), facts)
+    right = screening.hips[0]
+    assert (right.fracture, right.rotation, right.exposure, right.head_diameter_mm) == (0.1, -7.0, CLEAR, 45.0)
+    assert (screening.hip_view, screening.novelty, screening.pelvic_turn) == (0.99, 3.5, -4.0)
+
+
+def test_thresholds_of_other_weights_are_told_and_do_not_judge_novelty():
+    calibrated = json.loads(NETWORK_GATE_FILE.read_text())["weights_sha256"]
+    assert load_gate(weights_sha256=calibrated) == load_gate()
+    foreign = load_gate(weights_sha256="0" * 64)
+    screening = interpret(channels(novelty=1e6), ADULT, gate=foreign)
+    assert screening.reason is None
+    assert any("calibrated for other weights" in note for note in screening.notes)
+    assert any("other weights" in note for note in interpret(channels(hip_view=0.0), ADULT, gate=foreign).notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda content: content["limits"].pop("fracture_at_most"), "no limit fracture_at_most"),
+        (lambda content: content["limits"].update(misspelt={"value": 1}), "knows no limit misspelt"),
+        (lambda content: content["limits"].update(novelty_at_most={"value": "far"}), "'novelty_at_most' has value 'far'"),
+        (lambda content: content.pop("limits"), "has no 'limits'"),
+    ],
+)
+def test_a_bad_threshold_is_named_with_its_file(tmp_path, change, words):
+    content = json.loads(NETWORK_GATE_FILE.read_text())
+    change(content)
+    (tmp_path / "gate.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"gate\.json.*{words}"):
+        load_gate(tmp_path / "gate.json")
+
+
+def test_a_gate_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.json: the gate's thresholds cannot be read"):
+        load_gate(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize(
@@ -109,13 +233,34 @@ def test_the_header_can_refuse_the_whole_radiograph(facts, code):
     assert not any(hip.estimates for hip in screening.hips)
 
 
-def test_below_fifty_there_is_bmd_but_no_t_score_and_a_note_says_so():
-    screening = interpret(channels(), RadiographFacts(age_years=35, view="AP"))
-    assert screening.reason is None
-    assert screening.hips[0].estimates["neck"].bmd == 0.75
-    assert screening.hips[0].estimates["neck"].t_score is None
-    assert screening.category is screening.triage is screening.lowest is None
+@pytest.mark.parametrize(
+    ("neck_bmd", "expectation"), [(0.75, Expectation.WITHIN), (0.62, Expectation.WITHIN), (0.60, Expectation.BELOW)]
+)
+def test_below_fifty_there_is_a_z_score_and_no_t_score(neck_bmd, expectation):
+    low = {"neck_bmd": neck_bmd}
+    screening = interpret(channels(right=low), RadiographFacts(age_years=35, sex="F", view="AP"))
+    neck = screening.hips[0].estimates["neck"]
+    assert screening.reason is None and neck.t_score is neck.t_interval is neck.category is None
+    assert neck.z_score == pytest.approx((neck_bmd - 0.83) / 0.11)
+    assert neck.z_interval[0] < neck.z_score < neck.z_interval[1]
+    assert screening.expectation == expectation
+    assert screening.category is screening.triage is screening.lowest is screening.osteoporosis_probability is None
     assert any("Z-score" in note for note in screening.notes)
+
+
+def test_the_ages_of_each_score_begin_where_they_say():
+    for age, t_score in ((20.0, False), (49.9, False), (50.0, True)):
+        screening = interpret(channels(), RadiographFacts(age_years=age, sex="M"))
+        assert screening.reason is None
+        assert (screening.lowest is not None) == (screening.expectation is None) == t_score
+
+
+def test_a_z_score_needs_age_and_sex():
+    for facts in (RadiographFacts(age_years=70), RadiographFacts(sex="F")):
+        assert interpret(channels(), facts).hips[0].estimates["total"].z_score is None
+    young = interpret(channels(), RadiographFacts(age_years=35))
+    assert young.expectation is None and any("Sex unknown" in note for note in young.notes)
+    assert interpret(channels(), ADULT).hips[0].estimates["total"].z_score == pytest.approx((0.85 - 0.78) / 0.125)
 
 
 def test_what_was_assumed_is_passed_on():

@@ -1,8 +1,10 @@
-"""Clinical meaning of measurements: T-scores, categories, the quality gate and the reasons for refusals. No torch."""
+"""Clinical meaning of measurements: T- and Z-scores, categories, the quality gate and the reasons for refusals. No torch."""
 
-from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, SIDES, SITES
-from scripts.clinical.diagnosis import Category, Criteria, Triage, classify, load_criteria
-from scripts.clinical.gate import Gate, RadiographFacts, load_gate
+from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, PICTURE_CHANNELS, SIDES, SITES
+from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
+from scripts.clinical.facts import Exposure, RadiographFacts
+from scripts.clinical.gate import Gate, load_gate
+from scripts.clinical.limits import Limits
 from scripts.clinical.outcomes import Code, Reason, RefusedError
 from scripts.clinical.reference import Reference, load_reference
 from scripts.clinical.screening import Estimate, Hip, Lowest, Screening, interpret
@@ -10,14 +12,18 @@ from scripts.clinical.screening import Estimate, Hip, Lowest, Screening, interpr
 __all__ = [
     "CHANNELS",
     "HIP_CHANNELS",
+    "PICTURE_CHANNELS",
     "SIDES",
     "SITES",
     "Category",
     "Code",
     "Criteria",
     "Estimate",
+    "Expectation",
+    "Exposure",
     "Gate",
     "Hip",
+    "Limits",
     "Lowest",
     "RadiographFacts",
     "Reason",

@@ -10,12 +10,25 @@ SIDES: Final = ("right", "left")
 SITES: Final = ("neck", "total")
 """The measured sites of a hip: femoral neck and total hip."""
 
-HIP_CHANNELS: Final = ("present", "implant", "shaft_angle", "neck_bmd", "neck_bmd_sd", "total_bmd", "total_bmd_sd")
+HIP_CHANNELS: Final = (
+    "present",
+    "implant",
+    "fracture",
+    "shaft_angle",
+    "rotation",
+    "neck_bmd",
+    "neck_bmd_sd",
+    "total_bmd",
+    "total_bmd_sd",
+)
 """Of one hip.
 
 present: confidence that the proximal femur is shown, 0..1 (the least of its landmarks' peak probabilities).
 implant: fraction of metal in the proximal-femur mask, 0..1.
+fracture: probability that the proximal femur is broken or deformed, 0..1.
 shaft_angle: abduction of the shaft axis from the image's vertical, degrees; positive = knee lateral.
+rotation: by how much the femur is turned outward from the pose in which its neck lies in the film's plane, degrees; negative =
+    inward.
 neck_bmd, total_bmd: areal bone mineral density, g/cm²; 0 where the hip is masked out (absent or implanted).
 neck_bmd_sd, total_bmd_sd: standard deviation of that estimate, g/cm²; 0 where masked out.
 """
@@ -23,5 +36,14 @@ neck_bmd_sd, total_bmd_sd: standard deviation of that estimate, g/cm²; 0 where 
 OSTEOPOROSIS: Final = "osteoporosis_probability"
 """The classifier's probability, 0..1, that the lowest T-score of the radiograph's hips is <= -2.5."""
 
-CHANNELS: Final = (*(f"{side}_{channel}" for side in SIDES for channel in HIP_CHANNELS), OSTEOPOROSIS)
-"""All 15 channel names, in the order of the second axis of the cascade's (B, 15) output."""
+PICTURE_CHANNELS: Final = ("hip_view", "novelty", "pelvic_turn")
+"""Of the whole radiograph.
+
+hip_view: probability that this is an upright AP view of an adult's hip or pelvis, 0..1.
+novelty: distance of the encoder's features from those of simulated AP hips, 0 or more; it means something only beside the
+    threshold that belongs to the weights.
+pelvic_turn: rotation of the pelvis about the body's long axis, degrees; 0 = facing the tube.
+"""
+
+CHANNELS: Final = (*(f"{side}_{channel}" for side in SIDES for channel in HIP_CHANNELS), OSTEOPOROSIS, *PICTURE_CHANNELS)
+"""All 22 channel names, in the order of the second axis of the cascade's (B, 22) output."""

@@ -1,4 +1,4 @@
-"""From a T-score to its WHO category, its triage advice and its interval."""
+"""From a T-score to its WHO category and triage advice, from a Z-score to what is expected for age, and their intervals."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 
 DIAGNOSIS_FILE: Final = Path(__file__).with_name("diagnosis.json")
 
-_T_DECIMALS: Final = 6
-"""T-scores are compared after rounding to this, so that -2.5 is -2.5 whatever the last bit of a division says."""
+_DECIMALS: Final = 6
+"""T- and Z-scores are compared after rounding to this, so that -2.5 is -2.5 whatever the last bit of a division says."""
 
 
 class Category(StrEnum):
@@ -21,6 +21,13 @@ class Category(StrEnum):
     NORMAL = "normal"
     LOW_BONE_MASS = "low bone mass"
     OSTEOPOROSIS = "osteoporosis"
+
+
+class Expectation(StrEnum):
+    """What the ISCD calls a Z-score of a person too young for a T-score."""
+
+    WITHIN = "within the expected range for age"
+    BELOW = "below the expected range for age"
 
 
 class Triage(StrEnum):
@@ -38,7 +45,8 @@ class Criteria:
     Args:
         osteoporosis_at_most: T-score at or below which the category is osteoporosis.
         normal_at_least: T-score at or above which it is normal; low bone mass lies between.
-        youngest_age_years: below it a T-score has no category (a Z-score would be needed).
+        youngest_age_years: below it there is no T-score and no category, but a Z-score.
+        below_expected_at_most: Z-score at or below which a younger person's bone is below the expected range for age.
         rule_in_at_most: T-score at or below which triage says that osteoporosis is likely.
         rule_out_above: T-score above which triage says that it is unlikely.
         coverage: probability that an interval holds the truth, 0..1.
@@ -47,20 +55,26 @@ class Criteria:
     osteoporosis_at_most: float
     normal_at_least: float
     youngest_age_years: float
+    below_expected_at_most: float
     rule_in_at_most: float
     rule_out_above: float
     coverage: float
 
     def classify(self, t_score: float) -> Category:
         """WHO category of a T-score."""
-        t_score = round(t_score, _T_DECIMALS)
+        t_score = round(t_score, _DECIMALS)
         if t_score <= self.osteoporosis_at_most:
             return Category.OSTEOPOROSIS
         return Category.NORMAL if t_score >= self.normal_at_least else Category.LOW_BONE_MASS
 
+    def expectation(self, z_score: float) -> Expectation:
+        """What a Z-score says of a person too young for a T-score."""
+        below = round(z_score, _DECIMALS) <= self.below_expected_at_most
+        return Expectation.BELOW if below else Expectation.WITHIN
+
     def triage(self, t_score: float) -> Triage:
         """Rule osteoporosis in, out, or leave it to DXA."""
-        t_score = round(t_score, _T_DECIMALS)
+        t_score = round(t_score, _DECIMALS)
         if t_score <= self.rule_in_at_most:
             return Triage.LIKELY
         return Triage.UNLIKELY if t_score > self.rule_out_above else Triage.UNCERTAIN
@@ -78,6 +92,7 @@ def load_criteria(path: Path = DIAGNOSIS_FILE) -> Criteria:
         osteoporosis_at_most=content["categories"]["osteoporosis_at_most"],
         normal_at_least=content["categories"]["normal_at_least"],
         youngest_age_years=content["youngest_age_for_t_score_years"],
+        below_expected_at_most=content["expected_range"]["z_score_below_at_most"],
         rule_in_at_most=content["triage"]["rule_in_at_most"],
         rule_out_above=content["triage"]["rule_out_above"],
         coverage=content["interval_coverage"],

@@ -2,112 +2,211 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from scripts.clinical.facts import Exposure, RadiographFacts
+from scripts.clinical.limits import NETWORK_GATE_FILE, Limits, load_limits
 from scripts.clinical.outcomes import Code, Reason
 
-GATE_FILE: Final = Path(__file__).with_name("gate.json")
+_SAYS_MORE = {Code.NOT_AP, Code.IMPLANT}
+"""Why a hip is refused that also makes a picture unlike an AP view: the truer reason, where it holds for every hip shown."""
 
+_SCALED = {None, Code.EXPOSURE, Code.ROTATED}
+"""Outcomes of a hip whose head has its true size."""
 
-@dataclass(frozen=True)
-class RadiographFacts:
-    """What the header and the manifest say of a radiograph.
-
-    Args:
-        age_years: None where unknown.
-        sex: "F", "M", or None where unknown.
-        view: "AP", another projection, or "" where unknown.
-        laterality: "R", "L", "B" (both) or "" where unknown.
-        assumptions: sentences on what the reader had to assume.
-    """
-
-    age_years: float | None = None
-    sex: str | None = None
-    view: str = ""
-    laterality: str = ""
-    assumptions: tuple[str, ...] = ()
+# Every comparison is written so that a NaN refuses.
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The limits of what is measured.
+    """Judges radiographs and hips by limits.
 
     Args:
-        youngest_age_years: below it the radiograph is refused.
-        views: the projections that are measured ("" = unknown).
-        present_at_least: landmark confidence, 0..1, below which there is no proximal femur.
-        complete_at_least: landmark confidence, 0..1, below which a part of the femur is not shown.
-        implant_at_most: fraction of metal in the proximal femur, 0..1, above which it is an implant.
-        shaft_angle_at_most_deg: abduction or adduction of the shaft, degrees, beyond which it is no AP view.
+        limits: see `Limits`.
+        notes: what every result must tell of the limits themselves.
     """
 
-    youngest_age_years: float
-    views: tuple[str, ...]
-    present_at_least: float
-    complete_at_least: float
-    implant_at_most: float
-    shaft_angle_at_most_deg: float
+    limits: Limits
+    notes: tuple[str, ...] = ()
 
-    def radiograph_reason(self, facts: RadiographFacts) -> Reason | None:
-        """Why the whole radiograph is refused by what its header says, or None."""
-        if facts.age_years is not None and facts.age_years < self.youngest_age_years:
+    def header_reason(self, facts: RadiographFacts) -> Reason | None:
+        """Why the whole radiograph is refused by its header or manifest, or None."""
+        youngest = self.limits.youngest_age_years
+        if facts.age_years is not None and not facts.age_years >= youngest:
             return Reason(
                 Code.NOT_ADULT,
-                f"The patient is {math.floor(facts.age_years)} years old; only adults of "
-                f"{self.youngest_age_years:.0f} years or more are measured, because a growing skeleton has no T-score.",
+                f"The patient is {math.floor(facts.age_years)} years old; only adults of {youngest:.0f} years or more are "
+                "measured, because a growing skeleton has no T-score. Correct the age by a manifest if it is wrong.",
             )
-        if facts.view not in self.views:
-            return Reason(Code.NOT_AP, f"The header says view {facts.view!r}; BMD is only measured on an AP view of the hip.")
+        if facts.view not in self.limits.views:
+            return Reason(
+                Code.NOT_AP,
+                f"The header says view {facts.view!r}; BMD is only measured on an AP view of the hip. Send that one.",
+            )
         return None
+
+    def picture_reason(self, picture: Mapping[str, float], hips: Sequence[Reason | None]) -> Reason | None:
+        """Why the whole radiograph is refused by what the networks see, or None.
+
+        A frog-leg view or two prostheses also make a picture unlike an AP view of hips: where all hips shown are refused for
+        that, the hips' reasons stand.
+
+        Args:
+            picture: the `PICTURE_CHANNELS`.
+            hips: of the right and the left hip, why it is refused by itself.
+        """
+        shown = [reason for reason in hips if reason is None or reason.code is not Code.NO_FEMUR]
+        explained = bool(shown) and all(reason is not None and reason.code in _SAYS_MORE for reason in shown)
+        if not explained and not picture["hip_view"] >= self.limits.hip_view_at_least:
+            return Reason(
+                Code.NOT_A_HIP,
+                "The picture does not look like an upright AP radiograph of an adult's hip or pelvis (probability "
+                f"{picture['hip_view']:.2f}, expected {self.limits.hip_view_at_least:.2f} or more); nothing was measured. Send "
+                "the AP view, upright.",
+            )
+        if not explained and not picture["novelty"] <= self.limits.novelty_at_most:
+            return Reason(
+                Code.NOVEL,
+                "The picture is unlike all radiographs that the networks learnt from (distance "
+                f"{picture['novelty']:.1f}, at most {self.limits.novelty_at_most:.1f} is allowed), so their estimates cannot be "
+                "trusted; nothing was measured. A radiologist should look at the picture.",
+            )
+        if not abs(picture["pelvic_turn"]) <= self.limits.pelvic_turn_at_most_deg:
+            return Reason(
+                Code.ROTATED,
+                f"The pelvis is turned by {abs(picture['pelvic_turn']):.0f} degrees about the body's long axis (at most "
+                f"{self.limits.pelvic_turn_at_most_deg:.0f} are allowed), which hides and distorts the hips; nothing was "
+                "measured. Repeat the radiograph with the pelvis flat.",
+            )
+        return None
+
+    def scale_reason(self, facts: RadiographFacts, hips: Sequence[Reason | None]) -> Reason | None:
+        """Why the whole radiograph is refused by the size of its femoral heads, or None; one head of a believable size will do.
+
+        Args:
+            facts: `head_diameters_mm`.
+            hips: as for `picture_reason`.
+        """
+        low, high = self.limits.head_diameter_at_least_mm, self.limits.head_diameter_at_most_mm
+        heads = [
+            diameter
+            for diameter, reason in zip(facts.head_diameters_mm, hips, strict=True)
+            if diameter is not None and (reason.code if reason else None) in _SCALED
+        ]
+        if not heads or any(low <= diameter <= high for diameter in heads):
+            return None
+        return Reason(
+            Code.WRONG_SCALE,
+            f"By the pixel size of the file the femoral head would be {heads[0]:.0f} mm wide, but an adult's is {low:.0f} to "
+            f"{high:.0f} mm; so the pixel size is wrong, and nothing was measured. Export the original DICOM, or correct its "
+            "pixel spacing.",
+        )
 
     def shows(self, hip: Mapping[str, float]) -> bool:
         """Whether there is a proximal femur at all, measurable or not, by one hip's `HIP_CHANNELS`."""
-        return hip["present"] >= self.present_at_least
+        return hip["present"] >= self.limits.present_at_least
 
-    def hip_reason(self, side: str, hip: Mapping[str, float]) -> Reason | None:
-        """Why one hip is refused by what the network sees, or None.
+    def hip_reason(self, side: str, hip: Mapping[str, float], exposure: Exposure | None) -> Reason | None:
+        """Why one hip is refused by what is seen of it, or None.
 
-        The order matters: metal and a turned femur both also lower the landmarks' confidence, and are the truer reason.
+        The order matters: metal, an abducted leg, a burnt-out film and a fracture also lower the landmarks' confidence and spoil
+        what comes after them, and are the truer reason.
 
         Args:
             side: "right" or "left".
             hip: the `HIP_CHANNELS` of that hip.
+            exposure: of its proximal femur; None where none was outlined.
         """
-        # Every comparison is written so that a NaN refuses the hip.
+        limits = self.limits
         if not self.shows(hip):
-            return Reason(Code.NO_FEMUR, f"No proximal femur found on the {side} side.")
-        if not hip["implant"] <= self.implant_at_most:
+            return Reason(
+                Code.NO_FEMUR,
+                f"No proximal femur found on the {side} side (landmark confidence {hip['present']:.2f}, expected "
+                f"{limits.present_at_least:.2f} or more); that side is not measured.",
+            )
+        if not hip["implant"] <= limits.implant_at_most:
             return Reason(
                 Code.IMPLANT,
-                f"Metal covers {hip['implant']:.0%} of the {side} proximal femur; the BMD of an implanted hip is not measured.",
+                f"Metal covers {hip['implant']:.0%} of the {side} proximal femur (at most {limits.implant_at_most:.0%} is "
+                "allowed); the BMD of an implanted hip is not measured.",
             )
-        angle = hip["shaft_angle"]
-        if abs(angle) > self.shaft_angle_at_most_deg:
-            turned = "abducted" if angle > 0 else "adducted"
-            like = " as in a frog-leg view" if angle > 0 else ""
+        if abs(hip["shaft_angle"]) > limits.shaft_angle_at_most_deg:
+            return self._abducted(side, hip["shaft_angle"])
+        if exposure is not None and (reason := self._exposure_reason(side, exposure)):
+            return reason
+        if not hip["fracture"] <= limits.fracture_at_most:
             return Reason(
-                Code.NOT_AP,
-                f"The {side} femur is {turned} by {abs(angle):.0f} degrees{like} (at most "
-                f"{self.shaft_angle_at_most_deg:.0f} are allowed); BMD is only measured on an AP view.",
+                Code.FRACTURE,
+                f"The {side} proximal femur looks broken or deformed (probability {hip['fracture']:.0%}, at most "
+                f"{limits.fracture_at_most:.0%} is allowed); its BMD is not measured. A radiologist should look at the picture.",
             )
-        if not hip["present"] >= self.complete_at_least:
+        if not hip["present"] >= limits.complete_at_least:
             return Reason(
                 Code.CUT_OFF,
                 f"The {side} proximal femur is not shown whole and clear (landmark confidence {hip['present']:.2f}, "
-                f"expected {self.complete_at_least:.2f} or more); it is not measured.",
+                f"expected {limits.complete_at_least:.2f} or more); it is not measured.",
             )
-        if not (hip["neck_bmd"] > 0 and hip["total_bmd"] > 0 and math.isfinite(angle)):
-            return Reason(Code.CUT_OFF, f"The network gave no BMD for the {side} hip, because it is not shown whole.")
+        if not -limits.rotation_inward_at_most_deg <= hip["rotation"] <= limits.rotation_outward_at_most_deg:
+            return self._turned(side, hip["rotation"])
+        if not (hip["neck_bmd"] > 0 and hip["total_bmd"] > 0 and math.isfinite(hip["shaft_angle"])):
+            return Reason(
+                Code.CUT_OFF, f"The network gave no BMD for the {side} hip, because it is not shown whole; it is not measured."
+            )
         return None
 
+    def _abducted(self, side: str, angle: float) -> Reason:
+        turned, like = ("abducted", " as in a frog-leg view") if angle > 0 else ("adducted", "")
+        return Reason(
+            Code.NOT_AP,
+            f"The {side} femur is {turned} by {abs(angle):.0f} degrees{like} (at most "
+            f"{self.limits.shaft_angle_at_most_deg:.0f} are allowed); BMD is only measured on an AP view with the leg straight.",
+        )
 
-def load_gate(path: Path = GATE_FILE) -> Gate:
-    """Read the limits from their versioned JSON file."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    del content["version"]
-    return Gate(**{**content, "views": tuple(content["views"])})
+    def _turned(self, side: str, rotation: float) -> Reason:
+        inward = rotation < 0
+        limit = self.limits.rotation_inward_at_most_deg if inward else self.limits.rotation_outward_at_most_deg
+        return Reason(
+            Code.ROTATED,
+            f"The {side} femur is turned {'inward' if inward else 'outward'} by {abs(rotation):.0f} degrees from the pose in "
+            f"which its neck lies in the film's plane (at most {limit:.0f} are allowed), so its neck is foreshortened; it is not "
+            "measured. Repeat the radiograph with the foot turned in by 15 degrees.",
+        )
+
+    def _exposure_reason(self, side: str, exposure: Exposure) -> Reason | None:
+        limits = self.limits
+        flat, tone, way = max((exposure.black, "black", "over"), (exposure.white, "white", "under"))
+        if not flat <= limits.flat_at_most:
+            found = (
+                f"{flat:.0%} of the {side} proximal femur is flat {tone}, without any detail (at most {limits.flat_at_most:.0%} "
+                f"is allowed): the film is {way}-exposed, or its display window too narrow"
+            )
+        elif not exposure.contrast >= limits.contrast_at_least:
+            found = (
+                f"The {side} proximal femur has hardly any contrast ({exposure.contrast:.2f} of the film's range, expected "
+                f"{limits.contrast_at_least:.2f} or more): the film is badly exposed or its display window too wide"
+            )
+        elif not exposure.noise <= limits.noise_at_most:
+            found = (
+                f"Noise at the {side} proximal femur is {exposure.noise:.0%} of its contrast (at most {limits.noise_at_most:.0%} "
+                "is allowed): the film is under-exposed"
+            )
+        else:
+            return None
+        return Reason(Code.EXPOSURE, f"{found}; the hip is not measured. Export the original DICOM, or repeat the radiograph.")
+
+
+def load_gate(network_file: str | Path = NETWORK_GATE_FILE, weights_sha256: str | None = None) -> Gate:
+    """Read the gate for some weights: the clinical limits, and the networks' thresholds beside the weights.
+
+    Args:
+        network_file: as for `load_limits`.
+        weights_sha256: as for `load_limits`. Where the thresholds are of other weights, every result says so.
+
+    Raises:
+        ValueError: as `load_limits`.
+    """
+    limits, notes = load_limits(network_file, weights_sha256)
+    return Gate(limits, notes)

@@ -1,14 +1,15 @@
-"""The clinical meaning of the cascade's output: T-scores, intervals, category and triage, or the reasons for none."""
+"""The clinical meaning of the cascade's output: T- and Z-scores, intervals, category and triage, or the reasons for none."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, OSTEOPOROSIS, SIDES, SITES
-from scripts.clinical.diagnosis import Category, Criteria, Triage, load_criteria
-from scripts.clinical.gate import Gate, RadiographFacts, load_gate
+from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, OSTEOPOROSIS, PICTURE_CHANNELS, SIDES, SITES
+from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
+from scripts.clinical.facts import Exposure, RadiographFacts
+from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.outcomes import Code, Reason
 from scripts.clinical.reference import Reference, load_reference
 
@@ -19,7 +20,8 @@ Interval = tuple[float, float]
 class Estimate:
     """One site of one hip. T-score fields are None where the patient's age allows no T-score.
 
-    bmd, bmd_sd, bmd_interval: g/cm². t_score, t_interval: standard deviations of the reference.
+    bmd, bmd_sd, bmd_interval: g/cm². t_score, t_interval: standard deviations of young adults. z_score, z_interval: of people of
+    the patient's age and sex; None where either is unknown.
     """
 
     bmd: float
@@ -28,6 +30,8 @@ class Estimate:
     t_score: float | None
     t_interval: Interval | None
     category: Category | None
+    z_score: float | None
+    z_interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,19 @@ class Hip:
     """One hip: estimates by site ("neck", "total"), or none and the reason why.
 
     shown: whether a proximal femur was found on that side at all.
-    present, implant: 0..1. shaft_angle: degrees, positive = abducted. All three as the network gave them.
+    present, implant, fracture (0..1), shaft_angle (degrees, positive = abducted) and rotation (degrees, positive = outward): as
+    the network gave them, see `HIP_CHANNELS`. exposure, head_diameter_mm: as measured on the picture; None where not outlined.
     """
 
     side: str
     shown: bool
     present: float
     implant: float
+    fracture: float
     shaft_angle: float
+    rotation: float
+    exposure: Exposure | None
+    head_diameter_mm: float | None
     estimates: Mapping[str, Estimate]
     reason: Reason | None
 
@@ -61,13 +70,19 @@ class Lowest:
 class Screening:
     """The outcome of one radiograph. `reason` is set exactly where the whole radiograph is refused.
 
-    osteoporosis_probability: 0..1, of the classifier. notes: limitations, one sentence each, for a report's reader.
+    hip_view, novelty, pelvic_turn: as the network gave them, see `PICTURE_CHANNELS`. lowest, category, triage: None below the age
+    of T-scores, where expectation (by the lowest Z-score) stands in their place. osteoporosis_probability: 0..1, of the
+    classifier. notes: limitations, one sentence each, for a report's reader.
     """
 
     hips: tuple[Hip, Hip]
+    hip_view: float
+    novelty: float
+    pelvic_turn: float
     reason: Reason | None
     lowest: Lowest | None
     category: Category | None
+    expectation: Expectation | None
     triage: Triage | None
     osteoporosis_probability: float | None
     notes: tuple[str, ...]
@@ -85,9 +100,9 @@ def interpret(
     """Give the cascade's numbers their clinical meaning.
 
     Args:
-        channels: the 15 `CHANNELS` by name, in their units.
-        radiograph: what the header and the manifest say.
-        gate: what is measured at all; the shipped `gate.json` if None.
+        channels: the 22 `CHANNELS` by name, in their units.
+        radiograph: what header, manifest and picture say.
+        gate: what is measured at all; the shipped limits if None.
         reference: young adults for the T-score; the shipped NHANES III if None.
         criteria: cut points; the shipped `diagnosis.json` if None.
         sex_specific: compare men with young men; by default the female reference serves both sexes (ISCD).
@@ -99,43 +114,82 @@ def interpret(
     if missing:
         raise ValueError(f"channels: {missing} missing; expected all of {list(CHANNELS)}")
     gate, reference, criteria = gate or load_gate(), reference or load_reference(), criteria or load_criteria()
-    reference_sex = "M" if sex_specific and radiograph.sex == "M" else "F"
-    adult = radiograph.age_years is None or radiograph.age_years >= criteria.youngest_age_years
-
-    whole = gate.radiograph_reason(radiograph)
-    hips = []
-    for side in SIDES:
-        hip = {name: float(channels[f"{side}_{name}"]) for name in HIP_CHANNELS}
-        reason = whole or gate.hip_reason(side, hip)
-        estimates = {}
-        if reason is None:
-            for site in SITES:
-                estimates[site] = _estimate(
-                    hip[f"{site}_bmd"], hip[f"{site}_bmd_sd"], site, reference_sex, reference, criteria, adult
-                )
-        hips.append(Hip(side, gate.shows(hip), hip["present"], hip["implant"], hip["shaft_angle"], estimates, reason))
-
-    right, left = hips
+    hips = [_screen_hip(index, channels, radiograph, gate) for index in range(len(SIDES))]
+    alone = [hip.reason for hip in hips]
+    picture = {name: float(channels[name]) for name in PICTURE_CHANNELS}
+    whole = gate.header_reason(radiograph) or gate.picture_reason(picture, alone) or gate.scale_reason(radiograph, alone)
+    estimator = _Estimator(radiograph, reference, criteria, sex_specific)
+    right, left = (
+        replace(hip, reason=whole or hip.reason, estimates={} if whole or hip.reason else estimator.estimates(hip.side, channels))
+        for hip in hips
+    )
     reason = whole or _refusal_of_all(right, left)
     lowest = _lowest(right, left)
     return Screening(
         hips=(right, left),
+        **picture,
         reason=reason,
         lowest=lowest,
         category=criteria.classify(lowest.t_score) if lowest else None,
+        expectation=None if estimator.adult else _expectation(right, left, criteria),
         triage=criteria.triage(lowest.t_score) if lowest else None,
         osteoporosis_probability=float(channels[OSTEOPOROSIS]) if lowest else None,
-        notes=() if reason else _notes(radiograph, right, left, criteria, adult),
+        notes=gate.notes if reason else (*gate.notes, *_notes(radiograph, right, left, criteria, estimator.adult)),
     )
 
 
-def _estimate(bmd: float, sd: float, site: str, sex: str, reference: Reference, criteria: Criteria, adult: bool) -> Estimate:
-    low, high = criteria.interval(bmd, sd)
-    if not adult:
-        return Estimate(bmd, sd, (low, high), None, None, None)
-    t_score = reference.t_score(bmd, site, sex)
-    t_interval = (reference.t_score(low, site, sex), reference.t_score(high, site, sex))
-    return Estimate(bmd, sd, (low, high), t_score, t_interval, criteria.classify(t_score))
+def _screen_hip(index: int, channels: Mapping[str, float], radiograph: RadiographFacts, gate: Gate) -> Hip:
+    """A hip, judged by itself and not yet measured."""
+    side, exposure = SIDES[index], radiograph.exposures[index]
+    hip = {name: float(channels[f"{side}_{name}"]) for name in HIP_CHANNELS}
+    return Hip(
+        side=side,
+        shown=gate.shows(hip),
+        present=hip["present"],
+        implant=hip["implant"],
+        fracture=hip["fracture"],
+        shaft_angle=hip["shaft_angle"],
+        rotation=hip["rotation"],
+        exposure=exposure,
+        head_diameter_mm=radiograph.head_diameters_mm[index],
+        estimates={},
+        reason=gate.hip_reason(side, hip, exposure),
+    )
+
+
+class _Estimator:
+    """Turns the BMDs of one patient into estimates, by what is known of age and sex."""
+
+    def __init__(self, radiograph: RadiographFacts, reference: Reference, criteria: Criteria, sex_specific: bool) -> None:
+        self.radiograph = radiograph
+        self.reference = reference
+        self.criteria = criteria
+        self.young_sex = "M" if sex_specific and radiograph.sex == "M" else "F"
+        self.adult = radiograph.age_years is None or radiograph.age_years >= criteria.youngest_age_years
+
+    def estimates(self, side: str, channels: Mapping[str, float]) -> dict[str, Estimate]:
+        """Those of one hip, by site."""
+        return {
+            site: self._estimate(float(channels[f"{side}_{site}_bmd"]), float(channels[f"{side}_{site}_bmd_sd"]), site)
+            for site in SITES
+        }
+
+    def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:
+        low, high = self.criteria.interval(bmd, sd)
+        t_scores = [self.reference.t_score(value, site, self.young_sex) for value in (bmd, low, high)] if self.adult else None
+        age, sex = self.radiograph.age_years, self.radiograph.sex
+        known = age is not None and sex is not None
+        z_scores = [self.reference.z_score(value, site, sex, age) for value in (bmd, low, high)] if known else None
+        return Estimate(
+            bmd=bmd,
+            bmd_sd=sd,
+            bmd_interval=(low, high),
+            t_score=t_scores[0] if t_scores else None,
+            t_interval=(t_scores[1], t_scores[2]) if t_scores else None,
+            category=self.criteria.classify(t_scores[0]) if t_scores else None,
+            z_score=z_scores[0] if z_scores else None,
+            z_interval=(z_scores[1], z_scores[2]) if z_scores else None,
+        )
 
 
 def _refusal_of_all(right: Hip, left: Hip) -> Reason | None:
@@ -159,14 +213,21 @@ def _lowest(right: Hip, left: Hip) -> Lowest | None:
     return min(measured, key=lambda lowest: lowest.t_score, default=None)
 
 
+def _expectation(right: Hip, left: Hip, criteria: Criteria) -> Expectation | None:
+    scores = [estimate.z_score for hip in (right, left) for estimate in hip.estimates.values() if estimate.z_score is not None]
+    return criteria.expectation(min(scores)) if scores else None
+
+
 def _notes(radiograph: RadiographFacts, right: Hip, left: Hip, criteria: Criteria, adult: bool) -> tuple[str, ...]:
     notes = list(radiograph.assumptions)
     youngest = f"{criteria.youngest_age_years:.0f}"
     if not adult:
         notes.append(
-            f"The patient is {math.floor(radiograph.age_years or 0)} years old: below {youngest} a Z-score "
-            "would be needed, so no T-score and no category are given."
+            f"The patient is {math.floor(radiograph.age_years or 0)} years old: below {youngest} no T-score and no category are "
+            "given, but a Z-score."
         )
+        if radiograph.sex is None:
+            notes.append("Sex unknown, so no Z-score can be given either.")
     elif radiograph.age_years is None:
         notes.append(f"Age unknown: T-score and category hold only for patients of {youngest} years or more.")
     claimed = {"R": right, "L": left}.get(radiograph.laterality)

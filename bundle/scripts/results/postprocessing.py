@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.ndimage import label
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, interpret
+from scripts.radiograph.quality import exposure_statistics, head_diameter_mm, measured_femur
 from scripts.results.engine import REFUSAL
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
@@ -22,11 +24,11 @@ _COVARIATES = ("age", "sex", "weight", "height")
 
 
 class Interpretd(Transform):
-    """Adds "screening", the `Screening` of an item's "channels" (15,), "covariates" (4,) and header.
+    """Adds "screening", the `Screening` of an item's "channels" (22,), "covariates" (4,), header, mask and landmarks.
 
     Args:
         sex_specific: take men's T-scores from young men; by default the female reference serves both sexes (ISCD).
-        gate: what is measured at all; the shipped `gate.json` if None.
+        gate: what is measured at all; the shipped limits if None.
     """
 
     def __init__(self, sex_specific: bool = False, gate: Gate | None = None) -> None:
@@ -38,7 +40,7 @@ class Interpretd(Transform):
         if REFUSAL in data:
             return dict(data)
         channels = dict(zip(CHANNELS, data["channels"].tolist(), strict=True))
-        facts = radiograph_facts(data["image"].meta, data["covariates"])
+        facts = replace(radiograph_facts(data["image"].meta, data["covariates"]), **picture_facts(data))
         return {**data, "screening": interpret(channels, facts, gate=self.gate, sex_specific=self.sex_specific)}
 
 
@@ -76,6 +78,21 @@ def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographF
         laterality=str(meta["laterality"]),
         assumptions=tuple(assumptions),
     )
+
+
+def picture_facts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `RadiographFacts` that the picture tells: exposure and head size at both hips.
+
+    Args:
+        data: "image" (1, H, W) at 0.3 mm with meta, "mask_logits" (3, H, W), "landmarks" (2, 5, 2) in its pixels.
+    """
+    image, femur = data["image"][0].numpy(), (data["mask_logits"][0] > 0).numpy()
+    spacing = float(data["image"].meta["spacing_mm"][0])
+    hips = [landmarks.numpy() for landmarks in data["landmarks"]]
+    return {
+        "exposures": tuple(exposure_statistics(image, measured_femur(femur, hip, spacing)) for hip in hips),
+        "head_diameters_mm": tuple(head_diameter_mm(femur, hip, spacing) for hip in hips),
+    }
 
 
 def without_strays(mask_logits: Tensor, landmarks: Tensor) -> Tensor:

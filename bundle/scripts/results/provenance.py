@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from scripts.clinical.diagnosis import DIAGNOSIS_FILE
-from scripts.clinical.gate import GATE_FILE
+from scripts.clinical.limits import GATE_FILE
 from scripts.clinical.reference import REFERENCE_FILE
 
 _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
@@ -24,6 +24,7 @@ def describe_run(
     config_files: Sequence[str | Path],
     overrides: Mapping[str, Any],
     weights: Mapping[str, Any],
+    gate_file: str | Path,
     seed: int,
     device: torch.device | str,
 ) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def describe_run(
         config_files: what `--config_file` named.
         overrides: what else the command line set. A path can name patients: leave those out.
         weights: "file", "sha256" and "provenance" of the loaded weights.
+        gate_file: the gate's thresholds for them.
         seed: of all random generators.
         device: where the network ran.
     """
@@ -46,7 +48,7 @@ def describe_run(
         "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
         "seed": seed,
         "device": str(device),
-        "reference": [_described(file) for file in (REFERENCE_FILE, DIAGNOSIS_FILE, GATE_FILE)],
+        "reference": [_described(file) for file in (REFERENCE_FILE, DIAGNOSIS_FILE, GATE_FILE, Path(gate_file))],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from scripts.clinical import Estimate, Hip, RadiographFacts, Reason, Screening
@@ -18,6 +19,7 @@ def refused_record(name: str, file: str, reason: Reason) -> Record:
         "status": "refused",
         "reason": _reason(reason),
         "header": None,
+        "picture": None,
         "hips": [],
         "outcome": None,
         "notes": [],
@@ -61,6 +63,11 @@ def screened_record(
             "spacing_mm": film_spacing,
             "spacing_source": str(meta["spacing_source"]),
         },
+        "picture": {
+            "hip_view": _number(screening.hip_view),
+            "novelty": _number(screening.novelty),
+            "pelvic_turn_deg": _number(screening.pelvic_turn),
+        },
         "hips": [_hip(hip) for hip in screening.hips],
         "outcome": None
         if screening.reason
@@ -69,6 +76,7 @@ def screened_record(
             "lowest_t_interval": lowest and list(lowest.t_interval),
             "lowest_site": lowest and f"{lowest.side} {lowest.site}",
             "category": screening.category,
+            "expectation": screening.expectation,
             "triage": screening.triage,
             "osteoporosis_probability": screening.osteoporosis_probability,
         },
@@ -85,7 +93,11 @@ def _hip(hip: Hip) -> dict[str, Any]:
         "reason": _reason(hip.reason),
         "landmark_confidence": _number(hip.present),
         "metal_fraction": _number(hip.implant),
+        "fracture_probability": _number(hip.fracture),
         "shaft_abduction_deg": _number(hip.shaft_angle) if hip.shown else None,
+        "outward_rotation_deg": _number(hip.rotation) if hip.shown else None,
+        "exposure": asdict(hip.exposure) if hip.exposure else None,
+        "head_diameter_mm": hip.head_diameter_mm,
         "estimates": {site: _estimate(estimate) for site, estimate in hip.estimates.items()},
     }
 
@@ -98,6 +110,8 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "t_score": estimate.t_score,
         "t_interval": None if estimate.t_interval is None else list(estimate.t_interval),
         "category": estimate.category,
+        "z_score": estimate.z_score,
+        "z_interval": None if estimate.z_interval is None else list(estimate.z_interval),
     }
 
 

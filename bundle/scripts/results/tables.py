@@ -11,7 +11,18 @@ from scripts.clinical import SITES
 from scripts.radiograph.atomic import replacing
 from scripts.results.record import Record
 
-_ESTIMATE_COLUMNS = ("bmd_g_cm2", "bmd_sd_g_cm2", "bmd_low_g_cm2", "bmd_high_g_cm2", "t_score", "t_low", "t_high")
+_ESTIMATE_COLUMNS = (
+    "bmd_g_cm2",
+    "bmd_sd_g_cm2",
+    "bmd_low_g_cm2",
+    "bmd_high_g_cm2",
+    "t_score",
+    "t_low",
+    "t_high",
+    "z_score",
+    "z_low",
+    "z_high",
+)
 
 RESULT_COLUMNS = (
     "name",
@@ -21,12 +32,15 @@ RESULT_COLUMNS = (
     *(f"{site}_{column}" for site in SITES for column in (*_ESTIMATE_COLUMNS, "category")),
     "landmark_confidence",
     "metal_fraction",
+    "fracture_probability",
     "shaft_abduction_deg",
+    "outward_rotation_deg",
     "code",
     "reason",
     "patient_lowest_t_score",
     "patient_lowest_site",
     "patient_category",
+    "patient_expectation",
     "patient_osteoporosis_probability",
     "patient_triage",
     "age_years",
@@ -61,10 +75,13 @@ def _row(record: Record, hip: Mapping[str, Any], notice: str) -> dict[str, Any]:
         "status": hip["status"],
         "landmark_confidence": _rounded(hip["landmark_confidence"], 3),
         "metal_fraction": _rounded(hip["metal_fraction"], 3),
+        "fracture_probability": _rounded(hip["fracture_probability"], 3),
         "shaft_abduction_deg": _rounded(hip["shaft_abduction_deg"], 1),
+        "outward_rotation_deg": _rounded(hip["outward_rotation_deg"], 1),
         "patient_lowest_t_score": _rounded(outcome["lowest_t_score"], 2),
         "patient_lowest_site": outcome["lowest_site"],
         "patient_category": outcome["category"],
+        "patient_expectation": outcome["expectation"],
         "patient_osteoporosis_probability": _rounded(outcome["osteoporosis_probability"], 3),
         "patient_triage": outcome["triage"],
         "age_years": _rounded(header["age_years"], 1),
@@ -77,10 +94,11 @@ def _row(record: Record, hip: Mapping[str, Any], notice: str) -> dict[str, Any]:
         row |= {"code": hip["reason"]["code"], "reason": hip["reason"]["sentence"]}
     for site, estimate in hip["estimates"].items():
         bmd_low, bmd_high = estimate["bmd_interval_g_cm2"]
-        t_low, t_high = estimate["t_interval"] or (None, None)
+        scores = [estimate["t_score"], *(estimate["t_interval"] or (None, None))]
+        scores += [estimate["z_score"], *(estimate["z_interval"] or (None, None))]
         bmds = (estimate["bmd_g_cm2"], estimate["bmd_sd_g_cm2"], bmd_low, bmd_high)
         values = [_rounded(value, 4) for value in bmds]
-        values += [_rounded(value, 2) for value in (estimate["t_score"], t_low, t_high)]
+        values += [_rounded(value, 2) for value in scores]
         row |= {f"{site}_{column}": value for column, value in zip(_ESTIMATE_COLUMNS, values, strict=True)}
         row[f"{site}_category"] = estimate["category"]
     return row

@@ -1,0 +1,149 @@
+"""Calibration of the gate: the thresholds on the networks' outputs, chosen on radiographs that no weights were fitted to."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scripts.clinical import Limits, load_gate
+from scripts.evaluation.gate import FINE, GateFilm, weights_of
+from scripts.evaluation.gate_evaluation import read_films
+from scripts.radiograph.atomic import replacing
+
+_BROKEN = ("fracture", "deform")
+"""Kinds of radiographs whose name begins so show a broken or deformed femur."""
+_DIGITS = 4
+
+
+def calibrate_gate(
+    valid_dir: str,
+    valid_results: str,
+    refusable_dir: str,
+    refusable_results: str,
+    gate_file: str,
+    output_file: str,
+    splits: Sequence[str],
+    accept: float = 0.995,
+) -> None:
+    """Write the thresholds for the weights that made the results, and print them.
+
+    Args:
+        valid_dir, valid_results, refusable_dir, refusable_results: as for `evaluate_gate`.
+        gate_file: the thresholds in force; those that are no matter of calibration are kept.
+        output_file: JSON, as `gate_file`; the two may be one.
+        splits: of the manifests: those that the gate may learn from.
+        accept: share of the valid radiographs, and of the fine hips, that each threshold lets pass.
+
+    Raises:
+        ValueError: see `scripts.evaluation.gate`; where no valid radiograph has values.
+    """
+    films = read_films(valid_dir, valid_results, refusable_dir, refusable_results, splits)
+    content = json.loads(Path(gate_file).read_text(encoding="utf-8"))
+    found = thresholds(films, load_gate(gate_file).limits, accept)
+    document = {
+        "version": content["version"],
+        "weights_sha256": weights_of(valid_results),
+        "calibration": {
+            "splits": list(splits),
+            "accepted_of_valid": accept,
+            "valid_radiographs": sum(film.kind == FINE for film in films),
+            "radiographs_to_be_refused": sum(film.kind != FINE for film in films),
+            "command": "calibrate_gate.yaml",
+        },
+        "limits": {**content["limits"], **found},
+    }
+    with replacing(Path(output_file)) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    for name, limit in found.items():
+        print(f"{name} {limit['value']}: {limit['source']}")
+    print(f"Thresholds for weights {document['weights_sha256'][:12]}...: {output_file}")
+
+
+def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> dict[str, dict[str, Any]]:
+    """Choose the thresholds.
+
+    A probability's lies half way, in logits, between the valid and the others where these are apart; where they overlap, the
+    valid decide. So do they for novelty, since nobody knows all that may come. Angles are refused from the clinical limit on, or from
+    where the networks' own scatter on valid radiographs ends if that is further.
+
+    Args:
+        films: valid and others.
+        clinical: the limits in force.
+        accept: share of the valid that each lets pass.
+
+    Raises:
+        ValueError: where no valid radiograph, or no fine hip, has values.
+    """
+    valid = [film for film in films if film.kind == FINE]
+    fine = [hip.values for film in valid for hip in film.hips if hip.truth == FINE and _complete(hip.values, clinical)]
+    if not fine:
+        raise ValueError("None of the valid radiographs shows a fine hip that the networks found; nothing was calibrated.")
+    broken = [
+        hip.values
+        for film in films
+        for hip in film.hips
+        if (hip.truth == "fracture" or film.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
+    ]
+    others = [film.values for film in films if film.kind != FINE]
+    pictures = [film.values for film in valid]
+    rotations = [values["outward_rotation_deg"] for values in fine]
+    turns = [abs(values["pelvic_turn_deg"]) for values in pictures]
+    share = f"{100 * accept:g}%"
+    hips, radiographs = f"{len(fine)} fine hips", f"{len(valid)} valid radiographs"
+
+    view = _between(_finite(pictures, "hip_view"), _finite(others, "hip_view"), accept)
+    fracture = 1 - _between(
+        [1 - value for value in _finite(fine, "fracture_probability")],
+        [1 - value for value in _finite(broken, "fracture_probability")],
+        accept,
+    )
+    return {
+        "hip_view_at_least": _limit(view, f"accepts {share} or more of {radiographs}; {len(others)} others"),
+        "novelty_at_most": _limit(_upper(_finite(pictures, "novelty"), accept), f"accepts {share} of {radiographs}"),
+        "fracture_at_most": _limit(fracture, f"accepts {share} or more of {hips}; {len(broken)} broken or deformed ones"),
+        "rotation_outward_at_most_deg": _limit(
+            max(clinical.rotation_outward_at_most_deg, _upper(rotations, accept)),
+            f"the clinical limit, or what accepts {share} of {hips}",
+        ),
+        "rotation_inward_at_most_deg": _limit(
+            max(clinical.rotation_inward_at_most_deg, _upper([-value for value in rotations], accept)),
+            f"the clinical limit, or what accepts {share} of {hips}",
+        ),
+        "pelvic_turn_at_most_deg": _limit(
+            max(clinical.pelvic_turn_at_most_deg, _upper(turns, accept)),
+            f"the clinical limit, or what accepts {share} of {radiographs}",
+        ),
+    }
+
+
+def _complete(values: dict[str, float] | Any, limits: Limits) -> bool:
+    return bool(values["landmark_confidence"] >= limits.complete_at_least)
+
+
+def _finite(rows: Sequence[Any], name: str) -> list[float]:
+    return [row[name] for row in rows if math.isfinite(row[name])]
+
+
+def _upper(values: Sequence[float], accept: float) -> float:
+    """The smallest value that `accept` of the values do not exceed, rounded up."""
+    found = float(np.quantile(values, accept, method="higher"))
+    return math.ceil(found * 10**_DIGITS) / 10**_DIGITS
+
+
+def _between(high: Sequence[float], low: Sequence[float], accept: float) -> float:
+    """Half way, in logits, from what `accept` of the high probabilities reach to what `accept` of the low do not exceed."""
+    bound = float(np.quantile(high, 1 - accept, method="lower"))
+    other = float(np.quantile(low, accept, method="higher")) if low else bound
+    if other < bound:
+        ends = np.clip([bound, other], 1e-6, 1 - 1e-6)
+        bound = float(1 / (1 + np.exp(-np.log(ends / (1 - ends)).mean())))
+    return math.floor(bound * 10**_DIGITS) / 10**_DIGITS
+
+
+def _limit(value: float, source: str) -> dict[str, Any]:
+    return {"value": round(value, _DIGITS), "source": source}
