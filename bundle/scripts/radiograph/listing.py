@@ -13,7 +13,7 @@ NO_RADIOGRAPHS: Final = frozenset({
     ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".txt", ".md", ".rst", ".log", ".html",
     ".htm", ".css", ".js", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".py", ".ipynb",
     ".sh", ".bat", ".exe", ".dll", ".zip", ".gz", ".tar", ".7z", ".rar", ".db", ".sqlite", ".svg", ".mp4", ".avi",
-    ".mov", ".pt", ".pth", ".onnx", ".pkl", ".npy", ".npz", ".mat", ".tmp", ".partial", ".lock",
+    ".mov", ".pt", ".pth", ".onnx", ".key", ".pkl", ".npy", ".npz", ".mat", ".tmp", ".partial", ".lock",
 })
 # fmt: on
 """Endings of files that nobody takes for a radiograph; they are left alone. Every other file is a candidate, so that one
