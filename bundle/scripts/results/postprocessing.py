@@ -13,7 +13,7 @@ from monai.transforms import Transform
 from scipy.ndimage import label
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, Gate, RadiographFacts, interpret
+from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
 from scripts.results.engine import REFUSAL
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
@@ -22,7 +22,7 @@ _COVARIATES = ("age", "sex", "weight", "height")
 
 
 class Interpretd(Transform):
-    """Adds "screening", the `Screening` of an item's "channels" (15,), "covariates" (4,) and header.
+    """Adds "screening", the `Screening` of an item's "channels", "covariates" (4,) and header.
 
     Args:
         sex_specific: take men's T-scores from young men; by default the female reference serves both sexes (ISCD).
@@ -39,7 +39,11 @@ class Interpretd(Transform):
             return dict(data)
         channels = dict(zip(CHANNELS, data["channels"].tolist(), strict=True))
         facts = radiograph_facts(data["image"].meta, data["covariates"])
-        return {**data, "screening": interpret(channels, facts, gate=self.gate, sex_specific=self.sex_specific)}
+        return {**data, "screening": self.interpret(channels, facts)}
+
+    def interpret(self, channels: Mapping[str, float], facts: RadiographFacts) -> Screening:
+        """Interpret the `CHANNELS` by name, of a radiograph or of the films of a study together."""
+        return interpret(channels, facts, gate=self.gate, sex_specific=self.sex_specific)
 
 
 class FilmMaskd(Transform):
