@@ -122,8 +122,7 @@ def _patient(item: Mapping[str, Any], identity: Identity) -> _Parts:
 def _studies(items: Sequence[Mapping[str, Any]], places: Sequence[str], identities: Sequence[Identity]) -> list[_Parts]:
     """What tells each item's study from others."""
     by_header = [
-        ("uid", identity.study_uid, identity.issuer, identity.patient_id) if identity.study_uid else ()
-        for identity in identities
+        ("uid", identity.study_uid, identity.issuer, identity.patient_id) if identity.study_uid else () for identity in identities
     ]
     owners: dict[_Parts, set[str]] = defaultdict(set)
     for study, item in zip(by_header, items, strict=True):

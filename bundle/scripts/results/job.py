@@ -34,8 +34,8 @@ def _stop(writer: ResultsWriter, found: str, then: str, code: int) -> NoReturn:
     ledger = writer.ledger
     wanted = ledger.finished() + len(ledger.pending())
     print(
-        f"\n{ledger.output_dir}: {found}. {ledger.finished()} of {wanted} radiographs are finished and safe in the journal there; "
-        f"the tables are not written yet. {then} the same command again: it goes on where it stopped.",
+        f"\n{ledger.output_dir}: {found}. {ledger.finished()} of {wanted} radiographs are finished and safe in the journal "
+        f"there; the tables are not written yet. {then} the same command again: it goes on where it stopped.",
         file=sys.stderr,
         flush=True,
     )

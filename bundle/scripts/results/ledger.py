@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -57,26 +57,25 @@ class Ledger:
         except BusyError as error:
             raise SystemExit(f"--output_dir: {error}; wait for it, or name another folder. Nothing was analysed.") from error
         self._clear(_LEFTOVER)
-        changed: set[str] = set()
+        seen: set[str] = set()
         for entry in self._journal.read():
             study = str(entry.get("study"))
-            if study not in self.studies:
-                continue
-            self.entries.pop(study, None)
-            if entry.get("settings") != self._settings:
-                changed.add(study)
-            elif entry.get("films") == self._films(study) and self._has_pictures(entry):
-                self.entries[study] = entry
-        changed -= set(self.entries)
+            if study in self.studies:
+                seen.add(study)
+                self.entries.pop(study, None)
+                if self._is_current(study, entry):
+                    self.entries[study] = entry
         pending = len(self.pending())
-        if changed:
+        if changed := len(seen) - len(self.entries):
             print(
-                f"{self.output_dir}: {len(changed)} studies were screened with other weights, configuration or software, or on "
-                "another device; they are screened again.",
+                f"{self.output_dir}: {changed} finished studies are screened again, since their files, the manifest, the weights, "
+                "the configuration, the software or the device have changed.",
                 flush=True,
             )
         if self.entries and pending:
-            print(f"{self.output_dir}: {self.finished()} radiographs are finished already; {pending} are still to do.", flush=True)
+            print(
+                f"{self.output_dir}: {self.finished()} radiographs are finished already; {pending} are still to do.", flush=True
+            )
         elif self.entries:
             print(f"{self.output_dir}: all radiographs are finished already; the tables are written again.", flush=True)
 
@@ -136,11 +135,13 @@ class Ledger:
         content = json.dumps([self.place(item["name"]), state, known], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
-    def _has_pictures(self, entry: Entry) -> bool:
+    def _is_current(self, study: str, entry: Entry) -> bool:
+        if entry.get("settings") != self._settings or entry.get("films") != self._films(study):
+            return False
         pictures = [path for record in entry["content"]["radiographs"] for path in record["outputs"].values() if path]
         return all((self.output_dir / path).is_file() and (self.output_dir / path).stat().st_size for path in pictures)
 
-    def _clear(self, pattern: re.Pattern[str], kept: set[Path] = frozenset()) -> None:  # type: ignore[assignment]
+    def _clear(self, pattern: re.Pattern[str], kept: Collection[Path] = ()) -> None:
         for path in self._outputs():
             if pattern.fullmatch(path.name) and path not in kept:
                 path.unlink(missing_ok=True)

@@ -25,7 +25,9 @@ class StudyOutcome:
     reason: Reason | None
 
 
-def interpret_study(films: Sequence[Mapping[str, Any]], reasons: Sequence[Reason | None], interpretation: Interpretd) -> StudyOutcome:
+def interpret_study(
+    films: Sequence[Mapping[str, Any]], reasons: Sequence[Reason | None], interpretation: Interpretd
+) -> StudyOutcome:
     """Join the films of one study.
 
     A hip that several films measured counts as on the film with the higher landmark confidence. The network's joint

@@ -50,7 +50,9 @@ def write_results_table(records: Sequence[Record], studies: Sequence[Record], no
     by_name = {study["study"]: study for study in studies}
     measured = [record for record in records if record["status"] == "measured"]
     _write(
-        path, RESULT_COLUMNS, (_row(record, hip, by_name[record["study"]], notice) for record in measured for hip in record["hips"])
+        path,
+        RESULT_COLUMNS,
+        (_row(record, hip, by_name[record["study"]], notice) for record in measured for hip in record["hips"]),
     )
 
 

@@ -61,7 +61,9 @@ class ResultsWriter:
             for item in items:
                 name = item["name"]
                 records.append(by_name.get(name) or refused_record(item, self.ledger.place(name), item[REFUSAL]))
-            content = entry["content"]["study"] if entry else study_record(items, StudyOutcome((None, None), None, items[0][REFUSAL]))
+            content = (
+                entry["content"]["study"] if entry else study_record(items, StudyOutcome((None, None), None, items[0][REFUSAL]))
+            )
             studies.append({**content, "films": [item["name"] for item in items]})
 
         document = make_document(records, studies, self.ledger.provenance, self.notice)
