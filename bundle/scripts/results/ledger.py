@@ -68,14 +68,12 @@ class Ledger:
         pending = len(self.pending())
         if changed := len(seen) - len(self.entries):
             print(
-                f"{self.output_dir}: {changed} finished studies are screened again, since their files, the manifest, the weights, "
-                "the configuration, the software or the device have changed.",
+                f"{self.output_dir}: {changed} finished studies are screened again, since their files, the manifest, the "
+                "weights, the configuration, the software or the device have changed.",
                 flush=True,
             )
         if self.entries and pending:
-            print(
-                f"{self.output_dir}: {self.finished()} radiographs are finished already; {pending} are still to do.", flush=True
-            )
+            print(f"{self.output_dir}: {self.finished()} radiographs are finished already, {pending} are to do.", flush=True)
         elif self.entries:
             print(f"{self.output_dir}: all radiographs are finished already; the tables are written again.", flush=True)
 

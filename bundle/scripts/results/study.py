@@ -25,6 +25,11 @@ class StudyOutcome:
     reason: Reason | None
 
 
+def unmeasured(reason: Reason) -> StudyOutcome:
+    """The outcome of a study of which nothing was measured."""
+    return StudyOutcome((None, None), None, reason)
+
+
 def interpret_study(
     films: Sequence[Mapping[str, Any]], reasons: Sequence[Reason | None], interpretation: Interpretd
 ) -> StudyOutcome:
@@ -42,11 +47,11 @@ def interpret_study(
     chosen = tuple(_best_film(films, index) for index in range(len(SIDES)))
     used = sorted({film for film in chosen if film is not None})
     if not used:
-        return StudyOutcome((None, None), None, next(reason for reason in reasons if reason))
+        return unmeasured(next(reason for reason in reasons if reason))
     facts = _joint_facts([films[film] for film in used])
     screening = interpretation.interpret(_joint_channels(films, chosen, used), facts)
     if screening.reason:
-        return StudyOutcome((None, None), None, screening.reason)
+        return unmeasured(screening.reason)
     measured = [None if hip.reason else film for hip, film in zip(screening.hips, chosen, strict=True)]
     return StudyOutcome((measured[0], measured[1]), screening, None)
 

@@ -47,13 +47,10 @@ REJECTED_COLUMNS = ("file", "name", "side", "code", "reason")
 
 def write_results_table(records: Sequence[Record], studies: Sequence[Record], notice: str, path: Path) -> None:
     """Write results.csv: two rows (right, left) for every radiograph that was not refused whole."""
-    by_name = {study["study"]: study for study in studies}
+    study_of = {study["study"]: study for study in studies}
     measured = [record for record in records if record["status"] == "measured"]
-    _write(
-        path,
-        RESULT_COLUMNS,
-        (_row(record, hip, by_name[record["study"]], notice) for record in measured for hip in record["hips"]),
-    )
+    rows = (_row(record, hip, study_of[record["study"]], notice) for record in measured for hip in record["hips"])
+    _write(path, RESULT_COLUMNS, rows)
 
 
 def write_rejected_table(records: Sequence[Record], path: Path) -> None:
