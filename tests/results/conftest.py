@@ -1,16 +1,24 @@
-"""A radiograph whose findings are known, and a network that obeys the cascade's contract and knows them."""
+"""Radiographs whose findings are known, a network that obeys the cascade's contract and knows them, and a run of both."""
 
+from itertools import groupby
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-from scripts.clinical import CHANNELS, Code, Reason, RefusedError
+from monai.engines import SupervisedEvaluator
+from monai.transforms import Compose
+from scripts.clinical import CHANNELS, HIP_CHANNELS, Code, Reason, RefusedError
 from scripts.radiograph.geometry import Orientation
+from scripts.radiograph.pseudonyms import pseudonym
+from scripts.results import FilmMaskd, Interpretd, Ledger, ResultsWriter, ScreeningInferer, screen, screen_pending
 
 FILM_SHAPE = (620, 840)  # not square: a transposed mask must not fit
 SCALE = (2.0, 2.0)
+KEY = b"0123456789abcdef0123456789abcdef"
+NOTICE = "Research use only, trained on simulated patients"
 
 
 @pytest.fixture
@@ -26,7 +34,7 @@ class LoadFake:
         if "chest" in path:
             raise RefusedError(Reason(Code.NOT_A_HIP, "The header says body part CHEST; expected a hip or pelvis."))
         if "broken" in path:
-            raise OSError(f"{path}: DOE^JANE MRN-4711 is damaged")
+            raise RefusedError(Reason(Code.UNREADABLE, "The file is damaged."))
         meta = {
             "filename_or_obj": path,
             "film_shape": FILM_SHAPE,
@@ -49,19 +57,29 @@ class LoadFake:
         return {**item, "image": image, "covariates": covariates}
 
 
-class FakeCascade(torch.nn.Module):
-    """`predict` with the shapes of the contract: the right hip osteoporotic, the left implanted."""
+RIGHT = {"present": 0.9, "shaft_angle": 4.0, "neck_bmd": 0.498, "neck_bmd_sd": 0.04, "total_bmd": 0.70, "total_bmd_sd": 0.05}
+IMPLANTED = {"present": 0.8, "implant": 0.5, "shaft_angle": -2.0}
+ABSENT = {"present": 0.1}
 
-    def __init__(self) -> None:
+
+def channels_of(right: dict, left: dict, probability: float = 0.91) -> torch.Tensor:
+    """(K,) channels of these hips."""
+    values = {f"{side}_{name}": hip.get(name, 0.0) for side, hip in (("right", right), ("left", left)) for name in HIP_CHANNELS}
+    return torch.tensor([values.get(name, probability) for name in CHANNELS])
+
+
+class FakeCascade(torch.nn.Module):
+    """`predict` with the shapes of the contract: one film after another with these channels, the last for all that follow."""
+
+    def __init__(self, *channels: torch.Tensor) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(3, 2))
+        self.channels = list(channels or [channels_of(RIGHT, IMPLANTED)])
 
     def predict(self, image: torch.Tensor, covariates: torch.Tensor) -> dict[str, torch.Tensor]:
         height, width = image.shape[-2:]
-        right = (0.9, 0.0, 4.0, 0.498, 0.04, 0.70, 0.05)
-        left = (0.8, 0.5, -2.0, 0.0, 0.0, 0.0, 0.0)
-        channels = torch.tensor([[*right, *left, 0.91]])
-        assert channels.shape[1] == len(CHANNELS) and covariates.shape == (1, 4)
+        assert covariates.shape == (1, 4)
+        channels = (self.channels.pop(0) if len(self.channels) > 1 else self.channels[0])[None]
         masks = torch.full((1, 3, height, width), -5.0)
         masks[:, 0, 60:200, 60:150] = 5.0
         masks[:, 0, 60:200, 270:360] = 5.0
@@ -80,14 +98,51 @@ class FakeCascade(torch.nn.Module):
         }
 
 
-@pytest.fixture
-def load() -> LoadFake:
-    return LoadFake()
+def item_of(folder, file: str, study: str = "") -> dict:
+    """An item as the listing gives it; `study` groups, a file without is a study of its own."""
+    names = {kind: pseudonym(KEY, kind, study or file) for kind in ("study", "patient")}
+    return {"image": str(folder / file), "name": pseudonym(KEY, file), **names}
+
+
+class Screen:
+    """Screens items in a folder "in" beside the results in "out", as the main job does, with stand-ins for files and network."""
+
+    def __init__(self, folder, provenance: dict) -> None:
+        self.folder, self.out, self.provenance = folder / "in", folder / "out", provenance
+        self.screened: list[str] = []
+
+    def __call__(self, items: list[dict], network: torch.nn.Module | None = None, load=None) -> Path:
+        self.out.mkdir(exist_ok=True)
+        ledger = Ledger(items, self.folder, self.out, self.provenance)
+        ledger.open()
+        interpretation = Interpretd()
+        writer = ResultsWriter(ledger, interpretation, NOTICE)
+        studies = [list(films) for _, films in groupby(ledger.pending(), key=lambda item: item["study"])]
+        evaluator = studies and SupervisedEvaluator(
+            device="cpu",
+            val_data_loader=[[self._read(item, load or LoadFake()) for item in films] for films in studies],
+            network=network or FakeCascade(),
+            inferer=ScreeningInferer(),
+            iteration_update=screen,
+            decollate=False,
+            postprocessing=Compose([interpretation, FilmMaskd()]),
+            val_handlers=[writer],
+        )
+        screen_pending(evaluator or None, writer)
+        return self.out
+
+    def _read(self, item: dict, load) -> dict:
+        identity = {"name": item["name"], "file": item["image"]}
+        self.screened.append(Path(item["image"]).name)
+        try:
+            return {**load(item), **identity}
+        except RefusedError as error:
+            return {**identity, "refusal": error.reason}
 
 
 @pytest.fixture
-def network() -> FakeCascade:
-    return FakeCascade()
+def screening(tmp_path, provenance) -> Screen:
+    return Screen(tmp_path, provenance)
 
 
 @pytest.fixture

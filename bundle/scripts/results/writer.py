@@ -15,7 +15,7 @@ from scripts.results.pictures import draw_overlay, write_mask, write_overlay
 from scripts.results.postprocessing import Interpretd, radiograph_facts
 from scripts.results.record import Record, refused_record, screened_record, study_record
 from scripts.results.report import write_report
-from scripts.results.study import StudyOutcome, interpret_study
+from scripts.results.study import interpret_study, unmeasured
 from scripts.results.tables import write_rejected_table, write_results_table
 
 
@@ -61,10 +61,9 @@ class ResultsWriter:
             for item in items:
                 name = item["name"]
                 records.append(by_name.get(name) or refused_record(item, self.ledger.place(name), item[REFUSAL]))
-            content = (
-                entry["content"]["study"] if entry else study_record(items, StudyOutcome((None, None), None, items[0][REFUSAL]))
-            )
-            studies.append({**content, "films": [item["name"] for item in items]})
+            # A study without an entry has no film that was read.
+            record = entry["content"]["study"] if entry else study_record(items, unmeasured(items[0][REFUSAL]))
+            studies.append({**record, "films": [item["name"] for item in items]})
 
         document = make_document(records, studies, self.ledger.provenance, self.notice)
         write_results_table(records, studies, self.notice, self.output_dir / "results.csv")
