@@ -116,6 +116,7 @@ def test_assembled_weights_load_into_the_cascade_and_name_their_trainings(traine
     assert set(saved["provenance"]["trainings"]) == set(SMALL)
     assert {key.split(".")[0] for key in saved["state_dict"]} == set(SMALL)
     assert (work / "model.pt").stat().st_size < 25e6
+    assert subprocess.run(["sha256sum", "--check", "model.pt.sha256"], cwd=work, capture_output=True, check=False).returncode == 0
     parser = ConfigParser()
     parser.read_config(str(CONFIGS / "inference.yaml"))
     network = parser.get_parsed_content("network_def")

@@ -177,9 +177,9 @@ class _Estimator:
     def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:
         low, high = self.criteria.interval(bmd, sd)
         t_scores = [self.reference.t_score(value, site, self.young_sex) for value in (bmd, low, high)] if self.adult else None
-        age, sex = self.radiograph.age_years, self.radiograph.sex
-        known = age is not None and sex is not None
-        z_scores = [self.reference.z_score(value, site, sex, age) for value in (bmd, low, high)] if known else None
+        age, sex, z_scores = self.radiograph.age_years, self.radiograph.sex, None
+        if age is not None and sex is not None:
+            z_scores = [self.reference.z_score(value, site, sex, age) for value in (bmd, low, high)]
         return Estimate(
             bmd=bmd,
             bmd_sd=sd,

@@ -72,7 +72,8 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
     """Read a cohort of hip radiographs: valid are those in AP view with a hip that is neither implanted, broken nor cut off.
 
     Args:
-        dataset_dir: folder with a manifest that has landmarks, and `view`, `<side>_implant`, `<side>_fracture` where it knows them.
+        dataset_dir: folder with a manifest that has landmarks, and `view`, `<side>_implant`, `<side>_fracture` where it
+            knows them.
         results_dir: what inference wrote about that folder.
         splits: of the manifest, those to take; "" is a radiograph without one.
 
@@ -143,7 +144,8 @@ def _document(results_dir: str) -> dict[str, Any]:
         document["radiographs"], document["provenance"]["weights"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path}: no results can be read ({type(error).__name__}); expected what inference.yaml writes. Nothing was evaluated."
+            f"{path}: no results can be read ({type(error).__name__}); expected what inference.yaml writes. "
+            "Nothing was evaluated."
         ) from error
     return document
 

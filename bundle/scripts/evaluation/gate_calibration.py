@@ -68,8 +68,8 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     """Choose the thresholds.
 
     A probability's lies half way, in logits, between the valid and the others where these are apart; where they overlap, the
-    valid decide. So do they for novelty, since nobody knows all that may come. Angles are refused from the clinical limit on, or from
-    where the networks' own scatter on valid radiographs ends if that is further.
+    valid decide. So do they for novelty, since nobody knows all that may come. Angles are refused from the clinical limit on,
+    or from where the networks' own scatter on valid radiographs ends if that is further.
 
     Args:
         films: valid and others.

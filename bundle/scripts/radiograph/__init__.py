@@ -7,6 +7,7 @@ from scripts.radiograph.listing import NoRadiographsError, list_radiographs
 from scripts.radiograph.manifest import read_manifest
 from scripts.radiograph.reader import read_radiograph
 from scripts.radiograph.sampling import to_film_points, to_resampled_points
+from scripts.radiograph.studies import sort_studies
 from scripts.radiograph.transforms import (
     COVARIATES,
     NETWORK_SPACING_MM,
@@ -36,6 +37,7 @@ __all__ = [
     "read_landmarks",
     "read_manifest",
     "read_radiograph",
+    "sort_studies",
     "to_film_points",
     "to_resampled_points",
 ]

@@ -1,6 +1,8 @@
 """The results of a run: pictures, tables, results.json and the HTML report, and the engine parts that produce them."""
 
 from scripts.results.engine import ScreeningDataset, ScreeningInferer, screen
+from scripts.results.job import screen_pending
+from scripts.results.ledger import Ledger
 from scripts.results.postprocessing import FilmMaskd, Interpretd
 from scripts.results.provenance import describe_run
 from scripts.results.writer import ResultsWriter
@@ -8,9 +10,11 @@ from scripts.results.writer import ResultsWriter
 __all__ = [
     "FilmMaskd",
     "Interpretd",
+    "Ledger",
     "ResultsWriter",
     "ScreeningDataset",
     "ScreeningInferer",
     "describe_run",
     "screen",
+    "screen_pending",
 ]
