@@ -6,7 +6,7 @@ import os
 import re
 
 import pytest
-from conftest import KEY, Screen, item_of
+from fake_screening import KEY, Screen, item_of
 from scripts.radiograph.pseudonyms import pseudonym
 from scripts.results import ledger as ledger_module
 from scripts.results.journal import JOURNAL_NAME, BusyError, Journal

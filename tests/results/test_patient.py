@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from conftest import ABSENT, IMPLANTED, JOINT_PROBABILITY, KEY, RIGHT, FakeCascade, LoadFake, channels_of, item_of
+from fake_screening import ABSENT, IMPLANTED, JOINT_PROBABILITY, KEY, RIGHT, FakeCascade, LoadFake, channels_of, item_of
 from scripts.clinical import Category, Code, Reason
 from scripts.radiograph.pseudonyms import pseudonym
 from scripts.results import Interpretd

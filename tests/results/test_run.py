@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import KEY, NOTICE, item_of
+from fake_screening import KEY, NOTICE, item_of
 from PIL import Image
 from scripts.clinical import Code, Reason
 from scripts.radiograph.pseudonyms import pseudonym
