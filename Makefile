@@ -10,7 +10,7 @@ OUT ?= output/training
 PATIENTS ?= 1200
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint train clean
+.PHONY: help demo test fuzz lint train clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -22,6 +22,9 @@ demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in o
 
 test: $(VENV)/all.stamp ## Run all tests
 	$(VENV)/bin/python -m pytest
+
+fuzz: $(VENV)/all.stamp ## Read 20,000 damaged and hostile files; what was found in output/fuzz
+	$(BUNDLE)/fuzz.yaml --output_dir output/fuzz --files 20000 --seed 0
 
 lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff check .

@@ -1,6 +1,7 @@
 """Radiographs: finding, reading and refusing them, their geometry, and the preprocessing as MONAI transforms."""
 
 from scripts.radiograph.geometry import Orientation, Spacing
+from scripts.radiograph.isolation import REFUSAL, IsolatedReader
 from scripts.radiograph.labels import CLASSES, read_label, read_landmarks
 from scripts.radiograph.landmarks import LANDMARKS, SIDES
 from scripts.radiograph.listing import NoRadiographsError, list_radiographs
@@ -23,7 +24,9 @@ __all__ = [
     "COVARIATES",
     "LANDMARKS",
     "NETWORK_SPACING_MM",
+    "REFUSAL",
     "SIDES",
+    "IsolatedReader",
     "LoadLabeld",
     "LoadLandmarksd",
     "LoadRadiographd",
