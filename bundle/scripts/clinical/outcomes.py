@@ -21,6 +21,7 @@ class Code(StrEnum):
     NO_FEMUR = "NO_FEMUR"  # no proximal femur found
     CUT_OFF = "CUT_OFF"  # a proximal femur that leaves the film or the collimation
     IMPLANT = "IMPLANT"  # metal in the region to be measured
+    TOO_LARGE = "TOO_LARGE"  # more bytes or pixels than a radiograph has, or more memory than the bound
 
 
 @dataclass(frozen=True)
