@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,9 @@ from scripts.radiograph.elements import code, value
 from scripts.radiograph.film import Film
 from scripts.radiograph.geometry import Orientation, orientation_of, spacing_of
 from scripts.radiograph.header import read_header
+from scripts.radiograph.mapping import map_words
 from scripts.radiograph.parsing import MAGIC, parse_header, parse_pixels
 from scripts.radiograph.photometric import display_table, grey, palette_table
-
-_BLOCK: Final = 32  # rows looked up at once: their indices stay in the processor's cache
 
 
 def is_dicom(path: Path) -> bool:
@@ -118,7 +117,7 @@ def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[NDArray[
             "The file cannot be read as a radiograph: its PhotometricInterpretation is missing or does not fit its pixels, "
             "MONOCHROME1 or MONOCHROME2 is expected; it was not analysed. Export it again.",
         )
-    return _looked_up(table, orientation.to_display(unsigned)), padded[coarse(unsigned)], notes
+    return map_words(table, orientation.to_display(unsigned)), padded[coarse(unsigned)], notes
 
 
 def _widened(dataset: FileDataset, stored: NDArray[Any]) -> list[str]:
@@ -130,14 +129,3 @@ def _widened(dataset: FileDataset, stored: NDArray[Any]) -> list[str]:
         return []
     found, dataset.BitsStored, dataset.HighBit = dataset.BitsStored, needed, needed - 1
     return [f"The compressed pixels have {needed} bits, BitsStored in the header says {found}: {needed} were read."]
-
-
-def _looked_up(table: NDArray[np.float32], words: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the table's entry for each word, faster than by indexing with the whole film at once."""
-    shown = np.empty(words.shape, np.float32)
-    index = np.empty((_BLOCK, words.shape[1]), np.intp)
-    for start in range(0, words.shape[0], _BLOCK):
-        block = index[: min(_BLOCK, words.shape[0] - start)]
-        block[:] = words[start : start + _BLOCK]
-        np.take(table, block, out=shown[start : start + _BLOCK], mode="clip")
-    return shown

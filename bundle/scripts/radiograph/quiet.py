@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_LOGGERS: Final = ("pydicom", "PIL", "nibabel", "nibabel.global", "pylibjpeg", "libjpeg", "openjpeg")
+_LOGGERS: Final = (
+    *("pydicom", "pydicom.pixels.utils", "pydicom.pixels.decoders.base", "libjpeg", "openjpeg", "openjpeg.utils"),
+    *("PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin", "nibabel.global"),
+)
 
 
 @contextmanager
@@ -19,13 +22,14 @@ def quiet() -> Iterator[None]:
     assumptions and refusals. Neither warnings nor loggers belong to a thread: use it in one thread of a process.
     """
     loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
+    before = [logger.disabled for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # Not their levels: changing one empties the caches of every logger, which takes longer than a film.
         for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
+            logger.disabled = True
         try:
             yield
         finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+            for logger, disabled in zip(loggers, before, strict=True):
+                logger.disabled = disabled
