@@ -54,8 +54,10 @@ def read_nifti(file: BinaryIO) -> Film:
     values = np.clip((np.nan_to_num(pixels, nan=low) - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
     patient = believable_spacing(zooms, values.shape)
-    spacing, note = Spacing(None, patient, "PixelSpacing"), "The NIfTI's pixel size was taken as measured in the patient."
-    if patient is None:
+    if patient is not None:
+        spacing = Spacing(None, patient, "PixelSpacing", patient[0] / patient[1])
+        note = "The NIfTI's pixel size was taken as measured in the patient."
+    else:
         spacing, note = Spacing(), "The NIfTI's pixel size is impossible for a film of this size, so it was not used."
     return Film(values, spacing, Orientation(), Header(modality="NIFTI", assumptions=[ASSUMED, note]))
 
