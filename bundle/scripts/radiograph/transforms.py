@@ -125,9 +125,13 @@ class NormaliseRadiographd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
-            low, high = display_limits(image[0].numpy())
-            item[key] = ((image - low) / (high - low)).clamp(*self.limits)
-            item[key].meta["normalise_limits"] = (low, high)
+            film = image[0].numpy()
+            low, high = display_limits(film, image.meta.get("background"))
+            # In place, since at this size allocating costs as much as computing.
+            scaled = np.subtract(film, np.float32(low))
+            scaled /= np.float32(high - low)
+            np.clip(scaled, *self.limits, out=scaled)
+            item[key] = MetaTensor(torch.from_numpy(scaled)[None], meta={**image.meta, "normalise_limits": (low, high)})
         return item
 
 
