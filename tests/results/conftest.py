@@ -32,7 +32,7 @@ class LoadFake:
             "film_shape": FILM_SHAPE,
             "resample_scale": SCALE,
             "orientation": Orientation(transpose="transposed" in path),
-            "spacing_mm": (0.3, 0.3),
+            "spacing_mm": (0.45, 0.45),
             "spacing_source": "PixelSpacing",
             "view": "AP",
             "laterality": "B",
@@ -44,7 +44,8 @@ class LoadFake:
             "assumptions": ["Magnification 1.15 assumed."],
         }
         rows, cols = FILM_SHAPE[0] // 2, FILM_SHAPE[1] // 2
-        image = MetaTensor(torch.linspace(0, 1, rows * cols).reshape(1, rows, cols), meta=meta)
+        grain = 0.02 * torch.randn(1, rows, cols, generator=torch.Generator().manual_seed(0))  # no film is without
+        image = MetaTensor(torch.linspace(0, 1, rows * cols).reshape(1, rows, cols) + grain, meta=meta)
         covariates = torch.tensor([72.0, 0.0, float("nan"), 160.0])
         return {**item, "image": image, "covariates": covariates}
 
@@ -58,15 +59,15 @@ class FakeCascade(torch.nn.Module):
 
     def predict(self, image: torch.Tensor, covariates: torch.Tensor) -> dict[str, torch.Tensor]:
         height, width = image.shape[-2:]
-        right = (0.9, 0.0, 4.0, 0.498, 0.04, 0.70, 0.05)
-        left = (0.8, 0.5, -2.0, 0.0, 0.0, 0.0, 0.0)
-        channels = torch.tensor([[*right, *left, 0.91]])
+        right = (0.9, 0.0, 0.03, 4.0, -6.0, 0.498, 0.04, 0.70, 0.05)
+        left = (0.8, 0.5, 0.1, -2.0, 3.0, 0.0, 0.0, 0.0, 0.0)
+        channels = torch.tensor([[*right, *left, 0.91, 0.98, 2.5, -3.0]])
         assert channels.shape[1] == len(CHANNELS) and covariates.shape == (1, 4)
         masks = torch.full((1, 3, height, width), -5.0)
         masks[:, 0, 60:200, 60:150] = 5.0
         masks[:, 0, 60:200, 270:360] = 5.0
         masks[:, 1, 100:200, 290:340] = 7.0
-        right_points = torch.tensor([[90.0, 140.0], [120.0, 100.0], [80.0, 80.0], [150.0, 110.0], [190.0, 100.0]])
+        right_points = torch.tensor([[105.0, 110.0], [120.0, 100.0], [80.0, 80.0], [150.0, 110.0], [190.0, 100.0]])
         left_points = right_points * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, width - 1.0])
         return {
             "channels": channels,
