@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.clinical import SIDES
+from scripts.clinical import SIDES, load_gate
 from scripts.radiograph.labels import read_landmarks
 from scripts.radiograph.landmarks import LOCATING
 from scripts.radiograph.manifest import MANIFEST_NAME, read_manifest
@@ -69,11 +69,10 @@ class GateFilm:
 
 
 def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateFilm]:
-    """Read a cohort of hip radiographs: valid are those in AP view with a hip that is neither implanted, broken nor cut off.
+    """Read a cohort of hips: valid are adults' radiographs in AP view with a hip that is neither implanted, broken nor cut off.
 
     Args:
-        dataset_dir: folder with a manifest that has landmarks, and `view`, `<side>_implant`, `<side>_fracture` where it
-            knows them.
+        dataset_dir: folder with a manifest that has landmarks, and `view`, `<side>_implant`, `<side>_fracture` where known.
         results_dir: what inference wrote about that folder.
         splits: of the manifest, those to take; "" is a radiograph without one.
 
@@ -81,6 +80,7 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
         ValueError: where results or manifest are missing or do not belong together, or none is left.
     """
     entries = _manifest(dataset_dir)
+    youngest = load_gate().limits.youngest_age_years
     films = []
     for file, record in _records(results_dir).items():
         entry = entries.get(Path(dataset_dir).absolute() / file)
@@ -91,17 +91,15 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
         truths = _hip_truths(entry)
         view = entry.get("view") or "AP"
         age = float(entry.get("age_years", math.nan))
-        if age < 20:
-            kind = "under 20"
+        if age < youngest:
+            kind = f"under {youngest:.0f}"
         elif view != "AP":
             kind = view
         else:
             kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
         films.append(_film(file, record, kind, entry.get("site", ""), truths if view == "AP" else ("", "")))
     if not films:
-        raise ValueError(
-            f"{results_dir}: none of its radiographs is in split {', '.join(map(repr, splits))}; nothing was evaluated."
-        )
+        raise _none_left(results_dir, splits)
     return films
 
 
@@ -126,15 +124,18 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
         kind = str(entry.get("kind") or folder or "other")
         films.append(_film(file, record, kind, str(entry.get("site", "")), ("", "")))
     if not films:
-        raise ValueError(
-            f"{results_dir}: none of its radiographs is in split {', '.join(map(repr, splits))}; nothing was evaluated."
-        )
+        raise _none_left(results_dir, splits)
     return films
 
 
 def weights_of(results_dir: str) -> str:
     """The SHA-256 of the weights that made some results."""
     return str(_document(results_dir)["provenance"]["weights"]["sha256"])
+
+
+def _none_left(results_dir: str, splits: Sequence[str]) -> ValueError:
+    named = ", ".join(split or "none" for split in splits)
+    return ValueError(f"{results_dir}: no radiograph is in split {named}; expected some. Nothing was evaluated.")
 
 
 def _document(results_dir: str) -> dict[str, Any]:
@@ -157,9 +158,7 @@ def _records(results_dir: str) -> dict[str, dict[str, Any]]:
 def _manifest(dataset_dir: str) -> dict[Path, dict[str, Any]]:
     path = Path(dataset_dir).absolute() / MANIFEST_NAME
     if not path.is_file():
-        raise ValueError(
-            f"{path}: there is no manifest; expected one that says what each radiograph shows. Nothing was evaluated."
-        )
+        raise ValueError(f"{path}: there is no manifest; expected one that says what the films show. Nothing was evaluated.")
     return read_manifest(path)
 
 

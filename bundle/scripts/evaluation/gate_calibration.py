@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,8 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     """Choose the thresholds.
 
     A probability's lies half way, in logits, between the valid and the others where these are apart; where they overlap, the
-    valid decide. So do they for novelty, since nobody knows all that may come. Angles are refused from the clinical limit on,
-    or from where the networks' own scatter on valid radiographs ends if that is further.
+    valid decide. So do they for novelty, since nobody knows all that may come. Angles are refused from the clinical limit on, or
+    from where the networks' own scatter on valid radiographs ends if that is further.
 
     Args:
         films: valid and others.
@@ -121,11 +121,11 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     }
 
 
-def _complete(values: dict[str, float] | Any, limits: Limits) -> bool:
+def _complete(values: Mapping[str, float], limits: Limits) -> bool:
     return bool(values["landmark_confidence"] >= limits.complete_at_least)
 
 
-def _finite(rows: Sequence[Any], name: str) -> list[float]:
+def _finite(rows: Sequence[Mapping[str, float]], name: str) -> list[float]:
     return [row[name] for row in rows if math.isfinite(row[name])]
 
 

@@ -1,0 +1,190 @@
+"""Evaluation and calibration of the gate, on folders of results as inference writes them."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+from scripts.clinical import Code, Exposure, RadiographFacts, Reason, interpret, load_gate
+from scripts.clinical.limits import NETWORK_GATE_FILE
+from scripts.evaluation.gate import FINE, read_refusable, read_valid
+from scripts.evaluation.gate_calibration import calibrate_gate
+from scripts.evaluation.gate_evaluation import evaluate_gate
+from scripts.radiograph.landmarks import LANDMARKS
+from scripts.results.record import refused_record, screened_record
+
+POINTS = {name: [10.0, 10.0] for name in LANDMARKS}
+CUT = {**POINTS, "lesser_trochanter": None}
+HIP = {
+    "present": 0.9,
+    "implant": 0.0,
+    "fracture": 0.02,
+    "shaft_angle": 4.0,
+    "rotation": 2.0,
+    "neck_bmd": 0.75,
+    "neck_bmd_sd": 0.05,
+}
+HIP |= {"total_bmd": 0.85, "total_bmd_sd": 0.06}
+META = {
+    "study_uid": "1",
+    "series_uid": "1",
+    "sop_uid": "1",
+    "spacing_mm": (0.3, 0.3),
+    "resample_scale": (1.0, 1.0),
+    "spacing_source": "PixelSpacing",
+}
+
+
+def record(file, right=None, left=None, **picture):
+    channels = {"osteoporosis_probability": 0.2, "hip_view": 0.99, "novelty": 1.0, "pelvic_turn": 2.0, **picture}
+    for side, changes in (("right", right or {}), ("left", left or {})):
+        channels |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
+    clear = Exposure(0.0, 0.0, 0.5, 0.02)
+    facts = RadiographFacts(age_years=70, sex="F", view="AP", exposures=(clear, clear), head_diameters_mm=(45.0, 46.0))
+    return screened_record(file, file, interpret(channels, facts), facts, META, {"mask": None, "overlay": None})
+
+
+def write_results(folder, records, weights="a" * 64):
+    folder.mkdir()
+    document = {"provenance": {"weights": {"sha256": weights}}, "radiographs": records}
+    (folder / "results.json").write_text(json.dumps(document))
+    return str(folder)
+
+
+def write_manifest(folder, rows):
+    folder.mkdir()
+    for row in rows:
+        (folder / row["image"]).write_bytes(b"")
+        if "landmarks" in row:
+            name = f"{row['image']}.json"
+            (folder / name).write_text(json.dumps(row["landmarks"]))
+            row["landmarks"] = name
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(folder)
+
+
+def row(image, right="none", left="none", **others):
+    landmarks = others.pop("landmarks", {"right": POINTS, "left": POINTS})
+    implants = {"right_implant": right, "left_implant": left, "right_fracture": "none", "left_fracture": "none"}
+    return {"image": image, "split": "test", "site": "simulated-4", "view": "AP", **implants, **others, "landmarks": landmarks}
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """Nine fine films, one with an implant, one cut off, one wrongly refused, a frog-leg view, and one of the training."""
+    rows = [row(f"fine{index}.dcm") for index in range(9)]
+    rows += [row("implant.dcm", right="total_hip"), row("cut.dcm", landmarks={"right": POINTS, "left": CUT}), row("lost.dcm")]
+    rows += [row("frog.dcm", view="frog-leg"), row("seen.dcm", split="train"), row("bad.dcm", "total_hip", "total_hip")]
+    records = [record(f"fine{index}.dcm", hip_view=0.9 + index / 100, novelty=float(index)) for index in range(9)]
+    records += [record("implant.dcm", right={"implant": 0.4}), record("cut.dcm", left={"present": 0.2})]
+    records += [record("lost.dcm", hip_view=0.1), record("frog.dcm", {"shaft_angle": 50.0}, {"shaft_angle": 50.0})]
+    records += [record("seen.dcm"), record("bad.dcm", {"implant": 0.4}, {"implant": 0.5})]
+    return write_manifest(tmp_path / "cohort", rows), write_results(tmp_path / "cohort_results", records)
+
+
+@pytest.fixture
+def others(tmp_path):
+    rows = [{"image": f"{index}.dcm", "kind": kind} for index, kind in enumerate(("chest", "chest", "skull"))]
+    unread = refused_record("0", "0.dcm", Reason(Code.NOT_A_HIP, "The header says chest."))
+    records = [unread, record("1.dcm", hip_view=0.2, novelty=60.0), record("2.dcm", hip_view=0.8)]
+    return write_manifest(tmp_path / "others", rows), write_results(tmp_path / "others_results", records)
+
+
+def test_valid_is_what_has_a_hip_to_measure(cohort):
+    kinds = {film.file: film.kind for film in read_valid(*cohort, ["test"])}
+    assert "seen.dcm" not in kinds
+    assert {file: kind for file, kind in kinds.items() if kind != FINE} == {"frog.dcm": "frog-leg", "bad.dcm": "implant"}
+    truths = {film.file: [hip.truth for hip in film.hips] for film in read_valid(*cohort, ["test"])}
+    assert truths["implant.dcm"] == ["implant", FINE]
+    assert truths["cut.dcm"] == [FINE, "cut off"]
+
+
+def test_shares_are_by_site_kind_and_hip(cohort, others, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    evaluate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(out), "Research use only", ["test"])
+    with (out / "gate.csv").open(newline="") as file:
+        shares = {(share["level"], share["group"]): share for share in csv.DictReader(file)}
+
+    def counts(level, group):
+        return int(shares[level, group]["right"]), int(shares[level, group]["of"])
+
+    assert counts("radiograph", "valid") == counts("radiograph", "valid, simulated-4") == (11, 12)
+    assert counts("radiograph", "to be refused") == (4, 5)
+    assert counts("radiograph", "chest") == (2, 2) and counts("radiograph", "skull") == (0, 1)
+    assert shares["radiograph", "chest"]["codes"] == "NOT_A_HIP 2"
+    assert counts("radiograph", "frog-leg") == (1, 1)
+    assert counts("hip", "implant") == counts("hip", "cut off") == (1, 1)
+    assert counts("hip", FINE) == (20, 22)
+    low, high = (float(shares["radiograph", "valid"][end]) for end in ("ci95_low", "ci95_high"))
+    assert (low, high) == (pytest.approx(0.6461, abs=1e-3), pytest.approx(0.9851, abs=1e-3))
+    with (out / "wrong.csv").open(newline="") as file:
+        wrong = {line["file"]: line["wanted"] for line in csv.DictReader(file)}
+    assert wrong == {"lost.dcm": "accepted", "2.dcm": "refused"}
+    assert "11 of 12 (91.7%)" in (out / "gate.md").read_text() and "11 of 12" in capsys.readouterr().out
+    assert (out / "gate.png").stat().st_size > 10_000
+
+
+def test_without_a_manifest_the_sub_folder_is_the_kind(tmp_path):
+    (tmp_path / "others").mkdir()
+    results = write_results(tmp_path / "results", [record("hand/1.dcm", hip_view=0.1)])
+    assert [film.kind for film in read_refusable(str(tmp_path / "others"), results, ["test"])] == ["hand"]
+
+
+def test_results_of_other_weights_are_not_mixed(cohort, others, tmp_path):
+    foreign = write_results(tmp_path / "foreign", [record("1.dcm")], weights="b" * 64)
+    with pytest.raises(ValueError, match="different weights"):
+        evaluate_gate(*cohort, others[0], foreign, str(NETWORK_GATE_FILE), str(tmp_path), "", ["test"])
+
+
+@pytest.mark.parametrize(("name", "words"), [("nowhere", "no results can be read"), ("others_results", "has no row")])
+def test_results_that_do_not_belong_to_the_cohort_are_named(cohort, others, tmp_path, name, words):
+    with pytest.raises(ValueError, match=rf"{name}.*{words}"):
+        read_valid(cohort[0], str(tmp_path / name), ["test"])
+
+
+def calibrated(tmp_path, valid, refusable):
+    """Thresholds from (hip_view, novelty, fracture, rotation) of valid films and (kind, hip_view, fracture) of others."""
+    files = [f"{index}.dcm" for index in range(max(len(valid), len(refusable)))]
+    films = [
+        record(file, *[{"fracture": fracture, "rotation": rotation}] * 2, hip_view=view, novelty=novelty)
+        for file, (view, novelty, fracture, rotation) in zip(files, valid, strict=False)
+    ]
+    others = [
+        record(file, {"fracture": fracture}, {"fracture": fracture}, hip_view=view)
+        for file, (_, view, fracture) in zip(files, refusable, strict=False)
+    ]
+    rows = [row(film["file"]) for film in films]
+    kinds = [{"image": film["file"], "kind": kind[0]} for film, kind in zip(others, refusable, strict=True)]
+    folders = write_manifest(tmp_path / "v", rows), write_results(tmp_path / "vr", films)
+    folders += write_manifest(tmp_path / "o", kinds), write_results(tmp_path / "or", others)
+    target = tmp_path / "gate.json"
+    calibrate_gate(*folders, str(NETWORK_GATE_FILE), str(target), ["test"])
+    return target
+
+
+def test_calibration_accepts_the_valid_and_is_of_their_weights(tmp_path):
+    rng = np.random.default_rng(0)
+    valid = [(rng.uniform(0.9, 1), rng.uniform(0, 9), rng.uniform(0, 0.1), rng.normal(0, 20)) for _ in range(400)]
+    refusable = [("chest", rng.uniform(0, 0.1), 0.0) for _ in range(50)] + [("fracture", 0.95, 0.9)] * 50
+    target = calibrated(tmp_path, valid, refusable)
+    gate = load_gate(target, weights_sha256="a" * 64)
+    assert not gate.notes and load_gate(target, weights_sha256="b" * 64).notes
+    limits = gate.limits
+    assert limits.hip_view_at_least == pytest.approx(sorted(view for view, *_ in valid)[1], abs=1e-3)
+    assert sum(novelty > limits.novelty_at_most for _, novelty, *_ in valid) == 1
+    assert limits.fracture_at_most == pytest.approx(0.5, abs=0.05)
+    assert limits.rotation_outward_at_most_deg > 40 > sum(rotation for *_, rotation in valid) / len(valid)
+    assert limits.complete_at_least == load_gate().limits.complete_at_least
+    assert math.isfinite(limits.pelvic_turn_at_most_deg) and limits.pelvic_turn_at_most_deg == 15
+
+
+def test_calibration_is_the_same_each_time(tmp_path):
+    films = [(0.9 + index / 1000, index, 0.01, 3.0) for index in range(50)], [("chest", 0.1, 0.0)]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert calibrated(tmp_path / "a", *films).read_bytes() == calibrated(tmp_path / "b", *films).read_bytes()
