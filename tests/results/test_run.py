@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose
 from PIL import Image
-from scripts.results import FilmMaskd, Interpretd, ResultsWriter, ScreeningDataset, ScreeningInferer, screen
+from scripts.radiograph import IsolatedReader
+from scripts.results import FilmLoader, FilmMaskd, Interpretd, ResultsWriter, ScreeningInferer, screen
 from scripts.results.document import check_document
 
 NOTICE = "Research use only, trained on simulated patients"
@@ -21,11 +21,10 @@ FILES = ("hip.dcm", "sub/chest.dcm", "broken.dcm", "transposed.dcm")
 @pytest.fixture
 def run(tmp_path, load, network, provenance):
     data = [{"image": tmp_path / "in" / file, "name": file.split("/")[-1].split(".")[0]} for file in FILES]
-    dataset = ScreeningDataset(data=data, transform=Compose([load]))
     writer = ResultsWriter(tmp_path / "out", tmp_path / "in", provenance, NOTICE)
     evaluator = SupervisedEvaluator(
         device="cpu",
-        val_data_loader=DataLoader(dataset, batch_size=1, num_workers=0, collate_fn=list),
+        val_data_loader=FilmLoader(data, IsolatedReader(load)),
         network=network,
         inferer=ScreeningInferer(),
         iteration_update=screen,
