@@ -24,7 +24,8 @@ FILMS = 200
 
 def command(folder, out, *words):
     config = str(BUNDLE / "configs/inference.yaml")
-    return [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, "--dataset_dir", str(folder), "--output_dir", str(out), *words]
+    words = ("--config_file", config, "--dataset_dir", str(folder), "--output_dir", str(out), *words)
+    return [sys.executable, "-m", "monai.bundle", "run", *words]
 
 
 def run(folder, out, *words, **settings):
@@ -105,7 +106,9 @@ def test_a_run_killed_in_the_middle_ends_like_an_undisturbed_one(films, key_file
     assert "radiographs are finished already" in done.stdout
     assert outputs(out) == outputs(undisturbed)
     assert without_times(out) == without_times(undisturbed)
-    assert journal.read_bytes().count(b"\n") == (undisturbed / "journal.jsonl").read_bytes().count(b"\n"), "a study was done twice"
+    assert journal.read_bytes().count(b"\n") == (undisturbed / "journal.jsonl").read_bytes().count(b"\n"), (
+        "a study was done twice"
+    )
 
     again = run(films, out, *words)
     assert "all radiographs are finished already" in again.stdout
@@ -117,12 +120,17 @@ def test_a_full_disk_ends_the_run_with_one_sentence(films, tmp_path):
     if not shutil.which("unshare") or subprocess.run(check, capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount a small file system")
     out.mkdir()
-    script = 'out="$1"; kept="$2"; shift 2; mount -t tmpfs -o size=300k tmpfs "$out" || exit 9; "$@"; code=$?; cp -a "$out" "$kept"; exit $code'
+    script = (
+        'out="$1"; kept="$2"; shift 2; mount -t tmpfs -o size=300k tmpfs "$out" || exit 9; '
+        '"$@"; code=$?; cp -a "$out" "$kept"; exit $code'
+    )
     words = ["unshare", "--mount", "bash", "-c", script, "bash", str(out), str(tmp_path / "kept"), *command(films, out)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 1, done.stderr
     said = done.stderr.strip().splitlines()[-1]
-    assert re.search(r"out: cannot be written: No space left on device\. \d+ of \d+ radiographs are finished and safe", said), said
+    assert re.search(r"out: cannot be written: No space left on device\. \d+ of \d+ radiographs are finished and safe", said), (
+        said
+    )
     assert "run the same command again" in said and "Traceback" not in done.stderr
     kept = tmp_path / "kept"
     assert not list(kept.rglob(".*")), "half a file is left"
