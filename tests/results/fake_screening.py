@@ -7,16 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from monai.data import MetaTensor
+from fake_preprocessing import FILM_SHAPE, SCALE, LoadFake
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose
 from scripts.clinical import CHANNELS, HIP_CHANNELS, Code, Reason, RefusedError
-from scripts.radiograph.geometry import Orientation
 from scripts.radiograph.pseudonyms import pseudonym
 from scripts.results import FilmMaskd, Interpretd, Ledger, ResultsWriter, ScreeningInferer, screen, screen_pending
 
-FILM_SHAPE = (620, 840)  # not square: a transposed mask must not fit
-SCALE = (2.0, 2.0)
 KEY = b"0123456789abcdef0123456789abcdef"
 NOTICE = "Research use only, trained on simulated patients"
 
@@ -24,37 +21,6 @@ NOTICE = "Research use only, trained on simulated patients"
 @pytest.fixture
 def film() -> SimpleNamespace:
     return SimpleNamespace(shape=FILM_SHAPE, scale=SCALE, patient="DOE^JANE", patient_id="MRN-4711")
-
-
-class LoadFake:
-    """Stands for the preprocessing: the file's name says what becomes of it."""
-
-    def __call__(self, item: dict) -> dict:
-        path = str(item["image"])
-        if "chest" in path:
-            raise RefusedError(Reason(Code.NOT_A_HIP, "The header says body part CHEST; expected a hip or pelvis."))
-        if "broken" in path:
-            raise RefusedError(Reason(Code.UNREADABLE, "The file is damaged."))
-        meta = {
-            "filename_or_obj": path,
-            "film_shape": FILM_SHAPE,
-            "resample_scale": SCALE,
-            "orientation": Orientation(transpose="transposed" in path),
-            "spacing_mm": (0.3, 0.3),
-            "spacing_source": "PixelSpacing",
-            "view": "AP",
-            "laterality": "B",
-            "study_uid": "1.2.3",
-            "series_uid": "1.2.3.4",
-            "sop_uid": "1.2.3.4.5",
-            "patient_name": "DOE^JANE",
-            "patient_id": "MRN-4711",
-            "assumptions": ["Magnification 1.15 assumed."],
-        }
-        rows, cols = FILM_SHAPE[0] // 2, FILM_SHAPE[1] // 2
-        image = MetaTensor(torch.linspace(0, 1, rows * cols).reshape(1, rows, cols), meta=meta)
-        covariates = torch.tensor([72.0, 0.0, float("nan"), 160.0])
-        return {**item, "image": image, "covariates": covariates}
 
 
 JOINT_PROBABILITY = 0.55
@@ -150,6 +116,8 @@ class Screen:
             return {**load(item), **identity}
         except RefusedError as error:
             return {**identity, "refusal": error.reason}
+        except OSError:
+            return {**identity, "refusal": Reason(Code.UNREADABLE, "The file is damaged.")}
 
 
 @pytest.fixture

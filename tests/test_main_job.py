@@ -24,19 +24,8 @@ FILMS = 200
 
 def command(folder, out, *words):
     config = str(BUNDLE / "configs/inference.yaml")
-    return [
-        sys.executable,
-        "-m",
-        "monai.bundle",
-        "run",
-        "--config_file",
-        config,
-        "--dataset_dir",
-        str(folder),
-        "--output_dir",
-        str(out),
-        *words,
-    ]
+    words = ("--config_file", config, "--dataset_dir", str(folder), "--output_dir", str(out), *words)
+    return [sys.executable, "-m", "monai.bundle", "run", *words]
 
 
 def run(folder, out, *words, **settings):
@@ -131,8 +120,10 @@ def test_a_full_disk_ends_the_run_with_one_sentence(films, tmp_path):
     if not shutil.which("unshare") or subprocess.run(check, capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount a small file system")
     out.mkdir()
-    mount = 'out="$1"; kept="$2"; shift 2; mount -t tmpfs -o size=300k tmpfs "$out" || exit 9; '
-    script = mount + '"$@"; code=$?; cp -a "$out" "$kept"; exit $code'
+    script = (
+        'out="$1"; kept="$2"; shift 2; mount -t tmpfs -o size=300k tmpfs "$out" || exit 9; '
+        '"$@"; code=$?; cp -a "$out" "$kept"; exit $code'
+    )
     words = ["unshare", "--mount", "bash", "-c", script, "bash", str(out), str(tmp_path / "kept"), *command(films, out)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 1, done.stderr
