@@ -21,6 +21,14 @@ class Code(StrEnum):
     NO_FEMUR = "NO_FEMUR"  # no proximal femur found
     CUT_OFF = "CUT_OFF"  # a proximal femur that leaves the film or the collimation
     IMPLANT = "IMPLANT"  # metal in the region to be measured
+    TOO_LARGE = "TOO_LARGE"  # more bytes or pixels than a radiograph has, or more memory than the bound
+    TOO_SLOW = "TOO_SLOW"  # reading took longer than the bound
+    ROTATED = "ROTATED"  # pelvis or femur turned about its long axis beyond the limits
+    FRACTURE = "FRACTURE"  # a broken or deformed proximal femur
+    EXPOSURE = "EXPOSURE"  # over- or under-exposed at the femur
+    NOVEL = "NOVEL"  # unlike every radiograph that the networks learnt from
+    SIDE_CONTRADICTION = "SIDE_CONTRADICTION"  # header, marker and anatomy disagree on the side
+    WRONG_SCALE = "WRONG_SCALE"  # the femoral head would have an impossible size
 
 
 @dataclass(frozen=True)
