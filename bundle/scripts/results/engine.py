@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from monai.engines.utils import IterationEvents
 from monai.inferers import Inferer
 
 from scripts.clinical import Code, Reason, RefusedError
+from scripts.results.scaling import predict_scaled
 
 logger = logging.getLogger(__name__)
 
@@ -68,14 +70,19 @@ def screen(engine: SupervisedEvaluator, batch: list[dict[str, Any]]) -> list[dic
             if REFUSAL in item:
                 outputs.append({})
                 continue
-            image = torch.as_tensor(item["image"].as_tensor()).unsqueeze(0).to(engine.state.device)
-            covariates = item["covariates"].unsqueeze(0).to(engine.state.device)
-            prediction = engine.inferer(image, engine.network, covariates)
+            prediction = predict_scaled(item, partial(_predict, engine, item["covariates"]))
             outputs.append({name: value[0].float().cpu() for name, value in prediction.items()})
     engine.state.output = outputs
     engine.fire_event(IterationEvents.FORWARD_COMPLETED)
     engine.fire_event(IterationEvents.MODEL_COMPLETED)  # runs the postprocessing
     return outputs
+
+
+def _predict(engine: SupervisedEvaluator, covariates: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The cascade's outputs for one image (1, 1, H, W)."""
+    covariates = covariates.unsqueeze(0).to(engine.state.device)
+    prediction: dict[str, torch.Tensor] = engine.inferer(image.to(engine.state.device), engine.network, covariates)
+    return prediction
 
 
 def _reason(error: BaseException) -> Reason:
