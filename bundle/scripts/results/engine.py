@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import groupby, islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from monai.engines.utils import IterationEvents
 from monai.inferers import Inferer
 
 from scripts.radiograph.isolation import REFUSAL
+from scripts.results.scaling import predict_scaled
 
 
 class FilmLoader:
@@ -71,11 +73,16 @@ def screen(engine: SupervisedEvaluator, batch: list[dict[str, Any]]) -> list[dic
             if REFUSAL in item:
                 outputs.append({})
                 continue
-            image = torch.as_tensor(item["image"].as_tensor()).unsqueeze(0).to(engine.state.device)
-            covariates = item["covariates"].unsqueeze(0).to(engine.state.device)
-            prediction = engine.inferer(image, engine.network, covariates)
+            prediction = predict_scaled(item, partial(_predict, engine, item["covariates"]))
             outputs.append({name: value[0].float().cpu() for name, value in prediction.items()})
     engine.state.output = outputs
     engine.fire_event(IterationEvents.FORWARD_COMPLETED)
     engine.fire_event(IterationEvents.MODEL_COMPLETED)  # runs the postprocessing
     return outputs
+
+
+def _predict(engine: SupervisedEvaluator, covariates: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The cascade's outputs for one image (1, 1, H, W)."""
+    covariates = covariates.unsqueeze(0).to(engine.state.device)
+    prediction: dict[str, torch.Tensor] = engine.inferer(image.to(engine.state.device), engine.network, covariates)
+    return prediction

@@ -80,6 +80,7 @@ def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographF
         sex=None if math.isnan(sex) else ("M" if sex >= 0.5 else "F"),
         view=str(meta["view"]),
         laterality=str(meta["laterality"]),
+        markers=tuple(meta.get("side_markers", ())),
         assumptions=tuple(assumptions),
     )
 
