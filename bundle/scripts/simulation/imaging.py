@@ -173,9 +173,7 @@ def _hardware(phantom: Phantom, femurs: Mapping[str, Femur], film: Film) -> tupl
     return paths, masks
 
 
-def displaced(
-    lean: Tensor, fat: Tensor, bone: Tensor, core: Tensor, mineral: Tensor, metal: Tensor
-) -> tuple[Tensor, Tensor]:
+def displaced(lean: Tensor, fat: Tensor, bone: Tensor, core: Tensor, mineral: Tensor, metal: Tensor) -> tuple[Tensor, Tensor]:
     """Soft tissue (``lean``, ``fat``, mm) left once bone and metal have taken its place: bone brings matrix, and marrow that is
     half fat.
 
