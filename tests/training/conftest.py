@@ -31,15 +31,13 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five films that show no hip: a single bright bar, an empty mask and no landmarks."""
+    """Five films that show no hip: a single bright bar."""
     folder = tmp_path_factory.mktemp("others")
     rows = []
     for index, split in enumerate(("train", "train", "train", "validation", "validation")):
         film = np.random.default_rng(50 + index).normal(1200, 60, SHAPE)
         film[:, 100 + 5 * index : 130 + 5 * index] += 1500
         write_dicom(folder / f"K{index}.dcm", np.clip(film, 0, 4095).astype(np.uint16))
-        Image.fromarray(np.zeros(SHAPE, np.uint8)).save(folder / f"K{index}_mask.png")
-        (folder / f"K{index}.json").write_text(json.dumps({"right": None, "left": None}))
         rows.append(
             {
                 "image": f"K{index}.dcm",

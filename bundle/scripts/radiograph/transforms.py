@@ -20,6 +20,7 @@ from scripts.clinical import Code
 from scripts.radiograph.admission import refused
 from scripts.radiograph.exposure import display_limits
 from scripts.radiograph.labels import read_label, read_landmarks
+from scripts.radiograph.landmarks import LANDMARKS, SIDES
 from scripts.radiograph.reader import read_radiograph
 from scripts.radiograph.sampling import covering_grid, resample, resample_nearest, to_resampled_points
 
@@ -203,6 +204,8 @@ class LoadLabeld(MapTransform):
 class LoadLandmarksd(MapTransform):
     """Reads a film's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
 
+    Where the key's value is empty, all are missing.
+
     Args:
         keys: of the landmark files' paths.
         image_key: of the loaded (and resampled, if it is to be) image.
@@ -220,7 +223,8 @@ class LoadLandmarksd(MapTransform):
         item = dict(data)
         meta = item[self.image_key].meta
         for key in self.key_iterator(item):
-            shown = meta["orientation"].points_to_display(read_landmarks(item[key]), _stored_shape(meta))
+            stored = read_landmarks(item[key]) if item[key] else np.full((len(SIDES), len(LANDMARKS), 2), np.nan)
+            shown = meta["orientation"].points_to_display(stored, _stored_shape(meta))
             points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
             item[key] = torch.from_numpy(points.astype(np.float32))
         return item

@@ -41,7 +41,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 """Of the manifest; those with "exact" are what a faultless DXA would read."""
 
-_EXTERNAL_WEIGHT: Final = 0.5
+EXTERNAL_WEIGHT: Final = 0.5
 """An external site gives half as many patients as another: most are to be trained on."""
 _TEST_FROM: Final = 0.85  # of the time in which a site takes radiographs
 _VALIDATION_SHARE: Final = 0.12  # of the patients before the test period: a tenth of all
@@ -100,10 +100,10 @@ def _patient_id(index: int) -> str:
 def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     """The steps from a person to files, and nothing else."""
     rng = np.random.default_rng([plan.seed, index])
-    weights = np.array([_EXTERNAL_WEIGHT if site.external else 1.0 for site in plan.sites])
+    weights = np.array([EXTERNAL_WEIGHT if site.external else 1.0 for site in plan.sites])
     site = plan.sites[rng.choice(len(weights), p=weights / weights.sum())]
     first = site.film.draw_date(rng)
-    split = plan.split or _split(site, first, rng)
+    split = plan.split or split_of(site, first, rng)
     person = draw_person(rng, site.population)
     fault = draw_fault(rng) if plan.faulty else Fault()
     phantom = draw_phantom(person, rng, diseases=fault.diseases, pelvic_turn=fault.pelvic_turn)
@@ -139,7 +139,7 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     return rows
 
 
-def _split(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
+def split_of(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
     """External sites apart, the latest studies for the test, and the patients before them at random."""
     drawn = "validation" if rng.random() < _VALIDATION_SHARE else "train"
     if site.external:

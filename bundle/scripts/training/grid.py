@@ -25,14 +25,15 @@ class ToCoarserGridd(Transform):
         self.reduce, self.factor, self.classes = reduce, factor, classes
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the item with "image", "label" and "landmarks" on the coarser grid.
+        """Return the item with "image", "landmarks" and, where it has one, "label" on the coarser grid.
 
         The label becomes (classes, h, w) uint8: how much of a pixel each class covers, 0..255, so that an edge keeps its
         place to a fraction of a pixel.
         """
         image = self.reduce(torch.as_tensor(data["image"]).float()[None])[0]
-        label = torch.as_tensor(data["label"])
-        masks = torch.stack([label[0] == value for value in range(1, self.classes + 1)]).float()
-        covered = F.avg_pool2d(masks[None], self.factor)[0].mul(255).round().to(torch.uint8)
-        landmarks = (torch.as_tensor(data["landmarks"]) + 0.5) / self.factor - 0.5
-        return {**data, "image": image, "label": covered, "landmarks": landmarks}
+        coarser = {"image": image, "landmarks": (torch.as_tensor(data["landmarks"]) + 0.5) / self.factor - 0.5}
+        if "label" in data:
+            label = torch.as_tensor(data["label"])
+            masks = torch.stack([label[0] == value for value in range(1, self.classes + 1)]).float()
+            coarser["label"] = F.avg_pool2d(masks[None], self.factor)[0].mul(255).round().to(torch.uint8)
+        return {**data, **coarser}
