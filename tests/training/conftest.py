@@ -38,15 +38,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
         film = np.random.default_rng(50 + index).normal(1200, 60, SHAPE)
         film[:, 100 + 5 * index : 130 + 5 * index] += 1500
         write_dicom(folder / f"K{index}.dcm", np.clip(film, 0, 4095).astype(np.uint16))
-        rows.append(
-            {
-                "image": f"K{index}.dcm",
-                "split": split,
-                "kind": "shin",
-                "label": f"K{index}_mask.png",
-                "landmarks": f"K{index}.json",
-            }
-        )
+        rows.append({"image": f"K{index}.dcm", "split": split, "kind": "shin"})
     write_manifest(folder, rows)
     return folder
 

@@ -23,8 +23,8 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
         required: "label", "landmarks" or "bmd" (at least one hip BMD); a radiograph that lacks one is left out.
 
     Returns:
-        The items of `list_radiographs`, each with the file's modification time, so that a cache of the read pixels
-        notices a changed file.
+        The items of `list_radiographs`, each with "label" and "landmarks" ("" where there is none) and the file's modification
+        time, so that a cache of the read pixels notices a changed file.
 
     Raises:
         ValueError: when no radiograph is left.
@@ -37,7 +37,7 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
             f"{dataset_dir}: {len(found)} radiographs, {len(of_split)} of them with {split!r} in the manifest's column split, "
             f"none of which has {' and '.join(required)}; expected at least one. Nothing was trained."
         )
-    return [{**item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
+    return [{"label": "", "landmarks": "", **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
 
 
 def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:

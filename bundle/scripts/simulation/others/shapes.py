@@ -49,7 +49,7 @@ class Piece:
 
     def box(self) -> tuple[Tensor, Tensor]:
         """Corners (3,) of a box around it in the patient's frame."""
-        corners = torch.cartesian_prod(*torch.stack([self.low, self.high], dim=-1)) @ self.rotation.T + self.position
+        corners = torch.cartesian_prod(*torch.stack([self.low, self.high], dim=-1).float()) @ self.rotation.T + self.position
         return corners.amin(0), corners.amax(0)
 
 
