@@ -17,7 +17,7 @@ from scripts.training.novelty import fit_novelty
 from scripts.training.pose import RandFilmPosed
 from scripts.training.provenance import training_provenance
 from scripts.training.scores import KnownBmd, LandmarkErrors, ViewColumns, femur_masks, is_better, known_labels
-from scripts.training.views import RandViewd, ViewLoss, ViewTargetsd
+from scripts.training.views import RandViewd, ViewLoss, ViewTargetsd, view_items
 
 __all__ = [
     "AutocastInferer",
@@ -51,4 +51,5 @@ __all__ = [
     "start_from",
     "training_items",
     "training_provenance",
+    "view_items",
 ]

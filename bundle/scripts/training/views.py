@@ -1,19 +1,20 @@
 """What the view network is taught: whole films, the right way up or not, and the crops of their hips."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from scripts.clinical import SIDES
+from scripts.clinical import SIDES, RefusedError
 from scripts.radiograph.landmarks import LOCATING
 from scripts.training.grid import Reduce
 from scripts.training.hip_crops import Localiser
-from scripts.training.items import number
+from scripts.training.items import number, training_items
 from scripts.training.jitter import LandmarkJitter
 from scripts.training.pose import RandFilmPosed
 
@@ -24,6 +25,33 @@ _IMPORTANCE = torch.tensor([2.0, 1.0, 1.0])  # of hip_view and of each side's fr
 
 _MOST_ROTATED = 75.0
 """Degrees; a frog-leg femur beyond this has no rotation that a film tells."""
+
+
+def view_items(folders: Sequence[str], split: str, read: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    """List the radiographs of a split of several folders, see `training_items`, of which the picture tells what it shows.
+
+    Left out of those with a `kind` are the ones that are refused before any network sees them, and `wrong_scale` of
+    `simulate_others.yaml`: only its pixel size is wrong.
+
+    Args:
+        folders: data sets.
+        split: "train" or "validation".
+        read: the preprocessing of the main job, for an item; it raises where a radiograph is refused.
+    """
+    items = [item for folder in folders for item in training_items(folder, split, [])]
+    unknown = [item for item in items if item.get("kind")]
+    refused = {item["image"] for item in tqdm(unknown, desc=f"{split}: films of other kinds") if not _shown(item, read)}
+    return [item for item in items if item["image"] not in refused]
+
+
+def _shown(item: Mapping[str, Any], read: Callable[[Any], Any]) -> bool:
+    try:
+        read(item)
+    except RuntimeError as error:  # MONAI's, of the transform that failed
+        if isinstance(error.__cause__, RefusedError):
+            return False
+        raise
+    return item["kind"] != "wrong_scale"
 
 
 class ViewTargetsd(Transform):
