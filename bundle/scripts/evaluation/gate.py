@@ -145,8 +145,7 @@ def _document(results_dir: str) -> dict[str, Any]:
         document["radiographs"], document["provenance"]["weights"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path}: no results can be read ({type(error).__name__}); expected what inference.yaml writes. "
-            "Nothing was evaluated."
+            f"{path}: no results can be read ({type(error).__name__}); expected those of inference.yaml. Nothing was evaluated."
         ) from error
     return document
 
