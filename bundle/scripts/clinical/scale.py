@@ -22,6 +22,6 @@ def wrong_scale(head_mm: float | None, deviation_at_most: float) -> Reason | Non
     low, high = (MEAN_HEAD_MM * (1 + sign * deviation_at_most) for sign in (-1, 1))
     return Reason(
         Code.WRONG_SCALE,
-        f"By the file's pixel size the femoral head is {head_mm:.0f} mm wide, expected {low:.0f} to {high:.0f} mm: the pixel size "
-        "is wrong, so nothing was measured. Export the original DICOM with its Pixel Spacing or Imager Pixel Spacing.",
+        f"By the file's pixel size the femoral head is {head_mm:.0f} mm wide, expected {low:.0f} to {high:.0f} mm: the pixel "
+        "size is wrong, so nothing was measured. Export the original DICOM with its Pixel Spacing or Imager Pixel Spacing.",
     )

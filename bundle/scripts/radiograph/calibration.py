@@ -81,8 +81,8 @@ class CalibrateRadiographd(MapTransform):
                 image.meta["spacing_sd"] = BALL_SPACING_SD
                 image.meta["assumptions"] = [
                     *image.meta["assumptions"],
-                    f"The file gives no pixel size: it was measured on the ball beside the hips, assumed {self.ball_mm:g} mm wide "
-                    "and level with them.",
+                    f"The file gives no pixel size: it was measured on the ball beside the hips, assumed {self.ball_mm:g} mm "
+                    "wide and level with them.",
                 ]
                 item[key] = image
         return item

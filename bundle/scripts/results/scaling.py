@@ -1,4 +1,4 @@
-"""The scale of a film whose file gives no pixel size, from the femoral heads; and what an uncertain scale does to the estimates."""
+"""The scale of a film without pixel size, from the femoral heads; and what an uncertain scale does to the estimates."""
 
 from __future__ import annotations
 
