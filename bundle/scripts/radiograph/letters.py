@@ -49,9 +49,9 @@ class Reading:
         An L is a plain shape, and the less plausible one the further from upright; an R differs little from its mirror image.
         """
         if self.letter == "L":
-            least, margin = (2.0 if self.quarters else 0.93 if self.mirrored else 0.87), 0.05
+            least, margin = (2.0 if self.quarters else 0.93 if self.mirrored else 0.88), 0.06
         else:
-            least, margin = (0.88 if self.quarters else 0.80), (0.045 if self.mirrored else 0.02)
+            least, margin = (0.88 if self.quarters else 0.84), (0.045 if self.mirrored else 0.02)
         return self.correlation >= least and self.margin >= margin
 
 

@@ -23,7 +23,7 @@ _ASSUMED_SIDE_MM: Final = 400.0
 _SPACING_MM: Final = 0.45
 _STROKE_MM: Final = 7.0
 """Structures wider than this are no strokes of a letter."""
-_LETTER_MM: Final = (5.0, 36.0)
+_LETTER_MM: Final = (6.5, 36.0)
 """Longer side of a letter."""
 _CONTRASTS: Final = (0.05, 0.1, 0.2, 0.4)
 """Of a stroke against its surroundings, in units of the normalised film."""
