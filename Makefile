@@ -32,7 +32,8 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/mypy
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
-	$(BUNDLE)/train_localisation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/localisation --cache_dir $(OUT)/cache
+	$(BUNDLE)/train_localisation.yaml --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
+		--cache_dir $(OUT)/cache
 	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/segmentation --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_view.yaml --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
 		--output_dir $(OUT)/view --cache_dir $(OUT)/cache

@@ -177,14 +177,15 @@ class LoadLabeld(MapTransform):
     Args:
         keys: of the masks' paths.
         image_key: of the loaded (and resampled, if it is to be) image.
+        allow_none: an item without a mask gets one of background alone.
 
     Raises:
         ValueError: if the mask is missing or bad.
     """
 
-    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.image_key = image_key
+    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_none: bool = False) -> None:
+        super().__init__(keys)
+        self.image_key, self.allow_none = image_key, allow_none
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Item:
         """Replace the path of each key by its mask."""
@@ -193,6 +194,8 @@ class LoadLabeld(MapTransform):
         for key in self.key_iterator(item):
             paths = [item[key]] if item[key] else [item.get(f"{side}_label") for side in ("left", "right")]
             masks = [read_label(path, _stored_shape(image.meta)) for path in paths if path]
+            if not masks and self.allow_none:
+                masks = [np.zeros(_stored_shape(image.meta), np.uint8)]
             if not masks:
                 raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a mask. Training stops.")
             shown = image.meta["orientation"].to_display(np.maximum.reduce(masks))

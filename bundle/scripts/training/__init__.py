@@ -14,6 +14,7 @@ from scripts.training.items import HipTargetsd, training_items
 from scripts.training.jitter import LandmarkJitter
 from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
 from scripts.training.novelty import fit_novelty
+from scripts.training.other_films import films_without_hips
 from scripts.training.pose import RandFilmPosed
 from scripts.training.provenance import training_provenance
 from scripts.training.scores import KnownBmd, LandmarkErrors, ViewColumns, femur_masks, is_better, known_labels
@@ -45,6 +46,7 @@ __all__ = [
     "ViewTargetsd",
     "assemble",
     "femur_masks",
+    "films_without_hips",
     "fit_novelty",
     "is_better",
     "known_labels",

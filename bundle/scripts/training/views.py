@@ -1,21 +1,21 @@
 """What the view network is taught: whole films, the right way up or not, and the crops of their hips."""
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from scripts.clinical import SIDES, RefusedError
+from scripts.clinical import SIDES
 from scripts.radiograph.landmarks import LOCATING
 from scripts.training.grid import Reduce
 from scripts.training.hip_crops import Localiser
 from scripts.training.items import number, training_items
 from scripts.training.jitter import LandmarkJitter
+from scripts.training.other_films import Read, films_of_other_kinds
 from scripts.training.pose import RandFilmPosed
 
 ANGLE_SCALE_DEGREES = 10.0
@@ -27,11 +27,8 @@ _MOST_ROTATED = 75.0
 """Degrees; a frog-leg femur beyond this has no rotation that a film tells."""
 
 
-def view_items(folders: Sequence[str], split: str, read: Callable[[Any], Any]) -> list[dict[str, Any]]:
+def view_items(folders: Sequence[str], split: str, read: Read) -> list[dict[str, Any]]:
     """List the radiographs of a split of several folders, see `training_items`, of which the picture tells what it shows.
-
-    Left out of those with a `kind` are the ones that are refused before any network sees them, and `wrong_scale` of
-    `simulate_others.yaml`: only its pixel size is wrong.
 
     Args:
         folders: data sets.
@@ -39,19 +36,9 @@ def view_items(folders: Sequence[str], split: str, read: Callable[[Any], Any]) -
         read: the preprocessing of the main job, for an item; it raises where a radiograph is refused.
     """
     items = [item for folder in folders for item in training_items(folder, split, [])]
-    unknown = [item for item in items if item.get("kind")]
-    refused = {item["image"] for item in tqdm(unknown, desc=f"{split}: films of other kinds") if not _shown(item, read)}
-    return [item for item in items if item["image"] not in refused]
-
-
-def _shown(item: Mapping[str, Any], read: Callable[[Any], Any]) -> bool:
-    try:
-        read(item)
-    except RuntimeError as error:  # MONAI's, of the transform that failed
-        if isinstance(error.__cause__, RefusedError):
-            return False
-        raise
-    return item["kind"] != "wrong_scale"
+    # Of a film of the wrong scale only the pixel size is wrong.
+    other = films_of_other_kinds([item for item in items if item.get("kind")], {"wrong_scale"}, read)
+    return [item for item in items if not item.get("kind")] + other
 
 
 class ViewTargetsd(Transform):
