@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from ignite.handlers.tqdm_logger import ProgressBar
 from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose
@@ -128,7 +129,7 @@ class Screen:
             postprocessing=Compose([interpretation, FilmMaskd()]),
             val_handlers=[writer],
         )
-        screen_pending(evaluator or None, writer)
+        screen_pending(evaluator or None, writer, ProgressBar())
         return self.out
 
     def _read(self, item: dict, load) -> dict:
