@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from fake_preprocessing import FILM_SHAPE, SCALE, LoadFake
+from ignite.handlers.tqdm_logger import ProgressBar
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose
 from scripts.clinical import CHANNELS, HIP_CHANNELS, Code, Reason, RefusedError
@@ -106,7 +107,7 @@ class Screen:
             postprocessing=Compose([interpretation, FilmMaskd()]),
             val_handlers=[writer],
         )
-        screen_pending(evaluator or None, writer)
+        screen_pending(evaluator or None, writer, ProgressBar())
         return self.out
 
     def _read(self, item: dict, load) -> dict:
