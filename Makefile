@@ -10,7 +10,7 @@ OUT ?= output/training
 PATIENTS ?= 1200
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint train clean
+.PHONY: help demo test fuzz lint train clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -23,18 +23,25 @@ demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in o
 test: $(VENV)/all.stamp ## Run all tests
 	$(VENV)/bin/python -m pytest
 
+fuzz: $(VENV)/all.stamp ## Read 20,000 damaged and hostile files; what was found in output/fuzz
+	$(BUNDLE)/fuzz.yaml --output_dir output/fuzz --files 20000 --seed 0
+
 lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-train: $(VENV)/all.stamp $(DATA)/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
+train: $(VENV)/all.stamp $(DATA)/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
+	$(BUNDLE)/train_localisation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/localisation --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/segmentation --cache_dir $(OUT)/cache
+	$(BUNDLE)/train_view.yaml --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
+		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_bmd.yaml --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_siamese.yaml --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
 		--encoder_file $(OUT)/bmd/best.pt
-	$(BUNDLE)/assemble.yaml --segmentation_file $(OUT)/segmentation/best.pt --siamese_file $(OUT)/siamese/best.pt \
-		--bmd_file $(OUT)/bmd/best.pt --output_file $(OUT)/model.pt
+	$(BUNDLE)/assemble.yaml --localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
+		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \
+		--output_file $(OUT)/model.pt
 	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
 
 clean: ## Remove the virtual environment, caches and output
@@ -43,6 +50,12 @@ clean: ## Remove the virtual environment, caches and output
 
 output/cohort/manifest.csv: | $(VENV)/all.stamp
 	$(BUNDLE)/simulate.yaml --output_dir output/cohort --patients $(PATIENTS)
+
+output/faulty/manifest.csv: | $(VENV)/all.stamp
+	$(BUNDLE)/simulate.yaml --output_dir output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty true
+
+output/others/manifest.csv: | $(VENV)/all.stamp
+	$(BUNDLE)/simulate_others.yaml --output_dir output/others --films $$(($(PATIENTS) / 2)) --seed 5
 
 %/manifest.csv:
 	@echo "DATA=$*: there is no $@; expected a folder of radiographs with a manifest.csv (see bundle/docs/data.md)."; exit 1

@@ -1,5 +1,6 @@
 """A command that cannot work ends with one sentence, a non-zero exit code and nothing written."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -31,8 +32,17 @@ def network():
 @pytest.fixture(scope="session")
 def weights(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "model.pt"
-    torch.save({"state_dict": network.state_dict(), "provenance": {"seed": 7, "data": "none"}}, path)
+    save({"state_dict": network.state_dict(), "provenance": {"seed": 7, "data": "none"}}, path)
     return path
+
+
+def save(content, path):
+    """Write weights, or bytes, and their checksum."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    path.with_name(f"{path.name}.sha256").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
 
 
 @pytest.mark.parametrize(
@@ -121,21 +131,60 @@ def test_missing_weights_are_refused(network, tmp_path):
         startup.load_weights(network, str(tmp_path / "model.pt"))
 
 
+def test_weights_that_are_not_those_of_their_checksum_are_refused(network, weights, tmp_path):
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(SystemExit, match=r"model\.pt\.sha256 beside them, is missing.*sha256sum model\.pt > model\.pt\.sha256"):
+        startup.load_weights(network, str(tmp_path / "model.pt"))
+    (tmp_path / "model.pt.sha256").write_bytes(weights.with_name("model.pt.sha256").read_bytes())
+    with pytest.raises(SystemExit, match="the file is damaged or another one"):
+        startup.load_weights(network, str(tmp_path / "model.pt"))
+
+
+def test_the_shipped_weights_have_their_checksum(network):
+    startup.load_weights(network, str(CONFIGS.parent / "models" / "model.pt"))
+
+
+def test_the_users_key_gives_the_same_pseudonyms_in_every_run(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "in/a.png")
+    (tmp_path / "key").write_text("k" * 40)
+    key = startup.pseudonym_key(str(tmp_path / "key"), str(tmp_path / "out"))
+    first, second = (startup.find_radiographs(str(tmp_path / "in"), key)[0]["name"] for _ in range(2))
+    assert first == second != startup.find_radiographs(str(tmp_path / "in"))[0]["name"]
+
+
+def test_a_run_keeps_its_key_for_the_next(tmp_path):
+    out = str(tmp_path / "out")
+    key = startup.pseudonym_key(None, out)
+    assert startup.pseudonym_key(None, out) != key, "nothing is written before the output folder is made"
+    startup.check_output(out, str(tmp_path), key)
+    assert startup.pseudonym_key(None, out) == key
+
+
+def test_a_bad_key_file_is_one_sentence(tmp_path):
+    (tmp_path / "key").write_text("short")
+    for name in ("key", "absent"):
+        with pytest.raises(SystemExit, match=r"--key_file: .*Make one by: head"):
+            startup.pseudonym_key(str(tmp_path / name), None)
+
+
 @pytest.mark.parametrize("content", [b"not weights", b""])
 def test_a_file_that_holds_no_weights_is_refused(network, tmp_path, content):
-    (tmp_path / "model.pt").write_bytes(content)
+    save(content, tmp_path / "model.pt")
     with pytest.raises(SystemExit, match="not a weights file of OsteoXR"):
         startup.load_weights(network, str(tmp_path / "model.pt"))
 
 
 def test_weights_of_another_network_are_refused_by_the_keys_that_differ(network, tmp_path):
     state = {f"old.{key}": value for key, value in network.state_dict().items()}
-    torch.save({"state_dict": state, "provenance": {}}, tmp_path / "model.pt")
+    save({"state_dict": state, "provenance": {}}, tmp_path / "model.pt")
     with pytest.raises(SystemExit, match=r"do not fit the network.*is missing.*and \d+ more"):
         startup.load_weights(network, str(tmp_path / "model.pt"))
     key = next(key for key, value in network.state_dict().items() if value.ndim == 4)
     other = {**network.state_dict(), key: torch.zeros(1, 2, 3, 4)}
-    torch.save({"state_dict": other, "provenance": {}}, tmp_path / "model.pt")
+    save({"state_dict": other, "provenance": {}}, tmp_path / "model.pt")
     with pytest.raises(SystemExit, match=f"{key} is .* instead of"):
         startup.load_weights(network, str(tmp_path / "model.pt"))
 

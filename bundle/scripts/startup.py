@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,8 @@ import torch
 from monai.bundle import ConfigParser, run
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
-from scripts.radiograph import list_radiographs
+from scripts.radiograph import list_radiographs, sort_studies
+from scripts.radiograph.pseudonyms import KEY_NAME, make_key, read_key, write_key
 from scripts.results.provenance import sha256
 
 _SHOWN_KEYS = 3  # of those that do not match, in the sentence on weights that do not fit
@@ -52,26 +54,52 @@ def config_files(argv: Sequence[str] | None = None) -> list[str]:
 
 def overridden_keys(argv: Sequence[str] | None = None) -> dict[str, str]:
     """What the command line of `monai.bundle run` overrides, without the folders: their names may tell of patients."""
-    hidden = {"config_file", "dataset_dir", "output_dir"}
+    hidden = {"config_file", "dataset_dir", "output_dir", "key_file"}
     options = _options(sys.argv if argv is None else argv)
     return {key: value for key, value in options.items() if key not in hidden}
 
 
-def find_radiographs(dataset_dir: str | None) -> list[dict[str, Any]]:
-    """List the radiographs of a folder, as `scripts.radiograph.list_radiographs` does.
+def pseudonym_key(key_file: str | None, output_dir: str | None) -> bytes:
+    """The key of the pseudonyms: the user's `key_file`, else the one that an earlier run left in its output, else a new one.
 
-    The command ends where the folder is not named, not there, not readable or empty, or its manifest has a mistake.
+    The command ends where the key cannot be read or is too short. `check_output` keeps a new one for the runs to come.
+    """
+    try:
+        if key_file:
+            return read_key(Path(str(key_file)))
+        kept = Path(str(output_dir)) / KEY_NAME
+        return read_key(kept) if output_dir and kept.is_file() else make_key()
+    except ValueError as error:
+        _stop(f"--key_file: {error}. Nothing was analysed." if key_file else f"{error}. Nothing was analysed.")
+
+
+def find_radiographs(dataset_dir: str | None, key: bytes | None = None) -> list[dict[str, Any]]:
+    """List the radiographs of a folder and sort them by patient and study, by header alone.
+
+    Args:
+        dataset_dir: see `scripts.radiograph.list_radiographs`.
+        key: of the pseudonyms; one for this time alone if None.
+
+    Returns:
+        Items as `scripts.radiograph.sort_studies` gives them. The command ends where the folder is not named, not there,
+        not readable or empty, or its manifest has a mistake.
     """
     if not dataset_dir:
         _stop("No --dataset_dir given; name the folder of radiographs. Nothing was analysed.")
     try:
-        return list_radiographs(str(dataset_dir))
+        return sort_studies(list_radiographs(str(dataset_dir)), os.path.abspath(str(dataset_dir)), key or make_key())
     except (OSError, ValueError) as error:
         _stop(f"--dataset_dir: {error}")
 
 
-def check_output(output_dir: str | None, dataset_dir: str) -> None:
-    """End the command where the output folder cannot be written, or is the folder of radiographs itself."""
+def check_output(output_dir: str | None, dataset_dir: str, key: bytes | None = None) -> None:
+    """Make the output folder; end the command where it cannot be written, or is the folder of radiographs itself.
+
+    Args:
+        output_dir: the folder.
+        dataset_dir: the folder of radiographs.
+        key: of the pseudonyms in the output, kept there so that a resumed run gives the same.
+    """
     if not output_dir:
         _stop("No --output_dir given; name the folder to write results to. Nothing was analysed.")
     folder = Path(str(output_dir))
@@ -84,6 +112,8 @@ def check_output(output_dir: str | None, dataset_dir: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        if key is not None:
+            write_key(key, folder / KEY_NAME)
     except OSError as error:
         _stop(f"--output_dir {output_dir}: the folder cannot be written ({error.strerror}). Nothing was analysed.")
 
@@ -97,11 +127,13 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
 
     Returns:
         "file" (its name), "sha256" and "provenance" (what its training wrote). The command ends where the file is
-        missing, no such file, or of another network.
+        missing, not the one that its checksum file (beside it, NAME.sha256, as `sha256sum` writes it) tells of, no such
+        file, or of another network.
     """
     path = Path(checkpoint)
     if not path.is_file():
         _stop(f"Weights {checkpoint}: there is no such file; train and assemble one, or name one with --checkpoint.")
+    found = _checked_sha256(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state, provenance = content["state_dict"], content["provenance"]
@@ -117,7 +149,25 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
             f"{more}. Name the weights that were trained with it by --checkpoint."
         )
     network.load_state_dict(state)
-    return {"file": path.name, "sha256": sha256(path), "provenance": dict(provenance)}
+    return {"file": path.name, "sha256": found, "provenance": dict(provenance)}
+
+
+def _checked_sha256(path: Path) -> str:
+    beside = path.with_name(f"{path.name}.sha256")
+    try:
+        expected = beside.read_text(encoding="ascii").split()[0].lower()
+    except (OSError, ValueError, IndexError):
+        _stop(
+            f"Weights {path}: their checksum, {beside.name} beside them, is missing or empty; without it damaged or exchanged "
+            f"weights would pass. assemble.yaml writes both. Where you trust the weights: sha256sum {path.name} > {beside.name}"
+        )
+    found = sha256(path)
+    if found != expected:
+        _stop(
+            f"Weights {path}: their SHA-256 is {found}, but {beside.name} says {expected}: the file is damaged or another one. "
+            "Copy both files again. Nothing was analysed."
+        )
+    return found
 
 
 def call(function: Callable[..., Any], /, **arguments: Any) -> Any:

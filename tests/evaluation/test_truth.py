@@ -42,7 +42,7 @@ def test_the_lowest_t_score_decides_over_known_hips_and_sites():
 
 def test_a_path_that_looks_like_a_reference_is_left_alone(tmp_path):
     config = tmp_path / "inference.yaml"
-    config.write_text("handlers: [1, 2]\nseed: 0\ndataset:\n  data: null\nfirst: $@dataset::data[0]['image']\n")
+    config.write_text("handlers: [1, 2]\nseed: 0\ndataloader:\n  data: null\nfirst: $@dataloader::data[0]['image']\n")
     parser = read_inference(str(config), [{"image": "@odd/$path", "name": "x"}], {"seed": 3})
     assert parser.get_parsed_content("first") == "@odd/$path"
     assert parser.get_parsed_content("seed") == 3

@@ -80,13 +80,13 @@ def test_find_landmarks_is_exact_to_a_quarter_of_a_pixel() -> None:
     truth = hips(0.0, 0.9, centres=((100.0, 100.0), (103.3, 270.6))) / 3 + 60.0
     probability = heat_maps(truth, 320, 384, 7.5).clamp(1e-4, 1 - 1e-4)
     points, confidence = find_landmarks(torch.logit(probability), 13.0)
-    assert torch.allclose(points, truth, atol=0.25)
+    assert torch.allclose(points, truth.flatten(1, 2), atol=0.25)
     assert (confidence > 0.99).all()
 
 
 def test_an_empty_heat_map_has_no_confidence() -> None:
     _, confidence = find_landmarks(torch.full((2, 10, 40, 50), -6.0), 13.0)
-    assert confidence.shape == (2, 2, 5)
+    assert confidence.shape == (2, 10)
     assert (confidence < 0.01).all()
 
 

@@ -59,7 +59,7 @@ def write(folder: Path, pixels: np.ndarray | None = None, name: str = "film.dcm"
 
 def lut(first: int, bits: int, entries: np.ndarray, vr: str = "US") -> Sequence:
     item = Dataset()
-    item.add_new(0x00283002, "US", [len(entries), first, bits])
+    item.add_new(0x00283002, "US", [len(entries) % 65536, first, bits])
     data = entries.astype("u1").tobytes() if vr == "packed" else entries.astype("<u2").tobytes()
     item.add_new(0x00283006, "US" if vr == "US" else "OW", [int(entry) for entry in entries] if vr == "US" else data)
     return Sequence([item])

@@ -102,7 +102,7 @@ REFUSALS = [
     (Code.NOT_A_RADIOGRAPH, "CT Image Storage", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "Modality": "CT"}),
     (Code.NOT_A_RADIOGRAPH, "modality US", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "US"}),
     (Code.NOT_A_RADIOGRAPH, "unknown kind", {"SOPClassUID": None}),
-    (Code.NOT_A_RADIOGRAPH, "20000 x 6000", {"Rows": 20000, "Columns": 6000}),
+    (Code.TOO_LARGE, "20000 x 6000", {"Rows": 20000, "Columns": 6000}),
     (Code.NOT_A_RADIOGRAPH, "0 x 96", {"Rows": None}),
     (Code.NOT_A_RADIOGRAPH, "32 x 96", {"Rows": 32}),
     (Code.MULTIFRAME, "12 frames", {"NumberOfFrames": 12}),

@@ -2,6 +2,7 @@
 
 import math
 import os
+from pathlib import Path
 
 import pytest
 from scripts.radiograph import NoRadiographsError, list_radiographs
@@ -19,7 +20,7 @@ def write_manifest(folder, *lines, encoding="utf-8"):
 
 
 def names(folder):
-    return [item["name"] for item in list_radiographs(folder)]
+    return [str(Path(item["image"]).relative_to(folder)) for item in list_radiographs(folder)]
 
 
 def test_every_candidate_below_the_folder_sorted(tmp_path):
@@ -28,31 +29,39 @@ def test_every_candidate_below_the_folder_sorted(tmp_path):
     assert [item["image"] for item in items] == [
         str(tmp_path / name) for name in ("a.PNG", "b.dcm", "deep/IM0001", "deep/er/c.nii.gz", "deep/notes.bmp")
     ]
-    assert [item["name"] for item in items] == ["a", "b", "IM0001", "c", "notes"]
     assert list_radiographs(str(tmp_path)) == items
 
 
 def test_what_is_no_radiograph_is_left_alone(tmp_path):
     touch(tmp_path, "film.dcm", ".hidden.dcm", ".cache/x.dcm", "README.md", "DICOMDIR", "t.csv", "t.json", "t.pdf", "x.tar.gz")
-    touch(tmp_path, "out/results.json", "out/overlays/film.png")
-    assert names(tmp_path) == ["film"]
+    touch(tmp_path, "out/results.json", "out/overlays/film.png", "stopped/journal.jsonl", "stopped/masks/film.png", "my.key")
+    assert names(tmp_path) == ["film.dcm"]
 
 
 def test_pictures_of_a_data_card_are_left_alone_only_beside_one(tmp_path):
     touch(tmp_path, "cohort/data_card.md", "cohort/contact_sheet.png", "cohort/film.dcm", "other/contact_sheet.png")
-    assert names(tmp_path) == ["film", "contact_sheet"]
+    assert names(tmp_path) == ["cohort/film.dcm", "other/contact_sheet.png"]
 
 
 def test_a_folder_of_results_can_be_named_itself(tmp_path):
     touch(tmp_path, "results.json", "film.dcm")
-    assert names(tmp_path) == ["film"]
+    assert names(tmp_path) == ["film.dcm"]
 
 
-def test_names_are_unique_in_any_letter_case(tmp_path):
-    touch(tmp_path, "a/film.dcm", "b/Film.dcm", "b/other.dcm", "c/x.dcm", "c/x.png", "a_film.dcm", "1.2.840.10")
-    found = names(tmp_path)
-    assert len({name.casefold() for name in found}) == len(found) == 7
-    assert found == ["1.2.840.10", "a_film_dcm", "a_film_dcm_2", "b_Film", "other", "c_x_dcm", "c_x_png"]
+def test_links_to_folders_are_not_followed_but_reported(tmp_path):
+    touch(tmp_path, "in/film.dcm", "elsewhere/other.dcm")
+    (tmp_path / "in/circle").symlink_to(tmp_path / "in")
+    (tmp_path / "in/away").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/nowhere.dcm").symlink_to(tmp_path / "absent.dcm")
+    assert names(tmp_path / "in") == ["away", "circle", "film.dcm", "nowhere.dcm"]
+
+
+def test_what_the_manifest_names_is_found_behind_a_link(tmp_path):
+    touch(tmp_path, "elsewhere/a.dcm", "elsewhere/unnamed.dcm")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/images").symlink_to(tmp_path / "elsewhere")
+    write_manifest(tmp_path / "in", "image", "images/a.dcm")
+    assert names(tmp_path / "in") == ["images/a.dcm"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +107,6 @@ def test_the_manifest_adds_its_columns(tmp_path):
     a, b, c = list_radiographs(tmp_path)
     assert a == {
         "image": str(tmp_path / "images/a.dcm"),
-        "name": "a",
         "patient_id": "P1",
         "study_date": "2020-02-29",
         "split": "train",

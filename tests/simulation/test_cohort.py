@@ -84,7 +84,7 @@ def test_every_row_points_at_a_film_with_its_mask_and_landmarks(cohort):
 
 
 def test_the_listing_finds_the_films_and_nothing_else(cohort):
-    assert [item["name"] for item in list_radiographs(cohort)] == [row["patient_id"] for row in rows(cohort)]
+    assert [Path(item["image"]).stem for item in list_radiographs(cohort)] == [row["patient_id"] for row in rows(cohort)]
 
 
 def test_right_hip_is_on_the_left_of_the_film(cohort):

@@ -25,11 +25,29 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("images", "masks", "landmarks"):
         (folder / name).mkdir()
     rows = [write_patient(folder, index, split) for index, split in enumerate(SPLITS)]
+    write_manifest(folder, rows)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five films that show no hip: a single bright bar."""
+    folder = tmp_path_factory.mktemp("others")
+    rows = []
+    for index, split in enumerate(("train", "train", "train", "validation", "validation")):
+        film = np.random.default_rng(50 + index).normal(1200, 60, SHAPE)
+        film[:, 100 + 5 * index : 130 + 5 * index] += 1500
+        write_dicom(folder / f"K{index}.dcm", np.clip(film, 0, 4095).astype(np.uint16))
+        rows.append({"image": f"K{index}.dcm", "split": split, "kind": "shin"})
+    write_manifest(folder, rows)
+    return folder
+
+
+def write_manifest(folder: Path, rows: list[dict[str, object]]) -> None:
     with (folder / "manifest.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    return folder
 
 
 def write_patient(folder: Path, index: int, split: str) -> dict[str, object]:
@@ -60,6 +78,8 @@ def write_patient(folder: Path, index: int, split: str) -> dict[str, object]:
         "right_neck_bmd": bmd - 0.1, "right_total_bmd": bmd,
         "left_neck_bmd": "" if implanted else bmd - 0.1, "left_total_bmd": "" if implanted else bmd,
         "label": f"masks/{name}.png", "landmarks": f"landmarks/{name}.json",
+        "view": "AP", "pelvic_turn_deg": index - 4, "right_rotation_deg": 5 * index, "left_rotation_deg": -index,
+        "right_fracture": "neck_fracture" if index % 3 == 0 else "none", "left_fracture": "none",
     }  # fmt: skip
 
 

@@ -5,23 +5,34 @@ import pytest
 import torch
 from scripts.networks import HipLocaliser
 from scripts.networks.localisation import RIGHT_HIP_TEMPLATE_MM
-from scripts.networks.segmentation import to_segmentation_grid
+from scripts.networks.segmentation import coarser
 from scripts.radiograph import LANDMARKS
-from scripts.training import RandAppearanced, RandFilmPosed, RandHipCropsd, RandUnknownd, ToSegmentationGridd
+from scripts.training import (
+    LandmarkJitter,
+    RandAppearanced,
+    RandClutterd,
+    RandContourCropd,
+    RandFilmPosed,
+    RandHipCropsd,
+    RandUnknownd,
+    RandViewd,
+    ToCoarserGridd,
+)
+from scripts.training.contour_crops import to_film
 
 NAN = float("nan")
 
 
 def item(rows: int = 300, cols: int = 400) -> dict[str, torch.Tensor]:
-    """A dark film with a bright dot at every landmark; the right hip's dots are brighter. The mask covers the dots."""
+    """A dark film with a bright dot at every landmark; the right hip's dots are brighter, and are the first class."""
     template = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
     left = template * torch.tensor([1.0, -1.0])
     landmarks = torch.stack((template + torch.tensor([90.0, 130.0]), left + torch.tensor([90.0, 270.0]))).round()
-    image, label = torch.zeros(1, rows, cols), torch.zeros(1, rows, cols, dtype=torch.uint8)
+    image, label = torch.zeros(1, rows, cols), torch.zeros(2, rows, cols, dtype=torch.uint8)
     for side, brightness in enumerate((1.0, 0.5)):
         for row, col in landmarks[side].int().tolist():
             image[0, row - 3 : row + 4, col - 3 : col + 4] = brightness
-            label[0, row - 3 : row + 4, col - 3 : col + 4] = side + 1
+            label[side, row - 3 : row + 4, col - 3 : col + 4] = 255
     return {"image": image, "label": label, "landmarks": landmarks}
 
 
@@ -30,16 +41,15 @@ def test_mask_and_landmarks_move_with_the_film_and_sides_follow_the_mirror(seed:
     pose = RandFilmPosed(size=(320, 384))
     pose.set_random_state(seed)
     posed = pose(item())
-    assert posed["image"].shape == posed["label"].shape == (1, 320, 384)
-    assert posed["label"].dtype == torch.uint8
+    assert posed["image"].shape == (1, 320, 384) and posed["label"].shape == (2, 320, 384)
     visible = torch.isfinite(posed["landmarks"]).all(dim=2)
     columns = []
     for side in range(2):
         for landmark in range(5):
             if visible[side, landmark]:
                 row, col = posed["landmarks"][side, landmark].round().int().tolist()
-                column = int(posed["label"][0, row, col])
-                assert column in (1, 2), "a landmark left its dot"
+                assert float(posed["label"][:, row, col].max()) > 0.9, "a landmark left its dot"
+                column = int(posed["label"][:, row, col].argmax()) + 1
                 columns.append((side, column))
                 assert posed["image"][0, row, col] == pytest.approx({1: 1.0, 2: 0.5}[column], abs=0.1)
     # Either every hip kept its side, or the film was mirrored and every hip changed it.
@@ -63,7 +73,7 @@ def test_what_a_collimator_covers_has_neither_mask_nor_landmarks() -> None:
         covered += int((~torch.isfinite(posed["landmarks"])).any())
         # A landmark is visible exactly when its dot's centre is in the mask.
         known = posed["landmarks"][torch.isfinite(posed["landmarks"]).all(dim=2)].round().long()
-        assert (posed["label"][0, known[:, 0], known[:, 1]] > 0).all()
+        assert (posed["label"].amax(dim=0)[known[:, 0], known[:, 1]] > 0).all()
     assert covered
 
 
@@ -79,13 +89,66 @@ def test_appearance_stays_in_range_and_zero_strength_keeps_the_order_of_grey_val
     assert torch.allclose(tame({"image": image})["image"], image, atol=0.01)
 
 
-def test_the_segmentation_grid_keeps_the_landmarks_on_their_dots() -> None:
+def test_a_coarser_grid_keeps_the_landmarks_on_their_dots_and_the_area_of_the_mask() -> None:
     fine = item(900, 1200)
-    coarse = ToSegmentationGridd(lambda image: to_segmentation_grid(image, 3), 3)(fine)
-    assert coarse["image"].shape == coarse["label"].shape == (1, 300, 400)
+    classes = (fine["label"][:1] > 0).to(torch.uint8) + 2 * (fine["label"][1:] > 0).to(torch.uint8)
+    coarse = ToCoarserGridd(lambda image: coarser(image, 3), 3)({**fine, "label": classes})
+    assert coarse["image"].shape == (1, 300, 400) and coarse["label"].shape == (3, 300, 400)
     for row, col in coarse["landmarks"][0].round().int().tolist():
-        assert coarse["image"][0, row, col] == 1.0 and coarse["label"][0, row, col] == 1
+        assert coarse["image"][0, row, col] == 1.0 and coarse["label"][0, row, col] == 255
     assert torch.allclose(coarse["landmarks"], (fine["landmarks"] - 1) / 3)
+    assert float(coarse["label"][1].float().sum()) * 9 / 255 == pytest.approx(float((classes == 2).sum()), rel=0.01)
+
+
+FRAMER = HipLocaliser((352, 224), 0.6, (-42.0, -88.0))
+
+
+def test_without_jitter_a_contour_crop_is_the_cascades_own() -> None:
+    data = item()
+    out = RandContourCropd(FRAMER, 1.0, random_side=False)(data)
+    transforms = FRAMER.fit(data["landmarks"][None], torch.ones(1, 2, 5))
+    film = torch.cat((data["image"], data["label"].float() / 255))
+    expected = FRAMER.sample(film[None], transforms)[0, 0]
+    assert torch.allclose(out["image"], expected[:1], atol=1e-4) and torch.allclose(out["label"], expected[1:], atol=1e-4)
+    assert torch.allclose(to_film(transforms[0, 0], out["landmarks"]), data["landmarks"][0], atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_landmarks_of_a_jittered_and_sheared_crop_stay_on_their_dots(seed: int) -> None:
+    crop = RandContourCropd(FRAMER, 1.0, jitter=LandmarkJitter(2.0, 3.0, 0.05, 4.0), shear_sd=0.05)
+    crop.set_random_state(seed)
+    out = crop(item())
+    seen = out["landmarks"][torch.isfinite(out["landmarks"]).all(dim=1)].round().long()
+    assert len(seen) >= 4
+    assert (out["image"][0, seen[:, 0], seen[:, 1]] > 0.4).all()
+    # Right or left, a crop shows a right hip: its trochanter is at the viewer's left of the head.
+    if torch.isfinite(out["landmarks"][[0, 2]]).all():
+        assert out["landmarks"][2, 1] < out["landmarks"][0, 1]
+
+
+def test_clutter_changes_the_picture_and_not_the_labels() -> None:
+    clutter = RandClutterd(bone=1.0, texture=1.0, overlaid=1.0)
+    clutter.set_random_state(3)
+    first, second = ({**item(), "label": item()["label"] / 255.0} for _ in range(2))
+    clutter(first)
+    out = clutter(second)
+    assert not torch.equal(out["image"], second["image"])
+    assert torch.equal(out["label"], second["label"]) and torch.equal(out["landmarks"], second["landmarks"])
+    assert float(out["image"].min()) >= -0.25 and float(out["image"].max()) <= 1.25
+
+
+def test_a_film_on_its_side_is_no_view_of_a_hip_and_hidden_hips_have_no_targets() -> None:
+    pose = RandFilmPosed(size=(100, 134), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(1.0, 1.0))
+    data = item()
+    data["landmarks"][1] = NAN
+    data["view"] = torch.tensor([1.0, 3.0, 0.0, 1.0, 10.0, 20.0])
+    for spoilt, expected in ((0.0, 1.0), (1.0, 0.0)):
+        view = RandViewd(HipLocaliser(), lambda image: coarser(image, 3), pose, spoilt=spoilt, spacing_mm=1.0)
+        view.set_random_state(0)
+        out = view(data)
+        assert out["film"].shape == (1, 100, 134) and out["image"].shape == (2, 224, 224)
+        assert float(out["view"][0]) == expected and float(out["view"][2]) == 0.0
+        assert torch.isnan(out["view"][[3, 5]]).all() and (out["image"][1] == 0).all()
 
 
 def hip_item() -> dict[str, torch.Tensor]:
@@ -111,7 +174,7 @@ def test_without_jitter_the_crops_are_the_cascades_own() -> None:
 
 
 def test_jitter_moves_the_crops_a_little_and_differently_each_time() -> None:
-    crops = RandHipCropsd(HipLocaliser(), landmark_sd_mm=2.0, shift_sd_mm=1.5, scale_sd=0.03, turn_sd_degrees=2.5)
+    crops = RandHipCropsd(HipLocaliser(), jitter=LandmarkJitter(2.0, 1.5, 0.03, 2.5))
     crops.set_random_state(0)
     first, second, exact = crops(hip_item()), crops(hip_item()), RandHipCropsd(HipLocaliser())(hip_item())
     assert not torch.equal(first["image"], second["image"])

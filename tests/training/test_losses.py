@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scripts.training import BmdLoss, KnownBCELoss, SegmentationLoss
+from scripts.training import BmdLoss, KnownBCELoss, SegmentationLoss, ViewLoss
 from scripts.training.losses import heat_maps
 
 NAN = float("nan")
@@ -19,15 +19,27 @@ def test_heat_maps_peak_at_the_landmark_and_are_empty_for_an_invisible_one() -> 
 
 
 def test_segmentation_loss_prefers_the_truth() -> None:
-    label = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
-    label[..., 20:40, 20:40] = 1
+    masks = torch.zeros(1, 3, 64, 64)
+    masks[:, 0, 20:40, 20:40] = 1.0
     landmarks = torch.full((1, 2, 5, 2), 30.0)
-    target = {"label": label, "landmarks": landmarks}
-    masks = torch.cat([(label == index).float() for index in (1, 2, 3)], dim=1)
+    target = {"label": masks, "landmarks": landmarks}
     perfect = torch.logit(torch.cat((masks, heat_maps(landmarks, 64, 64, 7.5)), dim=1).clamp(1e-4, 1 - 1e-4))
     loss = SegmentationLoss()
     right, shifted, nothing = loss(perfect, target), loss(perfect.roll(8, 3), target), loss(torch.zeros_like(perfect), target)
     assert right < shifted < nothing + 10 and right < nothing
+
+
+def test_view_loss_prefers_the_truth_and_ignores_what_is_unknown() -> None:
+    truth = torch.tensor([[1.0, 5.0, 0.0, 1.0, -10.0, 20.0], [0.0, NAN, NAN, NAN, NAN, NAN]])
+    good = torch.tensor([[6.0, 5.0, -6.0, 6.0, -10.0, 20.0], [-6.0, 80.0, 9.0, 9.0, 50.0, -50.0]])
+    loss = ViewLoss()
+    assert float(loss(good, truth)) < 0.1
+    for column in range(6):
+        worse = good.clone()
+        worse[0, column] = -good[0, column]
+        assert float(loss(worse, truth)) > float(loss(good, truth)) + 0.3
+    all_unknown = torch.full((2, 6), NAN)
+    assert float(loss(good, all_unknown)) == 0.0
 
 
 def test_bce_ignores_unknown_labels() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scripts.clinical.laterality import SideMarker
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -33,6 +35,7 @@ class RadiographFacts:
         laterality: "R", "L", "B" (both) or "" where unknown.
         assumptions: sentences on what the reader had to assume.
         exposures: of the right and the left proximal femur; None where none was outlined.
+        markers: burned-in side markers, as the film is displayed.
         head_diameters_mm: of the right and the left femoral head by the radiograph's pixel size; None where not outlined.
     """
 
@@ -41,5 +44,6 @@ class RadiographFacts:
     view: str = ""
     laterality: str = ""
     assumptions: tuple[str, ...] = ()
+    markers: tuple[SideMarker, ...] = ()
     exposures: tuple[Exposure | None, Exposure | None] = (None, None)
     head_diameters_mm: tuple[float | None, float | None] = (None, None)

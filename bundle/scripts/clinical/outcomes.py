@@ -13,6 +13,7 @@ class Code(StrEnum):
     UNSUPPORTED_ENCODING = "UNSUPPORTED_ENCODING"  # a valid file whose pixel compression cannot be decoded
     NOT_A_RADIOGRAPH = "NOT_A_RADIOGRAPH"  # CT, MR, a report, a colour photograph, ...
     MULTIFRAME = "MULTIFRAME"  # a cine loop or a volume
+    DUPLICATE = "DUPLICATE"  # the same file as another one of the folder
     NOT_A_HIP = "NOT_A_HIP"  # the header names another body part, or the picture shows no adult's hip from the front
     NOT_HUMAN = "NOT_HUMAN"  # the header names an animal
     NOT_ADULT = "NOT_ADULT"  # below the youngest age that the gate allows

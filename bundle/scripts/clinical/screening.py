@@ -10,6 +10,7 @@ from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, OSTEOPOROSIS, PICT
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
 from scripts.clinical.facts import Exposure, RadiographFacts
 from scripts.clinical.gate import Gate, load_gate
+from scripts.clinical.laterality import contradiction, side_note
 from scripts.clinical.outcomes import Code, Reason
 from scripts.clinical.reference import Reference, load_reference
 
@@ -117,7 +118,13 @@ def interpret(
     hips = [_screen_hip(index, channels, radiograph, gate) for index in range(len(SIDES))]
     alone = [hip.reason for hip in hips]
     picture = {name: float(channels[name]) for name in PICTURE_CHANNELS}
-    whole = gate.header_reason(radiograph) or gate.picture_reason(picture, alone) or gate.scale_reason(radiograph, alone)
+    shown = [hip.side for hip in hips if hip.shown]
+    whole = (
+        gate.header_reason(radiograph)
+        or gate.picture_reason(picture, alone)
+        or contradiction(radiograph.laterality, radiograph.markers, shown)
+        or gate.scale_reason(radiograph, alone)
+    )
     estimator = _Estimator(radiograph, reference, criteria, sex_specific)
     right, left = (
         replace(hip, reason=whole or hip.reason, estimates={} if whole or hip.reason else estimator.estimates(hip.side, channels))
@@ -177,9 +184,9 @@ class _Estimator:
     def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:
         low, high = self.criteria.interval(bmd, sd)
         t_scores = [self.reference.t_score(value, site, self.young_sex) for value in (bmd, low, high)] if self.adult else None
-        age, sex = self.radiograph.age_years, self.radiograph.sex
-        known = age is not None and sex is not None
-        z_scores = [self.reference.z_score(value, site, sex, age) for value in (bmd, low, high)] if known else None
+        age, sex, z_scores = self.radiograph.age_years, self.radiograph.sex, None
+        if age is not None and sex is not None:
+            z_scores = [self.reference.z_score(value, site, sex, age) for value in (bmd, low, high)]
         return Estimate(
             bmd=bmd,
             bmd_sd=sd,
@@ -230,7 +237,6 @@ def _notes(radiograph: RadiographFacts, right: Hip, left: Hip, criteria: Criteri
             notes.append("Sex unknown, so no Z-score can be given either.")
     elif radiograph.age_years is None:
         notes.append(f"Age unknown: T-score and category hold only for patients of {youngest} years or more.")
-    claimed = {"R": right, "L": left}.get(radiograph.laterality)
-    if claimed is not None and not claimed.estimates:
-        notes.append(f"The header says laterality {radiograph.laterality!r}, but the hip measured looks like the other side.")
+    if side := side_note(radiograph.laterality, radiograph.markers, [hip.side for hip in (right, left) if hip.shown]):
+        notes.append(side)
     return tuple(notes)

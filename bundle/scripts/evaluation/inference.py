@@ -15,7 +15,7 @@ def read_inference(
 
     Args:
         config_file: path of inference.yaml.
-        radiographs: what its dataset is to hold; items of `scripts.radiograph.list_radiographs`.
+        radiographs: what its data loader is to hold; items of `scripts.radiograph.list_radiographs`.
         settings: values of its top-level keys.
         handlers: in place of its own, which write results.
 
@@ -30,5 +30,5 @@ def read_inference(
     for key in settings:
         if key not in parser:
             raise ValueError(f"{config_file}: has no key {key!r}; expected an inference configuration. Nothing was run.")
-    parser.update({**settings, "handlers": list(handlers), "dataset::data": "$radiographs"})
+    parser.update({**settings, "handlers": list(handlers), "dataloader::data": "$radiographs"})
     return parser

@@ -230,7 +230,7 @@ def _film(item: Mapping[str, Any], criteria: Criteria, reference: Reference) -> 
     lowest = lowest_t_score(bmds, reference)
     totals = [bmd["total"] for bmd in bmds if math.isfinite(bmd["total"])]
     return Film(
-        patient=item.get("patient_id") or item["name"],
+        patient=item.get("patient_id") or item["image"],
         covariates=loaded["covariates"].numpy().astype(float),
         osteoporosis=None if math.isnan(lowest) else is_osteoporosis(lowest, criteria),
         total_bmd=float(np.mean(totals)) if totals else math.nan,

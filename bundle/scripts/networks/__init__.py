@@ -5,5 +5,6 @@ from scripts.networks.localisation import HipLocaliser
 from scripts.networks.screening import ScreeningNetwork
 from scripts.networks.segmentation import SegmentationNetwork
 from scripts.networks.siamese import SiameseNetwork
+from scripts.networks.view import ViewNetwork
 
-__all__ = ["BmdNetwork", "HipLocaliser", "ScreeningNetwork", "SegmentationNetwork", "SiameseNetwork"]
+__all__ = ["BmdNetwork", "HipLocaliser", "ScreeningNetwork", "SegmentationNetwork", "SiameseNetwork", "ViewNetwork"]

@@ -23,11 +23,11 @@ def find_landmarks(heat: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     """Locate the peak of every heat map to a fraction of a pixel (soft-argmax in a disc around the maximum).
 
     Args:
-        heat: (B, 10, h, w) logits, the right hip's landmarks first.
+        heat: (B, N, h, w) logits.
         radius: radius of the disc, pixels.
 
     Returns:
-        points (B, 2, 5, 2), (row, col) in pixels of the heat map; and confidence (B, 2, 5), the probability at the peak.
+        points (B, N, 2), (row, col) in pixels of the heat map; and confidence (B, N), the probability at the peak.
     """
     probability = torch.sigmoid(heat)
     height, width = heat.shape[2], heat.shape[3]
@@ -42,7 +42,7 @@ def find_landmarks(heat: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     weight = probability * inside
     total = weight.sum(dim=(2, 3)).clamp(min=1e-12)
     points = torch.stack(((weight * rows).sum(dim=(2, 3)) / total, (weight * cols).sum(dim=(2, 3)) / total), dim=2)
-    return points.view(heat.shape[0], 2, -1, 2), peak.view(heat.shape[0], 2, -1)
+    return points, peak
 
 
 def shaft_angle(points: Tensor) -> Tensor:
@@ -165,10 +165,10 @@ class HipLocaliser(nn.Module):
 
         Args:
             image: (B, C, H, W).
-            transforms: (B, 2, 2, 3) from `fit`, in pixels of this image.
+            transforms: (B, hips, 2, 3) from `fit`, in pixels of this image.
 
         Returns:
-            (B, 2, C, rows, cols), right hip first.
+            (B, hips, C, rows, cols), in the order of the transforms.
         """
         height, width = image.shape[2], image.shape[3]
         rows = torch.arange(self.crop_rows, device=image.device, dtype=image.dtype).view(1, 1, -1, 1)
@@ -177,6 +177,7 @@ class HipLocaliser(nn.Module):
         row = a[:, :, 0, 0] * rows + a[:, :, 0, 1] * cols + a[:, :, 0, 2]
         col = a[:, :, 1, 0] * rows + a[:, :, 1, 1] * cols + a[:, :, 1, 2]
         grid = torch.stack(((2 * col + 1) / width - 1, (2 * row + 1) / height - 1), dim=4)
-        # Both hips go through one call, one above the other, so that the image is not copied for each.
+        # All hips go through one call, one above the other, so that the image is not copied for each.
         stacked = F.grid_sample(image, grid.flatten(1, 2), mode="bilinear", padding_mode="zeros", align_corners=False)
-        return stacked.view(image.shape[0], image.shape[1], 2, self.crop_rows, self.crop_cols).transpose(1, 2)
+        hips = transforms.shape[1]
+        return stacked.view(image.shape[0], image.shape[1], hips, self.crop_rows, self.crop_cols).transpose(1, 2)

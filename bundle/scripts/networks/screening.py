@@ -1,23 +1,35 @@
-"""The cascade: segment, localise the hips, classify and regress, as one exportable network."""
+"""The cascade: find the hips, draw their contours, judge the view, classify and regress, as one exportable network."""
+
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scripts.clinical.channels import HIP_CHANNELS
+from scripts.networks.contours import lay_on_film, mirrored, to_film
 from scripts.networks.localisation import HipLocaliser, find_landmarks, shaft_angle
-from scripts.networks.segmentation import MASKS, SEGMENTATION_FACTOR, SegmentationNetwork, to_segmentation_grid
-from scripts.radiograph import COVARIATES
+from scripts.networks.segmentation import CONTOUR_FACTOR, FILM_FACTOR, MASKS, SegmentationNetwork, coarser
+from scripts.networks.view import ViewNetwork
+from scripts.radiograph import COVARIATES, LANDMARKS
 from scripts.radiograph.landmarks import LOCATING
+
+_FEWEST_LANDMARKS = 3
 
 
 class ScreeningNetwork(nn.Module):
-    """Screens a radiograph of the hips: 15 channels per image, named in `scripts.clinical.channels.CHANNELS`.
+    """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.channels.CHANNELS`.
 
-    A hip that is absent or implanted is masked out: it lends nothing to the other estimates, and its own are 0.
+    A first look at the whole film at 1.8 mm finds the hips; a second at each of them, upright and in one size at 0.6 mm, a
+    left hip mirrored into a right one, draws the contours and places the landmarks. A hip that is absent or implanted is
+    masked out: it lends nothing to the other estimates, and its own are 0.
 
     Args:
-        segmentation: `SegmentationNetwork`.
-        localiser: `HipLocaliser`, the one the hip networks were trained with.
+        localisation: `SegmentationNetwork` of whole films.
+        segmentation: `SegmentationNetwork` of one hip's crop.
+        framer: `HipLocaliser` of the crops that the segmentation sees.
+        localiser: `HipLocaliser` of the crops that the hip networks were trained with.
+        view: `ViewNetwork`.
         siamese: `SiameseNetwork`.
         bmd: `BmdNetwork`.
         spacing_mm: pixel spacing of the input.
@@ -25,35 +37,47 @@ class ScreeningNetwork(nn.Module):
         implant_threshold: so is a hip with at least this fraction of metal in its proximal-femur mask.
         misfit_threshold_mm: landmarks that lie further than this from the shape of a femur are none; those of simulated
             hips lie within 10 (AP) and 21 mm (frog-leg).
-        landmark_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark.
+        film_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark, on the film.
+        crop_radius_mm: the same on a crop.
     """
 
     def __init__(
         self,
+        localisation: SegmentationNetwork,
         segmentation: SegmentationNetwork,
+        framer: HipLocaliser,
         localiser: HipLocaliser,
+        view: ViewNetwork,
         siamese: nn.Module,
         bmd: nn.Module,
         spacing_mm: float = 0.3,
         presence_threshold: float = 0.25,
         implant_threshold: float = 0.05,
-        landmark_radius_mm: float = 12.0,
+        film_radius_mm: float = 12.0,
+        crop_radius_mm: float = 7.0,
         misfit_threshold_mm: float = 25.0,
     ) -> None:
         super().__init__()
+        self.localisation = localisation
         self.segmentation = segmentation
+        self.framer = framer
         self.localiser = localiser
+        self.view = view
         self.siamese = siamese
         self.bmd = bmd
         self.spacing_mm = spacing_mm
         self.presence_threshold = presence_threshold
         self.implant_threshold = implant_threshold
         self.misfit_threshold_mm = misfit_threshold_mm
-        self.factor = SEGMENTATION_FACTOR
-        self.block = SEGMENTATION_FACTOR * segmentation.multiple
-        self.landmark_radius = landmark_radius_mm / (spacing_mm * SEGMENTATION_FACTOR)
+        self.factor = CONTOUR_FACTOR
+        self.film_factor = FILM_FACTOR // CONTOUR_FACTOR
+        self.block = FILM_FACTOR * localisation.multiple
+        self.film_radius = film_radius_mm / (spacing_mm * FILM_FACTOR)
+        self.crop_radius = crop_radius_mm / framer.crop_spacing_mm
         self.masks = len(MASKS)
+        self.landmarks = len(LANDMARKS)
         self.locating = LOCATING
+        self.hip_channels = len(HIP_CHANNELS)
         self.covariates = len(COVARIATES)
 
     def forward(self, image: Tensor, covariates: Tensor | None = None) -> Tensor:
@@ -64,7 +88,7 @@ class ScreeningNetwork(nn.Module):
             covariates: (B, 4) age (years), sex (0 female, 1 male), weight (kg), height (cm); NaN, or None, is unknown.
 
         Returns:
-            (B, 15), see `CHANNELS`.
+            (B, K), see `CHANNELS`.
         """
         return self.predict(image, covariates)["channels"]
 
@@ -76,58 +100,134 @@ class ScreeningNetwork(nn.Module):
             covariates: as for `forward`.
 
         Returns:
-            channels (B, 15); mask_logits (B, 3, H, W) for femur, prosthesis, fixation; landmarks (B, 2, 5, 2), (row, col)
+            channels (B, K); mask_logits (B, 3, H, W) for femur, prosthesis, fixation; landmarks (B, 2, 5, 2), (row, col)
             in image pixels; landmark_confidence (B, 2, 5), 0..1; crops (B, 2, rows, cols) of the image;
-            crop_transforms (B, 2, 2, 3) with image (row, col) = A @ (crop row, crop col, 1); present, implant and
-            shaft_angle (B, 2); valid (B, 2), 1 where the hip was measured; bmd (B, 2, 2, 2): site (neck, total), mean and
-            standard deviation in g/cm².
+            crop_transforms (B, 2, 2, 3) with image (row, col) = A @ (crop row, crop col, 1); poses (B, 2, 2), see
+            `HipLocaliser.poses`; valid (B, 2), 1 where the hip was measured.
         """
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
         height, width = image.shape[2], image.shape[3]
-        # Padded to whole blocks of the segmentation's backbone, and always by at least a pixel, so that an exported graph
-        # need not tell sizes that fit from sizes that do not.
+        # Padded to whole blocks of the coarsest backbone, and always by at least a pixel, so that an exported graph need
+        # not tell sizes that fit from sizes that do not.
         below, beside = self.block * (height // self.block + 1) - height, self.block * (width // self.block + 1) - width
-        logits = self.segmentation(to_segmentation_grid(F.pad(image, (0, beside, 0, below)), self.factor))
-        masks, heat = logits[:, : self.masks], logits[:, self.masks :]
+        medium = coarser(F.pad(image, (0, beside, 0, below)), self.factor)
+        small = coarser(medium, self.film_factor)
+        points, confidence, masks = self._contours(medium, small)
+        landmarks = (points + 0.5) * self.factor - 0.5
 
-        coarse, confidence = find_landmarks(heat, self.landmark_radius)
-        landmarks = (coarse + 0.5) * self.factor - 0.5
         # A landmark that is not seen peaks anywhere: it must not pull at the pose.
         weight = confidence * (confidence >= self.presence_threshold).to(confidence.dtype)
         transforms = self.localiser.fit(landmarks, weight)
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
-
-        shaped = self.localiser.misfit(landmarks, weight, transforms) <= self.misfit_threshold_mm
+        shaped = self._femur(landmarks, weight, transforms, self.localiser) & self._in_order(points, confidence)
         present = confidence[:, :, : self.locating].min(dim=2)[0] * shaped.to(confidence.dtype)
-        implant = self._metal_fraction(masks, self.localiser.fit(coarse, weight))
+        implant = self._metal_fraction(masks, self.localiser.fit(points, weight))
         valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
-        crops_used = crops * valid.unsqueeze(2).unsqueeze(3)
 
         # Where the film ends above the shaft's landmark, the pose of the whole hip stands for the shaft's.
         shaft_seen = confidence[:, :, self.locating] >= self.presence_threshold
         angle = torch.where(shaft_seen, shaft_angle(landmarks), torch.rad2deg(poses[:, :, 1]))
-        measured = valid.unsqueeze(2).unsqueeze(3)
-        bmd = self.bmd(crops_used, poses, valid, covariates) * measured
-        any_valid = valid.max(dim=1, keepdim=True)[0]
-        probability = torch.sigmoid(self.siamese(crops_used, poses, valid, covariates)) * any_valid
-        per_hip = torch.cat((torch.stack((present, implant, angle), dim=2), bmd.flatten(2)), dim=2)
-
+        view, turn, features = self.view.film(small)
+        fracture, rotation = self.view.hips(crops, poses)
+        hips = torch.stack((present, implant, torch.sigmoid(fracture) * valid, angle, rotation * valid), dim=2)
+        film = torch.stack((torch.sigmoid(view), self.view.novelty(features), turn), dim=1)
+        estimates, probability = self.estimate(crops, poses, valid, covariates)
+        channels = torch.cat((torch.cat((hips, estimates.flatten(2)), dim=2).flatten(1), probability, film), dim=1)
         mask_logits = F.interpolate(masks, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
         return {
-            "channels": torch.cat((per_hip.flatten(1), probability), dim=1),
+            "channels": channels,
             "mask_logits": mask_logits[:, :, :height, :width],
             "landmarks": landmarks,
             "landmark_confidence": confidence,
             "crops": crops,
             "crop_transforms": transforms,
-            "present": present,
-            "implant": implant,
-            "shaft_angle": angle,
+            "poses": poses,
             "valid": valid,
-            "bmd": bmd,
         }
+
+    def estimate(self, crops: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate bone density and the probability of osteoporosis from the crops of a patient's hips.
+
+        Args:
+            crops: (B, 2, rows, cols).
+            poses: (B, 2, 2).
+            valid: (B, 2), 1 for a hip to use.
+            covariates: (B, 4).
+
+        Returns:
+            aBMD (B, 2, 2, 2): side, site (neck, total), mean and standard deviation in g/cm², 0 where not valid; and the
+            probability (B, 1), 0 where no hip is valid.
+        """
+        used = crops * valid.unsqueeze(2).unsqueeze(3)
+        bmd = self.bmd(used, poses, valid, covariates) * valid.unsqueeze(2).unsqueeze(3)
+        probability = torch.sigmoid(self.siamese(used, poses, valid, covariates)) * valid.max(dim=1, keepdim=True)[0]
+        return bmd, probability
+
+    def join(self, predictions: Sequence[Mapping[str, Tensor]], usable: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate anew for a patient of whom several films are there, each hip from the film that shows it best.
+
+        Args:
+            predictions: of `predict`, without the batch axis, one a film.
+            usable: (films, 2) bool, whether a film's right and left hip may be measured.
+            covariates: (4,), of the patient.
+
+        Returns:
+            channels (K,) of the patient: a hip's are those of its film, but for the estimates, and the film's own are those
+            of the first film used; films (2,) int, from which film the right and the left hip come, -1 for none.
+        """
+        confidence = torch.stack([prediction["channels"][: 2 * self.hip_channels] for prediction in predictions])
+        present = confidence.view(-1, 2, self.hip_channels)[:, :, 0]
+        films = torch.where(usable, present, torch.full_like(present, -1.0)).argmax(dim=0)
+        films = torch.where(usable.any(dim=0), films, torch.full_like(films, -1))
+        hips = [predictions[max(int(film), 0)] for film in films]
+        crops, poses = (torch.stack([hip[key][side] for side, hip in enumerate(hips)]) for key in ("crops", "poses"))
+        valid = (films >= 0).to(crops.dtype)
+        bmd, probability = self.estimate(crops[None], poses[None], valid[None], covariates[None])
+        channels = hips[0 if films[0] >= 0 else 1]["channels"].clone()
+        for side, hip in enumerate(hips):
+            begin, end = side * self.hip_channels, (side + 1) * self.hip_channels
+            channels[begin:end] = hip["channels"][begin:end] * valid[side]
+            channels[end - 4 : end] = bmd[0, side].flatten()
+        channels[2 * self.hip_channels] = probability[0, 0]
+        return channels, films
+
+    def _contours(self, medium: Tensor, small: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Both looks: landmarks (B, 2, 5, 2) in pixels of ``medium``, confidence (B, 2, 5), and mask logits on its grid."""
+        logits = self.localisation(small)
+        points, confidence = find_landmarks(logits[:, self.masks :], self.film_radius)
+        shape = (points.shape[0], 2, self.landmarks)
+        points = (points.view(shape[0], 2, self.landmarks, 2) + 0.5) * self.film_factor - 0.5
+        seen = (confidence.view(shape) >= self.presence_threshold).to(confidence.dtype)
+        weight = confidence.view(shape) * seen
+        frames = self.framer.fit(points, weight)
+        found = self._femur(points, weight, frames, self.framer)
+
+        crops = self.framer.sample(medium, frames)  # (B, 2, 1, rows, cols)
+        fine = self.segmentation(crops.flatten(0, 1))
+        fine_points, fine_confidence = find_landmarks(fine[:, self.masks :], self.crop_radius)
+        fine_points = to_film(fine_points.view(shape[0], 2, self.landmarks, 2), frames)
+        fine_confidence = fine_confidence.view(shape) * found.to(confidence.dtype).unsqueeze(2)
+        certain = fine_confidence * (fine_confidence >= self.presence_threshold).to(confidence.dtype)
+        drawn_on = found & self._femur(fine_points, certain, self.framer.fit(fine_points, certain), self.framer)
+
+        film = F.interpolate(logits[:, : self.masks], scale_factor=float(self.film_factor), mode="bilinear", align_corners=False)
+        drawn = fine[:, : self.masks].reshape(shape[0], 2, self.masks, crops.shape[3], crops.shape[4])
+        return fine_points, fine_confidence, lay_on_film(drawn, frames, drawn_on.to(film.dtype), film)
+
+    def _femur(self, points: Tensor, weight: Tensor, transforms: Tensor, localiser: HipLocaliser) -> Tensor:
+        """Whether landmarks lie as a femur's do, and run round it as that side's: (B, 2) bool.
+
+        Three seen ones are needed: any two fit a similarity.
+        """
+        shaped = localiser.misfit(points, weight, transforms) <= self.misfit_threshold_mm
+        return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= _FEWEST_LANDMARKS)
+
+    def _in_order(self, points: Tensor, confidence: Tensor) -> Tensor:
+        """Whether the right head lies at the viewer's left of the left one, where both are seen: (B, 1) bool."""
+        both = (confidence[:, :, 0] >= self.presence_threshold).all(dim=1, keepdim=True)
+        return ~both | (points[:, :1, 0, 1] < points[:, 1:, 0, 1])
 
     def _metal_fraction(self, masks: Tensor, transforms: Tensor) -> Tensor:
         """Fraction of metal in the proximal-femur mask of each crop: masks (B, 3, h, w) logits -> (B, 2)."""

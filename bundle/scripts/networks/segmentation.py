@@ -6,25 +6,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.radiograph import CLASSES, LANDMARKS, SIDES
+from scripts.radiograph import CLASSES
 
 MASKS = CLASSES[1:]
 """The order of the mask channels; the class in a mask file is the channel + 1 (0 is background)."""
 
-HEAT_MAPS = len(SIDES) * len(LANDMARKS)
+CONTOUR_FACTOR = 2
+"""Pixels of the 0.3 mm radiograph that one pixel of the 0.6 mm grid of the contours averages, in each direction."""
 
-SEGMENTATION_FACTOR = 3
-"""Pixels of the 0.3 mm radiograph that one pixel of the segmentation's 0.9 mm grid averages, in each direction."""
+FILM_FACTOR = 6
+"""Pixels of the 0.3 mm radiograph that one pixel of the 1.8 mm grid averages on which a whole film is seen at once."""
 
 
-def to_segmentation_grid(image: Tensor, factor: int) -> Tensor:
+def coarser(image: Tensor, factor: int) -> Tensor:
     """Average factor x factor pixels of the radiograph into one; what is left over at the bottom and right is dropped.
 
     Pixel p of the result is centred on (p + 0.5) * factor - 0.5 of the image.
 
     Args:
-        image: (B, C, H, W), 0.3 mm.
-        factor: `SEGMENTATION_FACTOR`.
+        image: (B, C, H, W).
+        factor: pixels averaged along each side.
 
     Returns:
         (B, C, H // factor, W // factor).
@@ -33,10 +34,12 @@ def to_segmentation_grid(image: Tensor, factor: int) -> Tensor:
 
 
 class SegmentationNetwork(nn.Module):
-    """A fully convolutional backbone with the outputs split into masks and landmark heat maps.
+    """A fully convolutional backbone whose outputs are masks, then landmark heat maps.
 
     Args:
-        backbone: maps (B, 1, h, w) to (B, 13, h, w) for h, w that are multiples of ``multiple``.
+        backbone: maps (B, 1, h, w) to (B, 3 + landmarks, h, w) for h, w that are multiples of ``multiple``.
+        landmarks: number of heat maps: 10 where it sees a film (the right hip's five, then the left hip's), 5 where it
+            sees the crop of one hip.
         multiple: product of the backbone's strides; inputs are zero-padded to it and the outputs cut back.
         prior: initial probability of every mask and heat-map pixel, added to the logits as a bias, so that training
             does not begin by unlearning 0.5 everywhere.
@@ -44,21 +47,20 @@ class SegmentationNetwork(nn.Module):
 
     multiple: int
 
-    def __init__(self, backbone: nn.Module, multiple: int = 32, prior: float = 0.02) -> None:
+    def __init__(self, backbone: nn.Module, landmarks: int, multiple: int = 32, prior: float = 0.02) -> None:
         super().__init__()
         self.backbone = backbone
         self.multiple = multiple
-        self.bias = nn.Parameter(torch.full((1, len(MASKS) + HEAT_MAPS, 1, 1), math.log(prior / (1 - prior))))
+        self.bias = nn.Parameter(torch.full((1, len(MASKS) + landmarks, 1, 1), math.log(prior / (1 - prior))))
 
     def forward(self, image: Tensor) -> Tensor:
         """Segment.
 
         Args:
-            image: (B, 1, h, w) normalised radiograph at 0.9 mm.
+            image: (B, 1, h, w) normalised radiograph.
 
         Returns:
-            (B, 13, h, w) logits: femur, prosthesis, fixation, then the heat maps of the right hip's five landmarks and
-            the left hip's five.
+            (B, 3 + landmarks, h, w) logits: femur, prosthesis, fixation, then the heat maps.
         """
         height, width = image.shape[2], image.shape[3]
         rows, cols = (height + self.multiple - 1) // self.multiple, (width + self.multiple - 1) // self.multiple

@@ -12,15 +12,13 @@ from typing import Any, Final
 
 from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from scripts.clinical import Code, Reason, RefusedError
-from scripts.radiograph.geometry import number
-from scripts.radiograph.header import text
+from scripts.radiograph.bounds import LARGEST_PIXELS, too_large
+from scripts.radiograph.elements import code, items, number, text, value
 
 VOCABULARY_FILE: Final = Path(__file__).with_name("header_vocabulary.json")
-
-LARGEST_PIXELS: Final = 100_000_000
-"""Of one film. A 43 x 43 cm detector at 0.1 mm has 18.5 million; more than this is damage or an attack on the memory."""
 
 SMALLEST_SIDE: Final = 64
 """In pixels; anything smaller is an icon."""
@@ -36,28 +34,31 @@ def admit(dataset: Dataset) -> list[str]:
         What had to be assumed.
 
     Raises:
-        RefusedError: NOT_A_RADIOGRAPH (another kind of object, or no image of a plausible size), MULTIFRAME, NOT_HUMAN,
-            or NOT_A_HIP.
+        RefusedError: NOT_A_RADIOGRAPH (another kind of object, or no image of a plausible size), MULTIFRAME, TOO_LARGE,
+            NOT_HUMAN, or NOT_A_HIP.
     """
     notes = _admit_kind(dataset)
-    if (number(dataset.get("NumberOfFrames")) or 1) > 1:
+    frames = number(value(dataset, "NumberOfFrames")) or 1
+    if frames > 1:
         raise refused(
             Code.MULTIFRAME,
-            f"The file holds {int(dataset.NumberOfFrames)} frames, but one single radiograph is measured; it was not "
+            f"The file holds {frames:.0f} frames, but one single radiograph is measured; it was not "
             "analysed. Export the wanted frame as a film of its own.",
         )
-    admit_size(int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0))
+    admit_size(*(int(number(value(dataset, side)) or 0) for side in ("Rows", "Columns")))
     _admit_human(dataset)
     return notes + _admit_body_part(dataset)
 
 
 def admit_size(rows: int, cols: int) -> None:
-    """Refuse an image that is too small or too large for a radiograph, as NOT_A_RADIOGRAPH."""
-    if min(rows, cols) < SMALLEST_SIDE or rows * cols > LARGEST_PIXELS:
+    """Refuse an image that is too small for a radiograph, as NOT_A_RADIOGRAPH, or too large, as TOO_LARGE."""
+    if rows * cols > LARGEST_PIXELS:
+        raise too_large("The image", f"{rows} x {cols} pixels", f"{LARGEST_PIXELS // 1_000_000} million")
+    if min(rows, cols) < SMALLEST_SIDE:
         raise refused(
             Code.NOT_A_RADIOGRAPH,
-            f"The image has {rows} x {cols} pixels, but a radiograph has at least {SMALLEST_SIDE} along each side and at "
-            f"most {LARGEST_PIXELS // 1_000_000} million in all; it was not analysed. Export the original film.",
+            f"The image has {rows} x {cols} pixels, but a radiograph has at least {SMALLEST_SIDE} along each side; it was not "
+            "analysed. Export the original film.",
         )
 
 
@@ -68,10 +69,10 @@ def view_of(dataset: Dataset) -> tuple[str, str]:
         The view, such as "AP" ("" where nothing tells it, or where the descriptions name several); and what had to be
         assumed ("" if nothing).
     """
-    position = text(dataset, "ViewPosition").upper()
+    position = code(dataset, "ViewPosition")
     if position:
         return position, ""
-    codes = dataset.get("ViewCodeSequence")
+    codes = items(dataset, "ViewCodeSequence")
     meaning = _words(text(codes[0], "CodeMeaning")) if codes else ""
     for view in _vocabulary()["views"]:
         if _first_match(meaning, view["words"]):
@@ -92,9 +93,9 @@ def refused(code: Code, sentence: str) -> RefusedError:
 
 def _admit_kind(dataset: Dataset) -> list[str]:
     known = _vocabulary()["sop_classes"].get(text(dataset, "SOPClassUID"))
-    modality = text(dataset, "Modality").upper()
+    modality = code(dataset, "Modality")
     if known is None or modality not in _vocabulary()["modalities"]:
-        kind = dataset.SOPClassUID.name if "SOPClassUID" in dataset else "an object of unknown kind"
+        kind = _sop_class_name(dataset)
         raise refused(
             Code.NOT_A_RADIOGRAPH,
             f"The file is {kind} (modality {modality or 'not given'}), but a radiograph (CR or DX) is needed; it was not "
@@ -103,15 +104,21 @@ def _admit_kind(dataset: Dataset) -> list[str]:
     return [known["assumption"]] if known["assumption"] else []
 
 
+def _sop_class_name(dataset: Dataset) -> str:
+    uid = UID(text(dataset, "SOPClassUID"))
+    # An unregistered UID is any text that somebody wrote.
+    return uid.name if uid.name != uid else "an object of unknown kind"
+
+
 def _admit_human(dataset: Dataset) -> None:
     vocabulary = _vocabulary()
     found = ""
-    codes = dataset.get("PatientSpeciesCodeSequence") or [Dataset()]
+    codes = items(dataset, "PatientSpeciesCodeSequence") or [Dataset()]
     species = [text(dataset, "PatientSpeciesDescription"), text(codes[0], "CodeValue"), text(codes[0], "CodeMeaning")]
     named = [said for said in map(_words, species) if said]
     if named and not any(_first_match(said, vocabulary["human_species"]) for said in named):
         found = "Patient Species"
-    elif text(dataset, "PatientBreedDescription") or dataset.get("PatientBreedCodeSequence"):
+    elif text(dataset, "PatientBreedDescription") or items(dataset, "PatientBreedCodeSequence"):
         found = "Patient Breed"
     elif text(dataset, "ResponsiblePersonRole").upper() == "OWNER":
         found = "Responsible Person Role (an owner)"
@@ -148,8 +155,8 @@ def _admit_body_part(dataset: Dataset) -> list[str]:
 def _field(dataset: Dataset, keyword: str) -> str:
     if not keyword.endswith("Sequence"):
         return text(dataset, keyword)
-    items = dataset.get(keyword)
-    return text(items[0], "CodeMeaning") if items else ""
+    found = items(dataset, keyword)
+    return text(found[0], "CodeMeaning") if found else ""
 
 
 def _words(said: str) -> str:

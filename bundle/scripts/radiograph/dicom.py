@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels import pixel_array
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
+from pydicom.dataset import FileDataset
 
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import admit, refused, view_of
-from scripts.radiograph.geometry import Orientation, Spacing, orientation_of, spacing_of
-from scripts.radiograph.header import Header, read_header
-from scripts.radiograph.photometric import display_values, grey
-
-MAGIC: Final = b"DICM"
-_REMEDY: Final = "Export it again uncompressed (Explicit VR Little Endian) or as JPEG 2000 lossless."
+from scripts.radiograph.background import closed_off, coarse
+from scripts.radiograph.decoding import admit_encoding, decode, kept_as_stored
+from scripts.radiograph.elements import code, value
+from scripts.radiograph.film import Film
+from scripts.radiograph.geometry import Orientation, orientation_of, spacing_of
+from scripts.radiograph.header import read_header
+from scripts.radiograph.mapping import map_words
+from scripts.radiograph.parsing import MAGIC, parse_header, parse_pixels
+from scripts.radiograph.photometric import display_table, grey, palette_table
 
 
 def is_dicom(path: Path) -> bool:
@@ -27,28 +28,30 @@ def is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == MAGIC
 
 
-def read_dicom(path: Path) -> tuple[NDArray[np.float32], Spacing, Orientation, Header]:
+def read_dicom(file: BinaryIO) -> Film:
     """Read a single-frame DICOM radiograph.
 
     Args:
-        path: of a DICOM file, with or without its preamble.
-
-    Returns:
-        Displayed values (rows, cols) in 0..1, larger = denser, on the stored grid; the stored grid's spacing; how the
-        stored film becomes the displayed one; and the header's facts.
+        file: a DICOM file at its beginning, with or without its preamble.
 
     Raises:
-        RefusedError: UNREADABLE, UNSUPPORTED_ENCODING, and those of `admit`.
+        RefusedError: UNREADABLE, UNSUPPORTED_ENCODING, TOO_LARGE, and those of `admit`.
     """
     try:
-        return _read(path)
+        return _read(file)
     except RefusedError:
         raise
+    except RecursionError as error:
+        raise refused(
+            Code.UNREADABLE,
+            "The file's sequences are nested deeper than any radiograph's, so it is damaged or hostile; it was not analysed. "
+            "Export it again.",
+        ) from error
     except Exception as error:  # in a damaged header any value may have any type, or none that pydicom knows
         raise unreadable("a radiograph") from error
 
 
-def unreadable(kind: str) -> Exception:
+def unreadable(kind: str) -> RefusedError:
     """Return the refusal of a file that is damaged or not what it seems."""
     return refused(
         Code.UNREADABLE,
@@ -57,70 +60,72 @@ def unreadable(kind: str) -> Exception:
     )
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], Spacing, Orientation, Header]:
+def _read(file: BinaryIO) -> Film:
+    dataset, pixels_at = parse_header(file)
     # Without its preamble a file is still DICOM if it has the attributes that every object has.
-    dataset = pydicom.dcmread(path, stop_before_pixels=True, force=not is_dicom(path))
     if "SOPClassUID" not in dataset and "SOPInstanceUID" not in dataset:
-        raise unreadable("a radiograph (DICOM, PNG, JPEG or NIfTI)")
+        raise unreadable("a radiograph (DICOM, PNG, JPEG, TIFF or NIfTI)")
     notes = admit(dataset)
+    admit_encoding(dataset)
     header = read_header(dataset)
     header.assumptions[:0] = notes
 
     shape = (int(dataset.Rows), int(dataset.Columns))
     spacing, spacing_notes = spacing_of(dataset, shape)
-    orientation, lateral, orientation_note = orientation_of(dataset.get("PatientOrientation"))
+    orientation, lateral, orientation_note = orientation_of(value(dataset, "PatientOrientation"))
     header.view, view_note = view_of(dataset)
     if lateral and not header.view:
         header.view, view_note = "LATERAL", "The view (LATERAL) was taken from Patient Orientation."
-    pixels, pixel_notes = _displayed(path)
+
+    parse_pixels(dataset, pixels_at)
+    pixels, padding, pixel_notes = _displayed(dataset, orientation)
+    background = orientation.to_display(closed_off(dataset, shape) | padding)
+    if background.any():
+        pixel_notes.append(
+            "The parts of the film that its header calls padding or collimated were left out of its range of densities."
+        )
     header.assumptions += [note for note in (*spacing_notes, orientation_note, view_note, *pixel_notes) if note]
-    return pixels, spacing, orientation, header
+    shown_spacing = spacing.transposed() if orientation.transpose else spacing
+    return Film(pixels, shown_spacing, orientation, header, background if background.any() else None)
 
 
-def _displayed(path: Path) -> tuple[NDArray[np.float32], list[str]]:
-    dataset = pydicom.dcmread(path, force=True)
-    if "PixelData" not in dataset:
+def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
+    """Return the displayed film; which stored pixels are padding, thinned by `coarse`; and what had to be assumed."""
+    stored = decode(dataset)
+    photometric = code(dataset, "PhotometricInterpretation")
+    if stored.ndim == 3:
+        full = 2.0 ** int(dataset.BitsStored) - 1
+        shown = np.ascontiguousarray(orientation.to_display(grey(stored, full)))
+        return shown, np.zeros(coarse(stored).shape[:2], bool), ["A grey radiograph was read from a colour image."]
+
+    unsigned = stored.view(stored.dtype.str.replace("i", "u"))
+    words = np.arange(2 ** (8 * stored.dtype.itemsize), dtype=f"u{stored.dtype.itemsize}")
+    words = words.view(words.dtype.str.replace("u", "i")) if stored.dtype.kind == "i" else words
+    notes = [] if kept_as_stored(dataset) else _widened(dataset, stored)
+    if photometric == "PALETTE COLOR":
+        table, padded = (
+            palette_table(dataset, words, np.bincount(unsigned.ravel(), minlength=len(words))),
+            np.zeros(len(words), bool),
+        )
+        notes.append("A grey radiograph was read from palette colours.")
+    elif photometric in ("MONOCHROME1", "MONOCHROME2"):
+        table, padded, display_notes = display_table(dataset, words)
+        notes += display_notes
+    else:
         raise refused(
             Code.UNREADABLE,
-            "The file has a header but no pixels (or pixels in floating point); it was not analysed. Export it again.",
+            "The file cannot be read as a radiograph: its PhotometricInterpretation is missing or does not fit its pixels, "
+            "MONOCHROME1 or MONOCHROME2 is expected; it was not analysed. Export it again.",
         )
-    stored = _decoded(dataset)
-    if dataset.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2"):
-        return display_values(dataset, stored)
-    values = grey(stored)
-    return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max), ["A grey radiograph was read from a colour image."]
+    return map_words(table, orientation.to_display(unsigned)), padded[coarse(unsigned)], notes
 
 
-def _decoded(dataset: pydicom.Dataset) -> NDArray[Any]:
-    """Return the stored values: (rows, cols), or (rows, cols, 3) in red, green and blue."""
-    meta = dataset.file_meta
-    if "TransferSyntaxUID" not in meta:
-        implicit = dataset.original_encoding[0]
-        meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    syntax = UID(meta.TransferSyntaxUID)
-    photometric = dataset.get("PhotometricInterpretation", "")
-    bits = int(dataset.get("BitsStored") or 0)
-    if photometric == "PALETTE COLOR" or not 2 <= bits <= int(dataset.get("BitsAllocated") or 0) <= 16:
-        raise refused(
-            Code.UNSUPPORTED_ENCODING,
-            f"The pixels are stored as {photometric or 'an unnamed kind'} with {bits} bits, but grey values of 2 to 16 bits "
-            f"are needed; it was not analysed. {_REMEDY}",
-        )
-    if syntax == JPEGExtended12Bit and bits > 8:
-        raise _undecodable(syntax, bits)
-    try:
-        return pixel_array(dataset)
-    except NotImplementedError as error:
-        raise _undecodable(syntax, bits) from error
-    except Exception as error:  # whatever a codec raises on damaged data
-        if not syntax.is_compressed or "missing dependencies" not in str(error):
-            raise unreadable(f"a radiograph (its pixels are stored as {syntax.name})") from error
-        raise _undecodable(syntax, bits) from error
-
-
-def _undecodable(syntax: UID, bits: int) -> Exception:
-    return refused(
-        Code.UNSUPPORTED_ENCODING,
-        f"The pixels are compressed as {syntax.name} with {bits} bits (transfer syntax {syntax}), which cannot be decoded "
-        f"here; it was not analysed. {_REMEDY}",
-    )
+def _widened(dataset: FileDataset, stored: NDArray[Any]) -> list[str]:
+    """Raise BitsStored to what a codec's values need, and say so; the codec knows their bits better than the header."""
+    largest = max(int(stored.max()), -1 - int(stored.min())) if stored.size else 0
+    needed = largest.bit_length() + (stored.dtype.kind == "i")
+    dataset.HighBit = int(dataset.BitsStored) - 1
+    if needed <= int(dataset.BitsStored) or stored.dtype.kind == "i":
+        return []
+    found, dataset.BitsStored, dataset.HighBit = dataset.BitsStored, needed, needed - 1
+    return [f"The compressed pixels have {needed} bits, BitsStored in the header says {found}: {needed} were read."]

@@ -10,27 +10,32 @@ from scipy import ndimage
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
+from scripts.radiograph.background import coarse
+from scripts.radiograph.sampling import resample_nearest
 
 PERCENTILES: Final = (1.0, 99.0)
 
-_SAMPLES: Final = 384  # along the longer side: plenty for percentiles
 _EXTREME: Final = 0.02  # of the range: how near to black or white a frame is
 _FRAME: Final = 0.98  # of a row or column that must be so
 _LEAST_FIELD: Final = 0.05  # of the film; with less, nothing is left out
 
 
-def display_limits(film: NDArray[Any]) -> tuple[float, float]:
+def display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None = None) -> tuple[float, float]:
     """Return the 1st and 99th percentile of the exposed field, estimated on a subsample.
 
     Args:
         film: (rows, cols), larger = denser.
+        background: None, or any grid over the film, true where nothing was exposed; not believed if it leaves less than 5%.
 
     Raises:
         RefusedError: NOT_A_RADIOGRAPH, if they are equal.
     """
-    step = max(1, max(film.shape) // _SAMPLES)
-    sample = film[::step, ::step]
-    low, high = (float(value) for value in np.percentile(sample[exposed_field(sample)], PERCENTILES))
+    sample = coarse(film)
+    field = exposed_field(sample)
+    if background is not None:
+        rest = field & ~resample_nearest(background, sample.shape)
+        field = rest if rest.mean() >= _LEAST_FIELD else field
+    low, high = (float(limit) for limit in np.percentile(sample[field], PERCENTILES))
     if not high - low > 1e-6:
         raise refused(
             Code.NOT_A_RADIOGRAPH,

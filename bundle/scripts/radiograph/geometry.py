@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+
+from scripts.radiograph.elements import number, numbers, value
 
 ASSUMED_MAGNIFICATION: Final = 1.15
 """Of the hip on a radiograph without a recorded geometry: the middle of the usual 1.1 to 1.2 (SID 100-120 cm, supine)."""
@@ -18,6 +19,9 @@ MAGNIFICATIONS: Final = (1.0, 2.0)
 
 PIXEL_SPACINGS_MM: Final = (0.03, 2.0)
 """What a pixel spacing must lie in to be believed: finer than any detector, coarser than any useful thumbnail."""
+
+REPEATED: Final = 0.02
+"""Two spacings that differ by less are the same but for rounding: a hip is magnified by more."""
 
 LARGEST_FILM_MM: Final = (500.0, 1500.0)
 """Shorter and longer side of the largest film: a 43 cm detector, and a stitched long-leg film. A spacing that makes a film
@@ -31,31 +35,33 @@ class Spacing:
     detector_mm: at the detector, or None if unknown.
     patient_mm: at the plane of the hips, or None if unknown.
     source: "PixelSpacing" (as recorded), "calibration" (corrected by the vendor or against a ruler, as recorded),
-        "ImagerPixelSpacing/magnification" or "none".
+        "ImagerPixelSpacing/magnification", "NominalScannedPixelSpacing/magnification" or "none".
+    aspect: a pixel's height over its width, also where its size is unknown.
     """
 
     detector_mm: tuple[float, float] | None = None
     patient_mm: tuple[float, float] | None = None
     source: str = "none"
+    aspect: float = 1.0
 
     def transposed(self) -> Spacing:
         """Return the spacing of the transposed film."""
-        return Spacing(_swapped(self.detector_mm), _swapped(self.patient_mm), self.source)
+        return Spacing(_swapped(self.detector_mm), _swapped(self.patient_mm), self.source, 1.0 / self.aspect)
 
 
 def _swapped(pair: tuple[float, float] | None) -> tuple[float, float] | None:
     return None if pair is None else (pair[1], pair[0])
 
 
-def believable_spacing(value: Any, shape: tuple[int, int]) -> tuple[float, float] | None:
+def believable_spacing(pair: Any, shape: tuple[int, int]) -> tuple[float, float] | None:
     """Return a (row, column) spacing in mm, or None where it is missing, zero or physically absurd.
 
     Args:
-        value: two numbers in mm, as read from a header.
+        pair: two numbers in mm, as read from a header.
         shape: rows and columns of the film.
     """
     try:
-        row, col = (float(part) for part in value)
+        row, col = (float(part) for part in pair)
     except (TypeError, ValueError):
         return None
     low, high = PIXEL_SPACINGS_MM
@@ -68,9 +74,9 @@ def believable_spacing(value: Any, shape: tuple[int, int]) -> tuple[float, float
 def spacing_of(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[str]]:
     """Find the pixel spacing of a projection radiograph at the detector and in the patient.
 
-    Follows DICOM PS3.3 10.7.1: Imager Pixel Spacing is at the detector; Pixel Spacing is in the patient, unless it merely
-    repeats Imager Pixel Spacing; alone and without a calibration type, nothing tells which of the two it is: it is taken at
-    its word (the patient), and that is recorded.
+    Follows DICOM PS3.3 10.7.1: Imager Pixel Spacing is at the detector (Nominal Scanned Pixel Spacing on the digitised film,
+    which lay there); Pixel Spacing is in the patient, unless it merely repeats the detector's; alone and without a calibration
+    type, nothing tells which of the two it is: it is taken at its word (the patient), and that is recorded.
 
     Args:
         header: a DICOM data set.
@@ -81,29 +87,58 @@ def spacing_of(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[s
     """
     notes = []
     pairs: dict[str, tuple[float, float] | None] = {}
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        pairs[keyword] = believable_spacing(header.get(keyword), shape)
-        if header.get(keyword) is not None and pairs[keyword] is None:
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        pairs[keyword] = believable_spacing(numbers(header, keyword), shape)
+        if keyword in header and pairs[keyword] is None:
             notes.append(f"{keyword} in the header is zero or impossible for a film of this size, so it was not used.")
-    patient, detector = pairs["PixelSpacing"], pairs["ImagerPixelSpacing"]
+    patient = pairs["PixelSpacing"]
+    at_detector = "ImagerPixelSpacing" if pairs["ImagerPixelSpacing"] else "NominalScannedPixelSpacing"
+    detector = pairs[at_detector]
 
-    if patient is not None and header.get("PixelSpacingCalibrationType"):
-        return Spacing(detector, patient, "calibration"), notes
-    if patient is not None and detector is not None and not np.allclose(patient, detector, rtol=1e-3):
-        return Spacing(detector, patient, "PixelSpacing"), notes
+    if patient is not None and detector is not None:
+        patient, note = _reconciled(patient, detector)
+        notes += [note] if note else []
+    if patient is not None and value(header, "PixelSpacingCalibrationType"):
+        return _known(detector, patient, "calibration"), notes
+    if patient is not None and detector is not None and not np.allclose(patient, detector, rtol=REPEATED):
+        return _known(detector, patient, "PixelSpacing"), notes
     if detector is not None:
         magnification, note = magnification_of(header)
         notes += [note] if note else []
         scaled = (detector[0] / magnification, detector[1] / magnification)
-        return Spacing(detector, scaled, "ImagerPixelSpacing/magnification"), notes
+        return _known(detector, scaled, f"{at_detector}/magnification"), notes
     if patient is not None:
         notes.append(
             "The header gives PixelSpacing alone: it was taken as measured in the patient. "
             "If it is the detector's, all lengths are 10-20% too large."
         )
-        return Spacing(None, patient, "PixelSpacing"), notes
+        return _known(None, patient, "PixelSpacing"), notes
     notes.append("The header gives no usable pixel spacing.")
+    aspect = numbers(header, "PixelAspectRatio")
+    if len(aspect) == 2 and min(aspect) > 0 and 0.5 <= aspect[0] / aspect[1] <= 2.0:
+        return Spacing(aspect=aspect[0] / aspect[1]), notes
     return Spacing(), notes
+
+
+def _known(detector: tuple[float, float] | None, patient: tuple[float, float], source: str) -> Spacing:
+    return Spacing(detector, patient, source, patient[0] / patient[1])
+
+
+def _reconciled(patient: tuple[float, float], detector: tuple[float, float]) -> tuple[tuple[float, float] | None, str]:
+    """Return the spacing in the patient that can be true beside the detector's, and what had to be assumed.
+
+    Magnification is the same in both directions, so one of the two pairs may be in the wrong order; and it is no less than 1.
+    """
+    ratios = detector[0] / patient[0], detector[1] / patient[1]
+    swapped = detector[0] / patient[1], detector[1] / patient[0]
+    note = ""
+    if abs(ratios[0] / ratios[1] - 1) > REPEATED and abs(swapped[0] / swapped[1] - 1) <= REPEATED:
+        patient, ratios = (patient[1], patient[0]), swapped
+        note = "PixelSpacing contradicts the detector's spacing unless its two values are swapped: they were swapped."
+    low, high = MAGNIFICATIONS
+    if not all(low - REPEATED <= ratio <= high for ratio in ratios):
+        return None, "PixelSpacing is impossible beside the detector's spacing, which is magnified 1 to 2 times: it was not used."
+    return patient, note
 
 
 def magnification_of(header: Dataset) -> tuple[float, str]:
@@ -113,24 +148,15 @@ def magnification_of(header: Dataset) -> tuple[float, str]:
     `ASSUMED_MAGNIFICATION`.
     """
     low, high = MAGNIFICATIONS
-    factor = number(header.get("EstimatedRadiographicMagnificationFactor"))
+    factor = number(value(header, "EstimatedRadiographicMagnificationFactor"))
     if factor is not None and low <= factor <= high:
         return factor, ""
-    detector = number(header.get("DistanceSourceToDetector"))
-    patient = number(header.get("DistanceSourceToPatient"))
+    detector = number(value(header, "DistanceSourceToDetector"))
+    patient = number(value(header, "DistanceSourceToPatient"))
     # Equal distances are what a device writes that does not know the second one.
     if detector and patient and low < detector / patient <= high:
         return detector / patient, ""
     return ASSUMED_MAGNIFICATION, f"Magnification {ASSUMED_MAGNIFICATION} was assumed, because the header does not give it."
-
-
-def number(value: Any) -> float | None:
-    """Return a header's value as a finite number, or None."""
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        return None
-    return found if math.isfinite(found) else None
 
 
 @dataclass(frozen=True)
@@ -177,6 +203,9 @@ class Orientation:
 
 def orientation_of(directions: Any) -> tuple[Orientation, bool, str]:
     """Read Patient Orientation (0020,0020): where the columns, then the rows, run to (DICOM PS3.3 C.7.6.1.1.1).
+
+    It describes the pixels as they are stored: Field of View Rotation and Horizontal Flip, which tell what the device did to
+    the detector's image before, are already in it.
 
     Args:
         directions: two codes made of R, L, A, P, H and F, such as ["L", "F"].

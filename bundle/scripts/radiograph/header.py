@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from pydicom.dataset import Dataset
 
-from scripts.radiograph.geometry import number
+from scripts.radiograph.elements import code, number, text, value
 
 AGES_YEARS: Final = (0.0, 120.0)
 WEIGHTS_KG: Final = (1.0, 400.0)
 HEIGHTS_CM: Final = (30.0, 250.0)
 """What a value must lie in (both ends included, zero excluded) to be believed."""
 
+_UID: Final = re.compile(r"\d+(\.\d+)+", re.ASCII)  # leading zeros, though forbidden, occur and do no harm
 _YEARS_PER_UNIT: Final = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _DATES: Final = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")  # from nearest to the exposure
 
@@ -24,7 +25,7 @@ _DATES: Final = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")  #
 class Header:
     """Of one radiograph; None, "" or an empty list where unknown. Never a name or a patient ID.
 
-    modality: DICOM modality, or "PNG", "JPEG", "NIFTI".
+    modality: DICOM modality, or "PNG", "JPEG", "TIFF", "NIFTI".
     view: projection, such as "AP". laterality: "R", "L", "B" (both) or "".
     age_years at the exposure; sex "F" or "M"; weight_kg; height_cm.
     study_uid, series_uid, sop_uid: DICOM UIDs.
@@ -50,33 +51,26 @@ def read_header(dataset: Dataset) -> Header:
     Values that cannot be true (a weight of 0, an age of 999 years) count as unknown, and that is recorded.
     """
     header = Header(
-        modality=text(dataset, "Modality").upper(),
+        modality=code(dataset, "Modality"),
         laterality=_laterality(dataset),
-        study_uid=text(dataset, "StudyInstanceUID"),
-        series_uid=text(dataset, "SeriesInstanceUID"),
-        sop_uid=text(dataset, "SOPInstanceUID"),
     )
+    for name, keyword in (("study_uid", "StudyInstanceUID"), ("series_uid", "SeriesInstanceUID"), ("sop_uid", "SOPInstanceUID")):
+        uid = text(dataset, keyword)
+        if _UID.fullmatch(uid) and len(uid) <= 64:
+            setattr(header, name, uid)
+        elif uid:
+            header.assumptions.append(f"{keyword} in the header is no UID, so it counts as unknown.")
     sex = text(dataset, "PatientSex").upper()
     header.sex = sex if sex in ("F", "M") else None
     header.age_years = _believed("PatientAge", _age(dataset), AGES_YEARS, header.assumptions)
-    header.weight_kg = _believed("PatientWeight", number(dataset.get("PatientWeight")), WEIGHTS_KG, header.assumptions)
-    metres = number(dataset.get("PatientSize"))
+    header.weight_kg = _believed("PatientWeight", number(value(dataset, "PatientWeight")), WEIGHTS_KG, header.assumptions)
+    metres = number(value(dataset, "PatientSize"))
     height = None if metres is None else metres * 100
     if metres is not None and 100 <= metres <= HEIGHTS_CM[1]:
         height = metres
         header.assumptions.append("PatientSize was read in centimetres: in metres, as DICOM wants it, it is impossible.")
     header.height_cm = _believed("PatientSize", height, HEIGHTS_CM, header.assumptions)
     return header
-
-
-def text(dataset: Dataset, keyword: str) -> str:
-    """Return a header's value as stripped text, "" where it is missing; of several values, the first."""
-    value = dataset.get(keyword)
-    if value is None or isinstance(value, bytes):
-        return ""
-    if not isinstance(value, str) and hasattr(value, "__iter__"):
-        value = next(iter(value), "")
-    return str(value).strip()
 
 
 def _laterality(dataset: Dataset) -> str:

@@ -2,121 +2,167 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_rescale, apply_windowing
+from pydicom.pixels import apply_color_lut
 
-from scripts.clinical import Code, Reason, RefusedError
-from scripts.radiograph.geometry import number
+from scripts.clinical import Code
+from scripts.radiograph.admission import refused
+from scripts.radiograph.elements import code, number, numbers, value
+from scripts.radiograph.lookup import Lookup, lookup_of
+from scripts.radiograph.raw import dense_of_raw, is_raw
 
 Array = NDArray[Any]
+Table = NDArray[np.float64]
+
+_COLOURED: Final = 0.08  # of the range: how far the channels of a pixel may differ
+_COLOURED_SHARE: Final = 0.005  # of the pixels that may be coloured all the same: an annotation
 
 
-def display_values(header: Dataset, stored: Array) -> tuple[NDArray[np.float32], list[str]]:
-    """Return what is displayed, 0 (black) to 1 (white, so dense bone), of a monochrome image.
+def display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
+    """Return what is displayed, 0 (black) to 1 (white, so dense bone), for each word that may stand in a monochrome image.
 
-    The whole chain is computed once per possible stored value, not per pixel: exact, and fast on a large film.
+    The whole chain is computed once per possible word, not per pixel: exact, and fast on a large film.
 
     Args:
         header: a DICOM data set with the pixel, modality LUT and VOI LUT attributes.
-        stored: (rows, cols) integers, as decoded.
+        words: (n,) integers of the pixels' type; bits outside BitsStored (overlays, garbage) are left out.
 
     Returns:
-        (rows, cols) in 0..1, where the display range maps to 0..1; and what had to be assumed.
+        (n,) float32, the display range mapped to 0..1; (n,) true where a word is padding; and what had to be assumed.
     """
-    low, high = int(stored.min()), int(stored.max())
-    possible = np.arange(low, high + 1)
-    values, floor, ceiling = _after_modality(header, possible)
-    shown, notes = _after_voi(header, values, floor, ceiling)
-
-    photometric, shape = header.PhotometricInterpretation, header.get("PresentationLUTShape")
-    # A DX image says MONOCHROME1 and INVERSE together for one and the same inversion (DICOM PS3.3 C.8.11.3).
-    inverted = photometric == "MONOCHROME1" or shape == "INVERSE"
-    if (photometric, shape) in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
-        notes.append(f"{photometric} contradicts PresentationLUTShape {shape}: the film was read inverted.")
-    table = np.clip(1.0 - shown if inverted else shown, 0.0, 1.0)
-
-    padding = number(header.get("PixelPaddingValue"))
-    if padding is not None:
-        limit = number(header.get("PixelPaddingRangeLimit"))
-        first, last = sorted((padding, padding if limit is None else limit))
-        table[(possible >= first) & (possible <= last)] = 0.0
-    return table.astype(np.float32)[stored.astype(np.int32) - low], notes
+    stored = stored_values(header, words)
+    modality, floor, ceiling = _after_modality(header, stored)
+    if is_raw(header):
+        shown, notes = dense_of_raw(header, modality, floor, ceiling)
+    else:
+        shown, notes = _after_voi(header, modality, floor, ceiling)
+        photometric, shape = code(header, "PhotometricInterpretation"), code(header, "PresentationLUTShape")
+        # A DX image says MONOCHROME1 and INVERSE together for one and the same inversion (DICOM PS3.3 C.8.11.3).
+        if photometric == "MONOCHROME1" or shape == "INVERSE":
+            shown = 1.0 - shown
+        if (photometric, shape) in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
+            notes.append(f"{photometric} contradicts PresentationLUTShape {shape}: the film was read inverted.")
+    padding = _padding(header, stored)
+    table = np.where(padding, 0.0, np.clip(shown, 0.0, 1.0))
+    return table.astype(np.float32), padding, notes
 
 
-def grey(colour: Array) -> Array:
-    """Return the one channel of a grey image stored in colour.
+def stored_values(header: Dataset, words: Array) -> NDArray[np.int64]:
+    """Return the BitsStored bits of each word that end at HighBit, with their sign (DICOM PS3.5 8.1.1)."""
+    bits, allocated = int(header.BitsStored), words.dtype.itemsize * 8
+    high = number(value(header, "HighBit"))
+    shift = int(high) + 1 - bits if high is not None and bits - 1 <= high < allocated else 0
+    kept = (words.astype(np.int64) >> shift) & ((1 << bits) - 1)
+    if header.get("PixelRepresentation") != 1:
+        return kept
+    sign = 1 << (bits - 1)
+    return (kept ^ sign) - sign
+
+
+def palette_table(header: Dataset, words: Array, count: Array) -> NDArray[np.float32]:
+    """Return the grey value, 0..1, of each word of a PALETTE COLOR image.
+
+    Args:
+        header: with the three palettes, plain or segmented.
+        words: (n,) unsigned integers.
+        count: (n,) how many pixels have each word.
+
+    Raises:
+        RefusedError: NOT_A_RADIOGRAPH, if the pixels are coloured.
+    """
+    colours = apply_color_lut(stored_values(header, words).astype(words.dtype), header).astype(np.float64)
+    full = 255.0 if colours.max() <= 255 and int(header.RedPaletteColorLookupTableDescriptor[2]) <= 8 else 65535.0
+    _refuse_colour(np.sum(count * (np.ptp(colours, axis=-1) > _COLOURED * full)) / np.sum(count))
+    return (colours[:, 1] / full).astype(np.float32)
+
+
+def grey(colour: Array, full: float) -> NDArray[np.float32]:
+    """Return the one channel of a grey image stored in colour, as 0..1.
 
     Args:
         colour: (rows, cols, 3 or more) integers; the first three channels are red, green and blue.
+        full: the largest value.
 
     Raises:
         RefusedError: NOT_A_RADIOGRAPH, if more than 0.5% of the pixels are coloured (a small annotation is tolerated).
     """
     sample = colour[::4, ::4, :3].astype(np.float64)
-    full = np.iinfo(colour.dtype).max if np.issubdtype(colour.dtype, np.integer) else 1.0
-    if np.mean(np.ptp(sample, axis=-1) > 0.08 * full) > 0.005:
-        sentence = (
+    _refuse_colour(float(np.mean(np.ptp(sample, axis=-1) > _COLOURED * full)))
+    return np.clip(colour[..., 1].astype(np.float32) / np.float32(full), 0.0, 1.0)
+
+
+def _refuse_colour(share: float) -> None:
+    if share > _COLOURED_SHARE:
+        raise refused(
+            Code.NOT_A_RADIOGRAPH,
             "The image is in colour, but a radiograph is grey; it was not analysed. "
-            "Export the radiograph itself, not a photograph or a coloured screenshot of it."
+            "Export the radiograph itself, not a photograph or a coloured screenshot of it.",
         )
-        raise RefusedError(Reason(Code.NOT_A_RADIOGRAPH, sentence))
-    return colour[..., 1]
 
 
-def _after_modality(header: Dataset, possible: Array) -> tuple[NDArray[np.float64], float, float]:
+def _after_modality(header: Dataset, stored: NDArray[np.int64]) -> tuple[Table, float, float]:
     """Return the modality values, and those of the smallest and the largest stored value that the header allows."""
-    table = _usable_lut(header, "ModalityLUTSequence")
+    table = lookup_of(header, "ModalityLUTSequence", signed=header.get("PixelRepresentation") == 1)
     if table is not None:
-        return _looked_up(possible, table), 0.0, 2.0 ** table.LUTDescriptor[2] - 1
+        return table.of(stored), 0.0, table.largest
     bits = int(header.BitsStored)
     ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if header.get("PixelRepresentation") == 1 else (0, 2**bits - 1)
-    if not number(header.get("RescaleSlope")) or number(header.get("RescaleIntercept")) is None:
-        return possible.astype(np.float64), float(ends[0]), float(ends[1])
-    floor, ceiling = apply_rescale(np.array(ends), header)
-    return apply_rescale(possible, header), float(floor), float(ceiling)
+    slope, intercept = number(value(header, "RescaleSlope")), number(value(header, "RescaleIntercept"))
+    if not slope or intercept is None:
+        return stored.astype(np.float64), float(ends[0]), float(ends[1])
+    return stored.astype(np.float64) * slope + intercept, ends[0] * slope + intercept, ends[1] * slope + intercept
 
 
-def _after_voi(
-    header: Dataset, values: NDArray[np.float64], floor: float, ceiling: float
-) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the values as 0..1 of the display range, and what had to be assumed."""
-    table = _usable_lut(header, "VOILUTSequence")
+def _after_voi(header: Dataset, values: Table, floor: float, ceiling: float) -> tuple[Table, list[str]]:
+    """Return the values as 0..1 of the display range, and what had to be assumed (DICOM PS3.3 C.11.2)."""
+    table: Lookup | None = lookup_of(header, "VOILUTSequence", signed=min(floor, ceiling) < 0)
     if table is not None:
-        return _looked_up(values, table) / (2.0 ** table.LUTDescriptor[2] - 1), []
+        notes = ["Of several VOI LUTs the first was used."] if len(header.VOILUTSequence) > 1 else []
+        return table.of(values) / table.largest, notes
     notes = []
-    if header.get("WindowCenter") is not None and header.get("WindowWidth") is not None:
-        try:
-            return (apply_windowing(values, header) - floor) / (ceiling - floor), []
-        except (ValueError, TypeError, IndexError):
-            notes.append("The display window in the header is invalid: the full range of stored values was used.")
+    centres, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
+    if centres and widths:
+        function = code(header, "VOILUTFunction") or "LINEAR"
+        if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+            notes.append("The VOI LUT Function is unknown: a linear window was used.")
+        shown = _windowed(values, centres[0], widths[0], function)
+        if shown is not None:
+            if len(centres) > 1:
+                notes.append("Of several display windows the first was used.")
+            return shown, notes
+    if value(header, "WindowCenter") is not None and value(header, "WindowWidth") is not None:
+        notes = ["The display window in the header is invalid: the full range of stored values was used."]
     # A negative slope turns the ends round.
     low, high = sorted((floor, ceiling))
     return (values - low) / (high - low), notes
 
 
-def _usable_lut(header: Dataset, keyword: str) -> Dataset | None:
-    """Return the first look-up table of a sequence, or None if there is none or it is incomplete."""
-    items = header.get(keyword)
-    if not items or items[0].get("LUTData") is None or len(items[0].get("LUTDescriptor") or ()) != 3:
+def _windowed(values: Table, centre: float, width: float, function: str) -> Table | None:
+    """Return a window's output as 0..1 before clipping, or None if its width is not allowed."""
+    if function == "SIGMOID":
+        return None if width <= 0 else 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
+    if function == "LINEAR_EXACT":
+        return None if width <= 0 else (values - centre) / width + 0.5
+    if width < 1:
         return None
-    return items[0] if 1 <= int(items[0].LUTDescriptor[2]) <= 16 else None
+    if width == 1:
+        return (values > centre - 0.5).astype(np.float64)
+    return (values - (centre - 0.5)) / (width - 1.0) + 0.5
 
 
-def _looked_up(values: Array, table: Dataset) -> NDArray[np.float64]:
-    """Apply a look-up table (DICOM PS3.3 C.11.1.1.1 and C.11.2.1.1).
-
-    Not pydicom's own: that wraps indices above 255 in a table of 8-bit output (pydicom 3.0.2), and knows no packed bytes.
-    """
-    entries, first, _ = (int(part) for part in table.LUTDescriptor)
-    entries = entries or 65536
-    data = table.LUTData
-    if isinstance(data, bytes):
-        # 8-bit entries may be packed; big-endian files are long retired.
-        data = np.frombuffer(data, np.uint8 if len(data) < 2 * entries else "<u2")
-    output = np.atleast_1d(np.asarray(data, dtype=np.float64))[:entries]
-    index = np.clip(np.rint(values).astype(np.int64) - first, 0, len(output) - 1)
-    return output[index]
+def _padding(header: Dataset, stored: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which stored values are padding (DICOM PS3.3 C.7.5.1.1.2), also where its sign was written wrongly."""
+    ends = [number(value(header, name)) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    if ends[0] is None:
+        return np.zeros(stored.shape, bool)
+    bits = int(header.BitsStored)
+    span = [int(end) for end in (ends[0], ends[0] if ends[1] is None else ends[1]) if end is not None]
+    if header.get("PixelRepresentation") == 1:
+        span = [end - 65536 if end >= 32768 else end for end in span]
+    else:
+        span = [end & ((1 << bits) - 1) if end < 0 else end for end in span]
+    return (stored >= min(span)) & (stored <= max(span))

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import torch
 from monai.data import MetaTensor
+from numpy.typing import NDArray
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
-from scripts.radiograph.dicom import is_dicom, read_dicom, unreadable
-from scripts.radiograph.picture import blank, read_nifti, read_picture
+from scripts.radiograph.background import coarse
+from scripts.radiograph.bounds import admit_file_size
+from scripts.radiograph.dicom import read_dicom, unreadable
+from scripts.radiograph.film import Film
+from scripts.radiograph.nifti import read_nifti
+from scripts.radiograph.parsing import MAGIC
+from scripts.radiograph.picture import blank, read_picture
+from scripts.radiograph.quiet import quiet
 
-LARGEST_BYTES: Final = 1 << 30
-"""Of one file: 100 million pixels of 16 bits take a fifth of it."""
-
-_PICTURES: Final = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+_PICTURES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_NIFTI_ENDINGS: Final = (".nii", ".nii.gz")
 
 
 def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
-    """Read a radiograph: DICOM (CR, DX and single-frame relatives), PNG or JPEG, or 2D NIfTI. The content decides, not the name.
+    """Read a radiograph: DICOM (CR, DX and their single-frame relatives), PNG, JPEG, TIFF or 2D NIfTI.
+
+    The content decides, not the name (except for NIfTI).
 
     Args:
         path: of the file.
@@ -33,8 +42,9 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
         patient's feet, columns toward the patient's left. `meta` holds:
 
         - filename_or_obj: the path; affine: (4, 4) with the patient-plane spacing in mm (1 where unknown);
-        - spacing_detector_mm, spacing_mm (patient plane): (row, col) or None; spacing_source: see `Spacing`;
+        - spacing_detector_mm, spacing_mm (patient plane): (row, col) or None; spacing_source, pixel_aspect: see `Spacing`;
         - film_shape: (H, W) of the displayed film; orientation: the `Orientation` that made it from the stored one;
+        - background: None, or a coarse grid over the film, true where the header says that nothing was exposed;
         - modality, view, laterality, age_years, sex, weight_kg, height_cm, study_uid, series_uid, sop_uid, assumptions:
           see `Header`.
 
@@ -42,51 +52,58 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
         `EnsureTyped(track_meta=False)`.
 
     Raises:
-        RefusedError: with a code and a sentence for the user, if the file is missing, damaged, of another kind, or shows
-            something other than one human hip radiograph.
+        RefusedError: with a code and a sentence for the user, if the file is missing, damaged, of another kind, beyond a
+            bound (see `scripts.radiograph.bounds`), or shows something other than one human hip radiograph.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            start = file.read(348)
-        size = path.stat().st_size
-        dicom = is_dicom(path)
-    except OSError as error:
+        # Opening a named pipe would wait for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise refused(Code.UNREADABLE, "This is no ordinary file, but one is needed; it was not analysed.")
+        with path.open("rb") as file, quiet():
+            film = _read(file, path.name.lower())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a valid path"
         raise refused(
-            Code.UNREADABLE, f"The file cannot be opened ({error.strerror}); it was not analysed. Check that it may be read."
+            Code.UNREADABLE, f"The file cannot be opened ({reason}); it was not analysed. Check that it may be read."
         ) from error
-    if not size:
-        raise unreadable("a radiograph")
-    if size > LARGEST_BYTES:
-        raise refused(
-            Code.NOT_A_RADIOGRAPH,
-            f"The file has {size >> 20} MiB, but a radiograph has at most {LARGEST_BYTES >> 20}; it was not analysed.",
-        )
-
-    name = path.name.lower()
-    if not dicom and any(start.startswith(magic) for magic in _PICTURES):
-        pixels, spacing, orientation, header = read_picture(path)
-    elif not dicom and name.endswith((".nii", ".nii.gz")):
-        pixels, spacing, orientation, header = read_nifti(path)
-    elif not dicom and name.endswith((".png", ".jpg", ".jpeg")):
-        raise unreadable("a picture")
-    else:
-        pixels, spacing, orientation, header = read_dicom(path)
-    if pixels.min() == pixels.max():
+    if _is_blank(film.pixels):
         raise blank()
 
-    shown = np.ascontiguousarray(orientation.to_display(pixels))
-    if orientation.transpose:
-        spacing = spacing.transposed()
     meta = {
         "filename_or_obj": str(path),
-        "spacing_detector_mm": spacing.detector_mm,
-        "spacing_mm": spacing.patient_mm,
-        "spacing_source": spacing.source,
-        "film_shape": shown.shape,
-        "orientation": orientation,
-        **asdict(header),
+        "spacing_detector_mm": film.spacing.detector_mm,
+        "spacing_mm": film.spacing.patient_mm,
+        "spacing_source": film.spacing.source,
+        "pixel_aspect": film.spacing.aspect,
+        "film_shape": film.pixels.shape,
+        "orientation": film.orientation,
+        "background": film.background,
+        **asdict(film.header),
     }
-    row, col = spacing.patient_mm or (1.0, 1.0)
+    row, col = film.spacing.patient_mm or (1.0, 1.0)
     affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
-    return MetaTensor(torch.from_numpy(shown)[None], affine=affine, meta=meta)
+    return MetaTensor(torch.from_numpy(np.ascontiguousarray(film.pixels))[None], affine=affine, meta=meta)
+
+
+def _read(file: BinaryIO, name: str) -> Film:
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        raise unreadable("a radiograph")
+    admit_file_size(size)
+    start = file.read(132)
+    file.seek(0)
+    if start[128:] == MAGIC:
+        return read_dicom(file)
+    if start.startswith(_PICTURES):
+        return read_picture(file)
+    if name.endswith(_NIFTI_ENDINGS):
+        return read_nifti(file)
+    if name.endswith(_PICTURE_ENDINGS):
+        raise unreadable("a picture")
+    return read_dicom(file)
+
+
+def _is_blank(pixels: NDArray[np.float32]) -> bool:
+    some = coarse(pixels)
+    return bool(some.min() == some.max() and pixels.min() == pixels.max())

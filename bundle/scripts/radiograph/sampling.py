@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+_BLOCK: Final = 16  # new columns at once
 
 Scale = tuple[float, float]
 """Film pixels per resampled pixel, along (rows, cols): film = (resampled + 0.5) * scale - 0.5."""
@@ -40,8 +42,10 @@ def resample(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]
     Returns:
         float32 of that shape.
     """
-    rows, cols = (_weights(old, new) for old, new in zip(image.shape, shape, strict=True))
-    return np.ascontiguousarray((cols @ (rows @ image.astype(np.float32, copy=False)).T).T)
+    columns, weights = _weights(image.shape[0], shape[0])
+    starts = np.arange(0, columns.size + 1, columns.shape[1])
+    rows = csr_array((weights.ravel(), columns.ravel(), starts), shape=(shape[0], image.shape[0]))
+    return _across(rows @ image.astype(np.float32, copy=False), shape[1])
 
 
 def resample_nearest(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
@@ -60,21 +64,32 @@ def to_film_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
     return (np.asarray(points, np.float64) + 0.5) * np.asarray(scale) - 0.5
 
 
-def _weights(old: int, new: int) -> csr_array:
-    """Return the sparse (new, old) matrix that resamples one axis; each row sums to 1."""
+def _across(image: NDArray[np.float32], new: int) -> NDArray[np.float32]:
+    """Resample the columns of (rows, old) to (rows, new), a few at a time as small dense products: without transposing."""
+    columns, weights = _weights(image.shape[1], new)
+    result = np.empty((image.shape[0], new), np.float32)
+    for start in range(0, new, _BLOCK):
+        block = slice(start, min(start + _BLOCK, new))
+        first, last = columns[block].min(), columns[block].max()
+        dense = np.zeros((last + 1 - first, block.stop - start), np.float32)
+        np.add.at(dense, (columns[block] - first, np.arange(block.stop - start)[:, None]), weights[block])
+        np.matmul(image[:, first : last + 1], dense, out=result[:, block])
+    return result
+
+
+def _weights(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return what resamples one axis: for each new pixel the old pixels (new, taps) and their weights, which sum to 1."""
     scale = old / new
     if scale > 1:
         # The overlap of each new pixel's extent with that of each old pixel it touches.
         starts = np.arange(new) * scale
-        columns = np.floor(starts).astype(int)[:, None] + np.arange(int(np.ceil(scale)) + 1)
+        columns = np.floor(starts).astype(np.intp)[:, None] + np.arange(int(np.ceil(scale)) + 1)
         overlap = np.minimum(columns + 1, starts[:, None] + scale) - np.maximum(columns, starts[:, None])
         values = np.where(columns < old, np.maximum(overlap, 0.0), 0.0)
     else:
         centres = np.clip((np.arange(new) + 0.5) * scale - 0.5, 0, old - 1)
-        first = np.floor(centres).astype(int)
+        first = np.floor(centres).astype(np.intp)
         columns = np.stack([first, first + 1], axis=1)
         values = np.stack([first + 1 - centres, centres - first], axis=1)
     values /= values.sum(axis=1, keepdims=True)
-    rows = np.broadcast_to(np.arange(new)[:, None], columns.shape)
-    indices = (rows.ravel(), np.minimum(columns, old - 1).ravel())
-    return csr_array((values.astype(np.float32).ravel(), indices), shape=(new, old))
+    return np.minimum(columns, old - 1), values.astype(np.float32)

@@ -20,6 +20,7 @@ from scripts.clinical import Code
 from scripts.radiograph.admission import refused
 from scripts.radiograph.exposure import display_limits
 from scripts.radiograph.labels import read_label, read_landmarks
+from scripts.radiograph.landmarks import LANDMARKS, SIDES
 from scripts.radiograph.reader import read_radiograph
 from scripts.radiograph.sampling import covering_grid, resample, resample_nearest, to_resampled_points
 
@@ -30,6 +31,9 @@ COVARIATES: Final = ("age_years", "sex", "weight_kg", "height_cm")
 
 NETWORK_SPACING_MM: Final = 0.3
 """Pixel size, in the patient, of the image that the networks see."""
+
+UNSCALED_SIDE: Final = 2150
+"""Pixels of the longer side of a film whose scale is not known yet: 0.2 mm if it is 430 mm long."""
 
 
 class LoadRadiographd(MapTransform):
@@ -69,40 +73,70 @@ class ResampleRadiographd(MapTransform):
     Args:
         keys: of images (1, H, W) of `LoadRadiographd`.
         spacing_mm: the wanted pixel size in the patient, mm.
+        admit_unscaled: let a film whose pixel size is unknown pass, for its scale to be found later (`CalibrateRadiographd`,
+            then `scripts.results.scaling`); its longer side is brought to at most `UNSCALED_SIDE` pixels, and its meta's
+            `spacing_mm` stays None.
 
     Raises:
-        RefusedError: NO_SPACING, if the size of a pixel is unknown.
+        RefusedError: NO_SPACING, if the size of a pixel is unknown, unless `admit_unscaled`.
     """
 
-    def __init__(self, keys: KeysCollection, spacing_mm: float = NETWORK_SPACING_MM, allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self,
+        keys: KeysCollection,
+        spacing_mm: float = NETWORK_SPACING_MM,
+        admit_unscaled: bool = False,
+        allow_missing_keys: bool = False,
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
         if not spacing_mm > 0:
             raise ValueError(f"spacing_mm is {spacing_mm}, expected a pixel size in mm above 0.")
         self.spacing_mm = spacing_mm
+        self.admit_unscaled = admit_unscaled
 
     def __call__(self, data: Mapping[Hashable, Any]) -> Item:
         """Resample the image of each key."""
         item = dict(data)
         for key in self.key_iterator(item):
-            item[key] = self._resampled(item[key])
+            image = item[key]
+            if image.meta["spacing_mm"] is not None:
+                item[key] = resampled(image, image.meta["spacing_mm"], self.spacing_mm)
+            elif self.admit_unscaled:
+                item[key] = _fitted(image)
+            else:
+                raise refused(
+                    Code.NO_SPACING,
+                    "The file does not tell the size of a pixel in millimetres, which every measurement needs; it was not "
+                    "analysed. Export the original DICOM, with Pixel Spacing or Imager Pixel Spacing.",
+                )
         return item
 
-    def _resampled(self, image: MetaTensor) -> MetaTensor:
-        film_mm = image.meta["spacing_mm"]
-        if film_mm is None:
-            raise refused(
-                Code.NO_SPACING,
-                "The file does not tell the size of a pixel in millimetres, which every measurement needs; it was not "
-                "analysed. Export the original DICOM, with Pixel Spacing or Imager Pixel Spacing.",
-            )
-        film = image[0].numpy()
-        shape, scale = covering_grid(film.shape, (self.spacing_mm / film_mm[0], self.spacing_mm / film_mm[1]))
-        row, col = film_mm[0] * scale[0], film_mm[1] * scale[1]
-        # The first new pixel's centre lies between the first film pixels' centres.
-        affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
-        affine[0, 3], affine[1, 3] = (row - film_mm[0]) / 2, (col - film_mm[1]) / 2
-        meta = {**image.meta, "spacing_mm": (row, col), "resample_scale": scale, "affine": affine}
-        return MetaTensor(torch.from_numpy(resample(film, shape))[None], meta=meta)
+
+def resampled(image: MetaTensor, pixel_mm: tuple[float, float], spacing_mm: float) -> MetaTensor:
+    """Return a radiograph on the grid of square pixels that covers its film; see `ResampleRadiographd`.
+
+    Args:
+        image: (1, H, W), the film itself or one resampled from it.
+        pixel_mm: (row, col) size of its pixels in the patient, mm.
+        spacing_mm: the wanted pixel size in the patient, mm.
+    """
+    grid, change = covering_grid((image.shape[-2], image.shape[-1]), (spacing_mm / pixel_mm[0], spacing_mm / pixel_mm[1]))
+    row, col = pixel_mm[0] * change[0], pixel_mm[1] * change[1]
+    before = image.meta.get("resample_scale", (1.0, 1.0))
+    scale = (before[0] * change[0], before[1] * change[1])
+    # The first new pixel's centre lies between the first film pixels' centres.
+    affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
+    affine[0, 3], affine[1, 3] = (row - row / scale[0]) / 2, (col - col / scale[1]) / 2
+    meta = {**image.meta, "spacing_mm": (row, col), "resample_scale": scale, "affine": affine}
+    return MetaTensor(torch.from_numpy(resample(image[0].numpy(), grid))[None], meta=meta)
+
+
+def _fitted(image: MetaTensor) -> MetaTensor:
+    """A film without a known size, its longer side at most `UNSCALED_SIDE` pixels."""
+    factor = max(1.0, max(image.shape[-2:]) / UNSCALED_SIDE)
+    grid, scale = covering_grid((image.shape[-2], image.shape[-1]), (factor, factor))
+    meta = {**image.meta, "resample_scale": scale}
+    return MetaTensor(torch.from_numpy(resample(image[0].numpy(), grid))[None], meta=meta)
 
 
 class NormaliseRadiographd(MapTransform):
@@ -125,9 +159,13 @@ class NormaliseRadiographd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
-            low, high = display_limits(image[0].numpy())
-            item[key] = ((image - low) / (high - low)).clamp(*self.limits)
-            item[key].meta["normalise_limits"] = (low, high)
+            film = image[0].numpy()
+            low, high = display_limits(film, image.meta.get("background"))
+            # In place, since at this size allocating costs as much as computing.
+            scaled = np.subtract(film, np.float32(low))
+            scaled /= np.float32(high - low)
+            np.clip(scaled, *self.limits, out=scaled)
+            item[key] = MetaTensor(torch.from_numpy(scaled)[None], meta={**image.meta, "normalise_limits": (low, high)})
         return item
 
 
@@ -166,6 +204,8 @@ class LoadLabeld(MapTransform):
 class LoadLandmarksd(MapTransform):
     """Reads a film's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
 
+    Where the key's value is empty, all are missing.
+
     Args:
         keys: of the landmark files' paths.
         image_key: of the loaded (and resampled, if it is to be) image.
@@ -183,7 +223,8 @@ class LoadLandmarksd(MapTransform):
         item = dict(data)
         meta = item[self.image_key].meta
         for key in self.key_iterator(item):
-            shown = meta["orientation"].points_to_display(read_landmarks(item[key]), _stored_shape(meta))
+            stored = read_landmarks(item[key]) if item[key] else np.full((len(SIDES), len(LANDMARKS), 2), np.nan)
+            shown = meta["orientation"].points_to_display(stored, _stored_shape(meta))
             points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
             item[key] = torch.from_numpy(points.astype(np.float32))
         return item

@@ -15,30 +15,36 @@ from scripts.clinical import Category
 from scripts.radiograph.atomic import replacing
 from scripts.results.record import Record
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "2.0"
 
 
-def make_document(records: Sequence[Record], provenance: Mapping[str, Any], notice: str) -> dict[str, Any]:
-    """Join the records of all radiographs into one document.
+def make_document(
+    records: Sequence[Record], studies: Sequence[Record], provenance: Mapping[str, Any], notice: str
+) -> dict[str, Any]:
+    """Join the records of all radiographs and studies into one document.
 
     Args:
-        records: see `record`.
+        records: of radiographs, see `record`.
+        studies: their studies, see `record.study_record`.
         provenance: see `provenance.describe_run`.
         notice: the sentence that every result carries.
     """
     measured = [record for record in records if record["status"] == "measured"]
-    categories = Counter(str(record["outcome"]["category"]) for record in measured)
+    categories = Counter(str(study["outcome"]["category"]) for study in studies if study["outcome"])
     return {
         "schema_version": SCHEMA_VERSION,
         "notice": notice,
         "provenance": dict(provenance),
         "summary": {
+            "patients": len({study["patient"] for study in studies}),
+            "studies": len(studies),
             "radiographs": len(records),
             "measured": len(measured),
             "refused": len(records) - len(measured),
             "hips_measured": sum(hip["status"] == "measured" for record in measured for hip in record["hips"]),
             "categories": {str(category): categories[category] for category in Category},
         },
+        "studies": list(studies),
         "radiographs": list(records),
     }
 

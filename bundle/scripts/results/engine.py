@@ -1,44 +1,49 @@
-"""Running the cascade over a folder of radiographs, so that one that cannot be read does not end the run."""
+"""Running the cascade over a folder of radiographs, study by study."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import groupby, islice
 from typing import Any
 
 import torch
-from monai.data import Dataset
 from monai.engines import SupervisedEvaluator
 from monai.engines.utils import IterationEvents
 from monai.inferers import Inferer
 
-from scripts.clinical import Code, Reason, RefusedError
-
-logger = logging.getLogger(__name__)
-
-REFUSAL = "refusal"
-"""The key of an item that could not be read; its value is the `Reason`."""
+from scripts.radiograph.isolation import REFUSAL
+from scripts.results.scaling import predict_scaled
 
 
-class ScreeningDataset(Dataset):
-    """A MONAI dataset whose items survive a transform that fails: they hold the reason under `refusal` instead.
+class FilmLoader:
+    """The evaluator's data loader: one batch a study, a list of its films as they are read.
 
     Args:
-        data: items with "image" (path of the radiograph) and "name" (unique, the stem of every output).
-        transform: the preprocessing.
-
-    An item is the transformed one plus "name" and "file" (the path), or only {"name", "file", "refusal"}.
+        data: items with "image" (path of the radiograph), "name" (unique, the stem of every output) and "study" (equal for
+            the films of one study, which are consecutive). One without "study" is a study of its own.
+        reader: from items to the films read, in their order: see `IsolatedReader`.
     """
 
-    def __init__(self, data: Sequence[Mapping[str, Any]], transform: Any) -> None:
-        super().__init__(data=data, transform=transform)
+    def __init__(
+        self,
+        data: Iterable[Mapping[str, Any]],
+        reader: Callable[[Iterable[Mapping[str, Any]]], Iterator[dict[str, Any]]],
+    ) -> None:
+        self._data = list(data)
+        self._reader = reader
+        studies = (item.get("study", index) for index, item in enumerate(self._data))
+        self._films = [sum(1 for _ in films) for _, films in groupby(studies)]
 
-    def _transform(self, index: int) -> dict[str, Any]:
-        identity = {"name": self.data[index]["name"], "file": str(self.data[index]["image"])}
-        try:
-            return {**super()._transform(index), **identity}
-        except Exception as error:
-            return {**identity, REFUSAL: _reason(error)}
+    def __len__(self) -> int:
+        """The number of studies."""
+        return len(self._films)
+
+    def __iter__(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the films of each study: transformed items plus "name" and "file", or {"name", "file", "refusal"}."""
+        films = self._reader(self._data)
+        for count in self._films:
+            yield list(islice(films, count))
 
 
 class ScreeningInferer(Inferer):
@@ -53,11 +58,11 @@ class ScreeningInferer(Inferer):
 def screen(engine: SupervisedEvaluator, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One iteration of the evaluator (its `iteration_update`): predict for every item that could be read.
 
-    Radiographs differ in size, so a batch is a list of items and each goes through the network alone.
+    Radiographs differ in size, so each goes through the network alone.
 
     Args:
         engine: the evaluator, with `decollate=False`.
-        batch: items of a `ScreeningDataset`: "image" (1, H, W) and "covariates" (4,), or "refusal".
+        batch: a study of a `FilmLoader`: "image" (1, H, W) and "covariates" (4,), or "refusal".
 
     Returns:
         one dict an item: the outputs of `predict` without their batch axis, on the CPU; empty where refused.
@@ -68,9 +73,7 @@ def screen(engine: SupervisedEvaluator, batch: list[dict[str, Any]]) -> list[dic
             if REFUSAL in item:
                 outputs.append({})
                 continue
-            image = torch.as_tensor(item["image"].as_tensor()).unsqueeze(0).to(engine.state.device)
-            covariates = item["covariates"].unsqueeze(0).to(engine.state.device)
-            prediction = engine.inferer(image, engine.network, covariates)
+            prediction = predict_scaled(item, partial(_predict, engine, item["covariates"]))
             outputs.append({name: value[0].float().cpu() for name, value in prediction.items()})
     engine.state.output = outputs
     engine.fire_event(IterationEvents.FORWARD_COMPLETED)
@@ -78,17 +81,8 @@ def screen(engine: SupervisedEvaluator, batch: list[dict[str, Any]]) -> list[dic
     return outputs
 
 
-def _reason(error: BaseException) -> Reason:
-    """The refusal inside an exception (MONAI wraps those of transforms), or a plain one for whatever nobody foresaw."""
-    cause: BaseException | None = error
-    root = error
-    while cause is not None:
-        if isinstance(cause, RefusedError):
-            return cause.reason
-        root, cause = cause, cause.__cause__
-    # The message of a foreign exception may hold a path or a name from the header: only its type is told.
-    logger.debug("unforeseen error while reading a radiograph", exc_info=error)
-    return Reason(
-        Code.UNREADABLE,
-        f"The file could not be read as a radiograph ({type(root).__name__}); it may be damaged. It was skipped.",
-    )
+def _predict(engine: SupervisedEvaluator, covariates: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The cascade's outputs for one image (1, 1, H, W)."""
+    covariates = covariates.unsqueeze(0).to(engine.state.device)
+    prediction: dict[str, torch.Tensor] = engine.inferer(image.to(engine.state.device), engine.network, covariates)
+    return prediction

@@ -14,7 +14,7 @@ from monai.transforms import Transform
 from scipy.ndimage import label
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, Gate, RadiographFacts, interpret
+from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
 from scripts.radiograph.quality import exposure_statistics, head_diameter_mm, measured_femur
 from scripts.results.engine import REFUSAL
 
@@ -41,7 +41,11 @@ class Interpretd(Transform):
             return dict(data)
         channels = dict(zip(CHANNELS, data["channels"].tolist(), strict=True))
         facts = replace(radiograph_facts(data["image"].meta, data["covariates"]), **picture_facts(data))
-        return {**data, "screening": interpret(channels, facts, gate=self.gate, sex_specific=self.sex_specific)}
+        return {**data, "screening": self.interpret(channels, facts)}
+
+    def interpret(self, channels: Mapping[str, float], facts: RadiographFacts) -> Screening:
+        """Interpret the `CHANNELS` by name, of a radiograph or of the films of a study together."""
+        return interpret(channels, facts, gate=self.gate, sex_specific=self.sex_specific)
 
 
 class FilmMaskd(Transform):
@@ -76,6 +80,7 @@ def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographF
         sex=None if math.isnan(sex) else ("M" if sex >= 0.5 else "F"),
         view=str(meta["view"]),
         laterality=str(meta["laterality"]),
+        markers=tuple(meta.get("side_markers", ())),
         assumptions=tuple(assumptions),
     )
 

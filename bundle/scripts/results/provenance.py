@@ -18,6 +18,9 @@ from scripts.clinical.limits import GATE_FILE
 from scripts.clinical.reference import REFERENCE_FILE
 
 _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
+_CODE = Path(__file__).parents[1]
+_WITHOUT_EFFECT = frozenset({"checkpoint", "notice", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"})
+"""Overrides that change no number; of the checkpoint the hash counts."""
 
 
 def describe_run(
@@ -50,6 +53,27 @@ def describe_run(
         "device": str(device),
         "reference": [_described(file) for file in (REFERENCE_FILE, DIAGNOSIS_FILE, GATE_FILE, Path(gate_file))],
     }
+
+
+def fingerprint(provenance: Mapping[str, Any]) -> str:
+    """A SHA-256 that differs where the numbers may: by weights, configuration, device, versions and the bundle's own code.
+
+    Args:
+        provenance: of `describe_run`. When it was made, and what the command line says of anything else, do not count.
+    """
+    configuration = provenance["configuration"]
+    overrides = {key: value for key, value in configuration["overrides"].items() if key not in _WITHOUT_EFFECT}
+    code = hashlib.sha256()
+    for file in sorted([*_CODE.rglob("*.py"), *_CODE.rglob("*.json")]):
+        code.update(file.read_bytes())
+    counted = {
+        **{key: provenance[key] for key in ("software", "seed", "device", "reference")},
+        "configuration": [file["sha256"] for file in configuration["files"]],
+        "overrides": overrides,
+        "weights": provenance["weights"]["sha256"],
+        "code": code.hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

@@ -1,34 +1,39 @@
-"""One radiograph's outcome as plain data, as `results.json` holds it; every other output is made from it."""
+"""Outcomes as plain data, as `results.json` holds them, of radiographs and of studies; every other output is made from them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from scripts.clinical import Estimate, Hip, RadiographFacts, Reason, Screening
+from scripts.clinical import SIDES, Estimate, Hip, RadiographFacts, Reason, Screening
+from scripts.results.study import StudyOutcome
 
 Record = dict[str, Any]
 
 
-def refused_record(name: str, file: str, reason: Reason) -> Record:
-    """The record of a file that could not be read."""
+def refused_record(item: Mapping[str, Any], file: str, reason: Reason) -> Record:
+    """The record of a file that was refused by its header, or could not be read.
+
+    Args:
+        item: of `startup.find_radiographs`.
+        file: its path, relative to the folder that was screened.
+        reason: why.
+    """
     return {
-        "name": name,
-        "file": file,
+        **_identity(item, file),
         "status": "refused",
         "reason": _reason(reason),
         "header": None,
         "picture": None,
         "hips": [],
-        "outcome": None,
         "notes": [],
         "outputs": {"mask": None, "overlay": None},
     }
 
 
 def screened_record(
-    name: str,
+    item: Mapping[str, Any],
     file: str,
     screening: Screening,
     facts: RadiographFacts,
@@ -38,18 +43,16 @@ def screened_record(
     """The record of a radiograph that the network saw, measured or refused by the gate.
 
     Args:
-        name: stem of its outputs.
+        item: of `startup.find_radiographs`.
         file: its path, relative to the folder that was screened.
         screening: the findings.
         facts: age, sex, view and laterality, as used.
         meta: of the resampled `MetaTensor`. Names and patient IDs are not taken from it.
         outputs: paths of "mask" and "overlay", relative to the output folder; None where there is none.
     """
-    lowest = screening.lowest
     film_spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
     return {
-        "name": name,
-        "file": file,
+        **_identity(item, file),
         "status": "refused" if screening.reason else "measured",
         "reason": _reason(screening.reason),
         "header": {
@@ -69,19 +72,44 @@ def screened_record(
             "pelvic_turn_deg": _number(screening.pelvic_turn),
         },
         "hips": [_hip(hip) for hip in screening.hips],
-        "outcome": None
-        if screening.reason
-        else {
-            "lowest_t_score": lowest and lowest.t_score,
-            "lowest_t_interval": lowest and list(lowest.t_interval),
-            "lowest_site": lowest and f"{lowest.side} {lowest.site}",
-            "category": screening.category,
-            "expectation": screening.expectation,
-            "triage": screening.triage,
-            "osteoporosis_probability": screening.osteoporosis_probability,
-        },
         "notes": list(screening.notes),
         "outputs": dict(outputs),
+    }
+
+
+def study_record(items: Sequence[Mapping[str, Any]], outcome: StudyOutcome) -> Record:
+    """The record of a study: one patient, by what its films show.
+
+    Args:
+        items: of `startup.find_radiographs`, the study's films that were read.
+        outcome: of these films together.
+    """
+    names = [None if film is None else str(items[film]["name"]) for film in outcome.films]
+    return {
+        "study": str(items[0]["study"]),
+        "patient": str(items[0]["patient"]),
+        "films": [str(item["name"]) for item in items],
+        "status": "measured" if outcome.screening else "refused",
+        "reason": _reason(outcome.reason),
+        "hips": dict(zip(SIDES, names, strict=True)),
+        "outcome": outcome.screening and _outcome(outcome.screening),
+    }
+
+
+def _identity(item: Mapping[str, Any], file: str) -> dict[str, str]:
+    return {**{key: str(item[key]) for key in ("name", "study", "patient")}, "file": file}
+
+
+def _outcome(screening: Screening) -> dict[str, Any]:
+    lowest = screening.lowest
+    return {
+        "lowest_t_score": lowest and lowest.t_score,
+        "lowest_t_interval": lowest and list(lowest.t_interval),
+        "lowest_site": lowest and f"{lowest.side} {lowest.site}",
+        "category": screening.category,
+        "expectation": screening.expectation,
+        "triage": screening.triage,
+        "osteoporosis_probability": screening.osteoporosis_probability,
     }
 
 

@@ -33,8 +33,7 @@ def write_report(document: Mapping[str, Any], path: Path) -> None:
     criteria = load_criteria()
     page = environment.get_template("report.html.jinja").render(
         document=document,
-        measured=[record for record in document["radiographs"] if record["status"] == "measured"],
-        refused=[record for record in document["radiographs"] if record["status"] == "refused"],
+        films={record["name"]: record for record in document["radiographs"]},
         reference=load_reference(),
         criteria=criteria,
         scale=scale_percent,

@@ -1,9 +1,9 @@
-"""The tables: results.csv, one row a hip, and rejected.csv, one row a radiograph that was refused whole."""
+"""The tables: results.csv, one row a hip, and rejected.csv, one row a radiograph or a hip that was refused."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ _ESTIMATE_COLUMNS = (
 RESULT_COLUMNS = (
     "name",
     "file",
+    "study",
+    "patient",
     "side",
     "status",
     *(f"{site}_{column}" for site in SITES for column in (*_ESTIMATE_COLUMNS, "category")),
@@ -37,6 +39,7 @@ RESULT_COLUMNS = (
     "outward_rotation_deg",
     "code",
     "reason",
+    "patient_hip",
     "patient_lowest_t_score",
     "patient_lowest_site",
     "patient_category",
@@ -49,28 +52,41 @@ RESULT_COLUMNS = (
     "notes",
     "notice",
 )
-"""results.csv: intervals are 90%; `patient_*` repeat the radiograph's outcome on each of its hips."""
+"""results.csv: intervals are 90%; `patient_*` repeat the outcome of the study on each of its hips, and `patient_hip` is "yes"
+where the row's hip is the one that counts in it."""
 
-REJECTED_COLUMNS = ("file", "code", "sentence")
+REJECTED_COLUMNS = ("file", "name", "side", "code", "reason")
+"""rejected.csv: `side` is empty where the whole radiograph was refused."""
 
 
-def write_results_table(records: Sequence[Record], notice: str, path: Path) -> None:
+def write_results_table(records: Sequence[Record], studies: Sequence[Record], notice: str, path: Path) -> None:
     """Write results.csv: two rows (right, left) for every radiograph that was not refused whole."""
+    study_of = {study["study"]: study for study in studies}
     measured = [record for record in records if record["status"] == "measured"]
-    _write(path, RESULT_COLUMNS, (_row(record, hip, notice) for record in measured for hip in record["hips"]))
+    rows = (_row(record, hip, study_of[record["study"]], notice) for record in measured for hip in record["hips"])
+    _write(path, RESULT_COLUMNS, rows)
 
 
 def write_rejected_table(records: Sequence[Record], path: Path) -> None:
-    """Write rejected.csv: the file, the code and the sentence of every radiograph that was refused whole."""
-    refused = [record for record in records if record["status"] == "refused"]
-    _write(path, REJECTED_COLUMNS, ({"file": record["file"], **record["reason"]} for record in refused))
+    """Write rejected.csv: why of every radiograph that was refused whole, and of every hip that was on a measured one."""
+    _write(path, REJECTED_COLUMNS, (row for record in records for row in _rejections(record)))
 
 
-def _row(record: Record, hip: Mapping[str, Any], notice: str) -> dict[str, Any]:
-    outcome, header = record["outcome"], record["header"]
+def _rejections(record: Record) -> Iterator[dict[str, str]]:
+    refused = [("", record["reason"])] if record["reason"] else [(hip["side"], hip["reason"]) for hip in record["hips"]]
+    for side, reason in refused:
+        if reason:
+            identity = {"file": record["file"], "name": record["name"], "side": side}
+            yield {**identity, "code": reason["code"], "reason": reason["sentence"]}
+
+
+def _row(record: Record, hip: Mapping[str, Any], study: Record, notice: str) -> dict[str, Any]:
+    outcome, header = study["outcome"], record["header"]
     row: dict[str, Any] = {
         "name": record["name"],
         "file": record["file"],
+        "study": record["study"],
+        "patient": record["patient"],
         "side": hip["side"],
         "status": hip["status"],
         "landmark_confidence": _rounded(hip["landmark_confidence"], 3),
@@ -78,18 +94,22 @@ def _row(record: Record, hip: Mapping[str, Any], notice: str) -> dict[str, Any]:
         "fracture_probability": _rounded(hip["fracture_probability"], 3),
         "shaft_abduction_deg": _rounded(hip["shaft_abduction_deg"], 1),
         "outward_rotation_deg": _rounded(hip["outward_rotation_deg"], 1),
-        "patient_lowest_t_score": _rounded(outcome["lowest_t_score"], 2),
-        "patient_lowest_site": outcome["lowest_site"],
-        "patient_category": outcome["category"],
-        "patient_expectation": outcome["expectation"],
-        "patient_osteoporosis_probability": _rounded(outcome["osteoporosis_probability"], 3),
-        "patient_triage": outcome["triage"],
         "age_years": _rounded(header["age_years"], 1),
         "sex": header["sex"],
         "spacing_source": header["spacing_source"],
         "notes": " ".join(record["notes"]),
         "notice": notice,
     }
+    if outcome:
+        row |= {
+            "patient_hip": "yes" if study["hips"][hip["side"]] == record["name"] else "no",
+            "patient_lowest_t_score": _rounded(outcome["lowest_t_score"], 2),
+            "patient_lowest_site": outcome["lowest_site"],
+            "patient_category": outcome["category"],
+            "patient_expectation": outcome["expectation"],
+            "patient_osteoporosis_probability": _rounded(outcome["osteoporosis_probability"], 3),
+            "patient_triage": outcome["triage"],
+        }
     if hip["reason"]:
         row |= {"code": hip["reason"]["code"], "reason": hip["reason"]["sentence"]}
     for site, estimate in hip["estimates"].items():

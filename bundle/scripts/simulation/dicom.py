@@ -39,7 +39,7 @@ class Study:
 class Acquisition:
     """How the film was taken: the tube and its ``charge`` (mAs), the distances from the focal spot to the detector and to the
     hips and the detector's pixel ``spacing`` (mm), whether it is a frog-leg view, the one hip it shows ("right", "left", "" for
-    both) and whether a marker is burned in.
+    both) and whether a marker is burned in. A ``silent`` header says nothing of body part, side and view.
 
     ``charge`` is that of ``xray.tube_charge``: behind soft tissue alone, so that the header tells nothing of the bone.
     """
@@ -52,6 +52,7 @@ class Acquisition:
     frog_leg: bool = False
     only: str = ""
     marked: bool = False
+    silent: bool = False
 
 
 def _coded(code: Code) -> Dataset:
@@ -98,21 +99,13 @@ def write_radiograph(
     d.Modality, d.PresentationIntentType = "DX", "FOR PRESENTATION"
     d.Manufacturer, d.ManufacturerModelName = "OsteoXR", f"OsteoXR simulator {style.name}"
     d.InstitutionName, d.DeviceSerialNumber, d.SoftwareVersions = study.site, f"{study.site}-{style.name}", "1.0"
-    d.StudyDescription, d.SeriesDescription = "Simulated pelvis", "Pelvis"
     d.PatientName, d.PatientID = f"Simulated^{study.patient_id}", study.patient_id
     d.PatientBirthDate, d.PatientSex = "", person.sex
     d.PatientAge = f"{int(person.age):03d}Y"
     d.PatientSize, d.PatientWeight = f"{person.height / 100:.2f}", f"{person.weight:.1f}"
     d.SeriesNumber, d.InstanceNumber = 1, 1
 
-    d.BodyPartExamined = "HIP" if acquisition.only else "PELVIS"
-    d.ImageLaterality = {"right": "R", "left": "L", "": "U"}[acquisition.only]
-    d.ViewPosition = "" if acquisition.frog_leg else "AP"
-    d.PatientOrientation = ["L", "F"]
-    d.AnatomicRegionSequence = [_coded(codes.SCT.Hip if acquisition.only else codes.SCT.Pelvis)]
-    projection = _coded(Code("399348003", "SCT", "antero-posterior"))
-    projection.ViewModifierCodeSequence = []
-    d.ViewCodeSequence = [projection]
+    _write_anatomy(d, acquisition)
     d.AcquisitionContextSequence = []
 
     _write_technique(d, acquisition)
@@ -132,6 +125,23 @@ def write_radiograph(
 
     with replacing(path) as partial:
         d.save_as(partial, enforce_file_format=True)
+
+
+def _write_anatomy(d: Dataset, acquisition: Acquisition) -> None:
+    d.PatientOrientation = ["L", "F"]
+    if acquisition.silent:
+        d.StudyDescription, d.SeriesDescription = "Simulated", ""
+        d.ImageLaterality, d.ViewPosition = "U", ""
+        d.AnatomicRegionSequence, d.ViewCodeSequence = [], []
+        return
+    d.StudyDescription, d.SeriesDescription = "Simulated pelvis", "Pelvis"
+    d.BodyPartExamined = "HIP" if acquisition.only else "PELVIS"
+    d.ImageLaterality = {"right": "R", "left": "L", "": "U"}[acquisition.only]
+    d.ViewPosition = "" if acquisition.frog_leg else "AP"
+    d.AnatomicRegionSequence = [_coded(codes.SCT.Hip if acquisition.only else codes.SCT.Pelvis)]
+    projection = _coded(Code("399348003", "SCT", "antero-posterior"))
+    projection.ViewModifierCodeSequence = []
+    d.ViewCodeSequence = [projection]
 
 
 def _write_technique(d: Dataset, acquisition: Acquisition) -> None:

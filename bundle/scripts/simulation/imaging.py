@@ -73,20 +73,12 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
     materials = dict(hardware)
     for material, path in shadows(phantom.objects, film).items():
         materials[material] = materials.get(material, 0) + path
-    if view.marker and not view.marker.digital:
-        materials["lead"] = materials.get("lead", 0) + 1.5 * _letter(view.marker, film)
-
     tissue = soft_tissue(phantom.body, film, {side: pose.abduction for side, pose in view.poses.items()}, generator)
-    lean, fat = _displace(tissue.lean, tissue.fat, bones, mineral, sum(hardware.values(), torch.zeros(())))
-    depth = view.field.depth(film)
-    beam = primary(lean, fat, mineral + tissue.mineral, materials, view.exposure) * transmission(depth)
-    signal = expose(beam, view.exposure, film, view.source_detector, generator)
-    exposed = depth > 0
-    rendering = process(signal, view.style, film.spacing, exposed, view.field.shuttered)
-    if view.marker and view.marker.digital:
-        letter = 0.97 * _letter(view.marker, film)
-        rendering = replace(rendering, values=torch.maximum(rendering.values, letter))
+    metal = sum(hardware.values(), torch.zeros(()))
+    lean, fat = displaced(tissue.lean, tissue.fat, bones.path, bones.core, mineral, metal)
+    rendering = develop(lean, fat, mineral + tissue.mineral, materials, view, generator)
 
+    exposed = view.field.depth(film) > 0
     mask = np.zeros(exposed.shape, np.uint8)
     mask[(bones.femur > _BONE_MM).numpy()] = 1
     mask[masks["prosthesis"].numpy()] = 2
@@ -96,13 +88,39 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
     return Shot(rendering, mask, landmarks)
 
 
+def develop(
+    lean: Tensor, fat: Tensor, mineral: Tensor, materials: Mapping[str, Tensor], view: View, generator: torch.Generator
+) -> Rendering:
+    """Expose and process what the rays of ``view`` met: collimator, marker, beam, scatter, noise and the vendor's style.
+
+    Args:
+        lean, fat: paths in mm, images (rows, columns).
+        mineral: hydroxyapatite, g/cm².
+        materials: path in mm through each material of ``MATERIAL_DENSITY`` that is there.
+        view: film, exposure, collimation, marker and style; its poses play no part.
+        generator: source of the noise.
+    """
+    film = view.film
+    if view.marker and not view.marker.digital:
+        materials = {**materials, "lead": materials.get("lead", 0) + 1.5 * _letter(view.marker, film)}
+    depth = view.field.depth(film)
+    beam = primary(lean, fat, mineral, materials, view.exposure) * transmission(depth)
+    signal = expose(beam, view.exposure, film, view.source_detector, generator)
+    rendering = process(signal, view.style, film.spacing, depth > 0, view.field.shuttered)
+    if view.marker and view.marker.digital:
+        letter = 0.97 * _letter(view.marker, film)
+        rendering = replace(rendering, values=torch.maximum(rendering.values, letter))
+    return rendering
+
+
 def _posed(phantom: Phantom, view: View, side: str) -> Femur:
     femur, pose = phantom.femurs[side], view.poses[side]
     neck = Pose(pose.abduction, femur.anteversion + pose.rotation, pose.flexion)
     return replace(femur, rotation=neck.matrix())
 
 
-def _enlarged(images: Tensor, film: Film) -> Tensor:
+def enlarged(images: Tensor, film: Film) -> Tensor:
+    """Images (n, rows, columns) of paths on a coarser grid, at the pixels of ``film``."""
     return interpolate(images[None], size=(film.rows, film.columns), mode="bicubic")[0].clamp_min(0)
 
 
@@ -120,14 +138,14 @@ def _bones(phantom: Phantom, femurs: Mapping[str, Femur], film: Film, generator:
     # Sampled on a point a pixel, edges would climb in steps.
     pelvis, femur = (torch.stack([low_pass(image, _SMOOTHING) for image in images]) for images in (pelvis, femur))
     coarseness = float(0.3 + 0.7 * torch.rand((), generator=generator))
-    pelvis[0] *= _mottle(pelvis_film, coarseness, generator)
-    femur[3] *= _mottle(femur_film, coarseness, generator)
-    around = _enlarged(pelvis, femur_film)
-    shell, path, core, spongy, alone = _enlarged(torch.cat([around + femur[:3], femur[3:], femur[1:2]]), film)
+    pelvis[0] *= mottle(pelvis_film, coarseness, generator)
+    femur[3] *= mottle(femur_film, coarseness, generator)
+    around = enlarged(pelvis, femur_film)
+    shell, path, core, spongy, alone = enlarged(torch.cat([around + femur[:3], femur[3:], femur[1:2]]), film)
     return _Bones(shell, spongy, path, core, alone)
 
 
-def _mottle(film: Film, coarseness: float, generator: torch.Generator) -> Tensor:
+def mottle(film: Film, coarseness: float, generator: torch.Generator) -> Tensor:
     """Multiplier of mean 1 for the mineral (rows, columns): marrow spaces and coarse trabeculae, without direction."""
     broad, middle, fine = (smooth_noise(film.rows, film.columns, mm / film.spacing, generator) for mm in (9.0, 4.0, 1.8))
     return (1 + coarseness * (0.05 * broad + 0.05 * middle + 0.05 * fine)).clamp_min(0.3)
@@ -148,18 +166,26 @@ def _hardware(phantom: Phantom, femurs: Mapping[str, Femur], film: Film) -> tupl
         for part in parts(fitting, femur):
             solid: Solid
             solid, box = placed(part, femur)
-            path = _enlarged(cast(solid, coarse, box, _METAL_STEP).path[None], film)[0]
+            path = enlarged(cast(solid, coarse, box, _METAL_STEP).path[None], film)[0]
             paths[part.material] = paths.get(part.material, 0) + path
             if part.masked:
                 masks[kind] |= path > _METAL_MM
     return paths, masks
 
 
-def _displace(lean: Tensor, fat: Tensor, bones: _Bones, mineral: Tensor, metal: Tensor) -> tuple[Tensor, Tensor]:
-    """Soft tissue left once bone and metal have taken its place: bone brings matrix, and marrow that is half fat."""
-    lean = (lean - bones.path - metal).clamp_min(0)
-    matrix = (bones.path - mineral / MINERAL_DENSITY * 10).clamp_min(0)
-    marrow_fat = 0.5 * torch.minimum(bones.core, matrix)
+def displaced(lean: Tensor, fat: Tensor, bone: Tensor, core: Tensor, mineral: Tensor, metal: Tensor) -> tuple[Tensor, Tensor]:
+    """Soft tissue (``lean``, ``fat``, mm) left once bone and metal have taken its place: bone brings matrix, and marrow that is
+    half fat.
+
+    Args:
+        lean, fat: paths in mm as if there were neither.
+        bone, core: paths in mm in bone and in its interior.
+        mineral: of the bone, g/cm².
+        metal: path in mm.
+    """
+    lean = (lean - bone - metal).clamp_min(0)
+    matrix = (bone - mineral / MINERAL_DENSITY * 10).clamp_min(0)
+    marrow_fat = 0.5 * torch.minimum(core, matrix)
     return lean + matrix - marrow_fat, fat + marrow_fat
 
 

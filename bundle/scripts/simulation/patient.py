@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from scripts.radiograph.landmarks import SIDES
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.dxa import precision
 from scripts.simulation.dicom import Study, write_radiograph
+from scripts.simulation.faults import Fault, draw_fault
 from scripts.simulation.imaging import Shot, take
 from scripts.simulation.phantom import Phantom, draw_phantom
 from scripts.simulation.population import draw_person
@@ -35,11 +37,11 @@ COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
     "label", "landmarks", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
     *(f"{side}_{what}" for what in ("implant", "osteoarthritis", "fracture") for side in ("left", "right")),
-    "objects", "view", "style", "repeat",
+    "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "style", "repeat",
 )  # fmt: skip
 """Of the manifest; those with "exact" are what a faultless DXA would read."""
 
-_EXTERNAL_WEIGHT: Final = 0.5
+EXTERNAL_WEIGHT: Final = 0.5
 """An external site gives half as many patients as another: most are to be trained on."""
 _TEST_FROM: Final = 0.85  # of the time in which a site takes radiographs
 _VALIDATION_SHARE: Final = 0.12  # of the patients before the test period: a tenth of all
@@ -58,6 +60,7 @@ class Plan:
         spacing_mm: pixel spacing at the detector in mm; each site's own when None.
         split: of all patients; by site and date when None.
         repeats: radiographs of a patient, each in a fresh pose and exposure; 0 for the usual single one.
+        faulty: every patient has a fault, see `scripts.simulation.faults`.
     """
 
     seed: int
@@ -65,6 +68,7 @@ class Plan:
     spacing_mm: float | None
     split: str | None
     repeats: int
+    faulty: bool = False
 
 
 def simulate_patient(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
@@ -96,12 +100,13 @@ def _patient_id(index: int) -> str:
 def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     """The steps from a person to files, and nothing else."""
     rng = np.random.default_rng([plan.seed, index])
-    weights = np.array([_EXTERNAL_WEIGHT if site.external else 1.0 for site in plan.sites])
+    weights = np.array([EXTERNAL_WEIGHT if site.external else 1.0 for site in plan.sites])
     site = plan.sites[rng.choice(len(weights), p=weights / weights.sum())]
     first = site.film.draw_date(rng)
-    split = plan.split or _split(site, first, rng)
+    split = plan.split or split_of(site, first, rng)
     person = draw_person(rng, site.population)
-    phantom = draw_phantom(person, rng)
+    fault = draw_fault(rng) if plan.faulty else Fault()
+    phantom = draw_phantom(person, rng, diseases=fault.diseases, pelvic_turn=fault.pelvic_turn)
     known = _known_of(phantom, rng)
 
     rows = []
@@ -109,6 +114,7 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
         # A stream of its own, so that the first film is the same however many follow.
         rng = np.random.default_rng([plan.seed, index, repeat])
         view = draw_view(rng, site, plan.spacing_mm)
+        view = replace(view, poses=fault.posed(view.poses))
         shot = take(phantom, view, int(rng.integers(2**31)))
         date = first + datetime.timedelta(days=int(rng.integers(_WEEK)) if plan.repeats else 0)
         study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{plan.spacing_mm}")
@@ -126,14 +132,14 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
                 **known,
                 "label": f"masks/{name}.png",
                 "landmarks": f"landmarks/{name}.json",
-                **_seen_in(view),
+                **_seen_in(view, phantom),
                 "repeat": repeat,
             }
         )
     return rows
 
 
-def _split(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
+def split_of(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
     """External sites apart, the latest studies for the test, and the patients before them at random."""
     drawn = "validation" if rng.random() < _VALIDATION_SHARE else "train"
     if site.external:
@@ -171,9 +177,15 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
     return {**known, "lowest_t": round(min(t_scores), 3)}
 
 
-def _seen_in(view: View) -> dict[str, str]:
-    """The manifest's columns that are the exposure's."""
-    return {"view": "frog-leg" if view.frog_leg else "AP", "style": view.style.name}
+def _seen_in(view: View, phantom: Phantom) -> dict[str, Any]:
+    """The manifest's columns that are the exposure's; angles in degrees, rotations outward from the neck in the film's plane."""
+    turn = phantom.pelvis.rotation
+    return {
+        "view": "frog-leg" if view.frog_leg else "AP",
+        **{f"{side}_rotation_deg": round(view.poses[side].rotation + phantom.femurs[side].anteversion, 1) for side in SIDES},
+        "pelvic_turn_deg": round(math.degrees(math.atan2(float(turn[1, 0]), float(turn[0, 0]))), 1),
+        "style": view.style.name,
+    }
 
 
 def _write_labels(folder: Path, name: str, shot: Shot) -> None:

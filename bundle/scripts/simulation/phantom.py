@@ -64,6 +64,7 @@ def draw_phantom(
     rng: np.random.Generator,
     implants: Mapping[str, Implant] | None = None,
     diseases: Mapping[str, Disease] | None = None,
+    pelvic_turn: float = 0.0,
 ) -> Phantom:
     """Build a body for ``person``: bones sized by sex and height, with mineral that makes DXA read about what was expected.
 
@@ -72,6 +73,7 @@ def draw_phantom(
         rng: source of everything that varies.
         implants: what each side ("right", "left") carries; drawn when None.
         diseases: what each side suffers from; drawn when None. A hip that has been operated on is no longer broken.
+        pelvic_turn: degrees by which the pelvis is turned about the body's long axis, to the left, beyond what is usual.
     """
     head_radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
     # Drawn even if given, so that the rest of the patient is the same.
@@ -82,6 +84,7 @@ def draw_phantom(
         for side, disease in (drawn_diseases if diseases is None else diseases).items()
     }
     pelvis = draw_pelvis(person, rng, head_radius, suffered)
+    pelvis = replace(pelvis, rotation=about_z(-math.radians(pelvic_turn)) @ pelvis.rotation)
     femurs, readings = {}, {}
     for side, femur in draw_femurs(person, rng, head_radius, suffered).items():
         readings[side] = scan(femur) if carried[side] is Implant.NONE else None

@@ -2,18 +2,22 @@
 
 from scripts.training.appearance import RandAppearanced
 from scripts.training.assembly import assemble
-from scripts.training.average import average
 from scripts.training.batches import AutocastInferer, PrepareBatch
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
-from scripts.training.grid import ToSegmentationGridd
+from scripts.training.clutter import RandClutterd
+from scripts.training.contour_crops import RandContourCropd
+from scripts.training.grid import ToCoarserGridd
 from scripts.training.hip_crops import RandHipCropsd, RandUnknownd
 from scripts.training.initial import start_from
 from scripts.training.items import HipTargetsd, training_items
+from scripts.training.jitter import LandmarkJitter
 from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
+from scripts.training.novelty import fit_novelty
 from scripts.training.pose import RandFilmPosed
 from scripts.training.provenance import training_provenance
-from scripts.training.scores import KnownBmd, LandmarkErrors, femur_masks, is_better, known_labels
+from scripts.training.scores import KnownBmd, LandmarkErrors, ViewColumns, femur_masks, is_better, known_labels
+from scripts.training.views import RandViewd, ViewLoss, ViewTargetsd, view_items
 
 __all__ = [
     "AutocastInferer",
@@ -23,21 +27,29 @@ __all__ = [
     "KnownBCELoss",
     "KnownBmd",
     "LandmarkErrors",
+    "LandmarkJitter",
     "PrepareBatch",
     "RandAppearanced",
+    "RandClutterd",
+    "RandContourCropd",
     "RandFilmPosed",
     "RandHipCropsd",
     "RandUnknownd",
+    "RandViewd",
     "ResumableCheckpoint",
     "SegmentationLoss",
     "StopWithoutImprovement",
-    "ToSegmentationGridd",
+    "ToCoarserGridd",
+    "ViewColumns",
+    "ViewLoss",
+    "ViewTargetsd",
     "assemble",
-    "average",
     "femur_masks",
+    "fit_novelty",
     "is_better",
     "known_labels",
     "start_from",
     "training_items",
     "training_provenance",
+    "view_items",
 ]

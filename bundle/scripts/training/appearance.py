@@ -69,15 +69,15 @@ class RandAppearanced(RandomizableTransform):
 
     def _sharpen_or_blur(self, image: Tensor) -> Tensor:
         width = int(self.R.choice([1, 2, 3, 8]))
-        smooth = _smooth(image, width)
+        blurred = smooth(image, width)
         if width <= 2 and self.R.random() < 0.5:
-            return torch.lerp(image, smooth, min(1.0, self.strength))
-        return image + self.R.uniform(0.0, 1.5 * self.strength) * (image - smooth)
+            return torch.lerp(image, blurred, min(1.0, self.strength))
+        return image + self.R.uniform(0.0, 1.5 * self.strength) * (image - blurred)
 
     def _noise(self, image: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(int(self.R.randint(2**31)))
         noise = torch.randn(image.shape, generator=generator) * float(self.R.exponential(0.03 * self.strength))
-        return 3.0 * _smooth(noise, 1) if self.R.random() < 0.3 else noise
+        return 3.0 * smooth(noise, 1) if self.R.random() < 0.3 else noise
 
     def _cover(self, image: Tensor) -> Tensor:
         image = image.clone()
@@ -91,7 +91,7 @@ class RandAppearanced(RandomizableTransform):
         return image
 
 
-def _smooth(image: Tensor, width: int) -> Tensor:
+def smooth(image: Tensor, width: int) -> Tensor:
     """Two box filters of 2 width + 1 pixels: close to a Gaussian, at a cost that does not grow with the width."""
     for _ in range(2):
         image = F.avg_pool2d(image, 2 * width + 1, stride=1, padding=width, count_include_pad=False)

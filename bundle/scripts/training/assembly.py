@@ -1,5 +1,6 @@
 """Joins the separately trained networks into the weights of the cascade."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import torch
 
+from scripts.radiograph.atomic import replacing
 from scripts.training.checkpoint import save_whole
 from scripts.training.provenance import versions
 
@@ -17,7 +19,7 @@ def assemble(network: torch.nn.Module, checkpoints: Mapping[str, str], output_fi
     Args:
         network: the cascade; its attributes named in `checkpoints` receive the weights.
         checkpoints: file of each sub-network, by its attribute's name (segmentation, siamese, bmd).
-        output_file: where {"state_dict", "provenance"} is written.
+        output_file: where {"state_dict", "provenance"} is written, and beside it its checksum, NAME.sha256.
         max_megabytes: what the file may weigh.
 
     Returns:
@@ -55,5 +57,9 @@ def assemble(network: torch.nn.Module, checkpoints: Mapping[str, str], output_fi
     destination = Path(output_file)
     destination.parent.mkdir(parents=True, exist_ok=True)
     save_whole({"state_dict": state, "provenance": provenance}, destination)
+    # As sha256sum writes and checks it. Should the command be killed in between, the old checksum refuses the new weights.
+    digest = hashlib.sha256(destination.read_bytes()).hexdigest()
+    with replacing(destination.with_name(f"{destination.name}.sha256")) as temporary:
+        temporary.write_text(f"{digest}  {destination.name}\n", encoding="ascii")
     print(f"Assembled {', '.join(trainings)} into {destination} ({size:.1f} MB)", flush=True)
     return destination

@@ -1,29 +1,39 @@
-"""The segmentation's coarser grid, for training items."""
+"""A coarser grid for training items."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from monai.transforms import Transform
 from torch import Tensor
 
+Reduce = Callable[[Tensor], Tensor]
+"""Averages a (B, C, H, W) image to a coarser grid."""
 
-class ToSegmentationGridd(Transform):
-    """Brings an item's film, mask and landmarks from the radiograph's grid to the segmentation's.
+
+class ToCoarserGridd(Transform):
+    """Brings an item's film, mask and landmarks from the radiograph's grid to a coarser one.
 
     Args:
-        reduce: averages a (B, C, H, W) image to the coarser grid; the cascade's own.
+        reduce: averages a (B, C, H, W) image; the cascade's own.
         factor: pixels that it averages in each direction.
+        classes: of the mask, 1 .. classes.
     """
 
-    def __init__(self, reduce: Callable[[Tensor], Tensor], factor: int) -> None:
-        self.reduce, self.factor = reduce, factor
+    def __init__(self, reduce: Reduce, factor: int, classes: int = 3) -> None:
+        self.reduce, self.factor, self.classes = reduce, factor, classes
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the item with "image", "label" (the class of the middle pixel) and "landmarks" on the coarser grid."""
+        """Return the item with "image", "landmarks" and, where it has one, "label" on the coarser grid.
+
+        The label becomes (classes, h, w) uint8: how much of a pixel each class covers, 0..255, so that an edge keeps its
+        place to a fraction of a pixel.
+        """
         image = self.reduce(torch.as_tensor(data["image"]).float()[None])[0]
-        label = torch.as_tensor(data["label"])
-        middle = [(torch.arange(size) * self.factor + self.factor // 2) for size in image.shape[1:]]
-        rows, cols = (index.clamp(max=size - 1) for index, size in zip(middle, label.shape[1:], strict=True))
-        landmarks = (torch.as_tensor(data["landmarks"]) + 0.5) / self.factor - 0.5
-        return {**data, "image": image, "label": label[:, rows][:, :, cols], "landmarks": landmarks}
+        coarser = {"image": image, "landmarks": (torch.as_tensor(data["landmarks"]) + 0.5) / self.factor - 0.5}
+        if "label" in data:
+            label = torch.as_tensor(data["label"])
+            masks = torch.stack([label[0] == value for value in range(1, self.classes + 1)]).float()
+            coarser["label"] = F.avg_pool2d(masks[None], self.factor)[0].mul(255).round().to(torch.uint8)
+        return {**data, **coarser}

@@ -8,10 +8,14 @@ from monai.transforms import RandomizableTransform
 from torch import Tensor
 
 from scripts.radiograph.landmarks import LOCATING
+from scripts.training.jitter import LandmarkJitter
 
 
 class Localiser(Protocol):
-    """What a `scripts.networks.HipLocaliser` does."""
+    """What a `scripts.networks.HipLocaliser` has and does."""
+
+    crop_rows: int
+    crop_cols: int
 
     def fit(self, points: Tensor, confidence: Tensor) -> Tensor: ...  # noqa: D102
     def poses(self, transforms: Tensor, spacing_mm: float) -> Tensor: ...  # noqa: D102
@@ -27,10 +31,7 @@ class RandHipCropsd(RandomizableTransform):
     Args:
         localiser: the cascade's own, so that training and inference resample alike.
         spacing_mm: pixel spacing of the film.
-        landmark_sd_mm: standard deviation of each landmark's error, per axis; 0 for validation.
-        shift_sd_mm: of an error common to a hip's landmarks.
-        scale_sd: of the common magnification error.
-        turn_sd_degrees: of the common rotation error.
+        jitter: errors of the landmarks that place the crops; none where None.
         implant_threshold: fraction of metal in the femur's mask from which a hip is not valid.
     """
 
@@ -38,17 +39,13 @@ class RandHipCropsd(RandomizableTransform):
         self,
         localiser: Localiser,
         spacing_mm: float = 0.3,
-        landmark_sd_mm: float = 0.0,
-        shift_sd_mm: float = 0.0,
-        scale_sd: float = 0.0,
-        turn_sd_degrees: float = 0.0,
+        jitter: LandmarkJitter | None = None,
         implant_threshold: float = 0.05,
     ) -> None:
         super().__init__(prob=1.0)
         self.localiser = localiser
         self.spacing_mm = spacing_mm
-        self.landmark_sd_mm, self.shift_sd_mm = landmark_sd_mm, shift_sd_mm
-        self.scale_sd, self.turn_sd_degrees = scale_sd, turn_sd_degrees
+        self.jitter = jitter or LandmarkJitter()
         self.implant_threshold = implant_threshold
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -60,7 +57,8 @@ class RandHipCropsd(RandomizableTransform):
         valid = visible[:, :, :LOCATING].all(dim=2).float()
         if "label" in data:
             valid = valid * (self._metal(torch.as_tensor(data["label"])[None], points, weight) < self.implant_threshold)
-        transforms = self.localiser.fit(self._jitter(points, weight), weight)
+        guessed = self.jitter.apply(points[0], weight[0], self.spacing_mm, self.R)
+        transforms = self.localiser.fit(guessed[None], weight)
         crops = self.localiser.sample(film, transforms)[0, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)[0]
         rest = {key: value for key, value in data.items() if key not in ("image", "label", "landmarks")}
@@ -73,19 +71,6 @@ class RandHipCropsd(RandomizableTransform):
         masks = torch.cat((classes == 1, classes > 1), dim=1).float()
         area = self.localiser.sample(masks, self.localiser.fit(points, weight)).sum(dim=(3, 4))
         return area[:, :, 1] / area.sum(dim=2).clamp(min=1.0)
-
-    def _jitter(self, points: Tensor, weight: Tensor) -> Tensor:
-        seen = weight.unsqueeze(3)
-        centre = (points * seen).sum(dim=2, keepdim=True) / seen.sum(dim=2, keepdim=True).clamp(min=1.0)
-        angle = torch.deg2rad(self._normal((1, 2, 1), self.turn_sd_degrees))
-        cos, sin = torch.cos(angle), torch.sin(angle)
-        offset = (points - centre) * torch.exp(self._normal((1, 2, 1, 1), self.scale_sd))
-        turned = torch.stack((cos * offset[..., 0] - sin * offset[..., 1], sin * offset[..., 0] + cos * offset[..., 1]), 3)
-        shift = self._normal((1, 2, 1, 2), self.shift_sd_mm) + self._normal((1, 2, 5, 2), self.landmark_sd_mm)
-        return centre + turned + shift / self.spacing_mm
-
-    def _normal(self, size: tuple[int, ...], sd: float) -> Tensor:
-        return torch.as_tensor(self.R.normal(0.0, 1.0, size=size) * sd, dtype=torch.float32)
 
 
 class RandUnknownd(RandomizableTransform):

@@ -23,8 +23,8 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
         required: "label", "landmarks" or "bmd" (at least one hip BMD); a radiograph that lacks one is left out.
 
     Returns:
-        The items of `list_radiographs`, each with the file's modification time, so that a cache of the read pixels
-        notices a changed file.
+        The items of `list_radiographs`, each with "label" and "landmarks" ("" where there is none) and the file's modification
+        time, so that a cache of the read pixels notices a changed file.
 
     Raises:
         ValueError: when no radiograph is left.
@@ -37,12 +37,12 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
             f"{dataset_dir}: {len(found)} radiographs, {len(of_split)} of them with {split!r} in the manifest's column split, "
             f"none of which has {' and '.join(required)}; expected at least one. Nothing was trained."
         )
-    return [{**item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
+    return [{"label": "", "landmarks": "", **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
 
 
 def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:
     """The DXA result of an item: float32 (2, 2), side by site (neck, total), g/cm²; NaN = unknown."""
-    values = [_number(item.get(column)) for column in BMD_COLUMNS]
+    values = [number(item.get(column)) for column in BMD_COLUMNS]
     return np.array(values, dtype=np.float32).reshape(len(SIDES), len(SITES))
 
 
@@ -75,5 +75,6 @@ def _has(item: Mapping[str, Any], need: str) -> bool:
     return bool(item.get(need))
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
+    """A manifest's cell as a number; NaN where it is empty."""
     return math.nan if value is None or value == "" else float(value)

@@ -12,15 +12,15 @@ def heat_maps(landmarks: Tensor, rows: int, cols: int, sigma: float) -> Tensor:
     """Draw a Gaussian of height 1 at every landmark.
 
     Args:
-        landmarks: (B, 2, 5, 2), (row, col) in pixels; NaN = not visible, which gives an empty map.
+        landmarks: (B, ..., 2), (row, col) in pixels; NaN = not visible, which gives an empty map.
         rows: height of the maps.
         cols: width of the maps.
         sigma: standard deviation, pixels.
 
     Returns:
-        (B, 10, rows, cols).
+        (B, N, rows, cols).
     """
-    points = landmarks.flatten(1, 2)
+    points = landmarks.flatten(1, -2)
     visible = torch.isfinite(points).all(dim=2).to(points.dtype).view(*points.shape[:2], 1, 1)
     points = torch.nan_to_num(points)
     row = torch.exp(-((torch.arange(rows, device=points.device) - points[..., :1]) ** 2) / (2 * sigma**2))
@@ -32,7 +32,7 @@ class SegmentationLoss(nn.Module):
     """Dice and cross-entropy of the masks, plus the weighted cross-entropy of the landmark heat maps.
 
     Args:
-        masks: number of mask channels; the classes of the label are 1 .. masks.
+        masks: number of mask channels.
         sigma: standard deviation of the heat maps, pixels.
         peak_weight: weight of a heat map's peak against its background, which fills 99.7% of it.
         heat_weight: weight of the heat maps against the masks.
@@ -59,15 +59,15 @@ class SegmentationLoss(nn.Module):
         """Compute the loss.
 
         Args:
-            logits: (B, masks + 10, h, w).
-            target: "label" (B, 1, h, w) classes and "landmarks" (B, 2, 5, 2) in pixels, NaN = not visible.
+            logits: (B, masks + N, h, w).
+            target: "label" (B, masks, h, w), how much of a pixel each class covers, 0..1; and "landmarks" (B, ..., 2), N of
+                them, in pixels, NaN = not visible.
 
         Returns:
             scalar.
         """
         logits = logits.float()
-        classes = torch.arange(1, self.masks + 1, device=logits.device).view(1, -1, 1, 1)
-        masks = (target["label"] == classes).to(logits.dtype)
+        masks = target["label"].to(logits.dtype)
         # Heat maps are smooth: half their resolution teaches as much at a quarter of the cost.
         peaks = F.avg_pool2d(logits[:, self.masks :], 2)
         heat = heat_maps((target["landmarks"] - 0.5) / 2, peaks.shape[2], peaks.shape[3], self.sigma / 2)

@@ -18,7 +18,7 @@ class RandFilmPosed(RandomizableTransform):
 
     Args:
         image_key: (1, H, W) float.
-        label_key: (1, H, W) uint8 classes.
+        label_key: (classes, H, W) uint8, 0..255: how much of a pixel each covers; becomes float 0..1.
         landmarks_key: (2, 5, 2), (row, col) in pixels.
         size: (rows, cols) of the result.
         degrees: standard deviation of the rotation; it is limited to ±25 degrees.
@@ -52,9 +52,9 @@ class RandFilmPosed(RandomizableTransform):
         inside &= self._aperture()
         border = float(self.R.choice([0.0, 0.0, 1.0, self.R.uniform(0.0, 1.0)]))
         posed = F.grid_sample(image[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0]
-        classes = F.grid_sample(label[None].float(), grid, mode="nearest", padding_mode="zeros", align_corners=False)[0]
+        classes = F.grid_sample(label[None].float() / 255, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
         posed = torch.where(inside, posed, torch.tensor(border))
-        classes = torch.where(inside, classes, torch.zeros(())).to(torch.uint8)
+        classes = torch.where(inside, classes, torch.zeros(()))
         points = self._move(landmarks, matrix, centre)
         if self.R.random() < 0.5:
             posed, classes, inside = posed.flip(2), classes.flip(2), inside.flip(1)

@@ -17,7 +17,7 @@ def is_better(metric: float, best: float) -> bool:
 
 def femur_masks(output: Output) -> tuple[Tensor, Tensor]:
     """Take predicted and true femur masks, (B, 1, h, w) of 0 and 1, from a segmentation's output."""
-    return (output["pred"][:, :1] > 0).float(), (output["label"]["label"] == 1).float()
+    return (output["pred"][:, :1] > 0).float(), (output["label"]["label"][:, :1] > 0.5).float()
 
 
 class LandmarkErrors:
@@ -36,7 +36,7 @@ class LandmarkErrors:
     def __call__(self, output: Output) -> float:
         """Return the mean over the visible landmarks; 0 where a batch has none."""
         points, _ = self.find(output["pred"][:, self.masks :], self.radius)
-        distance = torch.linalg.vector_norm(points - output["label"]["landmarks"], dim=3) * self.spacing_mm
+        distance = torch.linalg.vector_norm(points - output["label"]["landmarks"].flatten(1, -2), dim=2) * self.spacing_mm
         known = distance[torch.isfinite(distance)]
         return float(known.mean()) if known.numel() else 0.0
 
@@ -62,3 +62,20 @@ class KnownBmd:
         truth = output["label"][:, :, self.site]
         known = torch.isfinite(truth)
         return output["pred"][:, :, self.site, 0][known], truth[known]
+
+
+class ViewColumns:
+    """Takes predicted and true values, (N,), of columns of a view network's output, where they are known.
+
+    Args:
+        columns: of `ViewNetwork.forward`'s (B, 6).
+    """
+
+    def __init__(self, *columns: int) -> None:
+        self.columns = list(columns)
+
+    def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
+        """Return the pairs."""
+        predicted, truth = output["pred"][:, self.columns].flatten(), output["label"][:, self.columns].flatten()
+        known = torch.isfinite(truth)
+        return predicted[known], truth[known]

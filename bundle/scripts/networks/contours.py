@@ -1,0 +1,63 @@
+"""Between a film and the crops of its hips: maps from one to the other, and masks of the crops laid back onto the film."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_RAMP_PX = 12.0  # at a crop's border its masks give way to the film's over so many pixels
+
+
+def to_film(points: Tensor, transforms: Tensor) -> Tensor:
+    """Points of crops on the film: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3) of a localiser."""
+    return points @ transforms[:, :, :, :2].transpose(2, 3) + transforms[:, :, :, 2].unsqueeze(2)
+
+
+def mirrored(points: Tensor, weight: Tensor) -> Tensor:
+    """Whether landmarks run round the hip as the other side's do, which no pose can bring about: a left hip is no right one.
+
+    Args:
+        points: (B, 2, 5, 2), (row, col) on the film; the right hip first.
+        weight: (B, 2, 5), 0 for a landmark that is not seen; a hip that lacks its head or a trochanter is not judged.
+
+    Returns:
+        (B, 2) bool.
+    """
+    greater, lesser = points[:, :, 2] - points[:, :, 0], points[:, :, 3] - points[:, :, 0]
+    area = greater[..., 0] * lesser[..., 1] - greater[..., 1] * lesser[..., 0]
+    seen = (weight[:, :, 0] > 0) & (weight[:, :, 2] > 0) & (weight[:, :, 3] > 0)
+    return torch.stack((area[:, 0] <= 0, area[:, 1] >= 0), dim=1) & seen
+
+
+def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor) -> Tensor:
+    """Replace the logits of a film by those of its hips' crops where there are any.
+
+    Args:
+        crops: (B, 2, C, rows, cols) logits.
+        transforms: (B, 2, 2, 3) with film (row, col) = A @ (crop row, crop col, 1).
+        used: (B, 2), 1 for a crop to use and 0 for one to leave.
+        film: (B, C, H, W) logits.
+
+    Returns:
+        (B, C, H, W).
+    """
+    rows, cols = crops.shape[3], crops.shape[4]
+    height, width = film.shape[2], film.shape[3]
+    a, b = transforms[:, :, 0, 0], transforms[:, :, 0, 1]
+    c, d = transforms[:, :, 1, 0], transforms[:, :, 1, 1]
+    determinant = a * d - b * c
+    determinant = torch.where(determinant.abs() < 1e-6, torch.ones_like(determinant), determinant)
+    shape = (*a.shape, 1, 1)
+    row = torch.arange(height, device=film.device, dtype=film.dtype).view(1, 1, -1, 1) - transforms[:, :, 0, 2].view(shape)
+    col = torch.arange(width, device=film.device, dtype=film.dtype).view(1, 1, 1, -1) - transforms[:, :, 1, 2].view(shape)
+    crop_row = (d / determinant).view(shape) * row - (b / determinant).view(shape) * col
+    crop_col = (a / determinant).view(shape) * col - (c / determinant).view(shape) * row
+    grid = torch.stack(((2 * crop_col + 1) / cols - 1, (2 * crop_row + 1) / rows - 1), dim=4).flatten(0, 1)
+    laid = F.grid_sample(crops.flatten(0, 1), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    laid = laid.view(crops.shape[0], 2, crops.shape[2], height, width)
+    # How deep inside the crop a pixel lies decides how much the crop counts.
+    depth = torch.minimum(torch.minimum(crop_row, rows - 1 - crop_row), torch.minimum(crop_col, cols - 1 - crop_col))
+    weight = (depth / _RAMP_PX).clamp(0.0, 1.0) * used.view(shape)
+    total = weight.sum(dim=1, keepdim=True)
+    weight = weight / total.clamp(min=1.0)
+    rest = 1.0 - total.clamp(max=1.0)
+    return film * rest + (laid * weight.unsqueeze(2)).sum(dim=1)

@@ -1,0 +1,38 @@
+"""The size that a compressed image claims inside its own data, read without decoding it."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+_JPEG2000: Final = b"\xff\x4f\xff\x51"  # start of codestream and its size segment
+_WITHIN: Final = 4096  # bytes: the boxes of a JP2 file before its codestream
+
+_FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
+"""Markers of a JPEG or JPEG-LS frame header: SOF0 to SOF15 without tables, and SOF55."""
+
+
+def claimed_shape(data: bytes) -> tuple[int, int, int] | None:
+    """Return (rows, cols, channels) as the header of a JPEG, JPEG-LS, JPEG 2000 or HTJ2K codestream gives them.
+
+    Returns:
+        None where there is no such header. (ISO/IEC 10918-1 B.2.2, 14495-1 C.2.2, 15444-1 A.5.1)
+    """
+    start = data[:_WITHIN].find(_JPEG2000)
+    if start >= 0 and data[:2] != b"\xff\xd8":
+        segment = data[start + 8 : start + 42]
+        if len(segment) < 34:
+            return None
+        width, height, left, top, *_tiles, channels = struct.unpack(">8IH", segment)
+        return height - top, width - left, channels
+    place = 2
+    while place + 10 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker in _FRAMES:
+            rows, cols, channels = struct.unpack(">HHB", data[place + 5 : place + 10])
+            return rows, cols, channels
+        # A marker may be preceded by fill bytes, and those without a segment have no length.
+        place += 1 if marker == 0xFF else 2
+        if marker != 0xFF and marker != 0x01 and not 0xD0 <= marker <= 0xD8:
+            place += struct.unpack(">H", data[place : place + 2])[0]
+    return None

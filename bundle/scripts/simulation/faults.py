@@ -1,0 +1,43 @@
+"""Badly positioned and broken hips: what a gate has to notice, more often than any hospital sends them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scripts.radiograph.landmarks import SIDES
+from scripts.simulation.anatomy.disease import Disease, Fracture
+from scripts.simulation.phantom import Pose
+
+_KINDS = ("turned pelvis", "turned femur", "fracture")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One patient's fault.
+
+    ``pelvic_turn``: rotation of the pelvis about the body's long axis that is added to the patient's own, degrees.
+    ``rotation``: external rotation of each foot (right, left), degrees; None where it is as usual.
+    ``diseases``: state of each hip, by side; None where it is as usual.
+    """
+
+    pelvic_turn: float = 0.0
+    rotation: tuple[float, float] | None = None
+    diseases: dict[str, Disease] | None = None
+
+    def posed(self, poses: dict[str, Pose]) -> dict[str, Pose]:
+        """The poses of both femurs with the fault's rotation."""
+        if self.rotation is None:
+            return poses
+        return {side: replace(poses[side], rotation=turn) for side, turn in zip(SIDES, self.rotation, strict=True)}
+
+
+def draw_fault(rng: np.random.Generator) -> Fault:
+    """Draw a pelvis turned by up to 40 degrees, femurs turned anywhere from 50 inward to 75 outward, or a displaced fracture."""
+    kind = rng.choice(_KINDS)
+    if kind == "turned pelvis":
+        return Fault(pelvic_turn=float(rng.uniform(-40, 40)))
+    if kind == "turned femur":
+        return Fault(rotation=(float(rng.uniform(-50, 75)), float(rng.uniform(-50, 75))))
+    broken = Disease(fracture=Fracture(str(rng.choice([Fracture.NECK, Fracture.INTERTROCHANTERIC]))))
+    side = str(rng.choice(SIDES))
+    return Fault(diseases={name: broken if name == side else Disease() for name in SIDES})
