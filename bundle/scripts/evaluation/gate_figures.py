@@ -17,7 +17,7 @@ from scripts.evaluation.gate import FINE, GateFilm
 
 _ACCEPT, _REFUSE, _LIMIT = "#1f4e79", "#c0392b", "#222222"
 _BINS = 50
-_ENDS = (0.5, 99.5)  # percentiles of the drawn range: a few far ones would squeeze all others
+_HIGHEST = 99.5  # percentile of the drawn range: a few far ones would squeeze all others
 
 Values = tuple[list[float], list[float]]
 """Of what should be accepted, and of what should be refused for this very reason."""
@@ -79,19 +79,18 @@ def _of_hips(films: Sequence[GateFilm], name: str, truth: str) -> Values:
 
 def _draw_panel(axes: Axes, title: str, values: Values, limits: Sequence[float]) -> None:
     axes.set_title(f"{title}; {len(values[0])} / {len(values[1])}", fontsize=10)
-    axes.set_yscale("symlog", linthresh=1)
-    axes.set_ylim(bottom=0)
     shown = [limit for limit in limits if math.isfinite(limit)]
     both = [value for part in values for value in part]
     if not both:
         return
-    low, high = np.percentile(both, _ENDS)
-    low, high = min(low, *shown), max(high, *shown)
+    low, high = min(*both, *shown), max(float(np.percentile(both, _HIGHEST)), *shown)
     bins = np.linspace(low, high if high > low else low + 1, _BINS + 1)
     for part, colour in zip(values, (_ACCEPT, _REFUSE), strict=True):
         axes.hist(np.clip(part, low, high), bins=bins.tolist(), color=colour, alpha=0.55)
     for limit in shown:
         axes.axvline(limit, color=_LIMIT, linestyle="--", linewidth=1)
+    axes.set_yscale("symlog", linthresh=1)  # the few that overlap are what matters
+    axes.set_ylim(bottom=0)
 
 
 def _draw_roc(axes: Axes, curves: dict[str, Values]) -> None:
