@@ -1,4 +1,5 @@
-"""Labelled sheets with one film of every vendor style, disease, implant and belonging: what the simulator can do, to look at."""
+"""Labelled sheets with one film of every vendor style, disease, implant, belonging and
+kind that must be refused: what the simulator can do, to look at."""
 
 import itertools
 import math
@@ -17,8 +18,9 @@ from scripts.simulation.anatomy.disease import Disease, Fracture
 from scripts.simulation.hardware.foreign_objects import KINDS, ForeignObject
 from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.imaging import take
+from scripts.simulation.others.kinds import KINDS as OTHERS
 from scripts.simulation.phantom import draw_phantom
-from scripts.simulation.physics.processing import STYLES
+from scripts.simulation.physics.processing import STYLES, Rendering
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site, load_sites
 from scripts.simulation.view import View, draw_view
@@ -30,7 +32,8 @@ _SHOWN_EVERY = 2  # pixels
 @dataclass(frozen=True)
 class Tile:
     """One film to make: its ``title``, the vendor style, total-hip aBMD in g/cm² (drawn when None), disease and implant of the
-    right and of the left hip, and what lies on the patient."""
+    right and of the left hip, and what lies on the patient; or the ``other`` kind of film that it is, for which none of these
+    counts."""
 
     title: str
     style: str = "A"
@@ -38,6 +41,7 @@ class Tile:
     diseases: tuple[Disease, Disease] = (Disease(), Disease())
     implants: tuple[Implant, Implant] = (Implant.NONE, Implant.NONE)
     belonging: Callable[[np.random.Generator], list[ForeignObject]] | None = None
+    other: str = ""
 
 
 def sheets() -> dict[str, list[Tile]]:
@@ -60,6 +64,7 @@ def sheets() -> dict[str, list[Tile]]:
             if kind is not Implant.NONE
         ],
         "belongings": [Tile(name, belonging=draw) for name, (_, draw) in KINDS.items()],
+        "others": [Tile(kind.replace("_", " "), other=kind) for kind in OTHERS],
     }
 
 
@@ -107,6 +112,8 @@ def _films(tiles: list[Tile], patients: Iterator[int], site: Site, seed: int, pr
 
 def _film(tile: Tile, patient: int, site: Site, seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, patient])
+    if tile.other:
+        return _shown(OTHERS[tile.other](rng, site, _SPACING_MM).rendering)
     person = draw_person(rng, site.population)
     if tile.density is not None:
         person = replace(person, total_hip=tile.density, femoral_neck=0.84 * tile.density)
@@ -114,15 +121,18 @@ def _film(tile: Tile, patient: int, site: Site, seed: int) -> np.ndarray:
     phantom = draw_phantom(person, rng, dict(zip(SIDES, tile.implants, strict=True)), diseases)
     phantom = replace(phantom, objects=tuple(tile.belonging(rng)) if tile.belonging else ())
     view: View = draw_view(rng, site, _SPACING_MM, tile.style)
-    shown = take(phantom, view, seed).rendering.displayed()
-    return np.asarray(torch.nn.functional.avg_pool2d(shown[None], _SHOWN_EVERY)[0])
+    return _shown(take(phantom, view, seed).rendering)
+
+
+def _shown(rendering: Rendering) -> np.ndarray:
+    return np.asarray(torch.nn.functional.avg_pool2d(rendering.displayed()[None], _SHOWN_EVERY)[0])
 
 
 def _draw(path: Path, title: str, films: Iterator[tuple[str, np.ndarray]]) -> None:
     tiles = list(films)
-    columns = 3 if len(tiles) <= 6 else 4
+    columns, width = (3, 4.2) if len(tiles) <= 6 else (4, 4.2) if len(tiles) <= 20 else (7, 2.1)
     rows = math.ceil(len(tiles) / columns)
-    figure = Figure(figsize=(4.2 * columns, 3.7 * rows + 0.5), layout="constrained", facecolor="black")
+    figure = Figure(figsize=(width * columns, 0.88 * width * rows + 0.5), layout="constrained", facecolor="black")
     figure.suptitle(title, color="white")
     for axes in np.atleast_1d(figure.subplots(rows, columns)).flat:
         axes.set_axis_off()

@@ -59,7 +59,7 @@ def overexposed(rng: np.random.Generator, site: Site, spacing: float | None) -> 
     """The detector is saturated over much of the patient."""
 
     def saturated(view: View) -> View:
-        return replace(view, exposure=replace(view.exposure, saturation=view.exposure.dose * float(rng.uniform(0.15, 0.6))))
+        return replace(view, exposure=replace(view.exposure, saturation=view.exposure.dose * float(rng.uniform(0.5, 1.5))))
 
     taken = _hips(rng, site, spacing, saturated)
     return _with(taken, taken.rendering.values)

@@ -126,7 +126,9 @@ def _view_of(scene: Scene, rng: np.random.Generator, site: Site, spacing: float 
         exposure = replace(exposure, kvp=scene.kvp)
     if not scene.grid:
         exposure = replace(exposure, grid_primary=1.0, grid_scatter=1.0)
-    return replace(view, film=film, field=opened, exposure=exposure, frog_leg=False, only="")
+    # Where there is no patient, all beside the patient would be black: a film of one value, which says nothing.
+    style = view.style if scene.flesh else replace(view.style, masked=False)
+    return replace(view, film=film, field=opened, exposure=exposure, style=style, frog_leg=False, only="")
 
 
 def _paths(pieces: Sequence[Piece], film: Film, spacing: float, coarse: float = 2.6) -> Tensor:
