@@ -107,7 +107,7 @@ def test_an_error_of_the_items_reaches_who_iterates(reader):
 
 def test_a_process_that_does_not_start_is_an_error_and_no_refusal(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises((RuntimeError, OSError), match="did not start|Broken pipe"):
+    with pytest.raises((RuntimeError, OSError), match=r"did not start|Broken pipe"):
         IsolatedReader(Misbehave()).read(item("good"))
 
 
