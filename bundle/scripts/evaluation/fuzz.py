@@ -31,7 +31,8 @@ _OWN_PEAK: Final = Path("/proc/self/clear_refs")
 class Measured:
     """A transform that also notes what each item took: a line {index, seconds, peak_bytes, cause} a file.
 
-    seconds: of the processor. peak_bytes: of the process's resident memory. cause: type and place of the exception at the bottom of a refusal, "" where the refusal was meant from the start.
+    seconds: of the processor. peak_bytes: of the process's resident memory. cause: type and place of the exception at the
+    bottom of a refusal, "" where the refusal was meant from the start.
 
     Args:
         transform: what is measured.
