@@ -57,7 +57,7 @@ class Seed:
     """A valid file, parted.
 
     name: of the file. head: preamble and file meta information. body: the data set, inflated. elements: of the body.
-    implicit, big, deflated: how the data set is encoded.
+    implicit, big, deflated: how the data set is encoded. hip: whether its header is that of a hip's radiograph.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Seed:
     implicit: bool
     big: bool
     deflated: bool
+    hip: bool
 
     def encoded(self, tag: int, vr: bytes, value: bytes, length: int | None = None) -> bytes:
         """Encode an element as this seed does; `length` may lie."""
@@ -97,7 +98,7 @@ def load_seeds() -> list[Seed]:
                 for shift in [len(header) if item.start >= pixels else 0]
             )
             body = seed.body[:pixels] + header + seed.body[pixels:]
-            seeds.append(Seed(f"{seed.name} as hip", seed.head, body, elements, seed.implicit, seed.big, seed.deflated))
+            seeds.append(Seed(f"{seed.name} as hip", seed.head, body, elements, seed.implicit, seed.big, seed.deflated, True))
     return seeds
 
 
@@ -121,4 +122,4 @@ def _parted(path: Path) -> Seed:
     body = zlib.decompress(content[first:], -zlib.MAX_WBITS) if deflated else content[first:]
     shift = 0 if deflated else first
     moved = tuple(Element(e.tag, e.start - shift, e.value - shift, e.length, e.length_bytes) for e in elements)
-    return Seed(path.name, content[:first], body, moved, bool(implicit), not little, deflated)
+    return Seed(path.name, content[:first], body, moved, bool(implicit), not little, deflated, False)

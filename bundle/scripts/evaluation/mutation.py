@@ -13,6 +13,7 @@ from scripts.evaluation.hostile_seeds import LONG_VRS, PIXEL_DATA, Element, Seed
 
 _LARGE_BYTES: Final = 100_000  # of a seed that takes tens of milliseconds to read
 _LARGE_SHARE: Final = 0.02  # of all mutants are made from such seeds
+_HIP_SHARE: Final = 0.75  # have the header of a hip's radiograph, so that the damage beyond it is met
 _VRS: Final = (*b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US ?? \0\0".split(b" "), *sorted(LONG_VRS))
 _NUMBERS: Final = (0x00280002, 0x00280006, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103)
 _TEXTS: Final = (
@@ -59,9 +60,9 @@ def mutate(seeds: Sequence[Seed], seed: int, index: int) -> Mutant:
         index: of the mutant in it; the same three always give the same bytes.
     """
     draw = random.Random(f"{seed}/{index}")
-    large = [parent for parent in seeds if len(parent.body) > _LARGE_BYTES]
-    small = [parent for parent in seeds if len(parent.body) <= _LARGE_BYTES]
-    parent = draw.choice(large if draw.random() < _LARGE_SHARE else small)
+    large = draw.random() < _LARGE_SHARE
+    hip = draw.random() < _HIP_SHARE
+    parent = draw.choice([parent for parent in seeds if (len(parent.body) > _LARGE_BYTES, parent.hip) == (large, hip)])
     head, body = parent.head, bytearray(parent.body)
     names = []
     for _ in range(draw.choice((1, 1, 1, 2, 3))):
