@@ -17,6 +17,7 @@ from scripts.clinical import (
     interpret,
     load_gate,
 )
+from scripts.clinical.laterality import SideMarker
 from scripts.clinical.limits import NETWORK_GATE_FILE
 
 HIP = {
@@ -278,9 +279,14 @@ def test_men_are_compared_with_men_only_on_request():
     assert t_male == pytest.approx((0.75 - 0.934) / 0.137)
 
 
-def test_a_laterality_that_contradicts_the_picture_is_noted():
+def test_a_laterality_that_contradicts_the_picture_refuses_the_film():
     facts = RadiographFacts(age_years=70, laterality="R")
-    assert any("laterality" in note for note in interpret(channels(right={"present": 0.0}), facts).notes)
+    assert interpret(channels(right={"present": 0.0}), facts).reason.code == Code.SIDE_CONTRADICTION
+
+
+def test_a_marker_on_the_wrong_side_refuses_the_film():
+    facts = RadiographFacts(age_years=70, markers=(SideMarker("R", "right"),))
+    assert interpret(channels(), facts).reason.code == Code.SIDE_CONTRADICTION
 
 
 def test_a_missing_channel_is_named():
