@@ -12,11 +12,14 @@ import scripts
 import torch
 from scripts.radiograph import read_radiograph
 from scripts.radiograph.manifest import read_manifest
+from scripts.simulation.others import distortions
 from scripts.simulation.others.collection import simulate_others
 from scripts.simulation.others.hips import child_pelvis
 from scripts.simulation.others.kinds import KINDS
-from scripts.simulation.others.scene import Scene, take_scene
-from scripts.simulation.others.shapes import Bone, block, chain
+from scripts.simulation.others.shapes import Bone, block, chain, merged
+from scripts.simulation.phantom import draw_phantom
+from scripts.simulation.physics.projection import Film, cast
+from scripts.simulation.population import draw_person
 from scripts.simulation.sites import load_sites
 
 SETTINGS = {"seed": 3, "spacing_mm": 1.0}
@@ -25,7 +28,11 @@ SETTINGS = {"seed": 3, "spacing_mm": 1.0}
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("others")
-    simulate_others(str(folder), films=len(KINDS), workers=1, **SETTINGS)
+    rng = np.random.default_rng(3)
+    phantom = draw_phantom(draw_person(rng), rng)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(distortions, "draw_phantom", lambda *_: phantom)  # one patient for all films of hips saves time
+        simulate_others(str(folder), films=len(KINDS), workers=1, **SETTINGS)
     return folder
 
 
@@ -39,7 +46,6 @@ def test_there_is_a_film_of_every_kind_and_each_is_read(collection):
     assert [row["kind"] for row in found] == list(KINDS)
     for row in found:
         image = read_radiograph(collection / row["image"])
-        assert image.meta["spacing_source"] == "ImagerPixelSpacing/magnification"
         assert float(image.std()) > 0
 
 
@@ -73,23 +79,18 @@ def test_a_second_call_finishes_what_the_first_began_and_makes_the_same(collecti
     assert [row["kind"] for row in rows(tmp_path)] == ["hand", "step_wedge", "hand"]
 
 
-@pytest.mark.parametrize("kind", ["chest", "child_pelvis", "wrong_scale"])
+@pytest.mark.parametrize("kind", ["chest", "child_pelvis", "hand"])
 def test_a_film_is_the_same_for_a_seed(kind):
     site = load_sites()["simulated-2"]
-    first, second = (KINDS[kind](np.random.default_rng(4), site, 1.2).rendering.values for _ in range(2))
+    first, second = (KINDS[kind](np.random.default_rng(4), site, 2.5).rendering.values for _ in range(2))
     assert bool((first == second).all())
 
 
 def test_soft_tissue_that_two_limbs_share_counts_once():
-    muscle = Bone(0.0, 0.0)
-    one = block((-50, -20, -100), (50, 20, 100), muscle)
-    site = load_sites()["simulated-1"]
-
-    def brightness(*flesh):
-        scene = Scene(flesh=flesh, height=150, width=80, planes=0.0)
-        return take_scene(scene, np.random.default_rng(2), site, 1.0).rendering.values
-
-    assert bool((brightness(one) - brightness(one, one)).abs().max() < 1e-3)
+    one = block((-50, -20, -100), (50, 20, 100), Bone(0.0, 0.0))
+    both = merged([one, one.moved(shift=(5, 0, 0))])
+    path = cast(both.solid, Film(9, 9, 5.0, -20.0, -20.0), both.box()).path
+    assert float(path.min()) >= 40 and float(path.max()) < 46
 
 
 def test_a_moved_piece_is_where_it_was_put():
@@ -105,8 +106,8 @@ def test_children_are_small():
 
 def test_a_wrong_scale_is_in_the_header_only():
     site = load_sites()["simulated-1"]
-    taken = KINDS["wrong_scale"](np.random.default_rng(6), site, 1.0)
-    assert taken.view.acquisition(200.0).spacing in (0.5, 0.66, 1.5, 2.0, 3.0)
+    taken = KINDS["wrong_scale"](np.random.default_rng(6), site, 2.0)
+    assert taken.view.acquisition(200.0).spacing / 2.0 in (0.5, 0.66, 1.5, 2.0, 3.0)
 
 
 @pytest.mark.parametrize(

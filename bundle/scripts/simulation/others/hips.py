@@ -241,6 +241,6 @@ def animal_pelvis(rng: np.random.Generator) -> Scene:
     ]
     scene = Scene(tuple(bones), (body, *thighs), detail=0.7, kvp=float(rng.choice([50, 55, 60])), grid=bool(rng.random() < 0.3),
                   size=float(rng.uniform(0.55, 1.25)), planes=0.6)  # fmt: skip
-    turn = math.radians(90.0) if rng.random() < 0.25 else math.radians(float(rng.normal(0, 5)))
-    scene = scene.moved(about_z(turn), (0, 0, float(rng.normal(-25, 30))))
+    about = math.radians(90.0) if rng.random() < 0.25 else math.radians(float(rng.normal(0, 5)))
+    scene = scene.moved(about_z(about), (0, 0, float(rng.normal(-25, 30))))
     return replace(scene, height=min(400.0, 380 * scene.size), width=min(420.0, float(rng.uniform(240, 320)) * scene.size))

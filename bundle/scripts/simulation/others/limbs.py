@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 from torch import Tensor
@@ -16,12 +17,15 @@ from torch import Tensor
 from scripts.simulation.anatomy.solids import about_x, about_y, about_z, ellipsoid, intersection, union
 from scripts.simulation.hardware.foreign_objects import draw_objects
 from scripts.simulation.others.scene import Scene
-from scripts.simulation.others.shapes import Piece, chain, individual, lump, phalanx, plate, profile
-
-Knots = Sequence[Sequence[float]]
+from scripts.simulation.others.shapes import Line, Piece, chain, individual, lump, phalanx, plate, profile
 
 
-def _limb(rng: np.random.Generator, line: Knots, radii: Sequence[float]) -> tuple[Piece, ...]:
+class _Size(TypedDict):
+    height: float
+    width: float
+
+
+def _limb(rng: np.random.Generator, line: Line, radii: Sequence[float]) -> tuple[Piece, ...]:
     """Flesh about a course, more or less of it, with more or less fat under the skin."""
     stout = float(np.clip(rng.normal(1.02, 0.12), 0.78, 1.4))
     own = individual(rng, cortex=float(np.clip(rng.normal(5 + 14 * max(0.0, stout - 0.9), 2), 1.5, 16)), interior=0, height=1.5)
@@ -65,7 +69,7 @@ def _posed(rng: np.random.Generator, scene: Scene, turn: float = 0.0, lean: floa
     )
 
 
-def _film(rng: np.random.Generator, *sizes: tuple[float, float]) -> dict[str, float]:
+def _film(rng: np.random.Generator, *sizes: tuple[float, float]) -> _Size:
     """One of the cassettes or fields in use, height and width in mm."""
     height, width = sizes[rng.integers(len(sizes))]
     return {"height": height * float(rng.uniform(0.92, 1.05)), "width": width * float(rng.uniform(0.92, 1.05))}

@@ -120,7 +120,8 @@ def _view_of(scene: Scene, rng: np.random.Generator, site: Site, spacing: float 
     )  # fmt: skip
     margins = rng.uniform(0, scene.tight, 4) * (rng.random(4) < 0.8) * (height, width, height, width)
     borders = np.array([old.top, old.right, old.bottom, old.left]) * np.array([height, width, height, width]) / 420 + margins
-    opened = Field(*borders.tolist(), old.tilt, old.shuttered)
+    top, right, bottom, left = borders.tolist()
+    opened = Field(top, right, bottom, left, old.tilt, old.shuttered)
     exposure = view.exposure
     if scene.kvp is not None:
         exposure = replace(exposure, kvp=scene.kvp)
@@ -159,8 +160,8 @@ def _flesh(scene: Scene, whole: Film, generator: torch.Generator) -> tuple[Tenso
     total, shell, _ = _paths([merged(scene.flesh)] if scene.flesh else [], film, scene.roughness)
     rows, columns = total.shape
     air = torch.zeros_like(total)
-    for each, share in scene.air:
-        air += share * _paths([each], film, scene.roughness * 0.75)[0]
+    for each, filled in scene.air:
+        air += filled * _paths([each], film, scene.roughness * 0.75)[0]
     branches = torch.zeros_like(total)
     for tube in scene.vessels:
         add_path(tube, branches, film)

@@ -17,6 +17,12 @@ from torch import Tensor
 from scripts.simulation.anatomy.solids import NO_WARP, Outline, Warp, draw_warp, ellipsoid, intersection, union, vector
 from scripts.simulation.physics.projection import Solid, Tissue
 
+Point = Sequence[float] | np.ndarray
+"""x, y, z in mm."""
+
+Line = Sequence[Point] | np.ndarray
+"""Points one after another, (n, 3)."""
+
 Distance = Callable[[Tensor], Tensor]
 """Signed distance (...) in mm at points (..., 3)."""
 
@@ -122,7 +128,7 @@ def _eased(at: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.convolve(np.pad(values, width, mode="edge"), np.ones(2 * width + 1) / (2 * width + 1), mode="valid")
 
 
-def chain_distance(points: Sequence[Sequence[float]] | np.ndarray, radii: Sequence[float] | float) -> Distance:
+def chain_distance(points: Line, radii: Point | float) -> Distance:
     """Round cones along ``points`` (n, 3) with a radius at each (or one for all)."""
     line = np.asarray(points, dtype=np.float64)
     size = np.broadcast_to(np.asarray(radii, dtype=np.float64), len(line))
@@ -138,20 +144,20 @@ def chain_distance(points: Sequence[Sequence[float]] | np.ndarray, radii: Sequen
     return lambda p: reduce(torch.minimum, (link(p, *each) for each in links))
 
 
-def chain(points: Sequence[Sequence[float]] | np.ndarray, radii: Sequence[float] | float, bone: Bone) -> Piece:
+def chain(points: Line, radii: Point | float, bone: Bone) -> Piece:
     """A bone, gut or limb along ``points``; see `chain_distance`."""
     line, most = np.asarray(points, dtype=np.float64), float(np.max(radii))
     return piece(chain_distance(line, radii), (line.min(0) - most).tolist(), (line.max(0) + most).tolist(), bone)
 
 
-def phalanx(start: Sequence[float], end: Sequence[float], radius: float, bone: Bone) -> list[Piece]:
+def phalanx(start: Point, end: Point, radius: float, bone: Bone) -> list[Piece]:
     """A small tubular bone: a waisted shaft between a broad base and a round head; wide ends are of cancellous bone."""
     a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     line = [a + (b - a) * t for t in (0.0, 0.18, 0.5, 0.85, 1.0)]
     return [chain(line, [1.25 * radius, 1.0 * radius, 0.68 * radius, 0.85 * radius, 1.05 * radius], bone)]
 
 
-def lump(centre: Sequence[float], radii: Sequence[float], bone: Bone) -> Piece:
+def lump(centre: Point, radii: Point, bone: Bone) -> Piece:
     """An ellipsoidal bone or organ."""
     c, r = np.asarray(centre, dtype=np.float64), np.asarray(radii, dtype=np.float64)
 

@@ -169,9 +169,8 @@ def _lungs(rng: np.random.Generator) -> tuple[list[tuple[Piece, float]], tuple[T
             angle, start = rng.uniform(-1.5, 1.5), np.array([side * 30, rng.uniform(-30, 40), -34 + rng.normal(0, 10)])
             reach = rng.uniform(40, 105)
             bend = np.array([side * math.cos(angle), 0, math.sin(angle)])
-            line = smooth_curve(
-                [start, start + 0.5 * reach * bend + rng.normal(0, 5, 3), start + reach * bend + rng.normal(0, 12, 3)], 9
-            )
+            middle, end = start + 0.5 * reach * bend + rng.normal(0, 5, 3), start + reach * bend + rng.normal(0, 12, 3)
+            line = smooth_curve(np.stack([start, middle, end]), 9)
             for k, radius in ((0, 1.0), (3, 0.65), (6, 0.4)):
                 vessels.append(Tube(tuple(map(tuple, line[k : k + 4].tolist())), float(radius * rng.uniform(1.5, 4.2))))
     return [(lung(side), share) for side in (-1.0, 1.0)], tuple(vessels)
