@@ -278,9 +278,11 @@ def test_men_are_compared_with_men_only_on_request():
     assert t_male == pytest.approx((0.75 - 0.934) / 0.137)
 
 
-def test_a_laterality_that_contradicts_the_picture_is_noted():
+def test_a_laterality_that_contradicts_the_picture_refuses_the_radiograph():
     facts = RadiographFacts(age_years=70, laterality="R")
-    assert any("laterality" in note for note in interpret(channels(right={"present": 0.0}), facts).notes)
+    screening = interpret(channels(right={"present": 0.0}), facts)
+    assert screening.reason.code == Code.SIDE_CONTRADICTION and not screening.hips[1].estimates
+    assert interpret(channels(right={"present": 0.0}, hip_view=0.0), facts).reason.code == Code.NOT_A_HIP
 
 
 def test_a_missing_channel_is_named():

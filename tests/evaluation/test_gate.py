@@ -36,13 +36,17 @@ META = {
 }
 
 
+def item(file):
+    return {"name": file, "study": file, "patient": file}
+
+
 def record(file, right=None, left=None, **picture):
     channels = {"osteoporosis_probability": 0.2, "hip_view": 0.99, "novelty": 1.0, "pelvic_turn": 2.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
         channels |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
     clear = Exposure(0.0, 0.0, 0.5, 0.02)
     facts = RadiographFacts(age_years=70, sex="F", view="AP", exposures=(clear, clear), head_diameters_mm=(45.0, 46.0))
-    return screened_record(file, file, interpret(channels, facts), facts, META, {"mask": None, "overlay": None})
+    return screened_record(item(file), file, interpret(channels, facts), facts, META, {"mask": None, "overlay": None})
 
 
 def write_results(folder, records, weights="a" * 64):
@@ -89,7 +93,7 @@ def cohort(tmp_path):
 @pytest.fixture
 def others(tmp_path):
     rows = [{"image": f"{index}.dcm", "kind": kind} for index, kind in enumerate(("chest", "chest", "skull"))]
-    unread = refused_record("0", "0.dcm", Reason(Code.NOT_A_HIP, "The header says chest."))
+    unread = refused_record(item("0.dcm"), "0.dcm", Reason(Code.NOT_A_HIP, "The header says chest."))
     records = [unread, record("1.dcm", hip_view=0.2, novelty=60.0), record("2.dcm", hip_view=0.8)]
     return write_manifest(tmp_path / "others", rows), write_results(tmp_path / "others_results", records)
 
