@@ -279,9 +279,11 @@ def test_men_are_compared_with_men_only_on_request():
     assert t_male == pytest.approx((0.75 - 0.934) / 0.137)
 
 
-def test_a_laterality_that_contradicts_the_picture_refuses_the_film():
+def test_a_laterality_that_contradicts_the_picture_refuses_the_radiograph():
     facts = RadiographFacts(age_years=70, laterality="R")
-    assert interpret(channels(right={"present": 0.0}), facts).reason.code == Code.SIDE_CONTRADICTION
+    screening = interpret(channels(right={"present": 0.0}), facts)
+    assert screening.reason.code == Code.SIDE_CONTRADICTION and not screening.hips[1].estimates
+    assert interpret(channels(right={"present": 0.0}, hip_view=0.0), facts).reason.code == Code.NOT_A_HIP
 
 
 def test_a_marker_on_the_wrong_side_refuses_the_film():

@@ -36,6 +36,10 @@ META = {
 }
 
 
+def item(file):
+    return {"name": file, "study": file, "patient": file}
+
+
 def record(file, right=None, left=None, **picture):
     channels = {"osteoporosis_probability": 0.2, "hip_view": 0.99, "novelty": 1.0, "pelvic_turn": 2.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
@@ -43,10 +47,6 @@ def record(file, right=None, left=None, **picture):
     clear = Exposure(0.0, 0.0, 0.5, 0.02)
     facts = RadiographFacts(age_years=70, sex="F", view="AP", exposures=(clear, clear), head_diameters_mm=(45.0, 46.0))
     return screened_record(item(file), file, interpret(channels, facts), facts, META, {"mask": None, "overlay": None})
-
-
-def item(file):
-    return dict.fromkeys(("name", "study", "patient"), file)
 
 
 def write_results(folder, records, weights="a" * 64):

@@ -17,6 +17,7 @@ from scripts.evaluation.gate import FINE, GateFilm
 
 _ACCEPT, _REFUSE, _LIMIT = "#1f4e79", "#c0392b", "#222222"
 _BINS = 50
+_BEYOND = 0.04
 _HIGHEST = 99.5  # percentile of the drawn range: a few far ones would squeeze all others
 
 Values = tuple[list[float], list[float]]
@@ -84,6 +85,7 @@ def _draw_panel(axes: Axes, title: str, values: Values, limits: Sequence[float])
     if not both:
         return
     low, high = min(*both, *shown), max(float(np.percentile(both, _HIGHEST)), *shown)
+    high += _BEYOND * (high - low)  # so that what exceeds the range piles up beyond a limit, not before it
     bins = np.linspace(low, high if high > low else low + 1, _BINS + 1)
     for part, colour in zip(values, (_ACCEPT, _REFUSE), strict=True):
         axes.hist(np.clip(part, low, high), bins=bins.tolist(), color=colour, alpha=0.55)
