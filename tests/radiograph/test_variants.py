@@ -18,10 +18,13 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
 )
+from scripts.evaluation.jpeg_lossless import encode_jpeg_lossless
 from scripts.radiograph import Orientation, read_radiograph
 
 R = ramp().astype(np.int64)  # 0 to 4095
@@ -51,14 +54,12 @@ def dicom(pixels=None, high_bit=None, **attributes):
     return build
 
 
-def syntax(implicit=False, little=True, meta=True, preamble=True, swap=False, **attributes):
+def headless(implicit):
     def build(folder):
-        ds = dataset(**attributes)
-        if swap:
-            ds.PixelData = ramp().astype(">u2").tobytes()
+        ds = dataset()
         del ds.file_meta
         path = folder / "film"
-        ds.save_as(path, implicit_vr=implicit, little_endian=little)
+        ds.save_as(path, implicit_vr=implicit, little_endian=True)
         return path
 
     return build
@@ -91,9 +92,9 @@ def deflated(folder):
     return folder / "film.dcm"
 
 
-def compressed(uid, pixels=None, signed=False, options=None, **attributes):
+def compressed(uid, pixels=None, options=None):
     def build(folder):
-        ds = dataset(pixels, **attributes)
+        ds = dataset(pixels)
         plugin = {RLELossless: "pydicom"}.get(uid, "pyjpegls" if "4.8" in uid else "pylibjpeg")
         ds.compress(uid, encoding_plugin=plugin, **(options or {}))
         ds.save_as(folder / "film.dcm", enforce_file_format=True)
@@ -113,6 +114,20 @@ def jpeg_baseline(folder):
     return folder / "film.dcm"
 
 
+def jpeg_lossless(uid, pixels=None, bits=12, **attributes):
+    def build(folder):
+        ds = dataset(pixels, **attributes)
+        ds.add_new(
+            "PixelData", "OB", encapsulate([encode_jpeg_lossless(np.frombuffer(ds.PixelData, "<u2").reshape(ROWS, COLS), bits)])
+        )
+        ds["PixelData"].is_undefined_length = True
+        ds.file_meta.TransferSyntaxUID = uid
+        ds.save_as(folder / "film.dcm", enforce_file_format=True)
+        return folder / "film.dcm"
+
+    return build
+
+
 def planar(folder):
     ds = dataset(GREY, PlanarConfiguration=1, **SC)
     ds.PixelData = np.moveaxis(GREY, -1, 0).tobytes()
@@ -129,7 +144,7 @@ def ybr_422(folder):
     return folder / "film.dcm"
 
 
-def palette(entries, bits, first=0, segmented=False):
+def palette(entries, bits, first=0):
     """A film of indices 0 to 255 into three equal palettes."""
 
     def build(folder):
@@ -207,10 +222,17 @@ V = {
     "implicit little endian": (implicit, P),
     "explicit big endian": (big_endian(), P),
     "deflated": (deflated, P),
-    "no preamble, implicit": (syntax(implicit=True), P),
-    "no preamble, explicit": (syntax(), P),
+    "no preamble, implicit": (headless(implicit=True), P),
+    "no preamble, explicit": (headless(implicit=False), P),
     "RLE": (compressed(RLELossless), P),
     "RLE of garbage bits": (compressed(RLELossless, OVERLAY_BITS), P),
+    "JPEG lossless": (jpeg_lossless(JPEGLossless), P),
+    "JPEG lossless, first-order prediction": (jpeg_lossless(JPEGLosslessSV1), P),
+    "JPEG lossless of more bits than the header says": (
+        jpeg_lossless(JPEGLosslessSV1, WIDE, bits=16),
+        WIDE / 65535,
+        {"said": "BitsStored in the header says 12"},
+    ),
     "JPEG-LS lossless": (compressed(JPEGLSLossless), P),
     "JPEG-LS lossless of 8 bits": (compressed(JPEGLSLossless, B), B / 255),
     "JPEG-LS near-lossless": (compressed(JPEGLSNearLossless, options={"jls_error": 2}), P, {"atol": 2.01 / 4095}),
