@@ -64,9 +64,10 @@ def test_film_without_pixel_size_is_scaled_by_its_heads(network, film):
     assert head_diameter(scaled) == pytest.approx(43.3 if item["covariates"][1] == 0 else 48.5, rel=0.05)
     assert head_diameter(reference) * pixel / true[0] == pytest.approx(head_diameter(scaled), rel=0.06)
     plain = scaled["channels"]
-    for site in ("right_neck", "left_total"):
-        index = CHANNELS.index(f"{site}_bmd")
-        assert found["channels"][0, index] == plain[0, index] > 0
+    measured = [index for index, name in enumerate(CHANNELS) if name.endswith("_bmd") and plain[0, index] > 0]
+    assert measured
+    for index in measured:
+        assert found["channels"][0, index] == plain[0, index]
         assert found["channels"][0, index + 1] > plain[0, index + 1]
 
 
