@@ -23,6 +23,7 @@ L_LEFT, L_RIGHT = (SideMarker("L", side) for side in ("left", "right"))
         ("", [L_LEFT], ("left",)),
         ("L", [], ("left",)),
         ("B", [R_LEFT], ("left",)),  # the right hip is on the film, but was not found
+        ("", [R_LEFT], ("left",)),
         ("R", [L_LEFT], ()),  # nothing is measured anyway
     ],
 )
@@ -40,7 +41,8 @@ def test_agreement_is_no_contradiction(header, markers, shown):
         ("", [R_LEFT, L_LEFT], BOTH, ["R at the viewer's left and L at the viewer's left"]),
         ("R", [L_RIGHT], ("right",), ["the right side", "L at the viewer's right", "a right hip"]),
         ("R", [R_LEFT], ("left",), ["the right side", "R at the viewer's left", "a left hip"]),
-        ("", [R_MIDDLE], ("left",), ["names no side", "R in the middle", "a left hip"]),
+        ("R", [R_MIDDLE], ("left",), ["the right side", "R in the middle", "a left hip"]),
+        ("L", [R_LEFT], ("left",), ["the left side", "R at the viewer's left", "a left hip"]),
         ("B", [R_RIGHT], ("left",), ["both sides", "R at the viewer's right", "a left hip"]),
         ("L", [], ("right",), ["the left side", "no marker", "a right hip"]),
         ("L", [SideMarker("L", "right", mirrored=True)], ("left",), ["mirrored L"]),

@@ -98,3 +98,14 @@ def test_misfit_tells_a_femur_from_scattered_points() -> None:
     assert (localiser.misfit(hips, confidence, localiser.fit(hips, confidence)) < 0.01).all()
     scattered = hips[:, :, [2, 4, 0, 1, 3]]
     assert (localiser.misfit(scattered, confidence, localiser.fit(scattered, confidence)) > 25.0).all()
+
+
+@pytest.mark.parametrize("wrong", [(), (3,), (0, 2)])
+def test_landmarks_far_from_where_a_femur_has_them_are_left_out(wrong: tuple[int, ...]) -> None:
+    localiser = HipLocaliser()
+    points, weight = hips(8.0, 1.1), torch.ones(1, 2, 5)
+    for landmark in wrong:
+        points[:, :, landmark] += torch.tensor([250.0, -400.0])
+    kept = localiser.without_outliers(points, weight, SPACING_MM)
+    expected = torch.tensor([[float(landmark not in wrong) for landmark in range(5)]] * 2)
+    assert torch.equal(kept[0], expected)

@@ -36,9 +36,9 @@ def contradiction(header_laterality: str, markers: Sequence[SideMarker], shown: 
     """Why right and left cannot be told, or None where nothing disagrees.
 
     A marker names the patient's side that it lies on. As displayed, the patient's right is the viewer's left, so an R in the
-    viewer's right third, an L in the left one, or a letter that reads backwards mean a film shown mirrored. On a film of one
-    hip the marker, wherever it lies, and the header name that hip; only a header that says "both" leaves a marker of the
-    other side possible there.
+    viewer's right third, an L in the left one, or a letter that reads backwards mean a film shown mirrored. Where one hip is
+    found the header names that hip, and where the header names one, so does the marker, wherever it lies; without a header a
+    marker of the other side that lies there may belong to a hip that is on the film but was not found.
 
     Args:
         header_laterality: "R", "L", "B" (both) or "" (unknown).
@@ -56,8 +56,9 @@ def contradiction(header_laterality: str, markers: Sequence[SideMarker], shown: 
         own_side = "left" if marker.letter == "R" else "right"
         displaced = marker.viewer_side not in (own_side, "middle")
         if one:
+            # The other hip may be on the film and not be found: a marker on its own side is no contradiction by itself.
             named = _HIP[marker.letter] == one
-            disagree |= not named and (displaced or header_laterality != "B")
+            disagree |= not named and (displaced or header_laterality in _HIP)
         else:
             disagree |= displaced
         disagree |= marker.mirrored

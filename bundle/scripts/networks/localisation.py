@@ -1,5 +1,7 @@
 """From landmark heat maps to one canonical crop of each hip."""
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -17,6 +19,11 @@ RIGHT_HIP_TEMPLATE_MM: Mapping[str, tuple[float, float]] = {
 }
 """The landmarks of an average right hip in neutral pose, (row, col) in mm from the head centre, as seen on an AP film (the
 lateral side is to the viewer's left). It only fixes the canonical pose: any hip is brought to it by a similarity."""
+
+
+_FEWEST = 3  # landmarks that place a hip: any two fit a similarity
+_GAIN_MM = 4.0  # by which leaving one out must bring the others nearer
+_SIZE_RANGE = 0.45  # natural logarithm of a hip's size to the template's
 
 
 def find_landmarks(heat: Tensor, radius: float) -> tuple[Tensor, Tensor]:
@@ -73,6 +80,7 @@ class HipLocaliser(nn.Module):
     crop_cols: int
     template: Tensor
     mirror: Tensor
+    choices: Tensor
 
     def __init__(
         self,
@@ -86,6 +94,9 @@ class HipLocaliser(nn.Module):
         right = (millimetres - torch.tensor(origin_mm)) / crop_spacing_mm
         self.crop_spacing_mm = crop_spacing_mm
         self.register_buffer("template", right, persistent=False)  # crop pixels, (5, 2)
+        subsets = [kept for count in (5, 4, 3) for kept in itertools.combinations(range(len(LANDMARKS)), count)]
+        choices = torch.tensor([[float(landmark in kept) for landmark in range(len(LANDMARKS))] for kept in subsets])
+        self.register_buffer("choices", choices, persistent=False)  # (16, 5); the first keeps all
         self.register_buffer("mirror", torch.tensor([1.0, -1.0]), persistent=False)  # of the columns: right, left
 
     def fit(self, points: Tensor, confidence: Tensor) -> Tensor:
@@ -123,6 +134,33 @@ class HipLocaliser(nn.Module):
             ),
             dim=2,
         )
+
+    def without_outliers(self, points: Tensor, weight: Tensor, spacing_mm: float) -> Tensor:
+        """Set to 0 the weights of up to two landmarks that lie where no femur has them, if the others then fit better.
+
+        Every choice of three or more landmarks is tried; each that is left out must bring the others nearer by some mm, and
+        the hip must have a believable size.
+
+        Args:
+            points: (B, 2, 5, 2) landmarks, (row, col) in image pixels.
+            weight: (B, 2, 5), 0 for a landmark that is not seen.
+            spacing_mm: pixel spacing of the image.
+
+        Returns:
+            (B, 2, 5).
+        """
+        choices, batch = self.choices.shape[0], points.shape[0]
+        tried = (weight.unsqueeze(0) * self.choices.to(weight.dtype).view(choices, 1, 1, -1)).flatten(0, 1)
+        repeated = points.repeat(choices, 1, 1, 1)
+        transforms = self.fit(repeated, tried)
+        misfit = self.misfit(repeated, tried, transforms)
+        size = self.poses(transforms, spacing_mm)[:, :, 0] - math.log(self.crop_spacing_mm)
+        kept = (tried > 0).to(weight.dtype).sum(dim=2)
+        impossible = (size.abs() > _SIZE_RANGE) | (kept < _FEWEST)
+        cost = misfit - _GAIN_MM * kept + 1000.0 * impossible.to(weight.dtype)
+        best = cost.view(choices, batch, -1).argmin(dim=0)  # (B, 2)
+        chosen = self.choices.to(weight.dtype)[best]
+        return weight * chosen
 
     def misfit(self, points: Tensor, confidence: Tensor, transforms: Tensor) -> Tensor:
         """How far a hip's landmarks lie from where the similarity puts the template's: the shape of a femur, or of nothing.

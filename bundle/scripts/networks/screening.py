@@ -121,8 +121,9 @@ class ScreeningNetwork(nn.Module):
         transforms = self.localiser.fit(landmarks, weight)
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
-        shaped = self._femur(landmarks, weight, transforms, self.localiser) & self._in_order(points, confidence)
+        shaped = self._femur(landmarks, weight, transforms, self.localiser)
         present = confidence[:, :, : self.locating].min(dim=2)[0] * shaped.to(confidence.dtype)
+        present = self._in_order(points, present)
         implant = self._metal_fraction(masks, self.localiser.fit(points, weight))
         valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
 
@@ -200,7 +201,7 @@ class ScreeningNetwork(nn.Module):
         shape = (points.shape[0], 2, self.landmarks)
         points = (points.view(shape[0], 2, self.landmarks, 2) + 0.5) * self.film_factor - 0.5
         seen = (confidence.view(shape) >= self.presence_threshold).to(confidence.dtype)
-        weight = confidence.view(shape) * seen
+        weight = self.framer.without_outliers(points, confidence.view(shape) * seen, self.spacing_mm * self.factor)
         frames = self.framer.fit(points, weight)
         found = self._femur(points, weight, frames, self.framer)
 
@@ -224,10 +225,12 @@ class ScreeningNetwork(nn.Module):
         shaped = localiser.misfit(points, weight, transforms) <= self.misfit_threshold_mm
         return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= _FEWEST_LANDMARKS)
 
-    def _in_order(self, points: Tensor, confidence: Tensor) -> Tensor:
-        """Whether the right head lies at the viewer's left of the left one, where both are seen: (B, 1) bool."""
-        both = (confidence[:, :, 0] >= self.presence_threshold).all(dim=1, keepdim=True)
-        return ~both | (points[:, :1, 0, 1] < points[:, 1:, 0, 1])
+    def _in_order(self, points: Tensor, present: Tensor) -> Tensor:
+        """Drop the less certain hip of two whose right one lies at the viewer's right of the left one: present (B, 2)."""
+        both = (present >= self.presence_threshold).all(dim=1, keepdim=True)
+        crossed = points[:, :1, 0, 1] >= points[:, 1:, 0, 1]
+        weaker = torch.stack((present[:, 0] < present[:, 1], present[:, 1] <= present[:, 0]), dim=1)
+        return torch.where(both & crossed & weaker, torch.zeros_like(present), present)
 
     def _metal_fraction(self, masks: Tensor, transforms: Tensor) -> Tensor:
         """Fraction of metal in the proximal-femur mask of each crop: masks (B, 3, h, w) logits -> (B, 2)."""

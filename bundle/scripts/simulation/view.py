@@ -130,7 +130,7 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
         exposure=site.exposure.draw(rng),
         style=drawn if style is None else vary(STYLES[style], rng),
         field=_draw_field(rng, site, film),
-        marker=_draw_marker(rng, site),
+        marker=_draw_marker(rng, site, only),
         spacing=spacing,
         source_detector=sid,
         frog_leg=frog,
@@ -159,8 +159,9 @@ def _draw_field(rng: np.random.Generator, site: Site, film: Film) -> Field:
     return Field(top, right, bottom, left, tilt, shuttered)
 
 
-def _draw_marker(rng: np.random.Generator, site: Site) -> Marker | None:
-    side = site.film.draw_marker(rng)
+def _draw_marker(rng: np.random.Generator, site: Site, only: str) -> Marker | None:
+    drawn = site.film.draw_marker(rng)
+    side = only if drawn and only else drawn  # a film of one hip is marked with that hip's side
     size, turn, across, down = rng.uniform(10, 20), rng.normal(0, 8), rng.uniform(14, 45), rng.uniform(14, 70)
     digital = bool(rng.random() < 0.25)
     return Marker(side, float(size), 0.0 if digital else float(turn), float(across), float(down), digital) if side else None
