@@ -22,7 +22,7 @@ def item(what, name="film"):
 
 @pytest.fixture(scope="module")
 def reader():
-    return IsolatedReader(Misbehave(), seconds=3, memory_bytes=LIMIT)
+    return IsolatedReader(Misbehave(), seconds=3, memory_bytes=LIMIT, ahead=2)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_nothing_of_a_header_is_printed_or_told(reader, capfd):
     assert "DOE" not in "".join(capfd.readouterr())
 
 
-def test_films_come_in_order_and_only_so_many_are_read_ahead():
+def test_films_come_in_order_and_only_so_many_are_read_ahead(reader):
     taken = []
 
     def items():
@@ -80,7 +80,7 @@ def test_films_come_in_order_and_only_so_many_are_read_ahead():
             taken.append(index)
             yield item("good", str(index))
 
-    films = IsolatedReader(Misbehave(), ahead=2)(items())
+    films = reader(items())
     assert next(films)["name"] == "0"
     time.sleep(1)
     assert len(taken) <= 4  # one given out, two read, one waiting for room
