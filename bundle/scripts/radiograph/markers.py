@@ -29,6 +29,8 @@ _CONTRASTS: Final = (0.05, 0.1, 0.2, 0.4)
 """Of a stroke against its surroundings, in units of the normalised film."""
 _FILL: Final = (0.12, 0.75)
 """Of a letter's bounding box."""
+_MARGIN: Final = 0.2
+"""Of the film's width, at its left and right: where an L is looked for."""
 _WORD_GAP: Final = 0.3
 """Of its height: letters nearer to each other make a word."""
 
@@ -110,7 +112,7 @@ def find_markers(image: NDArray[Any], spacing_mm: tuple[float, float]) -> list[F
         if reading is not None and reading.certain and not _in_a_word(piece.index, piece.extents):
             row, col = to_film_points(np.array(piece.centre), scale).tolist()
             # Corners that look like an L lie among bones and bowel; nobody puts a marker there.
-            if reading.letter == "L" and _third(col, image.shape[1]) == "middle":
+            if reading.letter == "L" and min(col, image.shape[1] - col) > _MARGIN * image.shape[1]:
                 continue
             found.append(FoundMarker(row, col, max(piece.bright.shape) * scale[0], reading))
     found.sort(key=lambda marker: -marker.reading.correlation)
