@@ -39,7 +39,7 @@ CLEAR = Exposure(black=0.0, white=0.0, contrast=0.5, noise=0.02)
 
 
 def channels(right=None, left=None, probability=0.2, **picture):
-    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 1.0, "pelvic_turn": 2.0, **picture}
+    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
         values |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
     return values
@@ -182,10 +182,10 @@ def test_one_head_of_a_believable_size_vouches_for_the_scale():
 
 def test_what_the_gate_saw_is_told_with_the_outcome():
     facts = replace(ADULT, exposures=(CLEAR, None), head_diameters_mm=(45.0, None))
-    screening = interpret(channels(right={"fracture": 0.1, "rotation": -7.0}, novelty=3.5, pelvic_turn=-4.0), facts)
+    screening = interpret(channels(right={"fracture": 0.1, "rotation": -7.0}, novelty=0.6, pelvic_turn=-4.0), facts)
     right = screening.hips[0]
     assert (right.fracture, right.rotation, right.exposure, right.head_diameter_mm) == (0.1, -7.0, CLEAR, 45.0)
-    assert (screening.hip_view, screening.novelty, screening.pelvic_turn) == (0.99, 3.5, -4.0)
+    assert (screening.hip_view, screening.novelty, screening.pelvic_turn) == (0.99, 0.6, -4.0)
 
 
 def test_thresholds_of_other_weights_are_told_and_do_not_judge_novelty():

@@ -41,7 +41,7 @@ def item(file):
 
 
 def record(file, right=None, left=None, **picture):
-    channels = {"osteoporosis_probability": 0.2, "hip_view": 0.99, "novelty": 1.0, "pelvic_turn": 2.0, **picture}
+    channels = {"osteoporosis_probability": 0.2, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
         channels |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
     clear = Exposure(0.0, 0.0, 0.5, 0.02)
@@ -83,7 +83,7 @@ def cohort(tmp_path):
     rows = [row(f"fine{index}.dcm") for index in range(9)]
     rows += [row("implant.dcm", right="total_hip"), row("cut.dcm", landmarks={"right": POINTS, "left": CUT}), row("lost.dcm")]
     rows += [row("frog.dcm", view="frog-leg"), row("seen.dcm", split="train"), row("bad.dcm", "total_hip", "total_hip")]
-    records = [record(f"fine{index}.dcm", hip_view=0.9 + index / 100, novelty=float(index)) for index in range(9)]
+    records = [record(f"fine{index}.dcm", hip_view=0.9 + index / 100, novelty=index / 10) for index in range(9)]
     records += [record("implant.dcm", right={"implant": 0.4}), record("cut.dcm", left={"present": 0.2})]
     records += [record("lost.dcm", hip_view=0.1), record("frog.dcm", {"shaft_angle": 50.0}, {"shaft_angle": 50.0})]
     records += [record("seen.dcm"), record("bad.dcm", {"implant": 0.4}, {"implant": 0.5})]

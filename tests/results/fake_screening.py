@@ -34,7 +34,7 @@ ABSENT = {"present": 0.1}
 def channels_of(right: dict, left: dict, probability: float = 0.91) -> torch.Tensor:
     """(K,) channels of these hips."""
     values = {f"{side}_{name}": hip.get(name, 0.0) for side, hip in (("right", right), ("left", left)) for name in HIP_CHANNELS}
-    values |= {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 1.0, "pelvic_turn": 2.0}
+    values |= {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0}
     return torch.tensor([values[name] for name in CHANNELS])
 
 
