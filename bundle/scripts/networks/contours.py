@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_WRONG_WAY = 0.3  # sine of the angle at the head; a bent hip brings both trochanters into one line with it
 _RAMP_PX = 12.0  # at a crop's border its masks give way to the film's over so many pixels
 
 
@@ -23,9 +24,10 @@ def mirrored(points: Tensor, weight: Tensor) -> Tensor:
         (B, 2) bool.
     """
     greater, lesser = points[:, :, 2] - points[:, :, 0], points[:, :, 3] - points[:, :, 0]
-    area = greater[..., 0] * lesser[..., 1] - greater[..., 1] * lesser[..., 0]
+    length = torch.linalg.vector_norm(greater, dim=2) * torch.linalg.vector_norm(lesser, dim=2)
+    area = (greater[..., 0] * lesser[..., 1] - greater[..., 1] * lesser[..., 0]) / length.clamp(min=1e-6)
     seen = (weight[:, :, 0] > 0) & (weight[:, :, 2] > 0) & (weight[:, :, 3] > 0)
-    return torch.stack((area[:, 0] <= 0, area[:, 1] >= 0), dim=1) & seen
+    return torch.stack((area[:, 0] < -_WRONG_WAY, area[:, 1] > _WRONG_WAY), dim=1) & seen
 
 
 def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ lateral side is to the viewer's left). It only fixes the canonical pose: any hip
 
 _FEWEST = 3  # landmarks that place a hip: any two fit a similarity
 _GAIN_MM = 8.0  # by which leaving one out must bring the others nearer; all of a simulated hip lie within 10 of its shape
+_GOOD_FIT_MM = 12.0  # what is left must fit well: any few points of many fit somehow
+_IMPOSSIBLE = 1000.0
 _MIRRORED_MM = 6.0  # by which a hip must fit better as one of the other side to be one
 _SIZE_RANGE = 0.45  # natural logarithm of a hip's size to the template's
 
@@ -140,8 +142,8 @@ class HipLocaliser(nn.Module):
         """Set to 0 the weights of up to two landmarks that lie where no femur has them, if the others then fit better.
 
         Every choice of three or more landmarks is tried; each that is left out must bring the others nearer by some mm, and
-        the hip must have a believable size. A hip that fits better as one of the other side, mirrored, loses all its weights:
-        left and right are never swapped.
+        the hip must have a believable size, else all weights become 0. A hip that fits better as one of the other side,
+        mirrored, loses all its weights too: left and right are never swapped.
 
         Args:
             points: (B, 2, 5, 2) landmarks, (row, col) in image pixels.
@@ -154,7 +156,8 @@ class HipLocaliser(nn.Module):
         own, best = self._best_choice(points, weight, spacing_mm)
         other, _ = self._best_choice(points * self.mirror.to(points.dtype), weight, spacing_mm)
         chosen = self.choices.to(weight.dtype)[best]
-        return weight * chosen * (own <= other + _MIRRORED_MM).to(weight.dtype).unsqueeze(2)
+        believed = (own <= other + _MIRRORED_MM) & (own < _IMPOSSIBLE / 2)
+        return weight * chosen * believed.to(weight.dtype).unsqueeze(2)
 
     def _best_choice(self, points: Tensor, weight: Tensor, spacing_mm: float) -> tuple[Tensor, Tensor]:
         """The least cost (B, 2) of any choice of landmarks, and which choice it is (B, 2)."""
@@ -165,8 +168,9 @@ class HipLocaliser(nn.Module):
         misfit = self.misfit(repeated, tried, transforms)
         size = self.poses(transforms, spacing_mm)[:, :, 0] - math.log(self.crop_spacing_mm)
         kept = (tried > 0).to(weight.dtype).sum(dim=2)
-        impossible = (size.abs() > _SIZE_RANGE) | (kept < _FEWEST)
-        cost = misfit - _GAIN_MM * kept + 1000.0 * impossible.to(weight.dtype)
+        fewer = kept < kept[:batch].repeat(choices, 1)
+        impossible = (size.abs() > _SIZE_RANGE) | (kept < _FEWEST) | (fewer & (misfit > _GOOD_FIT_MM))
+        cost = misfit - _GAIN_MM * kept + _IMPOSSIBLE * impossible.to(weight.dtype)
         least, best = cost.view(choices, batch, -1).min(dim=0)
         return least, best
 
