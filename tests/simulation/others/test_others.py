@@ -79,7 +79,7 @@ def test_a_second_call_finishes_what_the_first_began_and_makes_the_same(collecti
     assert [row["kind"] for row in rows(tmp_path)] == ["hand", "step_wedge", "hand"]
 
 
-@pytest.mark.parametrize("kind", ["chest", "child_pelvis", "hand"])
+@pytest.mark.parametrize("kind", ["child_pelvis", "hand"])
 def test_a_film_is_the_same_for_a_seed(kind):
     site = load_sites()["simulated-2"]
     first, second = (KINDS[kind](np.random.default_rng(4), site, 2.5).rendering.values for _ in range(2))
@@ -104,10 +104,10 @@ def test_children_are_small():
     assert max(sizes) < 1.1 and min(sizes) < 0.9
 
 
-def test_a_wrong_scale_is_in_the_header_only():
-    site = load_sites()["simulated-1"]
-    taken = KINDS["wrong_scale"](np.random.default_rng(6), site, 2.0)
-    assert taken.view.acquisition(200.0).spacing / 2.0 in (0.5, 0.66, 1.5, 2.0, 3.0)
+def test_a_wrong_scale_is_in_the_header_only(collection):
+    (row,) = (row for row in rows(collection) if row["kind"] == "wrong_scale")
+    header = pydicom.dcmread(collection / row["image"], stop_before_pixels=True)
+    assert float(header.ImagerPixelSpacing[0]) / SETTINGS["spacing_mm"] in (0.5, 0.66, 1.5, 2.0, 3.0)
 
 
 @pytest.mark.parametrize(
