@@ -337,6 +337,7 @@ V = {
     "VOI LUT, signed input": (dicom(SIGNED, VOILUTSequence=lut(65536 - 2048, 16, SQRT)), SQRT[R] / 65535),
     "VOI LUT before window": (dicom(VOILUTSequence=lut(0, 16, SQRT), WindowCenter=9, WindowWidth=9), SQRT[R] / 65535),
     "VOI LUT, big endian": (big_endian(VOILUTSequence=lut(0, 16, SQRT)), SQRT[R] / 65535),
+    "VOI LUT in words, big endian": (big_endian(VOILUTSequence=lut(0, 16, SQRT.astype("<u2").byteswap(), "OW")), SQRT[R] / 65535),
     "first of two VOI LUTs": (
         dicom(VOILUTSequence=Sequence([*lut(0, 16, SQRT), *lut(0, 16, SQRT[::-1])])),
         SQRT[R] / 65535,
