@@ -92,11 +92,13 @@ def deflated(folder):
     return folder / "film.dcm"
 
 
-def compressed(uid, pixels=None, options=None):
+def compressed(uid, pixels=None, options=None, said_bits=None, **attributes):
     def build(folder):
-        ds = dataset(pixels)
+        ds = dataset(pixels, **attributes)
         plugin = {RLELossless: "pydicom"}.get(uid, "pyjpegls" if "4.8" in uid else "pylibjpeg")
         ds.compress(uid, encoding_plugin=plugin, **(options or {}))
+        if said_bits:
+            ds.BitsStored, ds.HighBit = said_bits, said_bits - 1
         ds.save_as(folder / "film.dcm", enforce_file_format=True)
         return folder / "film.dcm"
 
@@ -114,12 +116,10 @@ def jpeg_baseline(folder):
     return folder / "film.dcm"
 
 
-def jpeg_lossless(uid, pixels=None, bits=12, **attributes):
+def jpeg_lossless(uid):
     def build(folder):
-        ds = dataset(pixels, **attributes)
-        ds.add_new(
-            "PixelData", "OB", encapsulate([encode_jpeg_lossless(np.frombuffer(ds.PixelData, "<u2").reshape(ROWS, COLS), bits)])
-        )
+        ds = dataset()
+        ds.add_new("PixelData", "OB", encapsulate([encode_jpeg_lossless(ramp(), 12)]))
         ds["PixelData"].is_undefined_length = True
         ds.file_meta.TransferSyntaxUID = uid
         ds.save_as(folder / "film.dcm", enforce_file_format=True)
@@ -228,15 +228,20 @@ V = {
     "RLE of garbage bits": (compressed(RLELossless, OVERLAY_BITS), P),
     "JPEG lossless": (jpeg_lossless(JPEGLossless), P),
     "JPEG lossless, first-order prediction": (jpeg_lossless(JPEGLosslessSV1), P),
-    "JPEG lossless of more bits than the header says": (
-        jpeg_lossless(JPEGLosslessSV1, WIDE, bits=16),
-        WIDE / 65535,
-        {"said": "BitsStored in the header says 12"},
-    ),
     "JPEG-LS lossless": (compressed(JPEGLSLossless), P),
     "JPEG-LS lossless of 8 bits": (compressed(JPEGLSLossless, B), B / 255),
     "JPEG-LS near-lossless": (compressed(JPEGLSNearLossless, options={"jls_error": 2}), P, {"atol": 2.01 / 4095}),
     "JPEG 2000 lossless": (compressed(JPEG2000Lossless), P),
+    "JPEG 2000 of more bits than the header says": (
+        compressed(JPEG2000Lossless, WIDE, said_bits=12, BitsStored=16),
+        WIDE / 65535,
+        {"said": "BitsStored in the header says 12"},
+    ),
+    "JPEG-LS of more bits than the header says": (
+        compressed(JPEGLSLossless, WIDE, said_bits=12, BitsStored=16),
+        WIDE / 65535,
+        {"said": "BitsStored in the header says 12"},
+    ),
     "JPEG 2000 lossless, signed": (compressed(JPEG2000Lossless, SIGNED), P),
     "JPEG 2000 lossy": (compressed(JPEG2000, options={"j2k_psnr": [90]}), P, {"atol": 4 / 4095}),
     "JPEG baseline": (jpeg_baseline, SMOOTH / 255, {"atol": 2 / 255}),
@@ -332,6 +337,7 @@ V = {
     "VOI LUT, signed input": (dicom(SIGNED, VOILUTSequence=lut(65536 - 2048, 16, SQRT)), SQRT[R] / 65535),
     "VOI LUT before window": (dicom(VOILUTSequence=lut(0, 16, SQRT), WindowCenter=9, WindowWidth=9), SQRT[R] / 65535),
     "VOI LUT, big endian": (big_endian(VOILUTSequence=lut(0, 16, SQRT)), SQRT[R] / 65535),
+    "VOI LUT in words, big endian": (big_endian(VOILUTSequence=lut(0, 16, SQRT.astype("<u2").byteswap(), "OW")), SQRT[R] / 65535),
     "first of two VOI LUTs": (
         dicom(VOILUTSequence=Sequence([*lut(0, 16, SQRT), *lut(0, 16, SQRT[::-1])])),
         SQRT[R] / 65535,

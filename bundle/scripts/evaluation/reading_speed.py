@@ -24,6 +24,7 @@ from pydicom.uid import (
 )
 
 from scripts.evaluation.jpeg_lossless import encode_jpeg_lossless
+from scripts.radiograph.quiet import quiet
 
 _BITS = 12
 
@@ -74,13 +75,14 @@ def _variants(megabytes: int) -> dict[str, Callable[[Path], None]]:
     window = {"WindowCenter": 2048, "WindowWidth": 4096}
     sigmoid = {"WindowCenter": 2048, "WindowWidth": 2500, "VOILUTFunction": "SIGMOID"}
 
-    def as_is(attributes: dict[str, Any], syntax: str = ExplicitVRLittleEndian) -> Callable[[Path], None]:
+    def as_is(attributes: dict[str, Any], syntax: UID = ExplicitVRLittleEndian) -> Callable[[Path], None]:
         return lambda path: _dataset(film, syntax, **attributes).save_as(path, enforce_file_format=True)
 
-    def by_library(syntax: str, plugin: str) -> Callable[[Path], None]:
+    def by_library(syntax: UID, plugin: str) -> Callable[[Path], None]:
         def write(path: Path) -> None:
             dataset = _dataset(film, ExplicitVRLittleEndian, **window)
-            dataset.compress(syntax, encoding_plugin=plugin)
+            with quiet():  # the encoder tells its progress
+                dataset.compress(syntax, encoding_plugin=plugin)
             dataset.save_as(path, enforce_file_format=True)
 
         return write
@@ -109,7 +111,7 @@ def _film(megabytes: int) -> np.ndarray:
     return np.clip(smooth + np.random.default_rng(0).normal(0, 15, smooth.shape), 0, 4095).astype("<u2")
 
 
-def _dataset(film: np.ndarray, syntax: str, **attributes: Any) -> Dataset:
+def _dataset(film: np.ndarray, syntax: UID, **attributes: Any) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 _LOGGERS: Final = (
-    *("pydicom", "pydicom.pixels.utils", "pydicom.pixels.decoders.base", "libjpeg", "openjpeg", "openjpeg.utils"),
+    *("pydicom", "pydicom.pixels.utils", "pydicom.pixels.decoders.base"),
+    *("libjpeg", "openjpeg", "openjpeg.utils", "openjpeg.encode"),
     *("PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin", "nibabel.global"),
 )
 
