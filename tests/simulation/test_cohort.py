@@ -54,7 +54,7 @@ def phantoms():
 def quick(monkeypatch, phantoms):
     """Everything as it is but anatomy and projection: a body of the few, and always the same film."""
 
-    def body(person, rng, *_):
+    def body(person, rng, *_, **__):
         return replace(phantoms[rng.integers(len(phantoms))], person=person)
 
     rendering = Rendering(torch.linspace(0, 1, 120 * 100).reshape(120, 100))
