@@ -1,6 +1,7 @@
 """The targets: what is unknown stays unknown, and the lowest T-score decides."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ def test_the_lowest_t_score_decides(bmd: list, expected: float) -> None:
 
 
 def test_items_of_a_split(cohort) -> None:
-    assert [item["name"] for item in training_items(str(cohort), "validation", ["bmd"])] == ["P5", "P6", "P7", "P8"]
+    validation = training_items(str(cohort), "validation", ["bmd"])
+    assert [Path(item["image"]).stem for item in validation] == ["P5", "P6", "P7", "P8"]
     assert len(training_items(str(cohort), "train", ["label", "landmarks"])) == 5
     with pytest.raises(ValueError, match="9 radiographs, 0 of them with 'test'"):
         training_items(str(cohort), "test", [])

@@ -4,21 +4,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_WRONG_WAY = 0.3  # sine of the angle at the head; a bent hip brings both trochanters into one line with it
-_RAMP_PX = 12.0  # at a crop's border its masks give way to the film's over so many pixels
-
 
 def to_film(points: Tensor, transforms: Tensor) -> Tensor:
     """Points of crops on the film: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3) of a localiser."""
     return points @ transforms[:, :, :, :2].transpose(2, 3) + transforms[:, :, :, 2].unsqueeze(2)
 
 
-def mirrored(points: Tensor, weight: Tensor) -> Tensor:
+def mirrored(points: Tensor, weight: Tensor, sine: float = 0.3) -> Tensor:
     """Whether landmarks run round the hip as the other side's do, which no pose can bring about: a left hip is no right one.
 
     Args:
         points: (B, 2, 5, 2), (row, col) on the film; the right hip first.
         weight: (B, 2, 5), 0 for a landmark that is not seen; a hip that lacks its head or a trochanter is not judged.
+        sine: of the angle at the head, from which on; a bent hip brings both trochanters into one line with it.
 
     Returns:
         (B, 2) bool.
@@ -27,10 +25,10 @@ def mirrored(points: Tensor, weight: Tensor) -> Tensor:
     length = torch.linalg.vector_norm(greater, dim=2) * torch.linalg.vector_norm(lesser, dim=2)
     area = (greater[..., 0] * lesser[..., 1] - greater[..., 1] * lesser[..., 0]) / length.clamp(min=1e-6)
     seen = (weight[:, :, 0] > 0) & (weight[:, :, 2] > 0) & (weight[:, :, 3] > 0)
-    return torch.stack((area[:, 0] < -_WRONG_WAY, area[:, 1] > _WRONG_WAY), dim=1) & seen
+    return torch.stack((area[:, 0] < -sine, area[:, 1] > sine), dim=1) & seen
 
 
-def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor) -> Tensor:
+def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor, ramp_px: float = 12.0) -> Tensor:
     """Replace the logits of a film by those of its hips' crops where there are any.
 
     Args:
@@ -38,6 +36,7 @@ def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor) -
         transforms: (B, 2, 2, 3) with film (row, col) = A @ (crop row, crop col, 1).
         used: (B, 2), 1 for a crop to use and 0 for one to leave.
         film: (B, C, H, W) logits.
+        ramp_px: at a crop's border its logits give way to the film's over so many pixels.
 
     Returns:
         (B, C, H, W).
@@ -48,7 +47,7 @@ def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor) -
     c, d = transforms[:, :, 1, 0], transforms[:, :, 1, 1]
     determinant = a * d - b * c
     determinant = torch.where(determinant.abs() < 1e-6, torch.ones_like(determinant), determinant)
-    shape = (*a.shape, 1, 1)
+    shape = (a.shape[0], 2, 1, 1)
     row = torch.arange(height, device=film.device, dtype=film.dtype).view(1, 1, -1, 1) - transforms[:, :, 0, 2].view(shape)
     col = torch.arange(width, device=film.device, dtype=film.dtype).view(1, 1, 1, -1) - transforms[:, :, 1, 2].view(shape)
     crop_row = (d / determinant).view(shape) * row - (b / determinant).view(shape) * col
@@ -58,7 +57,7 @@ def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor) -
     laid = laid.view(crops.shape[0], 2, crops.shape[2], height, width)
     # How deep inside the crop a pixel lies decides how much the crop counts.
     depth = torch.minimum(torch.minimum(crop_row, rows - 1 - crop_row), torch.minimum(crop_col, cols - 1 - crop_col))
-    weight = (depth / _RAMP_PX).clamp(0.0, 1.0) * used.view(shape)
+    weight = (depth / ramp_px).clamp(0.0, 1.0) * used.view(shape)
     total = weight.sum(dim=1, keepdim=True)
     weight = weight / total.clamp(min=1.0)
     rest = 1.0 - total.clamp(max=1.0)

@@ -21,14 +21,6 @@ RIGHT_HIP_TEMPLATE_MM: Mapping[str, tuple[float, float]] = {
 lateral side is to the viewer's left). It only fixes the canonical pose: any hip is brought to it by a similarity."""
 
 
-_FEWEST = 3  # landmarks that place a hip: any two fit a similarity
-_GAIN_MM = 8.0  # by which leaving one out must bring the others nearer; all of a simulated hip lie within 10 of its shape
-_GOOD_FIT_MM = 12.0  # what is left must fit well: any few points of many fit somehow
-_IMPOSSIBLE = 1000.0
-_MIRRORED_MM = 6.0  # by which a hip must fit better as one of the other side to be one
-_SIZE_RANGE = 0.45  # natural logarithm of a hip's size to the template's
-
-
 def find_landmarks(heat: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     """Locate the peak of every heat map to a fraction of a pixel (soft-argmax in a disc around the maximum).
 
@@ -100,6 +92,13 @@ class HipLocaliser(nn.Module):
         subsets = [kept for count in (5, 4, 3) for kept in itertools.combinations(range(len(LANDMARKS)), count)]
         choices = torch.tensor([[float(landmark in kept) for landmark in range(len(LANDMARKS))] for kept in subsets])
         self.register_buffer("choices", choices, persistent=False)  # (16, 5); the first keeps all
+        # TorchScript sees attributes only, no constants of a module.
+        self.fewest = 3  # landmarks that place a hip: any two fit a similarity
+        self.gain_mm = 8.0  # by which leaving one out must bring the others nearer; a simulated hip's lie within 10 of its shape
+        self.good_fit_mm = 12.0  # what is left must fit well: any few points of many fit somehow
+        self.impossible = 1000.0
+        self.mirrored_mm = 6.0  # by which a hip must fit better as one of the other side to be one
+        self.size_range = 0.45  # natural logarithm of a hip's size to the template's
         self.register_buffer("mirror", torch.tensor([1.0, -1.0]), persistent=False)  # of the columns: right, left
 
     def fit(self, points: Tensor, confidence: Tensor) -> Tensor:
@@ -156,7 +155,7 @@ class HipLocaliser(nn.Module):
         own, best = self._best_choice(points, weight, spacing_mm)
         other, _ = self._best_choice(points * self.mirror.to(points.dtype), weight, spacing_mm)
         chosen = self.choices.to(weight.dtype)[best]
-        believed = (own <= other + _MIRRORED_MM) & (own < _IMPOSSIBLE / 2)
+        believed = (own <= other + self.mirrored_mm) & (own < self.impossible / 2)
         return weight * chosen * believed.to(weight.dtype).unsqueeze(2)
 
     def _best_choice(self, points: Tensor, weight: Tensor, spacing_mm: float) -> tuple[Tensor, Tensor]:
@@ -169,8 +168,8 @@ class HipLocaliser(nn.Module):
         size = self.poses(transforms, spacing_mm)[:, :, 0] - math.log(self.crop_spacing_mm)
         kept = (tried > 0).to(weight.dtype).sum(dim=2)
         fewer = kept < kept[:batch].repeat(choices, 1)
-        impossible = (size.abs() > _SIZE_RANGE) | (kept < _FEWEST) | (fewer & (misfit > _GOOD_FIT_MM))
-        cost = misfit - _GAIN_MM * kept + _IMPOSSIBLE * impossible.to(weight.dtype)
+        impossible = (size.abs() > self.size_range) | (kept < self.fewest) | (fewer & (misfit > self.good_fit_mm))
+        cost = misfit - self.gain_mm * kept + self.impossible * impossible.to(weight.dtype)
         least, best = cost.view(choices, batch, -1).min(dim=0)
         return least, best
 

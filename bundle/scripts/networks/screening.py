@@ -14,8 +14,6 @@ from scripts.networks.view import ViewNetwork
 from scripts.radiograph import COVARIATES, LANDMARKS
 from scripts.radiograph.landmarks import LOCATING
 
-_FEWEST_LANDMARKS = 3
-
 
 class ScreeningNetwork(nn.Module):
     """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.channels.CHANNELS`.
@@ -223,7 +221,7 @@ class ScreeningNetwork(nn.Module):
         Three seen ones are needed: any two fit a similarity.
         """
         shaped = localiser.misfit(points, weight, transforms) <= self.misfit_threshold_mm
-        return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= _FEWEST_LANDMARKS)
+        return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= localiser.fewest)
 
     def _in_order(self, points: Tensor, present: Tensor) -> Tensor:
         """Drop the less certain hip of two whose right one lies at the viewer's right of the left one: present (B, 2)."""

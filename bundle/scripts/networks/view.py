@@ -5,9 +5,6 @@ from torch import Tensor, nn
 
 from scripts.networks.hips import HipEncoder
 
-TURN_SCALE_DEGREES = 10.0
-"""Degrees that count as one unit of the network's own outputs."""
-
 
 class ViewNetwork(nn.Module):
     """Judges a whole film, small, and the canonical crop of each hip.
@@ -28,6 +25,7 @@ class ViewNetwork(nn.Module):
 
     def __init__(self, film_encoder: nn.Module, hip_encoder: nn.Module, features: int = 64, hip_features: int = 64) -> None:
         super().__init__()
+        self.degrees = 10.0  # that count as one unit of the network's own outputs
         self.film_encoder = film_encoder
         self.hip_encoder = HipEncoder(hip_encoder)
         self.film_head = nn.Sequential(nn.LeakyReLU(), nn.Dropout(0.1), nn.Linear(features, 2))
@@ -47,7 +45,7 @@ class ViewNetwork(nn.Module):
         """
         features = self.film_encoder(nn.functional.avg_pool2d(image, 2))
         out = self.film_head(features)
-        return out[:, 0], out[:, 1] * TURN_SCALE_DEGREES, features
+        return out[:, 0], out[:, 1] * self.degrees, features
 
     def hips(self, crops: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
         """Judge hips.
@@ -60,7 +58,7 @@ class ViewNetwork(nn.Module):
             logit (B, 2) of a broken or deformed femur; rotation of the femur (B, 2), degrees outward.
         """
         out = self.hip_head(self.hip_encoder(crops, poses))
-        return out[:, :, 0], out[:, :, 1] * TURN_SCALE_DEGREES
+        return out[:, :, 0], out[:, :, 1] * self.degrees
 
     def novelty(self, features: Tensor) -> Tensor:
         """How unlike the learnt films (B, features) are: (B,), about 1 for a usual film."""
