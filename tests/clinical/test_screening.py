@@ -22,6 +22,7 @@ from scripts.clinical.limits import NETWORK_GATE_FILE
 
 HIP = {
     "present": 0.9,
+    "femur": 0.97,
     "implant": 0.0,
     "fracture": 0.02,
     "shaft_angle": 5.0,
@@ -45,9 +46,9 @@ def channels(right=None, left=None, probability=0.2, **picture):
     return values
 
 
-def test_channels_are_twenty_two_right_first():
-    assert len(CHANNELS) == 22
-    assert CHANNELS[0] == "right_present" and CHANNELS[9] == "left_present"
+def test_channels_are_twenty_four_right_first():
+    assert len(CHANNELS) == 24
+    assert CHANNELS[0] == "right_present" and CHANNELS[10] == "left_present"
     assert CHANNELS[-4:] == ("osteoporosis_probability", "hip_view", "novelty", "pelvic_turn")
     assert set(channels()) == set(CHANNELS)
 
@@ -82,6 +83,8 @@ def test_an_implanted_hip_is_refused_and_the_other_decides():
         ({"implant": 0.3, "present": 0.2}, Code.IMPLANT, "30%"),
         ({"present": 0.2}, Code.CUT_OFF, "0.20"),
         ({"neck_bmd": 0.0}, Code.CUT_OFF, "shown whole"),
+        ({"femur": 0.01}, Code.NO_FEMUR, "No proximal femur found"),
+        ({"femur": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
         ({"fracture": 0.97}, Code.FRACTURE, "broken or deformed (probability 97%"),
         ({"fracture": 0.97, "present": 0.2}, Code.FRACTURE, "radiologist"),
         ({"fracture": 0.97, "implant": 0.3}, Code.IMPLANT, "Metal"),
@@ -113,6 +116,7 @@ def test_limits_belong_to_the_allowed_range():
     on_the_limit = {
         "shaft_angle": LIMITS.shaft_angle_at_most_deg,
         "present": LIMITS.complete_at_least,
+        "femur": LIMITS.femur_at_least,
         "implant": LIMITS.implant_at_most,
         "fracture": LIMITS.fracture_at_most,
         "rotation": -LIMITS.rotation_inward_at_most_deg,
@@ -299,3 +303,10 @@ def test_a_missing_channel_is_named():
 def test_a_refusal_survives_a_worker_process():
     error = RefusedError(Reason(Code.NOT_A_HIP, "A chest."))
     assert pickle.loads(pickle.dumps(error)).reason == error.reason
+
+
+def test_what_does_not_look_like_a_femur_is_not_measured_beside_a_hip_that_is():
+    screening = interpret(channels(left={"femur": 0.01}), ADULT)
+    assert screening.reason is None and screening.hips[0].estimates
+    assert screening.hips[1].reason.code == Code.NO_FEMUR
+    assert "does not look like an adult's proximal femur" in screening.hips[1].reason.sentence

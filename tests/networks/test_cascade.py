@@ -7,14 +7,15 @@ import scripts
 import torch
 from monai.bundle import ConfigParser
 from scripts.clinical import CHANNELS
-from scripts.networks import ScreeningNetwork
+from scripts.networks import ScreeningNetwork, SegmentationNetwork
 from scripts.networks.contours import mirrored
 from scripts.training.losses import heat_maps
 from test_localisation import hips
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
 DEFINITIONS = (
-    "localisation_def", "segmentation_def", "framer_def", "localiser_def", "view_def", "siamese_def", "bmd_def", "network_def",
+    "localisation_def", "segmentation_def", "framer_def", "search_def", "localiser_def", "view_def", "siamese_def", "bmd_def",
+    "network_def",
 )  # fmt: skip
 
 
@@ -25,14 +26,15 @@ def parse(name: str) -> ConfigParser:
 
 
 class KnownLogits(torch.nn.Module):
-    """Answers with given logits, whatever the film."""
+    """Answers with given logits, whatever the film, and with that many features of it."""
 
-    def __init__(self, logits: torch.Tensor) -> None:
+    def __init__(self, logits: torch.Tensor, features: int) -> None:
         super().__init__()
-        self.logits = logits
+        self.logits, self.features = logits, features
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.pad(self.logits, (0, 40, 0, 40), value=-9.0)[:, :, : image.shape[2], : image.shape[3]]
+    def look(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = torch.nn.functional.pad(self.logits, (0, 40, 0, 40), value=-9.0)[:, :, : image.shape[2], : image.shape[3]]
+        return logits, torch.nn.functional.adaptive_avg_pool2d(image, 4).expand(-1, self.features, -1, -1)
 
 
 def logits(masks: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:
@@ -46,7 +48,7 @@ def cascade(
     torch.manual_seed(0)
     network = parse("assemble.yaml").get_parsed_content("network_def").eval()
     heat = heat_maps(((hips(5.0, 1.0) if points is None else points) + 0.5) / 6 - 0.5, 150, 200, 3.6)
-    fine = heat_maps(network.framer.template.expand(2, -1, -1), 352, 224, 6.0)
+    fine = heat_maps(network.search.framer.template.expand(2, -1, -1), 352, 224, 6.0)
     if not show_left:
         heat[:, 5:] *= 0.05
     if not show_shaft:
@@ -56,8 +58,8 @@ def cascade(
     masks[:, 0] = 1.0
     if metal_left:
         masks[1, 0], masks[1, 1] = 0.0, 1.0
-    network.localisation = KnownLogits(logits(torch.zeros(1, 3, 150, 200), heat))
-    network.segmentation = KnownLogits(logits(masks, fine))
+    network.search.localisation = KnownLogits(logits(torch.zeros(1, 3, 150, 200), heat), 160)
+    network.search.segmentation = KnownLogits(logits(masks, fine), 128)
     return network
 
 
@@ -88,7 +90,8 @@ def test_an_absent_or_implanted_hip_is_masked_out_and_changes_nothing_else(absen
     found, again = named(network(one)), named(network(other))
     for site in ("neck_bmd", "neck_bmd_sd", "total_bmd", "total_bmd_sd"):
         assert found[f"left_{site}"] == 0.0
-    of_hips = [name for name in found if name not in ("hip_view", "novelty", "pelvic_turn")]  # those are of the whole film
+    own = ("left_femur", "hip_view", "novelty", "pelvic_turn")  # those are of that hip itself, or of the whole film
+    of_hips = [name for name in found if name not in own]
     assert [found[name] for name in of_hips] == pytest.approx([again[name] for name in of_hips])
     assert found["right_total_bmd"] != 0.0
 
@@ -102,7 +105,7 @@ def test_a_film_that_ends_above_the_shaft_point_is_measured() -> None:
 
 def test_no_hip_no_probability() -> None:
     network = cascade()
-    network.localisation = KnownLogits(torch.full((1, 13, 150, 200), -6.0))
+    network.search.localisation = KnownLogits(torch.full((1, 13, 150, 200), -6.0), 160)
     found = network(film())
     assert torch.isfinite(found).all()
     assert named(found)["osteoporosis_probability"] == 0.0
@@ -131,7 +134,7 @@ def test_masks_are_not_shifted_by_the_coarser_grid() -> None:
     network = cascade()
     coarse = torch.full((1, 13, 150, 200), -6.0)
     coarse[:, 0, 50:100, 75:125] = 6.0
-    network.localisation = KnownLogits(coarse)
+    network.search.localisation = KnownLogits(coarse, 160)
     mask = network.predict(film())["mask_logits"][0, 0] > 0
     rows, cols = torch.nonzero(mask.any(dim=1)), torch.nonzero(mask.any(dim=0))
     assert (int(rows[0]), int(rows[-1]), int(cols[0]), int(cols[-1])) == (300, 599, 450, 749)
@@ -140,13 +143,13 @@ def test_masks_are_not_shifted_by_the_coarser_grid() -> None:
 def test_the_crops_contours_take_the_place_of_the_films() -> None:
     network = cascade()
     inside = torch.full((2, 8, 352, 224), -6.0)
-    inside[:, 3:] = network.segmentation.logits[:, 3:]
+    inside[:, 3:] = network.search.segmentation.logits[:, 3:]
     inside[:, 0, 100:200, 80:160] = 6.0  # a rectangle of 60 x 48 mm in the canonical pose
-    network.segmentation = KnownLogits(inside)
+    network.search.segmentation = KnownLogits(inside, 128)
     found = network.predict(film())
     mask = found["mask_logits"][0, 0] > 0
     assert float(mask.sum()) == pytest.approx(2 * 60 * 48 / 0.09, rel=0.02)
-    frames = network.framer.fit(found["landmarks"], torch.ones(1, 2, 5))
+    frames = network.search.framer.fit(found["landmarks"], torch.ones(1, 2, 5))
     for hip in range(2):
         row, col = (frames[0, hip] @ torch.tensor([149.5, 119.5, 1.0])).round().int().tolist()
         assert mask[row, col]
@@ -162,6 +165,24 @@ def test_a_hip_that_runs_the_wrong_way_round_is_none() -> None:
 def test_of_two_hips_in_the_wrong_order_only_one_is_believed() -> None:
     found = named(cascade(points=hips(5.0, 1.0, centres=((300.0, 800.0), (310.0, 400.0))))(film()))
     assert sorted([found["right_present"] > 0.9, found["left_present"] > 0.9]) == [False, True]
+
+
+def test_a_mirrored_film_has_its_pelvis_turned_the_other_way() -> None:
+    network, image = cascade().view, film(300, 400)
+    heads = torch.tensor([[[150.0, 110.0], [156.0, 290.0]]])
+    other = torch.stack((heads[..., 0], 399 - heads[..., 1]), dim=2).flip(1)
+    turn, back = (network.turn(network.pelvis(*seen)) for seen in ((image, heads), (image.flip(3), other)))
+    assert float(turn.abs()) > 1e-3
+    torch.testing.assert_close(turn, -back, atol=1e-4, rtol=1e-3)
+
+
+def test_a_unets_levels_give_what_the_unet_gives() -> None:
+    unet = parse("inference.yaml").get_parsed_content("segmentation_def#backbone").eval()
+    network = SegmentationNetwork(unet, landmarks=5).eval()
+    image = torch.rand(1, 1, 96, 64, generator=torch.Generator().manual_seed(0))
+    logits, deep = network.look(image)
+    torch.testing.assert_close(logits, unet(image) + network.bias)
+    assert deep.shape == (1, 128, 3, 2)
 
 
 @pytest.mark.parametrize("crossed", [False, True])

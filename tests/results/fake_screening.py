@@ -26,7 +26,15 @@ def film() -> SimpleNamespace:
 
 JOINT_PROBABILITY = 0.55
 
-RIGHT = {"present": 0.9, "shaft_angle": 4.0, "neck_bmd": 0.498, "neck_bmd_sd": 0.04, "total_bmd": 0.70, "total_bmd_sd": 0.05}
+RIGHT = {
+    "present": 0.9,
+    "femur": 0.98,
+    "shaft_angle": 4.0,
+    "neck_bmd": 0.498,
+    "neck_bmd_sd": 0.04,
+    "total_bmd": 0.70,
+    "total_bmd_sd": 0.05,
+}
 IMPLANTED = {"present": 0.8, "implant": 0.5, "shaft_angle": -2.0}
 ABSENT = {"present": 0.1}
 

@@ -12,11 +12,13 @@ from scripts.training import (
     RandAppearanced,
     RandClutterd,
     RandContourCropd,
+    RandDrawingd,
     RandFilmPosed,
     RandHipCropsd,
     RandUnknownd,
-    RandViewd,
+    SeenFilmsd,
     ToCoarserGridd,
+    ViewTargetsd,
 )
 from scripts.training.contour_crops import to_film
 
@@ -137,18 +139,84 @@ def test_clutter_changes_the_picture_and_not_the_labels() -> None:
     assert float(out["image"].min()) >= -0.25 and float(out["image"].max()) <= 1.25
 
 
-def test_a_film_on_its_side_is_no_view_of_a_hip_and_hidden_hips_have_no_targets() -> None:
-    pose = RandFilmPosed(size=(100, 134), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(1.0, 1.0))
-    data = item()
-    data["landmarks"][1] = NAN
-    data["view"] = torch.tensor([1.0, 3.0, 0.0, 1.0, 10.0, 20.0])
-    for spoilt, expected in ((0.0, 1.0), (1.0, 0.0)):
-        view = RandViewd(HipLocaliser(), lambda image: coarser(image, 3), pose, spoilt=spoilt, spacing_mm=1.0)
-        view.set_random_state(0)
-        out = view(data)
-        assert out["film"].shape == (1, 100, 134) and out["image"].shape == (2, 224, 224)
-        assert float(out["view"][0]) == expected and float(out["view"][2]) == 0.0
-        assert torch.isnan(out["view"][[3, 5]]).all() and (out["image"][1] == 0).all()
+class KnownSearch:
+    """Finds both hips where a film of `item` has them, the left one this far off."""
+
+    def __init__(self, off_mm: float = 0.0) -> None:
+        self.off = off_mm
+
+    def __call__(self, film: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = item()["landmarks"][None].clone()
+        found[:, 1] += self.off
+        return {
+            "small": film,
+            "landmarks": found,
+            "heads": found[:, :, 0],
+            "film_features": film.mean().view(1, 1),
+            "hip_features": torch.ones(1, 2, 3),
+            "found": torch.ones(1, 2),
+        }
+
+
+def seen(target: list[float], landmarks: torch.Tensor, off_mm: float = 0.0, spoilt: float = 0.0) -> dict[str, torch.Tensor]:
+    """What is seen of an unmoved film whose targets are these: two drawings."""
+    pose = RandFilmPosed(size=(300, 400), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(1.0, 1.0), mirror=0.0)
+    pose._affine = lambda *_: (torch.eye(2), torch.tensor([149.5, 199.5]))  # not shifted or sheared either
+    look = SeenFilmsd(
+        KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], pose, RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0
+    )
+    return look({**item(), "name": "P0.dcm", "landmarks": landmarks, "view": torch.tensor(target)})
+
+
+TARGET = [1.0, 3.0, 1.0, 1.0, 0.0, 1.0, 10.0, 20.0]
+
+
+def test_what_is_seen_of_a_film_is_told_by_its_manifest_and_the_same_each_time() -> None:
+    out = seen(TARGET, item()["landmarks"])
+    assert out["view"].tolist() == [TARGET, TARGET]
+    assert out["hip_features"].shape == (2, 2, 3) and out["pelvis"].shape == (2, 1, 8, 8)
+    assert not torch.equal(out["film_features"][0], out["film_features"][1])
+    assert torch.equal(out["film_features"], seen(TARGET, item()["landmarks"])["film_features"])
+    drawn = RandDrawingd(("film_features", "view"))(out)
+    assert drawn["view"].shape == (8,) and drawn["film_features"] in out["film_features"]
+
+
+def test_a_spoilt_film_is_no_view_of_a_hip_and_what_is_found_on_it_no_femur() -> None:
+    out = seen(TARGET, item()["landmarks"], spoilt=1.0)["view"]
+    assert (out[:, 0] == 0).all() and (out[:, 2:4] == 0).all() and torch.isnan(out[:, [1, 4, 5, 6, 7]]).all()
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_hip_found_where_none_is_is_no_femur(hidden: bool) -> None:
+    landmarks = item()["landmarks"]
+    if hidden:
+        landmarks[1] = NAN
+    out = seen(TARGET, landmarks, off_mm=0.0 if hidden else 60.0)["view"][0]
+    assert out[[0, 2, 3, 4, 6]].tolist() == [1.0, 1.0, 0.0, 0.0, 10.0]
+    assert torch.isnan(out[[1, 5, 7]]).all()  # the pelvis is turned by what both heads tell
+
+
+def test_of_a_hip_that_is_shown_in_part_nothing_is_known() -> None:
+    landmarks = item()["landmarks"]
+    landmarks[0, 0] = NAN
+    out = seen(TARGET, landmarks)["view"][0]
+    assert out[[0, 3, 5, 7]].tolist() == [1.0, 1.0, 1.0, 20.0] and torch.isnan(out[[1, 2, 4, 6]]).all()
+
+
+@pytest.mark.parametrize(
+    ("row", "femurs", "view"),
+    [
+        ({"view": "AP"}, [1.0, 1.0], 1.0),
+        ({"view": "AP", "left_implant": "total"}, [1.0, NAN], 1.0),
+        ({"view": "FROG LEG"}, [NAN, NAN], 0.0),
+        ({"kind": "hand"}, [0.0, 0.0], 0.0),
+        ({"kind": "turned_pelvis"}, [NAN, NAN], 0.0),
+    ],
+)
+def test_a_manifest_tells_what_a_film_shows(row: dict[str, str], femurs: list[float], view: float) -> None:
+    target = ViewTargetsd()(row)["view"].numpy()
+    assert target[0] == view
+    np.testing.assert_equal(target[2:4], femurs)
 
 
 def hip_item() -> dict[str, torch.Tensor]:

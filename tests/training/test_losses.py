@@ -30,15 +30,15 @@ def test_segmentation_loss_prefers_the_truth() -> None:
 
 
 def test_view_loss_prefers_the_truth_and_ignores_what_is_unknown() -> None:
-    truth = torch.tensor([[1.0, 5.0, 0.0, 1.0, -10.0, 20.0], [0.0, NAN, NAN, NAN, NAN, NAN]])
-    good = torch.tensor([[6.0, 5.0, -6.0, 6.0, -10.0, 20.0], [-6.0, 80.0, 9.0, 9.0, 50.0, -50.0]])
+    truth = torch.tensor([[1.0, 5.0, 1.0, 0.0, 0.0, 1.0, -10.0, 20.0], [0.0, *[NAN] * 7]])
+    good = torch.tensor([[6.0, 5.0, 6.0, -6.0, -6.0, 6.0, -10.0, 20.0], [-6.0, 80.0, 9.0, 9.0, 9.0, 9.0, 50.0, -50.0]])
     loss = ViewLoss()
     assert float(loss(good, truth)) < 0.1
-    for column in range(6):
+    for column in range(8):
         worse = good.clone()
         worse[0, column] = -good[0, column]
         assert float(loss(worse, truth)) > float(loss(good, truth)) + 0.3
-    all_unknown = torch.full((2, 6), NAN)
+    all_unknown = torch.full((2, 8), NAN)
     assert float(loss(good, all_unknown)) == 0.0
 
 

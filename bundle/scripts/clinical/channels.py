@@ -12,6 +12,7 @@ SITES: Final = ("neck", "total")
 
 HIP_CHANNELS: Final = (
     "present",
+    "femur",
     "implant",
     "fracture",
     "shaft_angle",
@@ -24,6 +25,7 @@ HIP_CHANNELS: Final = (
 """Of one hip.
 
 present: confidence that the proximal femur is shown, 0..1 (the least of its landmarks' peak probabilities).
+femur: probability that what was found is an adult's proximal femur, seen from the front and clearly, 0..1.
 implant: fraction of metal in the proximal-femur mask, 0..1.
 fracture: probability that the proximal femur is broken or deformed, 0..1.
 shaft_angle: abduction of the shaft axis from the image's vertical, degrees; positive = knee lateral.
@@ -42,8 +44,8 @@ PICTURE_CHANNELS: Final = ("hip_view", "novelty", "pelvic_turn")
 hip_view: probability that this is an upright AP view of an adult's hip or pelvis, 0..1.
 novelty: distance of the encoder's features from those of simulated AP hips, 0 or more; it means something only beside the
     threshold that belongs to the weights.
-pelvic_turn: rotation of the pelvis about the body's long axis, degrees; 0 = facing the tube.
+pelvic_turn: rotation of the pelvis about the body's long axis, degrees; 0 = facing the tube, or where not both hips are seen.
 """
 
 CHANNELS: Final = (*(f"{side}_{channel}" for side in SIDES for channel in HIP_CHANNELS), OSTEOPOROSIS, *PICTURE_CHANNELS)
-"""All 22 channel names, in the order of the second axis of the cascade's (B, 22) output."""
+"""All 24 channel names, in the order of the second axis of the cascade's (B, 24) output."""

@@ -137,6 +137,12 @@ class Gate:
             return self._abducted(side, hip["shaft_angle"])
         if exposure is not None and (reason := self._exposure_reason(side, exposure)):
             return reason
+        if not hip["femur"] >= limits.femur_at_least:
+            return Reason(
+                Code.NO_FEMUR,
+                f"What was found on the {side} side does not look like an adult's proximal femur, seen clearly and from the "
+                f"front (probability {hip['femur']:.2f}, expected {limits.femur_at_least:.2f} or more); it is not measured.",
+            )
         if not hip["fracture"] <= limits.fracture_at_most:
             return Reason(
                 Code.FRACTURE,

@@ -40,13 +40,15 @@ class Hip:
     """One hip: estimates by site ("neck", "total"), or none and the reason why.
 
     shown: whether a proximal femur was found on that side at all.
-    present, implant, fracture (0..1), shaft_angle (degrees, positive = abducted) and rotation (degrees, positive = outward): as
-    the network gave them, see `HIP_CHANNELS`. exposure, head_diameter_mm: as measured on the picture; None where not outlined.
+    present, femur, implant, fracture (0..1), shaft_angle (degrees, positive = abducted) and rotation (degrees, positive =
+    outward): as the network gave them, see `HIP_CHANNELS`. exposure, head_diameter_mm: as measured on the picture; None where
+    not outlined.
     """
 
     side: str
     shown: bool
     present: float
+    femur: float
     implant: float
     fracture: float
     shaft_angle: float
@@ -153,6 +155,7 @@ def _screen_hip(index: int, channels: Mapping[str, float], radiograph: Radiograp
         side=side,
         shown=gate.shows(hip),
         present=hip["present"],
+        femur=hip["femur"],
         implant=hip["implant"],
         fracture=hip["fracture"],
         shaft_angle=hip["shaft_angle"],
@@ -206,7 +209,7 @@ def _refusal_of_all(right: Hip, left: Hip) -> Reason | None:
         return None
     shown = [reason for reason in reasons if reason.code != Code.NO_FEMUR]
     if not shown:
-        return Reason(Code.NO_FEMUR, "No proximal femur found; expected an AP radiograph of the hip or pelvis.")
+        return Reason(Code.NO_FEMUR, "No proximal femur found; expected a clear AP radiograph of an adult's hip or pelvis.")
     return Reason(shown[0].code, " ".join(reason.sentence for reason in shown))
 
 

@@ -22,6 +22,7 @@ FINE: Final = "fine"
 _PICTURE: Final = ("hip_view", "novelty", "pelvic_turn_deg")
 _HIP: Final = (
     "landmark_confidence",
+    "femur_probability",
     "metal_fraction",
     "fracture_probability",
     "shaft_abduction_deg",

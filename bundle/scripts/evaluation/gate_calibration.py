@@ -91,12 +91,20 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     ]
     others = [film.values for film in films if film.kind != FINE]
     pictures = [film.values for film in valid]
+    # What a femur by itself does not tell, or another limit refuses, says nothing of this one.
+    no_femurs = [
+        hip.values
+        for film in films
+        for hip in film.hips
+        if film.kind != FINE and hip.truth == "" and hip.code in ("", "NO_FEMUR") and _found(hip.values, clinical)
+    ]
     rotations = [values["outward_rotation_deg"] for values in fine]
     turns = [abs(values["pelvic_turn_deg"]) for values in pictures]
     share = f"{100 * accept:g}%"
     hips, radiographs = f"{len(fine)} fine hips", f"{len(valid)} valid radiographs"
 
     view = _between(_finite(pictures, "hip_view"), _finite(others, "hip_view"), accept)
+    femur = _between(_finite(fine, "femur_probability"), _finite(no_femurs, "femur_probability"), accept)
     fracture = 1 - _between(
         [1 - value for value in _finite(fine, "fracture_probability")],
         [1 - value for value in _finite(broken, "fracture_probability")],
@@ -105,6 +113,7 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     return {
         "hip_view_at_least": _limit(view, f"accepts {share} or more of {radiographs}; {len(others)} others"),
         "novelty_at_most": _limit(_upper(_finite(pictures, "novelty"), accept), f"accepts {share} of {radiographs}"),
+        "femur_at_least": _limit(femur, f"accepts {share} or more of {hips}; {len(no_femurs)} others"),
         "fracture_at_most": _limit(fracture, f"accepts {share} or more of {hips}; {len(broken)} broken or deformed ones"),
         "rotation_outward_at_most_deg": _limit(
             max(clinical.rotation_outward_at_most_deg, _upper(rotations, accept)),
@@ -123,6 +132,10 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
 
 def _complete(values: Mapping[str, float], limits: Limits) -> bool:
     return bool(values["landmark_confidence"] >= limits.complete_at_least)
+
+
+def _found(values: Mapping[str, float], limits: Limits) -> bool:
+    return bool(values["landmark_confidence"] >= limits.present_at_least)
 
 
 def _finite(rows: Sequence[Mapping[str, float]], name: str) -> list[float]:

@@ -37,6 +37,7 @@ def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> 
         "Hip view (probability)": (_of_films(films, "hip_view"), [limits.hip_view_at_least]),
         "Novelty (distance)": (_of_films(films, "novelty"), [limits.novelty_at_most]),
         "Turn of the pelvis, degrees": (_of_films(films, "pelvic_turn_deg"), [-turn, turn]),
+        "Femur (probability)": (_of_femurs(films, limits.present_at_least), [limits.femur_at_least]),
         "Fracture (probability)": (_of_hips(films, "fracture_probability", "fracture"), [limits.fracture_at_most]),
         "Metal (fraction)": (_of_hips(films, "metal_fraction", "implant"), [limits.implant_at_most]),
         "Landmarks (confidence)": (_of_hips(films, "landmark_confidence", "cut off"), [limits.complete_at_least]),
@@ -50,11 +51,15 @@ def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> 
         "Flat white (share of the femur)": (_of_hips(films, "white", ""), [limits.flat_at_most]),
         "Contrast of the femur": (_of_hips(films, "contrast", ""), [limits.contrast_at_least]),
     }  # fmt: skip
-    figure = Figure(figsize=(15, 10), layout="constrained")
-    *axes, roc = figure.subplots(3, 4).ravel().tolist()
-    for axis, (title, (values, lines)) in zip(axes, panels.items(), strict=True):
+    figure = Figure(figsize=(18, 10), layout="constrained")
+    axes = figure.subplots(3, 5).ravel().tolist()
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    roc = axes[len(panels)]
+    roc.set_axis_on()
+    for axis, (title, (values, lines)) in zip(axes, panels.items(), strict=False):
         _draw_panel(axis, title, values, lines)
-    _draw_roc(roc, {title.split(" (")[0]: panels[title][0] for title in list(panels)[:6] if "degrees" not in title})
+    _draw_roc(roc, {title.split(" (")[0]: panels[title][0] for title in list(panels)[:7] if "degrees" not in title})
     figure.suptitle("The gate: blue should be measured, red should not; dashed: the limits")
     figure.savefig(path, dpi=110)
 
@@ -62,6 +67,13 @@ def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> 
 def _of_films(films: Sequence[GateFilm], name: str) -> Values:
     pairs = [(film.values[name], film.kind == FINE) for film in films if math.isfinite(film.values[name])]
     return [value for value, fine in pairs if fine], [value for value, fine in pairs if not fine]
+
+
+def _of_femurs(films: Sequence[GateFilm], present: float) -> Values:
+    """Of what was found by landmarks: fine hips, against whatever is on radiographs to be refused."""
+    found = [(film, hip) for film in films for hip in film.hips if hip.values["landmark_confidence"] >= present]
+    fine = [hip.values["femur_probability"] for film, hip in found if film.kind == FINE and hip.truth == FINE]
+    return fine, [hip.values["femur_probability"] for film, hip in found if film.kind != FINE]
 
 
 def _of_hips(films: Sequence[GateFilm], name: str, truth: str) -> Values:
@@ -101,8 +113,8 @@ def _draw_roc(axes: Axes, curves: dict[str, Values]) -> None:
             continue
         score = np.array([*accept, *refuse])
         positive = np.arange(len(score)) >= len(accept)
-        # Hip view and landmarks are high for what should be accepted.
-        score = -score if name in ("Hip view", "Landmarks") else score
+        # Hip view, femur and landmarks are high for what should be accepted.
+        score = -score if name in ("Hip view", "Femur", "Landmarks") else score
         false_refusal, refusal, _ = roc_curve(positive, score)
         axes.plot(false_refusal, refusal, label=f"{name} {auc_delong(score, positive).value:.3f}")
     axes.set(xlabel="Refused of those to be accepted", ylabel="Refused of those to be refused", xlim=(0, 0.2), ylim=(0, 1.01))

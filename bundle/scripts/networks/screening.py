@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.channels import HIP_CHANNELS
-from scripts.networks.contours import lay_on_film, mirrored, to_film
-from scripts.networks.localisation import HipLocaliser, find_landmarks, shaft_angle
-from scripts.networks.segmentation import CONTOUR_FACTOR, FILM_FACTOR, MASKS, SegmentationNetwork, coarser
+from scripts.networks.localisation import HipLocaliser, shaft_angle
+from scripts.networks.search import HipSearch
+from scripts.networks.segmentation import CONTOUR_FACTOR, coarser
 from scripts.networks.view import ViewNetwork
-from scripts.radiograph import COVARIATES, LANDMARKS
+from scripts.radiograph import COVARIATES
 from scripts.radiograph.landmarks import LOCATING
 
 
@@ -23,9 +23,7 @@ class ScreeningNetwork(nn.Module):
     masked out: it lends nothing to the other estimates, and its own are 0.
 
     Args:
-        localisation: `SegmentationNetwork` of whole films.
-        segmentation: `SegmentationNetwork` of one hip's crop.
-        framer: `HipLocaliser` of the crops that the segmentation sees.
+        search: `HipSearch`, both looks.
         localiser: `HipLocaliser` of the crops that the hip networks were trained with.
         view: `ViewNetwork`.
         siamese: `SiameseNetwork`.
@@ -33,17 +31,11 @@ class ScreeningNetwork(nn.Module):
         spacing_mm: pixel spacing of the input.
         presence_threshold: a hip whose least certain landmark (the shaft's aside) peaks below this probability is masked out.
         implant_threshold: so is a hip with at least this fraction of metal in its proximal-femur mask.
-        misfit_threshold_mm: landmarks that lie further than this from the shape of a femur are none; those of simulated
-            hips lie within 10 (AP) and 21 mm (frog-leg).
-        film_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark, on the film.
-        crop_radius_mm: the same on a crop.
     """
 
     def __init__(
         self,
-        localisation: SegmentationNetwork,
-        segmentation: SegmentationNetwork,
-        framer: HipLocaliser,
+        search: HipSearch,
         localiser: HipLocaliser,
         view: ViewNetwork,
         siamese: nn.Module,
@@ -51,14 +43,9 @@ class ScreeningNetwork(nn.Module):
         spacing_mm: float = 0.3,
         presence_threshold: float = 0.25,
         implant_threshold: float = 0.05,
-        film_radius_mm: float = 12.0,
-        crop_radius_mm: float = 7.0,
-        misfit_threshold_mm: float = 25.0,
     ) -> None:
         super().__init__()
-        self.localisation = localisation
-        self.segmentation = segmentation
-        self.framer = framer
+        self.search = search
         self.localiser = localiser
         self.view = view
         self.siamese = siamese
@@ -66,14 +53,8 @@ class ScreeningNetwork(nn.Module):
         self.spacing_mm = spacing_mm
         self.presence_threshold = presence_threshold
         self.implant_threshold = implant_threshold
-        self.misfit_threshold_mm = misfit_threshold_mm
         self.factor = CONTOUR_FACTOR
-        self.film_factor = FILM_FACTOR // CONTOUR_FACTOR
-        self.block = FILM_FACTOR * localisation.multiple
-        self.film_radius = film_radius_mm / (spacing_mm * FILM_FACTOR)
-        self.crop_radius = crop_radius_mm / framer.crop_spacing_mm
-        self.masks = len(MASKS)
-        self.landmarks = len(LANDMARKS)
+        self.block = self.factor * search.block
         self.locating = LOCATING
         self.hip_channels = len(HIP_CHANNELS)
         self.covariates = len(COVARIATES)
@@ -109,9 +90,8 @@ class ScreeningNetwork(nn.Module):
         # Padded to whole blocks of the coarsest backbone, and always by at least a pixel, so that an exported graph need
         # not tell sizes that fit from sizes that do not.
         below, beside = self.block * (height // self.block + 1) - height, self.block * (width // self.block + 1) - width
-        medium = coarser(F.pad(image, (0, beside, 0, below)), self.factor)
-        small = coarser(medium, self.film_factor)
-        points, confidence, masks = self._contours(medium, small)
+        seen = self.search(coarser(F.pad(image, (0, beside, 0, below)), self.factor))
+        points, confidence, masks = seen["landmarks"], seen["confidence"], seen["masks"]
         landmarks = (points + 0.5) * self.factor - 0.5
 
         # A landmark that is not seen peaks anywhere: it must not pull at the pose.
@@ -119,7 +99,7 @@ class ScreeningNetwork(nn.Module):
         transforms = self.localiser.fit(landmarks, weight)
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
-        shaped = self._femur(landmarks, weight, transforms, self.localiser)
+        shaped = self.search.femur(landmarks, weight, transforms, self.localiser)
         present = confidence[:, :, : self.locating].min(dim=2)[0] * shaped.to(confidence.dtype)
         present = self._in_order(points, present)
         implant = self._metal_fraction(masks, self.localiser.fit(points, weight))
@@ -128,10 +108,15 @@ class ScreeningNetwork(nn.Module):
         # Where the film ends above the shaft's landmark, the pose of the whole hip stands for the shaft's.
         shaft_seen = confidence[:, :, self.locating] >= self.presence_threshold
         angle = torch.where(shaft_seen, shaft_angle(landmarks), torch.rad2deg(poses[:, :, 1]))
-        view, turn, features = self.view.film(small)
-        fracture, rotation = self.view.hips(crops, poses)
-        hips = torch.stack((present, implant, torch.sigmoid(fracture) * valid, angle, rotation * valid), dim=2)
-        film = torch.stack((torch.sigmoid(view), self.view.novelty(features), turn), dim=1)
+        femur, fracture, rotation = self.view.hips(seen["hip_features"])
+        hips = torch.stack(
+            (present, torch.sigmoid(femur) * seen["found"], implant, torch.sigmoid(fracture) * valid, angle, rotation * valid),
+            dim=2,
+        )
+        both = (present >= self.presence_threshold).all(dim=1)
+        turn = self.view.turn(self.view.pelvis(seen["small"], seen["heads"])) * both.to(image.dtype)
+        features = seen["film_features"]
+        film = torch.stack((torch.sigmoid(self.view.film(features)), self.view.novelty(features), turn), dim=1)
         estimates, probability = self.estimate(crops, poses, valid, covariates)
         channels = torch.cat((torch.cat((hips, estimates.flatten(2)), dim=2).flatten(1), probability, film), dim=1)
         mask_logits = F.interpolate(masks, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
@@ -191,37 +176,6 @@ class ScreeningNetwork(nn.Module):
             channels[end - 4 : end] = bmd[0, side].flatten()
         channels[2 * self.hip_channels] = probability[0, 0]
         return channels, films
-
-    def _contours(self, medium: Tensor, small: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Both looks: landmarks (B, 2, 5, 2) in pixels of ``medium``, confidence (B, 2, 5), and mask logits on its grid."""
-        logits = self.localisation(small)
-        points, confidence = find_landmarks(logits[:, self.masks :], self.film_radius)
-        shape = (points.shape[0], 2, self.landmarks)
-        points = (points.view(shape[0], 2, self.landmarks, 2) + 0.5) * self.film_factor - 0.5
-        seen = (confidence.view(shape) >= self.presence_threshold).to(confidence.dtype)
-        weight = self.framer.without_outliers(points, confidence.view(shape) * seen, self.spacing_mm * self.factor)
-        frames = self.framer.fit(points, weight)
-        found = self._femur(points, weight, frames, self.framer)
-
-        crops = self.framer.sample(medium, frames)  # (B, 2, 1, rows, cols)
-        fine = self.segmentation(crops.flatten(0, 1))
-        fine_points, fine_confidence = find_landmarks(fine[:, self.masks :], self.crop_radius)
-        fine_points = to_film(fine_points.view(shape[0], 2, self.landmarks, 2), frames)
-        fine_confidence = fine_confidence.view(shape) * found.to(confidence.dtype).unsqueeze(2)
-        certain = fine_confidence * (fine_confidence >= self.presence_threshold).to(confidence.dtype)
-        drawn_on = found & self._femur(fine_points, certain, self.framer.fit(fine_points, certain), self.framer)
-
-        film = F.interpolate(logits[:, : self.masks], scale_factor=float(self.film_factor), mode="bilinear", align_corners=False)
-        drawn = fine[:, : self.masks].reshape(shape[0], 2, self.masks, crops.shape[3], crops.shape[4])
-        return fine_points, fine_confidence, lay_on_film(drawn, frames, drawn_on.to(film.dtype), film)
-
-    def _femur(self, points: Tensor, weight: Tensor, transforms: Tensor, localiser: HipLocaliser) -> Tensor:
-        """Whether landmarks lie as a femur's do, and run round it as that side's: (B, 2) bool.
-
-        Three seen ones are needed: any two fit a similarity.
-        """
-        shaped = localiser.misfit(points, weight, transforms) <= self.misfit_threshold_mm
-        return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= localiser.fewest)
 
     def _in_order(self, points: Tensor, present: Tensor) -> Tensor:
         """Drop the less certain hip of two whose right one lies at the viewer's right of the left one: present (B, 2)."""

@@ -4,6 +4,8 @@ import math
 
 import torch
 import torch.nn.functional as F
+from monai.networks.layers.simplelayers import SkipConnection
+from monai.networks.nets import UNet
 from torch import Tensor, nn
 
 from scripts.radiograph import CLASSES
@@ -34,10 +36,11 @@ def coarser(image: Tensor, factor: int) -> Tensor:
 
 
 class SegmentationNetwork(nn.Module):
-    """A fully convolutional backbone whose outputs are masks, then landmark heat maps.
+    """A U-Net whose outputs are masks, then landmark heat maps, and whose deepest features can be had as well.
 
     Args:
-        backbone: maps (B, 1, h, w) to (B, 3 + landmarks, h, w) for h, w that are multiples of ``multiple``.
+        backbone: maps (B, 1, h, w) to (B, 3 + landmarks, h, w) for h, w that are multiples of ``multiple``. Its levels are
+            taken over.
         landmarks: number of heat maps: 10 where it sees a film (the right hip's five, then the left hip's), 5 where it
             sees the crop of one hip.
         multiple: product of the backbone's strides; inputs are zero-padded to it and the outputs cut back.
@@ -47,9 +50,15 @@ class SegmentationNetwork(nn.Module):
 
     multiple: int
 
-    def __init__(self, backbone: nn.Module, landmarks: int, multiple: int = 32, prior: float = 0.02) -> None:
+    def __init__(self, backbone: UNet, landmarks: int, multiple: int = 32, prior: float = 0.02) -> None:
         super().__init__()
-        self.backbone = backbone
+        down, up, level = nn.ModuleList(), list[nn.Module](), backbone.model
+        while isinstance(level, nn.Sequential) and isinstance(level[1], SkipConnection):
+            down.append(level[0])
+            up.append(level[2])
+            level = level[1].submodule
+        self.down = down.append(level)
+        self.up = nn.ModuleList(reversed(up))
         self.multiple = multiple
         self.bias = nn.Parameter(torch.full((1, len(MASKS) + landmarks, 1, 1), math.log(prior / (1 - prior))))
 
@@ -62,8 +71,18 @@ class SegmentationNetwork(nn.Module):
         Returns:
             (B, 3 + landmarks, h, w) logits: femur, prosthesis, fixation, then the heat maps.
         """
+        return self.look(image)[0]
+
+    def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Segment, and return the deepest features beside the logits: (B, C, h / multiple, w / multiple), rounded up."""
         height, width = image.shape[2], image.shape[3]
         rows, cols = (height + self.multiple - 1) // self.multiple, (width + self.multiple - 1) // self.multiple
-        padded = F.pad(image, (0, self.multiple * cols - width, 0, self.multiple * rows - height))
-        logits = self.backbone(padded) + self.bias
-        return logits[:, :, :height, :width]
+        features = F.pad(image, (0, self.multiple * cols - width, 0, self.multiple * rows - height))
+        levels: list[Tensor] = []
+        for level in self.down:
+            features = level(features)
+            levels.append(features)
+        deep = features
+        for depth, level in enumerate(self.up):
+            features = level(torch.cat((levels[-2 - depth], features), dim=1))
+        return (features + self.bias)[:, :, :height, :width], deep

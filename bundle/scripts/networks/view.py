@@ -1,73 +1,110 @@
 """What a film shows and how: is it an upright AP view of adult hips, how is the patient turned, is a femur broken?"""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.networks.hips import HipEncoder
+from scripts.networks.hips import local_contrast
 
 
 class ViewNetwork(nn.Module):
-    """Judges a whole film, small, and the canonical crop of each hip.
+    """Judges a film and its hips by the features with which `HipSearch` found them, and the pelvis by a crop of its own.
 
     Novelty is the Mahalanobis distance of the film's features from those of the films that were learnt from (Lee et al.,
     NeurIPS 2018), divided by the square root of their number, so that a usual film has about 1.
 
     Args:
-        film_encoder: backbone that maps a film (B, 1, h, w) to (B, features).
-        hip_encoder: backbone that maps crops (N, 1, rows, cols) to (N, hip_features).
-        features: number of the film backbone's features.
-        hip_features: number of the crop backbone's features.
-        crop_spacing: of the typical crop, see `HipEncoder`.
+        pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 1), the turn of the pelvis.
+        film_features: number of features of a film, see `HipSearch`.
+        hip_features: number of features of a hip.
+        hidden: width of the layer between features and judgements.
+        pelvis_spacing_mm: pixel of the pelvic crop, of heads ``heads_mm`` apart.
+        heads_mm: distance of the centres of the femoral heads that every pelvis is brought to.
     """
 
     feature_mean: Tensor
     feature_whitening: Tensor
 
-    def __init__(self, film_encoder: nn.Module, hip_encoder: nn.Module, features: int = 64, hip_features: int = 64) -> None:
+    def __init__(
+        self,
+        pelvis_encoder: nn.Module,
+        film_features: int,
+        hip_features: int,
+        hidden: int = 64,
+        pelvis_spacing_mm: float = 2.0,
+        heads_mm: float = 176.0,
+    ) -> None:
         super().__init__()
+        self.pelvis_encoder = pelvis_encoder
+        self.film_head = _judge(film_features, hidden, 1)
+        self.hip_head = _judge(hip_features, hidden, 3)
         self.degrees = 10.0  # that count as one unit of the network's own outputs
-        self.film_encoder = film_encoder
-        self.hip_encoder = HipEncoder(hip_encoder)
-        self.film_head = nn.Sequential(nn.LeakyReLU(), nn.Dropout(0.1), nn.Linear(features, 2))
-        self.hip_head = nn.Sequential(nn.LeakyReLU(), nn.Dropout(0.1), nn.Linear(hip_features + 2, 2))
-        self.register_buffer("feature_mean", torch.zeros(features))
-        self.register_buffer("feature_whitening", torch.eye(features))
+        self.rows, self.cols, self.top, self.left = 96, 144, 56.0, (143 - heads_mm / pelvis_spacing_mm) / 2
+        self.heads = heads_mm / pelvis_spacing_mm
+        self.register_buffer("feature_mean", torch.zeros(film_features))
+        self.register_buffer("feature_whitening", torch.eye(film_features))
 
-    def film(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Judge whole films.
+    def film(self, features: Tensor) -> Tensor:
+        """Judge whole films: features (B, film_features) -> logit (B,) of an upright AP view of an adult's hips."""
+        return self.film_head(features)[:, 0]
 
-        Args:
-            image: (B, 1, h, w), normalised, at 1.8 mm.
-
-        Returns:
-            logit (B,) of an upright AP view of an adult's hips; rotation of the pelvis about the body's long axis (B,),
-            degrees; features (B, features).
-        """
-        features = self.film_encoder(nn.functional.avg_pool2d(image, 2))
-        out = self.film_head(features)
-        return out[:, 0], out[:, 1] * self.degrees, features
-
-    def hips(self, crops: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
+    def hips(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Judge hips.
 
         Args:
-            crops: (B, 2, rows, cols), right hip first, left hip mirrored.
-            poses: (B, 2, 2), see `HipLocaliser.poses`.
+            features: (B, 2, hip_features).
 
         Returns:
-            logit (B, 2) of a broken or deformed femur; rotation of the femur (B, 2), degrees outward.
+            logit (B, 2) of an adult's proximal femur, seen from the front; logit (B, 2) of a broken or deformed one;
+            rotation of the femur (B, 2), degrees outward.
         """
-        out = self.hip_head(self.hip_encoder(crops, poses))
-        return out[:, :, 0], out[:, :, 1] * self.degrees
+        out = self.hip_head(features.flatten(0, 1)).view(features.shape[0], 2, 3)
+        return out[:, :, 0], out[:, :, 1], out[:, :, 2] * self.degrees
+
+    def pelvis(self, film: Tensor, heads: Tensor) -> Tensor:
+        """Bring pelves to one place and size by the heads of their femurs.
+
+        Args:
+            film: (B, 1, h, w).
+            heads: (B, 2, 2) centres of the right and left femoral head, (row, col) in pixels of the film.
+
+        Returns:
+            (B, 1, 48, 72) local contrast, 0 outside the film.
+        """
+        across = (heads[:, 1] - heads[:, 0]) / self.heads  # (row, col) of one crop pixel to the patient's left
+        rows = torch.arange(self.rows, device=film.device, dtype=film.dtype).view(1, -1, 1) - self.top
+        cols = torch.arange(self.cols, device=film.device, dtype=film.dtype).view(1, 1, -1) - self.left
+        step_row, step_col = across[:, 0].view(-1, 1, 1), across[:, 1].view(-1, 1, 1)
+        row = heads[:, 0, 0].view(-1, 1, 1) + step_row * cols + step_col * rows
+        col = heads[:, 0, 1].view(-1, 1, 1) + step_col * cols - step_row * rows
+        grid = torch.stack(((2 * col + 1) / film.shape[3] - 1, (2 * row + 1) / film.shape[2] - 1), dim=3)
+        return local_contrast(F.grid_sample(film, grid, mode="bilinear", padding_mode="zeros", align_corners=False), 41)
+
+    def turn(self, pelvis: Tensor) -> Tensor:
+        """Rotation of the pelvis about the body's long axis: crops (B, 1, 48, 72) -> (B,) degrees.
+
+        A mirrored pelvis is turned the other way, by construction.
+        """
+        return (self.pelvis_encoder(pelvis) - self.pelvis_encoder(pelvis.flip(3)))[:, 0] * self.degrees
 
     def novelty(self, features: Tensor) -> Tensor:
-        """How unlike the learnt films (B, features) are: (B,), about 1 for a usual film."""
+        """How unlike the learnt films (B, film_features) are: (B,), about 1 for a usual film."""
         white = (features - self.feature_mean) @ self.feature_whitening
         return torch.sqrt((white * white).mean(dim=1))
 
-    def forward(self, film: Tensor, crops: Tensor, poses: Tensor) -> Tensor:
-        """Judge film and hips together, for training: (B, 6) hip_view logit, pelvic turn, then fracture logits (right, left)
-        and rotations (right, left); angles in degrees."""
-        view, turn, _ = self.film(film)
-        fracture, rotation = self.hips(crops, poses)
-        return torch.cat((view.unsqueeze(1), turn.unsqueeze(1), fracture, rotation), dim=1)
+    def forward(self, film_features: Tensor, hip_features: Tensor, pelvis: Tensor) -> Tensor:
+        """Judge film, hips and pelvis together, for training.
+
+        Returns:
+            (B, 8): hip_view logit, pelvic turn, then of the right and the left hip femur logits, fracture logits and
+            rotations; angles in degrees.
+        """
+        femur, fracture, rotation = self.hips(hip_features)
+        film = torch.stack((self.film(film_features), self.turn(pelvis)), dim=1)
+        return torch.cat((film, femur, fracture, rotation), dim=1)
+
+
+def _judge(features: int, hidden: int, judgements: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.LayerNorm(features), nn.Dropout(0.2), nn.Linear(features, hidden), nn.LeakyReLU(), nn.Linear(hidden, judgements)
+    )

@@ -120,6 +120,7 @@ def _hip(hip: Hip) -> dict[str, Any]:
         "status": "refused" if hip.reason else "measured",
         "reason": _reason(hip.reason),
         "landmark_confidence": _number(hip.present),
+        "femur_probability": _number(hip.femur),
         "metal_fraction": _number(hip.implant),
         "fracture_probability": _number(hip.fracture),
         "shaft_abduction_deg": _number(hip.shaft_angle) if hip.shown else None,

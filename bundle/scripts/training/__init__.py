@@ -2,7 +2,7 @@
 
 from scripts.training.appearance import RandAppearanced
 from scripts.training.assembly import assemble
-from scripts.training.batches import AutocastInferer, PrepareBatch
+from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_fast
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
 from scripts.training.clutter import RandClutterd
@@ -18,7 +18,7 @@ from scripts.training.other_films import films_without_hips
 from scripts.training.pose import RandFilmPosed
 from scripts.training.provenance import training_provenance
 from scripts.training.scores import KnownBmd, LandmarkErrors, ViewColumns, femur_masks, is_better, known_labels
-from scripts.training.views import RandViewd, ViewLoss, ViewTargetsd, view_items
+from scripts.training.views import RandDrawingd, SeenFilmsd, ViewLoss, ViewTargetsd, view_items
 
 __all__ = [
     "AutocastInferer",
@@ -33,11 +33,12 @@ __all__ = [
     "RandAppearanced",
     "RandClutterd",
     "RandContourCropd",
+    "RandDrawingd",
     "RandFilmPosed",
     "RandHipCropsd",
     "RandUnknownd",
-    "RandViewd",
     "ResumableCheckpoint",
+    "SeenFilmsd",
     "SegmentationLoss",
     "StopWithoutImprovement",
     "ToCoarserGridd",
@@ -45,6 +46,7 @@ __all__ = [
     "ViewLoss",
     "ViewTargetsd",
     "assemble",
+    "bfloat16_is_fast",
     "femur_masks",
     "films_without_hips",
     "fit_novelty",

@@ -17,8 +17,8 @@ def assemble(network: torch.nn.Module, checkpoints: Mapping[str, str], output_fi
     """Load each sub-network's best checkpoint and write the cascade's weights with their provenance.
 
     Args:
-        network: the cascade; its attributes named in `checkpoints` receive the weights.
-        checkpoints: file of each sub-network, by its attribute's name (segmentation, siamese, bmd).
+        network: the cascade; its sub-networks named in `checkpoints` receive the weights.
+        checkpoints: file of each sub-network, by its path in the cascade ("search.segmentation", "siamese", ...).
         output_file: where {"state_dict", "provenance"} is written, and beside it its checksum, NAME.sha256.
         max_megabytes: what the file may weigh.
 
@@ -30,15 +30,15 @@ def assemble(network: torch.nn.Module, checkpoints: Mapping[str, str], output_fi
         ValueError: when a checkpoint is not one of ours, does not fit its network, or the result is too large.
     """
     trainings: dict[str, Any] = {}
-    for name, file in checkpoints.items():
-        path = Path(file)
+    for place, file in checkpoints.items():
+        name, path = place.rpartition(".")[2], Path(file)
         if not path.is_file():
             raise FileNotFoundError(f"{name}: no checkpoint at {path}; run train_{name}.yaml first. Nothing was assembled.")
         saved = torch.load(path, weights_only=True, map_location="cpu")
         if not isinstance(saved, dict) or not {"state_dict", "provenance"} <= saved.keys():
             raise ValueError(f"{path}: expected a checkpoint with state_dict and provenance. Nothing was assembled.")
         try:
-            getattr(network, name).load_state_dict(saved["state_dict"])
+            network.get_submodule(place).load_state_dict(saved["state_dict"])
         except RuntimeError as error:
             raise ValueError(
                 f"{path}: the weights do not fit {name}_def, which must be the same as in train_{name}.yaml. "

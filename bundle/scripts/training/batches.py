@@ -31,10 +31,18 @@ class PrepareBatch:
         return move(self.inputs[0]), target, tuple(move(key) for key in self.inputs[1:]), {}
 
 
+def bfloat16_is_fast(device: torch.device | str) -> bool:
+    """Whether a device computes in bfloat16: where it does not, it imitates that many times more slowly than it does float32."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
+
+
 class AutocastInferer(SimpleInferer):
     """Runs the network in bfloat16 where that is safe; returns float32.
 
-    MONAI's own `amp` is CUDA only; bfloat16 also nearly doubles the speed of recent CPUs, and needs no gradient scaling.
+    MONAI's own `amp` is CUDA only; bfloat16 also nearly doubles the speed of CPUs that have it, and needs no gradient scaling.
     """
 
     def __init__(self, enabled: bool = True) -> None:

@@ -25,6 +25,7 @@ class RandFilmPosed(RandomizableTransform):
         scale: range of the magnification.
         one_hip: probability of centring on one hip.
         collimate: probability of a collimator.
+        mirror: probability of a mirror image.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class RandFilmPosed(RandomizableTransform):
         scale: tuple[float, float] = (0.8, 1.25),
         one_hip: float = 0.25,
         collimate: float = 0.3,
+        mirror: float = 0.5,
     ) -> None:
         super().__init__(prob=1.0)
         self.image_key, self.label_key, self.landmarks_key = image_key, label_key, landmarks_key
         self.rows, self.cols = size
         self.degrees, self.scale, self.one_hip, self.collimate = degrees, scale, one_hip, collimate
+        self.mirror = mirror
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the item with the three keys posed alike."""
@@ -56,7 +59,7 @@ class RandFilmPosed(RandomizableTransform):
         posed = torch.where(inside, posed, torch.tensor(border))
         classes = torch.where(inside, classes, torch.zeros(()))
         points = self._move(landmarks, matrix, centre)
-        if self.R.random() < 0.5:
+        if self.R.random() < self.mirror:
             posed, classes, inside = posed.flip(2), classes.flip(2), inside.flip(1)
             points = torch.stack((points[..., 0], self.cols - 1 - points[..., 1]), dim=-1).flip(0)
         points = self._hide(points, inside)

@@ -68,7 +68,7 @@ class ViewColumns:
     """Takes predicted and true values, (N,), of columns of a view network's output, where they are known.
 
     Args:
-        columns: of `ViewNetwork.forward`'s (B, 6).
+        columns: of `ViewNetwork.forward`'s (B, 8).
     """
 
     def __init__(self, *columns: int) -> None:

@@ -1,9 +1,13 @@
-"""What the view network is taught: whole films, the right way up or not, and the crops of their hips."""
+"""What the view network is taught: what the search for the hips sees on films, the right way up or not."""
 
+import hashlib
 import math
-from collections.abc import Hashable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.transforms import RandomizableTransform, Transform
@@ -11,143 +15,172 @@ from torch import Tensor, nn
 
 from scripts.clinical import SIDES
 from scripts.radiograph.landmarks import LOCATING
-from scripts.training.grid import Reduce
-from scripts.training.hip_crops import Localiser
+from scripts.training.appearance import RandAppearanced, smooth
 from scripts.training.items import number, training_items
-from scripts.training.jitter import LandmarkJitter
 from scripts.training.other_films import Read, films_of_other_kinds
 from scripts.training.pose import RandFilmPosed
 
 ANGLE_SCALE_DEGREES = 10.0
 """Degrees of error that count as one unit of the loss."""
 
-_IMPORTANCE = torch.tensor([2.0, 1.0, 1.0])  # of hip_view and of each side's fracture
+TARGETS = 8
+"""Columns of the targets, as of `ViewNetwork.forward`: hip_view, pelvic turn, then two each of femur, fracture and rotation."""
+
+_IMPORTANCE = torch.tensor([2.0, 1.0, 1.0, 1.0, 1.0])  # of hip_view, and of each side's femur and fracture
 
 _MOST_ROTATED = 75.0
 """Degrees; a frog-leg femur beyond this has no rotation that a film tells."""
 
+_NEAR_MM = 20.0  # a head found further than this from the true one is not that hip's
 
-def view_items(folders: Sequence[str], split: str, read: Read) -> list[dict[str, Any]]:
+_PERHAPS_FEMURS = {"turned_pelvis"}
+"""Kinds of films that must be refused, but on which each femur by itself may look as it should."""
+
+Search = Callable[[Tensor], Mapping[str, Tensor]]
+"""What a `scripts.networks.HipSearch` does."""
+
+
+def view_items(folders: Sequence[str], split: str, read: Read, networks: Sequence[str]) -> list[dict[str, Any]]:
     """List the radiographs of a split of several folders, see `training_items`, of which the picture tells what it shows.
 
     Args:
         folders: data sets.
         split: "train" or "validation".
         read: the preprocessing of the main job, for an item; it raises where a radiograph is refused.
+        networks: files of the networks that look at the films; an item names their hash, so that what is kept of a film is
+            seen anew by other networks.
     """
     items = [item for folder in folders for item in training_items(folder, split, [])]
     # Of a film of the wrong scale only the pixel size is wrong.
     other = films_of_other_kinds([item for item in items if item.get("kind")], {"wrong_scale"}, read)
-    return [item for item in items if not item.get("kind")] + other
+    seen_by = hashlib.sha256(b"".join(Path(file).read_bytes() for file in networks)).hexdigest()
+    hips = [item for item in items if not item.get("kind")]
+    return [{**item, "name": Path(item["image"]).name, "seen_by": seen_by} for item in [*hips, *other]]
 
 
 class ViewTargetsd(Transform):
-    """Adds "view" (6,) float32 to an item, NaN where unknown: hip_view (0 or 1), pelvic turn (degrees), whether the right and the
-    left femur is broken (0 or 1), their outward rotations (degrees).
+    """Adds "view" (8,) float32 to an item, NaN where unknown: see `TARGETS`; 0 or 1, angles in degrees, rotations outward.
 
     From the manifest's columns `kind` (what a film shows that is no hip), `view`, `pelvic_turn_deg`, and for each side
-    `fracture` and `rotation_deg`.
+    `implant`, `fracture` and `rotation_deg`.
     """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add the targets."""
         shown = not data.get("kind")
         frontal = data.get("view") in ("", "AP", None)
+        intact = [data.get(f"{side}_implant") in ("", "none", None) for side in SIDES]
+        femurs = [1.0 if shown and frontal and side else math.nan for side in intact]
+        if not shown and data["kind"] not in _PERHAPS_FEMURS:
+            femurs = [0.0, 0.0]
         broken = [data.get(f"{side}_fracture") for side in SIDES]
         fractures = [float(value != "none") if value else math.nan for value in broken]
         rotations = [number(data.get(f"{side}_rotation_deg")) for side in SIDES]
-        values = [float(shown and frontal), number(data.get("pelvic_turn_deg")), *fractures, *rotations]
+        turn = number(data.get("pelvic_turn_deg"))
+        values = [float(shown and frontal), turn, *femurs, *fractures, *rotations]
         return {**data, "view": torch.tensor(values, dtype=torch.float32)}
 
 
-class RandViewd(RandomizableTransform):
-    """Replaces a film at 0.6 mm by "film" (1, rows, cols) at 1.8 mm, posed at random, and by "image" (2, rows, cols), the
-    canonical crops of its hips, with their "poses" (2, 2).
+class SeenFilmsd(Transform):
+    """Replaces a film at 0.6 mm by what is seen on it in several poses and appearances, drawn by the film's name.
 
-    Some films are turned upside down or on their side, or shown far too large or too small, or without their hips: those
-    are no views of a hip any more. Of a hip that is not visible nothing is known: its targets become NaN.
+    The item gets, of each drawing, "film_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws, 1, rows, cols), and
+    "view" (draws, 8). Some drawings are turned upside down or on their side, shown far too large or too small, blurred or as a
+    negative: those are no views of a hip any more. Nothing is known of a hip that was not found; what was found where no hip
+    is, is no femur.
 
     Args:
-        localiser: the cascade's own.
-        reduce: averages a (B, C, H, W) image by a factor of 3; the cascade's own.
-        pose: of the film at 1.8 mm.
+        search: the cascade's own.
+        pelvis: crops the pelvis from a film (B, 1, h, w) by its femoral heads (B, 2, 2); the cascade's own.
+        pose, appearance: of a drawing.
+        draws: how many.
         spoilt: probability of a film that is no view of a hip any more.
-        jitter: errors of the landmarks that place the crops.
         spacing_mm: pixel spacing of the film.
     """
 
     def __init__(
         self,
-        localiser: Localiser,
-        reduce: Reduce,
+        search: Search,
+        pelvis: Callable[[Tensor, Tensor], Tensor],
         pose: RandFilmPosed,
+        appearance: RandAppearanced,
+        draws: int,
         spoilt: float = 0.25,
-        jitter: LandmarkJitter | None = None,
         spacing_mm: float = 0.6,
     ) -> None:
-        super().__init__(prob=1.0)
-        self.localiser, self.reduce, self.pose = localiser, reduce, pose
-        self.spoilt, self.jitter, self.spacing_mm = spoilt, jitter or LandmarkJitter(), spacing_mm
+        self.search, self.pelvis, self.pose, self.appearance = search, pelvis, pose, appearance
+        self.draws, self.spoilt, self.spacing_mm = draws, spoilt, spacing_mm
 
-    def set_random_state(self, seed: int | None = None, state: Any = None) -> "RandViewd":
-        """Seed this transform and the pose that it draws."""
-        super().set_random_state(seed, state)
-        self.pose.set_random_state(seed, state)
-        return self
+    @torch.no_grad()
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Look at the film."""
+        seeds = [zlib.crc32(f"{data['name']} {draw}".encode()) for draw in range(self.draws)]
+        drawn = [self._seen(data, np.random.RandomState(seed)) for seed in seeds]
+        rest = {key: value for key, value in data.items() if key not in ("image", "landmarks", "view")}
+        return {**rest, **{key: torch.stack([each[key] for each in drawn]) for key in drawn[0]}}
+
+    def _seen(self, data: Mapping[Hashable, Any], random: np.random.RandomState) -> dict[str, Tensor]:
+        image = torch.as_tensor(data["image"]).float()
+        self.pose.set_random_state(state=random)
+        self.appearance.set_random_state(state=random)
+        posed = self.pose({"image": image, "label": torch.zeros_like(image), "landmarks": data["landmarks"]})
+        film, truth = self.appearance(posed)["image"], posed["landmarks"]
+        spoilt = bool(random.random_sample() < self.spoilt)
+        seen = self.search((_spoil(film, random, self.spacing_mm) if spoilt else film)[None])
+        return {
+            "film_features": seen["film_features"][0],
+            "hip_features": seen["hip_features"][0],
+            "pelvis": self.pelvis(seen["small"], seen["heads"])[0].half(),
+            "view": self._known(torch.as_tensor(data["view"]), truth, seen, spoilt),
+        }
+
+    def _known(self, target: Tensor, truth: Tensor, seen: Mapping[str, Tensor], spoilt: bool) -> Tensor:
+        """The targets (8,) of a drawing, by those of the film, the landmarks (2, 5, 2) left on it, and what was found."""
+        visible = torch.isfinite(truth).all(dim=2)
+        whole, none = visible[:, :LOCATING].all(dim=1), ~visible.any(dim=1)
+        apart = torch.linalg.vector_norm(seen["landmarks"][0, :, 0] - truth[:, 0], dim=1) * self.spacing_mm
+        found = seen["found"][0] > 0
+        here = found & whole & (apart <= _NEAR_MM) & (not spoilt)
+        nowhere = found & (none | (whole & (apart > _NEAR_MM)))
+        unknown = torch.tensor(math.nan)
+        view, turn, (femur, fracture, rotation) = target[:1].clone(), target[1:2], target[2:].view(3, 2)
+        if spoilt or not bool(whole.any()):
+            view[:] = 0.0
+        turn = torch.where(here.all(), turn, unknown)
+        if spoilt or bool((femur == 0).all()):
+            femur = torch.where(found, torch.zeros(2), unknown)
+        else:
+            femur = torch.where(here, femur, torch.where(nowhere, torch.zeros(2), unknown))
+        fracture = torch.where(here, fracture, unknown)
+        rotation = torch.where(here & (rotation.abs() <= _MOST_ROTATED), rotation, unknown)
+        return torch.cat((view, turn, femur, fracture, rotation))
+
+
+class RandDrawingd(RandomizableTransform):
+    """Takes one of the drawings of `SeenFilmsd`.
+
+    Args:
+        keys: what has a row for each drawing.
+    """
+
+    def __init__(self, keys: Sequence[str] = ("film_features", "hip_features", "pelvis", "view")) -> None:
+        super().__init__(prob=1.0)
+        self.keys = keys
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Pose and crop."""
-        image = torch.as_tensor(data["image"]).float()
-        points = torch.as_tensor(data["landmarks"]).float()
-        target = torch.as_tensor(data["view"]).clone()
-        film, seen, spoilt = self._film(image, points)
-        if spoilt or not bool(seen[:, :LOCATING].all(dim=1).any()):
-            target[0] = 0.0
-        visible = torch.isfinite(points).all(dim=2)
-        weight = visible.float()
-        guessed = self.jitter.apply(torch.nan_to_num(points), weight, self.spacing_mm, self.R)
-        transforms = self.localiser.fit(guessed[None], weight[None])
-        whole = visible[:, :LOCATING].all(dim=1)
-        crops = self.localiser.sample(image[None], transforms)[0, :, 0] * whole.view(2, 1, 1)
-        unknown = torch.tensor(math.nan)
-        target[2:4] = torch.where(whole, target[2:4], unknown)
-        target[4:6] = torch.where(whole & (target[4:6].abs() <= _MOST_ROTATED), target[4:6], unknown)
-        rest = {key: value for key, value in data.items() if key not in ("image", "label", "landmarks")}
-        poses = self.localiser.poses(transforms, self.spacing_mm)[0]
-        return {**rest, "film": film, "image": crops, "poses": poses, "view": target}
-
-    def _film(self, image: Tensor, points: Tensor) -> tuple[Tensor, Tensor, bool]:
-        """The posed film, which landmarks (2, 5) are on it, and whether it was spoilt."""
-        small = self.reduce(image[None])[0]
-        scale, turn = 1.0, 0
-        spoilt = bool(self.R.random() < self.spoilt)
-        if spoilt:
-            if self.R.random() < 0.6:
-                turn = int(self.R.randint(1, 4))
-            else:
-                scale = float(self.R.choice([self.R.uniform(0.35, 0.6), self.R.uniform(1.7, 2.5)]))
-        item: dict[Hashable, Tensor] = {
-            "image": small,
-            "label": torch.zeros(1, *small.shape[1:]),
-            "landmarks": (points + 0.5) / 3 - 0.5,
-        }
-        posed = self.pose(item)
-        film = posed["image"]
-        if turn:
-            film = F.interpolate(torch.rot90(film, turn, (1, 2))[None], size=film.shape[1:], mode="bilinear")[0]
-        if scale != 1.0:
-            film = _zoomed(film, scale)
-        return film, torch.isfinite(posed["landmarks"]).all(dim=2), spoilt
+        """Return the item with one drawing's values, float32."""
+        draw = int(self.R.randint(len(data[self.keys[0]])))
+        return {**data, **{key: torch.as_tensor(data[key])[draw].float() for key in self.keys}}
 
 
 class ViewLoss(nn.Module):
-    """Cross-entropy of view and fractures, and absolute error of the angles; NaN targets count for nothing."""
+    """Cross-entropy of view, femurs and fractures, and absolute error of the angles; NaN targets count for nothing."""
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
-        """Compute the loss of `ViewNetwork.forward`'s (B, 6) against (B, 6) targets of `ViewTargetsd`."""
+        """Compute the loss of `ViewNetwork.forward`'s (B, 8) against (B, 8) targets of `SeenFilmsd`."""
         known = torch.isfinite(target)
         target, predicted = torch.nan_to_num(target), predicted.float()
-        logits, angles = [0, 2, 3], [1, 4, 5]
+        logits, angles = [0, 2, 3, 4, 5], [1, 6, 7]
         yes_or_no = F.binary_cross_entropy_with_logits(predicted[:, logits], target[:, logits], reduction="none")
         errors = F.smooth_l1_loss(
             predicted[:, angles] / ANGLE_SCALE_DEGREES, target[:, angles] / ANGLE_SCALE_DEGREES, reduction="none"
@@ -158,6 +191,20 @@ class ViewLoss(nn.Module):
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:
     """The mean of each column over its known rows."""
     return (values * known).sum(dim=0) / known.sum(dim=0).clamp(min=1)
+
+
+def _spoil(film: Tensor, random: np.random.RandomState, spacing_mm: float) -> Tensor:
+    """Turn a film by quarters or upside down, zoom it, blur it, or make it a negative: (1, rows, cols)."""
+    way = random.choice(["turn", "turn", "turn", "flip", "zoom", "zoom", "blur", "blur", "invert"])
+    if way == "turn":
+        return torch.rot90(film, int(random.randint(1, 4)), (1, 2))
+    if way == "flip":
+        return film.flip(1)
+    if way == "zoom":
+        return _zoomed(film, float(random.choice([random.uniform(0.35, 0.6), random.uniform(1.7, 2.5)])))
+    if way == "blur":
+        return smooth(film, round(random.uniform(8.0, 30.0) / spacing_mm))
+    return 1.0 - film
 
 
 def _zoomed(film: Tensor, scale: float) -> Tensor:

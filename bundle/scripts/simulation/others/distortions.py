@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scripts.radiograph.geometry import believable_spacing
 from scripts.simulation.anatomy.curves import smooth_noise
 from scripts.simulation.imaging import take
 from scripts.simulation.others.scene import Taken
@@ -19,7 +20,7 @@ from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
 from scripts.simulation.view import View, draw_view
 
-_SCALES = (0.5, 0.66, 1.5, 2.0, 3.0)
+_SCALES = (0.5, 0.66, 1.5, 2.0)
 
 
 def _hips(
@@ -50,9 +51,14 @@ def on_its_side(rng: np.random.Generator, site: Site, spacing: float | None) -> 
 
 
 def wrong_scale(rng: np.random.Generator, site: Site, spacing: float | None) -> Taken:
-    """The header's pixel spacing is half, two thirds, one and a half times, twice or three times the true one."""
+    """The header's pixel spacing is half, two thirds, one and a half times or twice the true one.
+
+    Only what a reader may believe is drawn: a spacing that makes the film larger than any counts as missing.
+    """
     taken = _hips(rng, site, spacing)
-    return replace(taken, view=replace(taken.view, spacing=taken.view.spacing * float(rng.choice(_SCALES))))
+    shape, true = tuple(taken.rendering.values.shape), taken.view.spacing
+    wrong = [scale * true for scale in _SCALES if believable_spacing((scale * true, scale * true), (shape[0], shape[1]))]
+    return replace(taken, view=replace(taken.view, spacing=float(rng.choice(wrong))))
 
 
 def overexposed(rng: np.random.Generator, site: Site, spacing: float | None) -> Taken:
