@@ -36,6 +36,7 @@ train: $(VENV)/all.stamp $(DATA)/manifest.csv output/faulty/manifest.csv output/
 		--cache_dir $(OUT)/cache
 	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/segmentation --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_view.yaml --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
+		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_bmd.yaml --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
 	$(BUNDLE)/train_siamese.yaml --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \

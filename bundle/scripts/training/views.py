@@ -84,10 +84,10 @@ class ViewTargetsd(Transform):
 class SeenFilmsd(Transform):
     """Replaces a film at 0.6 mm by what is seen on it in several poses and appearances, drawn by the film's name.
 
-    The item gets, of each drawing, "film_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws, 1, rows, cols), and
-    "view" (draws, 8). Some drawings are turned upside down or on their side, shown far too large or too small, blurred or as a
-    negative: those are no views of a hip any more. Nothing is known of a hip that was not found; what was found where no hip
-    is, is no femur.
+    What is left of the item is, of each drawing, "film_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws, 1,
+    rows, cols), and "view" (draws, 8). Some drawings are turned upside down or on their side, shown far too large or too
+    small, blurred or as a negative: those are no views of a hip any more. Nothing is known of a hip that was not found; what
+    was found where no hip is, is no femur.
 
     Args:
         search: the cascade's own.
@@ -116,8 +116,7 @@ class SeenFilmsd(Transform):
         """Look at the film."""
         seeds = [zlib.crc32(f"{data['name']} {draw}".encode()) for draw in range(self.draws)]
         drawn = [self._seen(data, np.random.RandomState(seed)) for seed in seeds]
-        rest = {key: value for key, value in data.items() if key not in ("image", "landmarks", "view")}
-        return {**rest, **{key: torch.stack([each[key] for each in drawn]) for key in drawn[0]}}
+        return {key: torch.stack([each[key] for each in drawn]) for key in drawn[0]}
 
     def _seen(self, data: Mapping[Hashable, Any], random: np.random.RandomState) -> dict[str, Tensor]:
         image = torch.as_tensor(data["image"]).float()
@@ -168,9 +167,9 @@ class RandDrawingd(RandomizableTransform):
         self.keys = keys
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the item with one drawing's values, float32."""
+        """Return one drawing's values, float32."""
         draw = int(self.R.randint(len(data[self.keys[0]])))
-        return {**data, **{key: torch.as_tensor(data[key])[draw].float() for key in self.keys}}
+        return {key: torch.as_tensor(data[key])[draw].float() for key in self.keys}
 
 
 class ViewLoss(nn.Module):
