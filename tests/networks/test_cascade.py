@@ -171,9 +171,14 @@ def test_a_mirrored_film_has_its_pelvis_turned_the_other_way() -> None:
     network, image = cascade().view, film(300, 400)
     heads = torch.tensor([[[150.0, 110.0], [156.0, 290.0]]])
     other = torch.stack((heads[..., 0], 399 - heads[..., 1]), dim=2).flip(1)
-    turn, back = (network.turn(network.pelvis(*seen)) for seen in ((image, heads), (image.flip(3), other)))
-    assert float(turn.abs()) > 1e-3
+    features, both = torch.zeros(1, 320), torch.ones(1)
+    (view, turn), (same, back) = (
+        network.film(features, network.pelvis(*seen), both) for seen in ((image, heads), (image.flip(3), other))
+    )
+    assert float(turn.detach().abs()) > 1e-3
     torch.testing.assert_close(turn, -back, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(view, same, atol=1e-4, rtol=1e-3)
+    assert float(network.film(features, network.pelvis(image, heads), torch.zeros(1))[1].detach()) == 0.0
 
 
 def test_a_unets_levels_give_what_the_unet_gives() -> None:

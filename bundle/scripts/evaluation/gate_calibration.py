@@ -18,6 +18,8 @@ from scripts.radiograph.atomic import replacing
 _BROKEN = ("fracture", "deform")
 """Kinds of radiographs whose name begins so show a broken or deformed femur."""
 _DIGITS = 4
+_FURTHER = 1.1
+"""Novelty of other hospitals' films, beyond that of the ones that are known."""
 
 
 def calibrate_gate(
@@ -112,7 +114,9 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     )
     return {
         "hip_view_at_least": _limit(view, f"accepts {share} or more of {radiographs}; {len(others)} others"),
-        "novelty_at_most": _limit(_upper(_finite(pictures, "novelty"), accept), f"accepts {share} of {radiographs}"),
+        "novelty_at_most": _limit(
+            _FURTHER * _upper(_finite(pictures, "novelty"), accept), f"{_FURTHER:g} x what accepts {share} of {radiographs}"
+        ),
         "femur_at_least": _limit(femur, f"accepts {share} or more of {hips}; {len(no_femurs)} others"),
         "fracture_at_most": _limit(fracture, f"accepts {share} or more of {hips}; {len(broken)} broken or deformed ones"),
         "rotation_outward_at_most_deg": _limit(

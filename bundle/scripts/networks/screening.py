@@ -113,10 +113,9 @@ class ScreeningNetwork(nn.Module):
             (present, torch.sigmoid(femur) * seen["found"], implant, torch.sigmoid(fracture) * valid, angle, rotation * valid),
             dim=2,
         )
-        both = (present >= self.presence_threshold).all(dim=1)
-        turn = self.view.turn(self.view.pelvis(seen["small"], seen["heads"])) * both.to(image.dtype)
-        features = seen["film_features"]
-        film = torch.stack((torch.sigmoid(self.view.film(features)), self.view.novelty(features), turn), dim=1)
+        features, pelvis = seen["film_features"], self.view.pelvis(seen["small"], seen["heads"])
+        view, turn = self.view.film(features, pelvis, seen["found"].min(dim=1)[0])
+        film = torch.stack((torch.sigmoid(view), self.view.novelty(features), turn), dim=1)
         estimates, probability = self.estimate(crops, poses, valid, covariates)
         channels = torch.cat((torch.cat((hips, estimates.flatten(2)), dim=2).flatten(1), probability, film), dim=1)
         mask_logits = F.interpolate(masks, scale_factor=float(self.factor), mode="bilinear", align_corners=False)

@@ -14,7 +14,7 @@ class ViewNetwork(nn.Module):
     NeurIPS 2018), divided by the square root of their number, so that a usual film has about 1.
 
     Args:
-        pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 1), the turn of the pelvis.
+        pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 2): the turn of the pelvis, and its share of the view.
         film_features: number of features of a film, see `HipSearch`.
         hip_features: number of features of a hip.
         hidden: width of the layer between features and judgements.
@@ -44,9 +44,23 @@ class ViewNetwork(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(film_features))
         self.register_buffer("feature_whitening", torch.eye(film_features))
 
-    def film(self, features: Tensor) -> Tensor:
-        """Judge whole films: features (B, film_features) -> logit (B,) of an upright AP view of an adult's hips."""
-        return self.film_head(features)[:, 0]
+    def film(self, features: Tensor, pelvis: Tensor, both: Tensor) -> tuple[Tensor, Tensor]:
+        """Judge whole films.
+
+        A mirrored pelvis is turned the other way and as good a view, by construction.
+
+        Args:
+            features: (B, film_features).
+            pelvis: (B, 1, 48, 72), see `pelvis`.
+            both: (B,), 1 where both hips were found, 0 where there is no pelvic crop to speak of.
+
+        Returns:
+            logit (B,) of an upright AP view of an adult's hips; rotation of the pelvis about the body's long axis (B,), degrees,
+            0 where not both hips were found.
+        """
+        seen, mirrored = self.pelvis_encoder(pelvis), self.pelvis_encoder(pelvis.flip(3))
+        turn = (seen[:, 0] - mirrored[:, 0]) * self.degrees * both
+        return self.film_head(features)[:, 0] + (seen[:, 1] + mirrored[:, 1]) * both, turn
 
     def hips(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Judge hips.
@@ -80,13 +94,6 @@ class ViewNetwork(nn.Module):
         grid = torch.stack(((2 * col + 1) / film.shape[3] - 1, (2 * row + 1) / film.shape[2] - 1), dim=3)
         return local_contrast(F.grid_sample(film, grid, mode="bilinear", padding_mode="zeros", align_corners=False), 41)
 
-    def turn(self, pelvis: Tensor) -> Tensor:
-        """Rotation of the pelvis about the body's long axis: crops (B, 1, 48, 72) -> (B,) degrees.
-
-        A mirrored pelvis is turned the other way, by construction.
-        """
-        return (self.pelvis_encoder(pelvis) - self.pelvis_encoder(pelvis.flip(3)))[:, 0] * self.degrees
-
     def novelty(self, features: Tensor) -> Tensor:
         """How unlike the learnt films (B, film_features) are: (B,), about 1 for a usual film."""
         white = (features - self.feature_mean) @ self.feature_whitening
@@ -100,8 +107,8 @@ class ViewNetwork(nn.Module):
             rotations; angles in degrees.
         """
         femur, fracture, rotation = self.hips(hip_features)
-        film = torch.stack((self.film(film_features), self.turn(pelvis)), dim=1)
-        return torch.cat((film, femur, fracture, rotation), dim=1)
+        both = (hip_features != 0).any(dim=2).all(dim=1).to(pelvis.dtype)
+        return torch.cat((torch.stack(self.film(film_features, pelvis, both), dim=1), femur, fracture, rotation), dim=1)
 
 
 def _judge(features: int, hidden: int, judgements: int) -> nn.Sequential:

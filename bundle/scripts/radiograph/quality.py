@@ -18,6 +18,7 @@ _PERCENTILES: Final = (5.0, 95.0)
 _LEAST_PIXELS: Final = 200
 _SEARCH_MM: Final = 10.0  # round the landmark of the head's centre
 _LARGEST_RADIUS_MM: Final = 60.0
+_NOTCH_MM: Final = 12.0  # of a mask: narrower ones, where a contour follows the acetabulum's rim, are no part of a head's outline
 
 _NOISE_KERNEL: Final = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
 """Blind to planes and to edges along an axis; noise of SD 1 becomes SD 6 (Immerkaer, Comput Vis Image Underst 1996;64:300)."""
@@ -86,8 +87,10 @@ def head_diameter_mm(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_
     # Beyond the film nothing is known of the head: its edge bounds the circle.
     around, search = round(_LARGEST_RADIUS_MM / spacing_mm), round(_SEARCH_MM / spacing_mm)
     top, left = max(row - around, 0), max(col - around, 0)
-    window = np.pad(femur[top : row + around + 1, left : col + around + 1], 1)
-    radius = ndimage.distance_transform_edt(window)
-    row, col = row - top + 1, col - left + 1
+    notch = round(_NOTCH_MM / 2 / spacing_mm)
+    window = np.pad(femur[top : row + around + 1, left : col + around + 1], notch + 1)
+    apart = ndimage.distance_transform_edt(~window) > notch
+    radius = ndimage.distance_transform_edt(ndimage.distance_transform_edt(~apart) > notch)
+    row, col = row - top + notch + 1, col - left + notch + 1
     near = radius[max(row - search, 0) : row + search + 1, max(col - search, 0) : col + search + 1]
     return 2.0 * float(near.max()) * spacing_mm
