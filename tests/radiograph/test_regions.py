@@ -132,8 +132,17 @@ def without_a_head(hip):
     return Outline(femur, (SPACING, SPACING)), hip.landmarks, hip.canonical
 
 
+def with_the_trochanter_behind_the_neck(hip):
+    femur = hip.outline.femur.copy()
+    row, col = np.round(hip.landmarks[0]).astype(int)
+    femur[row - 90 : row + 180, : col + 60] = 1
+    return Outline(femur, (SPACING, SPACING)), hip.landmarks, hip.canonical
+
+
 @pytest.mark.parametrize(
-    "spoilt", [emptied, full, off_the_film, unknown, all_in_one_place, without_a_pose, without_a_head], ids=lambda f: f.__name__
+    "spoilt",
+    [emptied, full, off_the_film, unknown, all_in_one_place, without_a_pose, without_a_head, with_the_trochanter_behind_the_neck],
+    ids=lambda f: f.__name__,
 )
 def test_what_is_no_hip_has_no_axes(upright, spoilt):
     assert find_axes(*spoilt(upright)) is None

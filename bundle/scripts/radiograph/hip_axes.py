@@ -80,7 +80,8 @@ def find_axes(outline: Outline, landmarks: NDArray[Any], canonical: NDArray[Any]
         canonical: (2, 3), the hip's matrix of `crop_transforms`: its columns are the image's directions of distal and medial.
 
     Returns:
-        None where there is no such femur: its head, its neck or the lesser trochanter is not in the mask or beyond the film.
+        None where there is no such femur: its head, its neck or the lesser trochanter is not in the mask or beyond the film, or
+        no neck narrower than the head is seen.
     """
     points = outline.to_mm(landmarks)
     matrix = np.asarray(canonical, dtype=np.float64)[:, :2] * outline.spacing_mm[:, None]
@@ -136,7 +137,8 @@ def _fit_head(outline: Outline, centre: Floats, base: Floats) -> tuple[Floats, f
 def _fit_neck(
     outline: Outline, centre: Floats, radius: float, base: Floats, superior: Floats
 ) -> tuple[Floats, Floats, float, float] | None:
-    """The neck's axis, the direction across it, the place of the narrowest width along it and that width, mm."""
+    """The neck's axis, the direction across it, the place of the narrowest width along it and that width, mm; None where it is
+    nowhere narrower than the head."""
     axis = _unit(base - centre)
     narrowest, width = 0.0, 0.0
     for _ in range(_ROUNDS):
@@ -154,7 +156,8 @@ def _fit_neck(
         far, aside, weight = (base - centre) @ axis, (base - centre) @ up, _BASE_WEIGHT * len(middle)
         slope = (middle @ along[near] + weight * far * aside) / (along[near] @ along[near] + weight * far**2)
         axis = _unit(axis + slope * up)
-    return axis, _unit(_across(axis, superior)), narrowest, width
+    # Of a femur that is turned far outward the trochanter lies behind the neck, whose outline is then not to be seen.
+    return (axis, _unit(_across(axis, superior)), narrowest, width) if width < 2 * radius else None
 
 
 def _fit_shaft(outline: Outline, start: Floats, distal: Floats) -> tuple[Floats, Floats, Floats] | None:
