@@ -136,7 +136,7 @@ def _measure_statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     for key, (name, unit, decimals) in _MEASURE_NAMES.items():
         found = metrics["morphometry"][key]
         bias, sd = (_text(found[value], decimals) for value in ("bias", "sd"))
-        text = f"{bias} ± {sd}; {_text(found['pearson_r'])}, {found['hips']} hips" if found["hips"] else _NO_VALUE
+        text = f"{bias} ± {sd}; {_text(found['pearson_r'])}, {found['hips']} hips" if math.isfinite(found["bias"]) else _NO_VALUE
         yield f"{name}: bias ± SD{unit}; r", text
 
 
