@@ -62,7 +62,8 @@ def markdown_report(document: Mapping[str, Any]) -> str:
         "the truth is osteoporosis by the lowest "
         "T-score of the hip sites with DXA (T <= -2.5). BMD is of the hips that were measured and have DXA. Intervals are "
         "95%: DeLong for AUC, Wilson for proportions, a bootstrap of patients for BMD. The covariates-only baseline (age, sex, "
-        "weight, height) is fitted and cross-validated on these very patients.",
+        "weight, height) is fitted and cross-validated on these very patients. Morphometry is of the hips that were measured, "
+        "against the simulated bone itself; a dash where fewer than three hips have such a truth.",
         "",
     ]
     return "\n".join(lines)
