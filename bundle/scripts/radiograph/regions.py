@@ -114,8 +114,9 @@ def _box(origin: Floats, one: Floats, other: Floats, along_one: tuple[float, flo
 
 def _filled(outline: Outline, corners: Floats) -> NDArray[np.bool_]:
     """The pixels inside a polygon."""
+    rows, cols = outline.to_pixels(corners).T
     mask = np.zeros(outline.femur.shape, dtype=bool)
-    mask[polygon(*outline.to_pixels(corners).T, mask.shape)] = True
+    mask[polygon(rows, cols, mask.shape)] = True
     return mask
 
 
