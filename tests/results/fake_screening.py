@@ -13,7 +13,7 @@ from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose
 from scripts.clinical import CHANNELS, HIP_CHANNELS, Code, Reason, RefusedError
 from scripts.radiograph.pseudonyms import pseudonym
-from scripts.results import FilmMaskd, Interpretd, Ledger, ResultsWriter, ScreeningInferer, screen, screen_pending
+from scripts.results import FilmMaskd, HipGeometryd, Interpretd, Ledger, ResultsWriter, ScreeningInferer, screen, screen_pending
 
 KEY = b"0123456789abcdef0123456789abcdef"
 NOTICE = "Research use only, trained on simulated patients"
@@ -112,7 +112,7 @@ class Screen:
             inferer=ScreeningInferer(),
             iteration_update=screen,
             decollate=False,
-            postprocessing=Compose([interpretation, FilmMaskd()]),
+            postprocessing=Compose([interpretation, FilmMaskd(), HipGeometryd()]),
             val_handlers=[writer],
         )
         screen_pending(evaluator or None, writer, ProgressBar())

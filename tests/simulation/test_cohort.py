@@ -24,6 +24,7 @@ from PIL import Image
 from scripts.clinical import load_reference
 from scripts.radiograph import list_radiographs
 from scripts.simulation import patient
+from scripts.simulation.anatomy.morphometry import MORPHOMETRY
 from scripts.simulation.cohort import simulate_cohort
 from scripts.simulation.data_card import write_data_card
 from scripts.simulation.imaging import Shot
@@ -52,7 +53,7 @@ def phantoms():
 
 @pytest.fixture
 def quick(monkeypatch, phantoms):
-    """Everything as it is but anatomy and projection: a body of the few, and always the same film."""
+    """Everything as it is but anatomy, its measures and projection: a body of the few, and always the same film."""
 
     def body(person, rng, *_, **__):
         return replace(phantoms[rng.integers(len(phantoms))], person=person)
@@ -61,6 +62,7 @@ def quick(monkeypatch, phantoms):
     film = Shot(rendering, np.ones((120, 100), np.uint8), {"right": None, "left": None})
     monkeypatch.setattr(patient, "draw_phantom", body)
     monkeypatch.setattr(patient, "take", lambda *_: film)
+    monkeypatch.setattr(patient, "true_morphometry", lambda _: dict.fromkeys(MORPHOMETRY, 1.0))
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scripts.clinical import SIDES, SITES, Hip, Reason, Reference, Screening
+from scripts.evaluation.morphometry import true_measures
 from scripts.evaluation.overlap import dice, false_alarm
 from scripts.evaluation.points import distances_mm, is_swapped
 from scripts.evaluation.truth import dxa_bmd, lowest_t_score
@@ -27,7 +28,8 @@ class HipCase:
     found: whether the cascade found a femur on that side. drawn: whether the truth has its head centre.
     code: why it was not measured, "" if it was. bmd, low, high: estimate and 90% interval by site, g/cm²; NaN = none.
     dxa: the truth by site, g/cm²; NaN = none. landmark_errors_mm: in the order of `LANDMARKS`; NaN where the truth has no
-    such point, or the hip was not found. swapped: found at the other hip's place.
+    such point, or the hip was not found. swapped: found at the other hip's place. measures, true_measures: of its morphometry by
+    name, see `scripts.evaluation.morphometry`; NaN = none.
     """
 
     side: str
@@ -40,6 +42,8 @@ class HipCase:
     dxa: Mapping[str, float]
     landmark_errors_mm: tuple[float, ...]
     swapped: bool
+    measures: Mapping[str, float] = field(default_factory=dict)
+    true_measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def screened_case(truth: Mapping[str, Any], item: Mapping[str, Any], reference: 
     Args:
         truth: item of `held_out_radiographs`.
         item: the same radiograph's item and outputs after inference: "image" (1, H, W) with meta, "covariates" (4,),
-            "landmarks" (2, 5, 2) in image pixels, "mask" (rows, cols) on the film's grid, "screening".
+            "landmarks" (2, 5, 2) in image pixels, "mask" (rows, cols) on the film's grid, "screening", "geometry".
         reference: young adults, for the true T-score.
 
     Raises:
@@ -113,7 +117,11 @@ def screened_case(truth: Mapping[str, Any], item: Mapping[str, Any], reference: 
     spacing: tuple[float, float] = item["image"].meta["spacing_mm"]
     points = np.asarray(item["landmarks"], dtype=np.float64)
     hips = tuple(
-        _hip_case(hip, dxa_bmd(truth, hip.side), points[index], true_points[[index, 1 - index]], spacing)
+        replace(
+            _hip_case(hip, dxa_bmd(truth, hip.side), points[index], true_points[[index, 1 - index]], spacing),
+            measures=asdict(item["geometry"][index].morphometry),
+            true_measures=true_measures(truth, hip.side, item["geometry"][index].morphometry.shaft_level_mm),
+        )
         for index, hip in enumerate(screening.hips)
     )
     age, sex, weight, height = (float(value) for value in item["covariates"])

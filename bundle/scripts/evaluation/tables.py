@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 _NO_VALUE = "-"
+_MEASURE_NAMES = {
+    "neck_shaft_deg": ("Neck-shaft angle", ", degrees", 1),
+    "neck_axis_length_mm": ("Neck axis length", ", mm", 1),
+    "neck_width_mm": ("Neck width", ", mm", 1),
+    "cortical_thickness_index": ("Cortical thickness index", "", 3),
+    "canal_flare_index": ("Canal flare index", "", 2),
+}
 
 
 def write_metrics_json(document: Mapping[str, Any], path: Path) -> None:
@@ -55,7 +62,8 @@ def markdown_report(document: Mapping[str, Any]) -> str:
         "the truth is osteoporosis by the lowest "
         "T-score of the hip sites with DXA (T <= -2.5). BMD is of the hips that were measured and have DXA. Intervals are "
         "95%: DeLong for AUC, Wilson for proportions, a bootstrap of patients for BMD. The covariates-only baseline (age, sex, "
-        "weight, height) is fitted and cross-validated on these very patients.",
+        "weight, height) is fitted and cross-validated on these very patients. Morphometry is of the hips that were measured, "
+        "against the simulated bone itself; a dash where fewer than three hips have such a truth.",
         "",
     ]
     return "\n".join(lines)
@@ -122,6 +130,15 @@ def _statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"{name} BMD, covariates only: r / MAE, g/cm²",
             f"{_text(baseline['pearson_r'])} / {_text(baseline['mae'])}" if baseline else _NO_VALUE,
         )
+    yield from _measure_statements(metrics)
+
+
+def _measure_statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, (name, unit, decimals) in _MEASURE_NAMES.items():
+        found = metrics["morphometry"][key]
+        bias, sd = (_text(found[value], decimals) for value in ("bias", "sd"))
+        text = f"{bias} ± {sd}; {_text(found['pearson_r'])}, {found['hips']} hips" if math.isfinite(found["bias"]) else _NO_VALUE
+        yield f"{name}: bias ± SD{unit}; r", text
 
 
 def _with_interval(values: Mapping[str, Any], key: str) -> str:

@@ -14,7 +14,7 @@ class ViewNetwork(nn.Module):
     NeurIPS 2018), divided by the square root of their number, so that a usual film has about 1.
 
     Args:
-        pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 2): the turn of the pelvis, and its share of the view.
+        pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 2): its turn, and its share of the view.
         film_features: number of features of a film, see `HipSearch`.
         hip_features: number of features of a hip.
         hidden: width of the layer between features and judgements.

@@ -195,6 +195,16 @@ class Orientation:
             shown[..., 1] = cols - 1 - shown[..., 1]
         return shown
 
+    def points_to_stored(self, points: NDArray[Any], stored_shape: tuple[int, int]) -> NDArray[Any]:
+        """Return points (..., 2), (row, col) in displayed pixels, in stored pixels; arguments as for `points_to_display`."""
+        rows, cols = stored_shape[::-1] if self.transpose else stored_shape
+        kept = np.array(points, dtype=np.float64)
+        if self.flip_rows:
+            kept[..., 0] = rows - 1 - kept[..., 0]
+        if self.flip_cols:
+            kept[..., 1] = cols - 1 - kept[..., 1]
+        return kept[..., ::-1] if self.transpose else kept
+
     def _flipped(self, array: NDArray[Any]) -> NDArray[Any]:
         rows = slice(None, None, -1 if self.flip_rows else 1)
         cols = slice(None, None, -1 if self.flip_cols else 1)

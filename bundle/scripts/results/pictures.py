@@ -1,8 +1,8 @@
-"""The pictures of a radiograph's findings: its mask, and contours, crop boxes and landmarks drawn on the film."""
+"""The pictures of a radiograph's findings: its mask, and contours, regions, axes and landmarks drawn on the film."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,19 @@ from skimage.measure import find_contours
 
 from scripts.clinical import SIDES, Screening
 from scripts.radiograph.atomic import replacing
+from scripts.results.hip_geometry import HipGeometry
 
 CONTOUR_COLOURS = ((64, 196, 255), (255, 145, 0), (224, 64, 251))
 """Of femur, prosthesis and fixation. The HTML report's legend repeats them."""
 BOX_COLOUR = (255, 214, 0)
 LANDMARK_COLOUR = (118, 255, 3)
+REGION_COLOUR = (255, 138, 128)
+AXIS_COLOUR = (178, 235, 242)
 
 _MARGIN_PX = 25  # round what is drawn; 7.5 mm at 0.3 mm
 _WIDTH_PX = 1200  # of the finished overlay: sharp in a report, and about 1 MB
 _DISPLAY_GAMMA = 0.9
+_LEVEL_MM = 20.0  # to either side of the shaft's axis, where its cortex was measured
 
 
 def write_mask(mask: np.ndarray, path: Path) -> None:
@@ -36,7 +40,13 @@ def write_overlay(picture: Image.Image, path: Path) -> None:
         picture.save(temporary)
 
 
-def draw_overlay(image: torch.Tensor, prediction: Mapping[str, Any], screening: Screening) -> Image.Image | None:
+def draw_overlay(
+    image: torch.Tensor,
+    prediction: Mapping[str, Any],
+    screening: Screening,
+    geometry: Sequence[HipGeometry],
+    spacing_mm: tuple[float, float],
+) -> Image.Image | None:
     """Draw what the cascade saw onto the part of the film that it used.
 
     Only the field around the hips is shown: the margins of a film are where names and dates are burned in.
@@ -46,6 +56,8 @@ def draw_overlay(image: torch.Tensor, prediction: Mapping[str, Any], screening: 
         prediction: one item's outputs of `ScreeningNetwork.predict`: "mask_logits" (3, H, W), "landmarks" (2, 5, 2)
             (row, col), "crops" (2, h, w), "crop_transforms" (2, 2, 3) from crop to image (row, col).
         screening: which hips are shown; those refused are drawn too.
+        geometry: of both hips; regions, axes and the narrowest width of the neck are drawn thinly.
+        spacing_mm: of the image, along (rows, cols).
 
     Returns:
         an RGB picture, or None where there is neither a hip nor a mask to draw.
@@ -71,6 +83,9 @@ def draw_overlay(image: torch.Tensor, prediction: Mapping[str, Any], screening: 
     for index, box in boxes.items():
         pen.line(place(box[[0, 1, 2, 3, 0]]), fill=BOX_COLOUR, width=2)
         _label(picture, SIDES[index][0].upper(), place(box)[1 if index else 0], right_aligned=index == 1)
+    for hip in geometry:
+        for line, colour in _thin_lines(hip, spacing_mm):
+            pen.line(place(line), fill=colour, width=2)
     for mask, colour in zip(masks, CONTOUR_COLOURS, strict=True):
         for contour in _contours(mask.numpy()):
             pen.line(place(contour), fill=colour, width=3, joint="curve")
@@ -78,6 +93,25 @@ def draw_overlay(image: torch.Tensor, prediction: Mapping[str, Any], screening: 
         for x, y in place(prediction["landmarks"][index].numpy()):
             pen.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(0, 0, 0), fill=LANDMARK_COLOUR)
     return picture
+
+
+def _thin_lines(hip: HipGeometry, spacing_mm: tuple[float, float]) -> list[tuple[np.ndarray, tuple[int, int, int]]]:
+    """Lines (n, 2), (row, col) in image pixels, of a hip's regions, of its axes and where it was measured, with their colours."""
+    if hip.axes is None:
+        return []
+    axes, morphometry = hip.axes, hip.morphometry
+    lines = [region.corners[[0, 1, 2, 3, 0]] for name, region in hip.regions.items() if name in ("neck_box", "medial_cortex")]
+    drawn = [(line, REGION_COLOUR) for line in lines]
+    drawn.append((axes.on_neck(np.array([-axes.head_radius, axes.neck_length]), np.zeros(2)), AXIS_COLOUR))
+    drawn.append((axes.on_shaft(np.array([-axes.lesser, max(axes.lowest, 0.0)]), np.zeros(2)), AXIS_COLOUR))
+    half = axes.neck_width / 2
+    drawn.append((axes.on_neck(np.full(2, axes.narrowest), np.array([-half, half])), AXIS_COLOUR))
+    if np.isfinite(morphometry.shaft_level_mm):
+        drawn.append((axes.on_shaft(np.full(2, morphometry.shaft_level_mm), np.array([-_LEVEL_MM, _LEVEL_MM])), AXIS_COLOUR))
+    pixels = [(line / np.array(spacing_mm) - 0.5, colour) for line, colour in drawn]
+    if "total_hip" in hip.regions:
+        pixels += [(contour, REGION_COLOUR) for contour in _contours(hip.regions["total_hip"].mask)]
+    return pixels
 
 
 def _box(prediction: Mapping[str, Any], index: int) -> np.ndarray:

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from scripts.clinical import SIDES, Estimate, Hip, RadiographFacts, Reason, Screening
+from scripts.radiograph import to_film_points
+from scripts.radiograph.regions import REGIONS, Region
+from scripts.results.hip_geometry import HipGeometry
 from scripts.results.study import StudyOutcome
 
 Record = dict[str, Any]
@@ -39,6 +44,7 @@ def screened_record(
     facts: RadiographFacts,
     meta: Mapping[str, Any],
     outputs: Mapping[str, str | None],
+    geometry: Sequence[HipGeometry] = (HipGeometry(), HipGeometry()),
 ) -> Record:
     """The record of a radiograph that the network saw, measured or refused by the gate.
 
@@ -49,6 +55,7 @@ def screened_record(
         facts: age, sex, view and laterality, as used.
         meta: of the resampled `MetaTensor`. Names and patient IDs are not taken from it.
         outputs: paths of "mask" and "overlay", relative to the output folder; None where there is none.
+        geometry: of the right and the left hip.
     """
     film_spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
     return {
@@ -71,7 +78,7 @@ def screened_record(
             "novelty": _number(screening.novelty),
             "pelvic_turn_deg": _number(screening.pelvic_turn),
         },
-        "hips": [_hip(hip) for hip in screening.hips],
+        "hips": [_hip(hip, found, meta) for hip, found in zip(screening.hips, geometry, strict=True)],
         "notes": list(screening.notes),
         "outputs": dict(outputs),
     }
@@ -113,7 +120,7 @@ def _outcome(screening: Screening) -> dict[str, Any]:
     }
 
 
-def _hip(hip: Hip) -> dict[str, Any]:
+def _hip(hip: Hip, geometry: HipGeometry, meta: Mapping[str, Any]) -> dict[str, Any]:
     # A landmark that was not found has no angle: 0..1 confidences are kept, NaN is not JSON.
     return {
         "side": hip.side,
@@ -127,8 +134,20 @@ def _hip(hip: Hip) -> dict[str, Any]:
         "outward_rotation_deg": _number(hip.rotation) if hip.shown else None,
         "exposure": asdict(hip.exposure) if hip.exposure else None,
         "head_diameter_mm": hip.head_diameter_mm,
+        "regions": {name: _region(geometry.regions.get(name), meta) for name in REGIONS},
+        "morphometry": {name: _number(float(value)) for name, value in asdict(geometry.morphometry).items()},
         "estimates": {site: _estimate(estimate) for site, estimate in hip.estimates.items()},
     }
+
+
+def _region(region: Region | None, meta: Mapping[str, Any]) -> dict[str, Any] | None:
+    if region is None:
+        return None
+    pixels = to_film_points(region.corners / np.asarray(meta["spacing_mm"]) - 0.5, meta["resample_scale"])
+    rows, cols = meta["film_shape"]
+    stored_shape = (cols, rows) if meta["orientation"].transpose else (rows, cols)
+    stored = meta["orientation"].points_to_stored(pixels, stored_shape)
+    return {"corners_mm": region.corners.round(2).tolist(), "corners_px": stored.round(2).tolist()}
 
 
 def _estimate(estimate: Estimate) -> dict[str, Any]:

@@ -24,6 +24,15 @@ _ESTIMATE_COLUMNS = (
     "z_high",
 )
 
+_MORPHOMETRY_DECIMALS = {
+    "neck_shaft_deg": 1,
+    "neck_axis_length_mm": 1,
+    "neck_width_mm": 1,
+    "shaft_level_mm": 0,
+    "cortical_thickness_index": 3,
+    "canal_flare_index": 2,
+}
+
 RESULT_COLUMNS = (
     "name",
     "file",
@@ -38,6 +47,7 @@ RESULT_COLUMNS = (
     "fracture_probability",
     "shaft_abduction_deg",
     "outward_rotation_deg",
+    *_MORPHOMETRY_DECIMALS,
     "code",
     "reason",
     "patient_hip",
@@ -102,6 +112,7 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, notice: str) -> 
         "notes": " ".join(record["notes"]),
         "notice": notice,
     }
+    row |= {name: _rounded(hip["morphometry"][name], decimals) for name, decimals in _MORPHOMETRY_DECIMALS.items()}
     if outcome:
         row |= {
             "patient_hip": "yes" if study["hips"][hip["side"]] == record["name"] else "no",

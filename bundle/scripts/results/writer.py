@@ -87,12 +87,15 @@ class ResultsWriter:
         mask_path = f"masks/{name}.png"
         write_mask(film["mask"], self.output_dir / mask_path)
         overlay_path = None
-        if (overlay := draw_overlay(film["image"].as_tensor(), film, film["screening"])) is not None:
+        image = film["image"]
+        overlay = draw_overlay(image.as_tensor(), film, film["screening"], film["geometry"], image.meta["spacing_mm"])
+        if overlay is not None:
             overlay_path = f"overlays/{name}.png"
             write_overlay(overlay, self.output_dir / overlay_path)
         meta = film["image"].meta
         facts = radiograph_facts(meta, film["covariates"])
-        return screened_record(item, file, film["screening"], facts, meta, {"mask": mask_path, "overlay": overlay_path})
+        outputs = {"mask": mask_path, "overlay": overlay_path}
+        return screened_record(item, file, film["screening"], facts, meta, outputs, film["geometry"])
 
 
 def _reason(film: Mapping[str, Any]) -> Reason | None:

@@ -22,6 +22,7 @@ from scripts.radiograph.atomic import replacing
 from scripts.radiograph.landmarks import SIDES
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.dxa import precision
+from scripts.simulation.anatomy.morphometry import MORPHOMETRY, true_morphometry
 from scripts.simulation.dicom import Study, write_radiograph
 from scripts.simulation.faults import Fault, draw_fault
 from scripts.simulation.imaging import Shot, take
@@ -38,8 +39,9 @@ COLUMNS: Final = (
     "label", "landmarks", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
     *(f"{side}_{what}" for what in ("implant", "osteoarthritis", "fracture") for side in ("left", "right")),
     "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "style", "repeat",
+    *(f"{side}_{name}" for side in ("left", "right") for name in MORPHOMETRY),
 )  # fmt: skip
-"""Of the manifest; those with "exact" are what a faultless DXA would read."""
+"""Of the manifest; those with "exact" are what a faultless DXA would read, and the last ones measures of the bone itself."""
 
 EXTERNAL_WEIGHT: Final = 0.5
 """An external site gives half as many patients as another: most are to be trained on."""
@@ -166,6 +168,8 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
         if disease.fracture is not Fracture.NONE:
             exact = None  # nobody scans a broken hip
         read = None if exact is None else precision(exact, rng)
+        measures = {} if exact is None else true_morphometry(phantom.femurs[side])
+        known |= {f"{side}_{name}": round(measures[name], 2) if measures else "" for name in MORPHOMETRY}
         for site in HIP_SITES:
             known[f"{side}_{site}_bmd"] = "" if read is None else round(getattr(read, site), 4)
             known[f"{side}_{site}_bmd_exact"] = "" if exact is None else round(getattr(exact, site), 4)
