@@ -7,6 +7,7 @@ import mmap
 import os
 from typing import BinaryIO, Final, cast
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
 from pydicom.filereader import data_element_generator, read_dataset, read_partial
 from pydicom.tag import BaseTag
@@ -87,9 +88,9 @@ def parse_pixels(dataset: FileDataset, file: BinaryIO) -> None:
     element = next(data_element_generator(stream, bool(implicit), bool(little), defer_size=in_place), None)
     if element is None or element.tag not in PIXELS:
         return
-    if element.value is None:
-        start = element.value_tell
-        element = element._replace(value=_bytes(file)[start : start + element.length])
+    if isinstance(element, RawDataElement) and element.value is None:
+        value = _bytes(file)[element.value_tell : element.value_tell + element.length]
+        element = element._replace(value=cast(bytes, value))  # pydicom takes any buffer
     dataset[element.tag] = element
 
 

@@ -118,9 +118,8 @@ def _read(file: BinaryIO, name: str) -> Film:
 
 
 def _is_blank(pixels: NDArray[np.float32] | MappedWords) -> bool:
-    mapped = isinstance(pixels, MappedWords)
-    some = pixels.sample() if mapped else coarse(pixels)
+    some = pixels.sample() if isinstance(pixels, MappedWords) else coarse(pixels)
     if some.min() < some.max():
         return False
-    whole = pixels.shown() if mapped else pixels
+    whole = pixels.shown() if isinstance(pixels, MappedWords) else pixels
     return bool(whole.min() == whole.max())

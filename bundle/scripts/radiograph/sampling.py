@@ -12,7 +12,7 @@ from scripts.radiograph.mapping import MappedWords
 # New rows and columns of one small product, few enough that little is multiplied by nought and that no linear algebra library
 # takes several threads for it; and new rows of a strip, whose averages stay in the processor's cache.
 _ROWS: Final = 4
-_COLUMNS: Final = 16
+_COLUMNS: Final = 24
 _STRIP: Final = 64
 
 Scale = tuple[float, float]
@@ -56,11 +56,11 @@ def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArr
         out = result[top : top + _STRIP]
         for start in range(top, top + len(out), _ROWS):
             first, weights = down.of(start)
+            means = strip[start - top : start - top + len(weights)]
             if isinstance(image, MappedWords):
-                image.show(first, film)
+                image.average(first, weights, film, means)
             else:
-                np.copyto(film, image[first : first + len(film)])
-            np.matmul(weights, film, out=strip[start - top : start - top + len(weights)])
+                np.matmul(weights, image[first : first + down.width].astype(np.float32, copy=False), out=means)
         for start in range(0, shape[1], _COLUMNS):
             first, weights = across.of(start)
             part = strip[: len(out), first : first + across.width]
