@@ -19,7 +19,7 @@ from scripts.radiograph.geometry import Orientation, orientation_of, spacing_of
 from scripts.radiograph.header import read_header
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.parsing import MAGIC, parse_header, parse_pixels
-from scripts.radiograph.photometric import display_table, grey, palette_table
+from scripts.radiograph.photometric import bits_that_count, display_table, grey, palette_table
 
 
 def is_dicom(path: Path) -> bool:
@@ -111,7 +111,10 @@ def _displayed(
         )
         notes.append("A grey radiograph was read from palette colours.")
     elif photometric in ("MONOCHROME1", "MONOCHROME2"):
-        table, padded, display_notes = display_table(dataset, words)
+        # Words that differ in the bits above are displayed alike.
+        distinct = 2 ** bits_that_count(dataset, words.dtype)
+        table, padded, display_notes = display_table(dataset, words[:distinct])
+        table, padded = np.resize(table, len(words)), np.resize(padded, len(words))
         notes += display_notes
     else:
         raise refused(
