@@ -111,10 +111,8 @@ def _displayed(
         )
         notes.append("A grey radiograph was read from palette colours.")
     elif photometric in ("MONOCHROME1", "MONOCHROME2"):
-        # Words that differ in the bits above are displayed alike.
-        distinct = 2 ** bits_that_count(dataset, words.dtype)
-        table, padded, display_notes = display_table(dataset, words[:distinct])
-        table, padded = np.resize(table, len(words)), np.resize(padded, len(words))
+        table, padded, display_notes = display_table(dataset, words[: 2 ** bits_that_count(dataset, words.dtype)])
+        padded = np.resize(padded, len(words))
         notes += display_notes
     else:
         raise refused(

@@ -19,12 +19,12 @@ class MappedWords:
     A clipped straight line, as most windows are, is computed instead of looked up, which takes a third of the time.
 
     Args:
-        table: (2^8 or 2^16,) float32 in 0..1.
+        table: (2^n,) float32 in 0..1, for the n lowest bits of a word: those above do not matter.
         words: (rows, cols) unsigned, of 8 or 16 bits, in any order in memory.
     """
 
     def __init__(self, table: NDArray[np.float32], words: NDArray[Any]) -> None:
-        self.table, self.words = table, words
+        self.table, self.words = np.resize(table, 2 ** (8 * words.dtype.itemsize)), words
         self.shape: tuple[int, int] = (words.shape[0], words.shape[1])
         self._line = _Line.longest(table)
 

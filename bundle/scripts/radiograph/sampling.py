@@ -6,14 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from scripts.radiograph.mapping import MappedWords
 
-# New rows and columns of one small product, few enough that little is multiplied by nought and that no linear algebra library
-# takes several threads for it; and new rows of a strip, whose averages stay in the processor's cache.
-_ROWS: Final = 4
-_COLUMNS: Final = 24
-_STRIP: Final = 64
+_ROWS: Final = 4  # new rows of one small dense product: so few that no library takes several threads for it
+_STRIP: Final = 16 * _ROWS  # new rows that are kept in the processor's cache until their columns are averaged
 
 Scale = tuple[float, float]
 """Film pixels per resampled pixel, along (rows, cols): film = (resampled + 0.5) * scale - 0.5."""
@@ -48,7 +46,7 @@ def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArr
     Returns:
         float32 of that shape.
     """
-    down, across = _Bands(image.shape[0], shape[0], _ROWS), _Bands(image.shape[1], shape[1], _COLUMNS)
+    down, across = _Bands(image.shape[0], shape[0], _ROWS), _sparse(image.shape[1], shape[1])
     film = np.empty((down.width, image.shape[1]), np.float32)
     strip = np.empty((_STRIP, image.shape[1]), np.float32)
     result = np.empty(shape, np.float32)
@@ -61,10 +59,7 @@ def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArr
                 image.average(first, weights, film, means)
             else:
                 np.matmul(weights, image[first : first + down.width].astype(np.float32, copy=False), out=means)
-        for start in range(0, shape[1], _COLUMNS):
-            first, weights = across.of(start)
-            part = strip[: len(out), first : first + across.width]
-            np.matmul(part, weights.T, out=out[:, start : start + len(weights)])
+        out[:] = (across @ strip[: len(out)].T).T
     return result
 
 
@@ -82,6 +77,12 @@ def to_resampled_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float6
 def to_film_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
     """Return points (..., 2), (row, col) in resampled pixels, in pixels of the displayed film. NaN stays NaN."""
     return (np.asarray(points, np.float64) + 0.5) * np.asarray(scale) - 0.5
+
+
+def _sparse(old: int, new: int) -> csr_array:
+    """Return what resamples one axis, as a matrix (new, old)."""
+    columns, weights = _weights(old, new)
+    return csr_array((weights.ravel(), columns.ravel(), np.arange(0, columns.size + 1, columns.shape[1])), shape=(new, old))
 
 
 class _Bands:
