@@ -17,9 +17,9 @@ from scripts.radiograph.elements import code, value
 from scripts.radiograph.film import Film
 from scripts.radiograph.geometry import Orientation, orientation_of, spacing_of
 from scripts.radiograph.header import read_header
-from scripts.radiograph.mapping import map_words
+from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.parsing import MAGIC, parse_header, parse_pixels
-from scripts.radiograph.photometric import display_table, grey, palette_table
+from scripts.radiograph.photometric import bits_that_count, display_table, grey, palette_table
 
 
 def is_dicom(path: Path) -> bool:
@@ -89,7 +89,9 @@ def _read(file: BinaryIO) -> Film:
     return Film(pixels, shown_spacing, orientation, header, background if background.any() else None)
 
 
-def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
+def _displayed(
+    dataset: FileDataset, orientation: Orientation
+) -> tuple[NDArray[np.float32] | MappedWords, NDArray[np.bool_], list[str]]:
     """Return the displayed film; which stored pixels are padding, thinned by `coarse`; and what had to be assumed."""
     stored = decode(dataset)
     photometric = code(dataset, "PhotometricInterpretation")
@@ -109,7 +111,8 @@ def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[NDArray[
         )
         notes.append("A grey radiograph was read from palette colours.")
     elif photometric in ("MONOCHROME1", "MONOCHROME2"):
-        table, padded, display_notes = display_table(dataset, words)
+        table, padded, display_notes = display_table(dataset, words[: 2 ** bits_that_count(dataset, words.dtype)])
+        padded = np.resize(padded, len(words))
         notes += display_notes
     else:
         raise refused(
@@ -117,7 +120,7 @@ def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[NDArray[
             "The file cannot be read as a radiograph: its PhotometricInterpretation is missing or does not fit its pixels, "
             "MONOCHROME1 or MONOCHROME2 is expected; it was not analysed. Export it again.",
         )
-    return map_words(table, orientation.to_display(unsigned)), padded[coarse(unsigned)], notes
+    return MappedWords(table, orientation.to_display(unsigned)), padded[coarse(unsigned)], notes
 
 
 def _widened(dataset: FileDataset, stored: NDArray[Any]) -> list[str]:

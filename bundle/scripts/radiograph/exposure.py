@@ -60,9 +60,11 @@ def exposed_field(film: NDArray[Any]) -> NDArray[np.bool_]:
     margin = _EXTREME * (high - low)
     black, white = film <= low + margin, film >= high - margin
 
-    regions, _ = ndimage.label(white)
-    edge = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
-    field = ~(white & np.isin(regions, edge))
+    regions, count = ndimage.label(white)
+    collimation = np.zeros(count + 1, bool)
+    collimation[np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])] = True
+    collimation[0] = False  # what is not white
+    field = ~collimation[regions]
 
     top, bottom, left, right = 0, film.shape[0], 0, film.shape[1]
     changed = True

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from scripts.radiograph.geometry import Orientation, Spacing
 from scripts.radiograph.header import Header
+from scripts.radiograph.mapping import MappedWords
 
 
 @dataclass
 class Film:
     """One radiograph as displayed.
 
-    pixels: (rows, cols) float32 in 0..1, larger = denser; rows run toward the patient's feet, columns toward the left.
+    pixels: (rows, cols) float32 in 0..1, or words that a table maps to these; larger = denser; rows run toward the
+        patient's feet, columns toward the left.
     spacing: of the displayed film.
     orientation: which made the displayed film from the stored one.
     header: what is known besides the pixels.
@@ -23,7 +25,7 @@ class Film:
         the header says that nothing was exposed.
     """
 
-    pixels: NDArray[np.float32]
+    pixels: NDArray[np.float32] | MappedWords
     spacing: Spacing
     orientation: Orientation
     header: Header

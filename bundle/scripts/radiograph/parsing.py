@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 from typing import BinaryIO, Final, cast
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
 from pydicom.filereader import data_element_generator, read_dataset, read_partial
 from pydicom.tag import BaseTag
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from scripts.radiograph.bounds import LARGEST_HEADER_BYTES, inflated, too_large
 
@@ -70,11 +78,27 @@ def parse_header(file: BinaryIO) -> tuple[FileDataset, BinaryIO]:
 
 
 def parse_pixels(dataset: FileDataset, file: BinaryIO) -> None:
-    """Add the pixel element to a data set of `parse_header`, from the stream that it returned; nothing if there is none."""
+    """Add the pixel element to a data set of `parse_header`, from the stream that it returned; nothing if there is none.
+
+    The value of uncompressed pixels is a view of the file's own bytes, of as many as there are: none are copied.
+    """
     implicit, little = dataset.original_encoding
-    element = next(data_element_generator(cast(BinaryIO, _BoundedStream(file)), bool(implicit), bool(little)), None)
-    if element is not None and element.tag in PIXELS:
-        dataset[element.tag] = element
+    in_place = None if UID(dataset.file_meta.TransferSyntaxUID).is_compressed else 0
+    stream = cast(BinaryIO, _BoundedStream(file))
+    element = next(data_element_generator(stream, bool(implicit), bool(little), defer_size=in_place), None)
+    if element is None or element.tag not in PIXELS:
+        return
+    if isinstance(element, RawDataElement) and element.value is None:
+        value = _bytes(file)[element.value_tell : element.value_tell + element.length]
+        element = element._replace(value=cast(bytes, value))  # pydicom takes any buffer
+    dataset[element.tag] = element
+
+
+def _bytes(file: BinaryIO) -> memoryview:
+    """Return a file's bytes, which the operating system reads when they are touched."""
+    if isinstance(file, io.BytesIO):
+        return file.getbuffer()
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:

@@ -51,12 +51,21 @@ def display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float32], N
     return table.astype(np.float32), padding, notes
 
 
+def bits_that_count(header: Dataset, kind: np.dtype[Any]) -> int:
+    """Return how many of a word's lowest bits may change what is displayed: those up to HighBit.
+
+    Args:
+        header: a DICOM data set.
+        kind: the words' type.
+    """
+    bits, high = int(header.BitsStored), number(value(header, "HighBit"))
+    return int(high) + 1 if high is not None and bits - 1 <= high < 8 * kind.itemsize else bits
+
+
 def stored_values(header: Dataset, words: Array) -> NDArray[np.int64]:
     """Return the BitsStored bits of each word that end at HighBit, with their sign (DICOM PS3.5 8.1.1)."""
-    bits, allocated = int(header.BitsStored), words.dtype.itemsize * 8
-    high = number(value(header, "HighBit"))
-    shift = int(high) + 1 - bits if high is not None and bits - 1 <= high < allocated else 0
-    kept = (words.astype(np.int64) >> shift) & ((1 << bits) - 1)
+    bits = int(header.BitsStored)
+    kept = (words.astype(np.int64) >> (bits_that_count(header, words.dtype) - bits)) & ((1 << bits) - 1)
     if header.get("PixelRepresentation") != 1:
         return kept
     sign = 1 << (bits - 1)

@@ -19,6 +19,8 @@ from scripts.radiograph.background import coarse
 from scripts.radiograph.bounds import admit_file_size
 from scripts.radiograph.dicom import read_dicom, unreadable
 from scripts.radiograph.film import Film
+from scripts.radiograph.lazy import LazyRadiograph
+from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.nifti import read_nifti
 from scripts.radiograph.parsing import MAGIC
 from scripts.radiograph.picture import blank, read_picture
@@ -29,31 +31,13 @@ _PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NIFTI_ENDINGS: Final = (".nii", ".nii.gz")
 
 
-def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
-    """Read a radiograph: DICOM (CR, DX and their single-frame relatives), PNG, JPEG, TIFF or 2D NIfTI.
+def open_radiograph(path: str | os.PathLike[str]) -> LazyRadiograph:
+    """Read a radiograph as `read_radiograph` does, but leave its values to be computed when they are needed.
 
-    The content decides, not the name (except for NIfTI).
-
-    Args:
-        path: of the file.
-
-    Returns:
-        (1, H, W) float32 in 0..1, larger = denser (bone bright), the display range mapped to 0..1. Rows run toward the
-        patient's feet, columns toward the patient's left. `meta` holds:
-
-        - filename_or_obj: the path; affine: (4, 4) with the patient-plane spacing in mm (1 where unknown);
-        - spacing_detector_mm, spacing_mm (patient plane): (row, col) or None; spacing_source, pixel_aspect: see `Spacing`;
-        - film_shape: (H, W) of the displayed film; orientation: the `Orientation` that made it from the stored one;
-        - background: None, or a coarse grid over the film, true where the header says that nothing was exposed;
-        - modality, view, laterality, age_years, sex, weight_kg, height_cm, study_uid, series_uid, sop_uid, assumptions:
-          see `Header`.
-
-        Unknown values are None, which MONAI's default collate cannot stack: a training chain ends with
-        `EnsureTyped(track_meta=False)`.
+    The words of an uncompressed DICOM stay in its file until then, which must not be cut short meanwhile.
 
     Raises:
-        RefusedError: with a code and a sentence for the user, if the file is missing, damaged, of another kind, beyond a
-            bound (see `scripts.radiograph.bounds`), or shows something other than one human hip radiograph.
+        RefusedError: as `read_radiograph`.
     """
     path = Path(path)
     try:
@@ -83,7 +67,36 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
     }
     row, col = film.spacing.patient_mm or (1.0, 1.0)
     affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
-    return MetaTensor(torch.from_numpy(np.ascontiguousarray(film.pixels))[None], affine=affine, meta=meta)
+    return LazyRadiograph(film.pixels, affine, meta)
+
+
+def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
+    """Read a radiograph: DICOM (CR, DX and their single-frame relatives), PNG, JPEG, TIFF or 2D NIfTI.
+
+    The content decides, not the name (except for NIfTI).
+
+    Args:
+        path: of the file.
+
+    Returns:
+        (1, H, W) float32 in 0..1, larger = denser (bone bright), the display range mapped to 0..1. Rows run toward the
+        patient's feet, columns toward the patient's left. `meta` holds:
+
+        - filename_or_obj: the path; affine: (4, 4) with the patient-plane spacing in mm (1 where unknown);
+        - spacing_detector_mm, spacing_mm (patient plane): (row, col) or None; spacing_source, pixel_aspect: see `Spacing`;
+        - film_shape: (H, W) of the displayed film; orientation: the `Orientation` that made it from the stored one;
+        - background: None, or a coarse grid over the film, true where the header says that nothing was exposed;
+        - modality, view, laterality, age_years, sex, weight_kg, height_cm, study_uid, series_uid, sop_uid, assumptions:
+          see `Header`.
+
+        Unknown values are None, which MONAI's default collate cannot stack: a training chain ends with
+        `EnsureTyped(track_meta=False)`.
+
+    Raises:
+        RefusedError: with a code and a sentence for the user, if the file is missing, damaged, of another kind, beyond a
+            bound (see `scripts.radiograph.bounds`), or shows something other than one human hip radiograph.
+    """
+    return open_radiograph(path).image()
 
 
 def _read(file: BinaryIO, name: str) -> Film:
@@ -104,6 +117,9 @@ def _read(file: BinaryIO, name: str) -> Film:
     return read_dicom(file)
 
 
-def _is_blank(pixels: NDArray[np.float32]) -> bool:
-    some = coarse(pixels)
-    return bool(some.min() == some.max() and pixels.min() == pixels.max())
+def _is_blank(pixels: NDArray[np.float32] | MappedWords) -> bool:
+    some = pixels.sample() if isinstance(pixels, MappedWords) else coarse(pixels)
+    if some.min() < some.max():
+        return False
+    whole = pixels.shown() if isinstance(pixels, MappedWords) else pixels
+    return bool(whole.min() == whole.max())

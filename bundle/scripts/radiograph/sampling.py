@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-_BLOCK: Final = 16  # new columns at once
+from scripts.radiograph.mapping import MappedWords
+
+_ROWS: Final = 4  # new rows of one small dense product: so few that no library takes several threads for it
+_STRIP: Final = 16 * _ROWS  # new rows that are kept in the processor's cache until their columns are averaged
 
 Scale = tuple[float, float]
 """Film pixels per resampled pixel, along (rows, cols): film = (resampled + 0.5) * scale - 0.5."""
@@ -29,11 +32,12 @@ def covering_grid(shape: tuple[int, int], scale: Scale) -> tuple[tuple[int, int]
     return (rows, cols), (shape[0] / rows, shape[1] / cols)
 
 
-def resample(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
+def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Return an image on another grid over the same field.
 
     Shrinking averages over each new pixel's exact area (so the mean density of a region is kept, and noise does not
-    alias); enlarging interpolates linearly.
+    alias); enlarging interpolates linearly. It goes strip by strip: the film is displayed and averaged while it is in the
+    processor's cache.
 
     Args:
         image: (rows, cols).
@@ -42,10 +46,21 @@ def resample(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]
     Returns:
         float32 of that shape.
     """
-    columns, weights = _weights(image.shape[0], shape[0])
-    starts = np.arange(0, columns.size + 1, columns.shape[1])
-    rows = csr_array((weights.ravel(), columns.ravel(), starts), shape=(shape[0], image.shape[0]))
-    return _across(rows @ image.astype(np.float32, copy=False), shape[1])
+    down, across = _Bands(image.shape[0], shape[0], _ROWS), _sparse(image.shape[1], shape[1])
+    film = np.empty((down.width, image.shape[1]), np.float32)
+    strip = np.empty((_STRIP, image.shape[1]), np.float32)
+    result = np.empty(shape, np.float32)
+    for top in range(0, shape[0], _STRIP):
+        out = result[top : top + _STRIP]
+        for start in range(top, top + len(out), _ROWS):
+            first, weights = down.of(start)
+            means = strip[start - top : start - top + len(weights)]
+            if isinstance(image, MappedWords):
+                image.average(first, weights, film, means)
+            else:
+                np.matmul(weights, image[first : first + down.width].astype(np.float32, copy=False), out=means)
+        out[:] = (across @ strip[: len(out)].T).T
+    return result
 
 
 def resample_nearest(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
@@ -64,17 +79,32 @@ def to_film_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
     return (np.asarray(points, np.float64) + 0.5) * np.asarray(scale) - 0.5
 
 
-def _across(image: NDArray[np.float32], new: int) -> NDArray[np.float32]:
-    """Resample the columns of (rows, old) to (rows, new), a few at a time as small dense products: without transposing."""
-    columns, weights = _weights(image.shape[1], new)
-    result = np.empty((image.shape[0], new), np.float32)
-    for start in range(0, new, _BLOCK):
-        block = slice(start, min(start + _BLOCK, new))
-        first, last = columns[block].min(), columns[block].max()
-        dense = np.zeros((last + 1 - first, block.stop - start), np.float32)
-        np.add.at(dense, (columns[block] - first, np.arange(block.stop - start)[:, None]), weights[block])
-        np.matmul(image[:, first : last + 1], dense, out=result[:, block])
-    return result
+def _sparse(old: int, new: int) -> csr_array:
+    """Return what resamples one axis, as a matrix (new, old)."""
+    columns, weights = _weights(old, new)
+    return csr_array((weights.ravel(), columns.ravel(), np.arange(0, columns.size + 1, columns.shape[1])), shape=(new, old))
+
+
+class _Bands:
+    """What resamples one axis, as small dense matrices: one for each few new pixels, over the old ones that they touch.
+
+    Args:
+        old: length of the axis.
+        new: its new length.
+        block: new pixels of one matrix.
+    """
+
+    def __init__(self, old: int, new: int, block: int) -> None:
+        columns, weights = _weights(old, new)
+        firsts, lasts = columns[::block, 0], columns[np.append(np.arange(block, new, block), new) - 1, -1]
+        self.width = int((lasts - firsts).max()) + 1
+        self._block, self._firsts = block, np.minimum(firsts, old - self.width)
+        self._dense = np.zeros((new, self.width), np.float32)
+        np.add.at(self._dense, (np.arange(new)[:, None], columns - np.repeat(self._firsts, block)[:new, None]), weights)
+
+    def of(self, start: int) -> tuple[int, NDArray[np.float32]]:
+        """Return the first old pixel, and the weights (block or fewer, width), of the new pixels from `start` on."""
+        return int(self._firsts[start // self._block]), self._dense[start : start + self._block]
 
 
 def _weights(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

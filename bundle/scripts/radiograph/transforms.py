@@ -15,13 +15,16 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from numpy.typing import NDArray
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
 from scripts.radiograph.exposure import display_limits
 from scripts.radiograph.labels import read_label, read_landmarks
 from scripts.radiograph.landmarks import LANDMARKS, SIDES
-from scripts.radiograph.reader import read_radiograph
+from scripts.radiograph.lazy import LazyRadiograph
+from scripts.radiograph.mapping import MappedWords
+from scripts.radiograph.reader import open_radiograph
 from scripts.radiograph.sampling import covering_grid, resample, resample_nearest, to_resampled_points
 
 Item = dict[Hashable, Any]
@@ -42,15 +45,24 @@ class LoadRadiographd(MapTransform):
     The manifest's columns `COVARIATES`, where an item has them and they are known, override the header, in the image's
     meta too. `covariates` is (4,) float32: age in years, sex (0 female, 1 male), weight in kg, height in cm; NaN unknown.
 
+    Args:
+        keys: of the paths.
+        lazy: give a `LazyRadiograph`, for `ResampleRadiographd` to come next: this takes a fraction of the time, as the film is
+            never displayed at its full size.
+
     Raises:
         RefusedError: as `read_radiograph` (MONAI wraps it: look for it in the chain of causes).
     """
 
+    def __init__(self, keys: KeysCollection, lazy: bool = False, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.lazy = lazy
+
     def __call__(self, data: Mapping[Hashable, Any]) -> Item:
-        """Replace the path of each key by its image (1, H, W)."""
+        """Replace the path of each key by its image (1, H, W), or what it will be computed from."""
         item = dict(data)
         for key in self.key_iterator(item):
-            image = read_radiograph(item[key])
+            image = open_radiograph(item[key])
             for name in COVARIATES:
                 given = item.get(name)
                 if given is None or given == "" or (isinstance(given, float) and math.isnan(given)):
@@ -58,7 +70,7 @@ class LoadRadiographd(MapTransform):
                 if image.meta[name] not in (None, given):
                     image.meta["assumptions"].append(f"The manifest's {name} was used, not the header's.")
                 image.meta[name] = given
-            item[key] = image
+            item[key] = image if self.lazy else image.image()
             item["covariates"] = _covariates(image.meta)
         return item
 
@@ -112,7 +124,7 @@ class ResampleRadiographd(MapTransform):
         return item
 
 
-def resampled(image: MetaTensor, pixel_mm: tuple[float, float], spacing_mm: float) -> MetaTensor:
+def resampled(image: MetaTensor | LazyRadiograph, pixel_mm: tuple[float, float], spacing_mm: float) -> MetaTensor:
     """Return a radiograph on the grid of square pixels that covers its film; see `ResampleRadiographd`.
 
     Args:
@@ -128,15 +140,19 @@ def resampled(image: MetaTensor, pixel_mm: tuple[float, float], spacing_mm: floa
     affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
     affine[0, 3], affine[1, 3] = (row - row / scale[0]) / 2, (col - col / scale[1]) / 2
     meta = {**image.meta, "spacing_mm": (row, col), "resample_scale": scale, "affine": affine}
-    return MetaTensor(torch.from_numpy(resample(image[0].numpy(), grid))[None], meta=meta)
+    return MetaTensor(torch.from_numpy(resample(_pixels(image), grid))[None], meta=meta)
 
 
-def _fitted(image: MetaTensor) -> MetaTensor:
+def _pixels(image: MetaTensor | LazyRadiograph) -> NDArray[np.float32] | MappedWords:
+    return image.pixels if isinstance(image, LazyRadiograph) else image[0].numpy()
+
+
+def _fitted(image: MetaTensor | LazyRadiograph) -> MetaTensor:
     """A film without a known size, its longer side at most `UNSCALED_SIDE` pixels."""
     factor = max(1.0, max(image.shape[-2:]) / UNSCALED_SIDE)
     grid, scale = covering_grid((image.shape[-2], image.shape[-1]), (factor, factor))
     meta = {**image.meta, "resample_scale": scale}
-    return MetaTensor(torch.from_numpy(resample(image[0].numpy(), grid))[None], meta=meta)
+    return MetaTensor(torch.from_numpy(resample(_pixels(image), grid))[None], meta=meta)
 
 
 class NormaliseRadiographd(MapTransform):
