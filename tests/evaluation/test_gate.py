@@ -183,7 +183,8 @@ def test_calibration_accepts_the_valid_and_is_of_their_weights(tmp_path):
     gate = load_gate(target, weights_sha256="a" * 64)
     assert not gate.notes and load_gate(target, weights_sha256="b" * 64).notes
     limits = gate.limits
-    assert limits.hip_view_at_least == pytest.approx(sorted(view for view, *_ in valid)[1], abs=1e-3)
+    least = sorted(view for view, *_ in valid)[1]  # fractures look as much like hips, so this decides, at twice the odds
+    assert limits.hip_view_at_least == pytest.approx(least / (least + 2 * (1 - least)), abs=1e-3)
     assert sum(1.1 * novelty > limits.novelty_at_most for _, novelty, *_ in valid) == 1
     assert 0.3 < limits.femur_at_least < 0.97
     assert limits.fracture_at_most == pytest.approx(0.5, abs=0.05)

@@ -20,6 +20,8 @@ _BROKEN = ("fracture", "deform")
 _DIGITS = 4
 _FURTHER = 1.1
 """Novelty of other hospitals' films, beyond that of the ones that are known."""
+_LESS_CERTAIN = 2.0
+"""Odds of a judgement of them, below those of the ones that are known."""
 
 
 def calibrate_gate(
@@ -70,8 +72,8 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     """Choose the thresholds.
 
     A probability's lies half way, in logits, between the valid and the others where these are apart; where they overlap, the
-    valid decide. So do they for novelty, since nobody knows all that may come. Angles are refused from the clinical limit on, or
-    from where the networks' own scatter on valid radiographs ends if that is further.
+    valid decide, with a margin for other hospitals. So do they for novelty, since nobody knows all that may come. Angles are
+    refused from the clinical limit on, or from where the networks' own scatter on valid radiographs ends if that is further.
 
     Args:
         films: valid and others.
@@ -153,12 +155,17 @@ def _upper(values: Sequence[float], accept: float) -> float:
 
 
 def _between(high: Sequence[float], low: Sequence[float], accept: float) -> float:
-    """Half way, in logits, from what `accept` of the high probabilities reach to what `accept` of the low do not exceed."""
+    """Half way, in logits, from what `accept` of the high probabilities reach to what `accept` of the low do not exceed.
+
+    Where these overlap, what `accept` of the high ones reach at twice the odds.
+    """
     bound = float(np.quantile(high, 1 - accept, method="lower"))
     other = float(np.quantile(low, accept, method="higher")) if low else bound
     if other < bound:
         ends = np.clip([bound, other], 1e-6, 1 - 1e-6)
         bound = float(1 / (1 + np.exp(-np.log(ends / (1 - ends)).mean())))
+    else:
+        bound = bound / (bound + _LESS_CERTAIN * (1 - bound))
     return math.floor(bound * 10**_DIGITS) / 10**_DIGITS
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +11,8 @@ from scipy.sparse import csr_array
 
 from scripts.radiograph.mapping import MappedWords
 
-_ROWS: Final = 4  # new rows of one small dense product: so few that no library takes several threads for it
-_STRIP: Final = 16 * _ROWS  # new rows that are kept in the processor's cache until their columns are averaged
+_ROWS: Final = 16  # new rows of one small dense product
+_STRIP: Final = 4 * _ROWS  # new rows that are kept in the processor's cache until their columns are averaged
 
 Scale = tuple[float, float]
 """Film pixels per resampled pixel, along (rows, cols): film = (resampled + 0.5) * scale - 0.5."""
@@ -36,8 +37,8 @@ def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArr
     """Return an image on another grid over the same field.
 
     Shrinking averages over each new pixel's exact area (so the mean density of a region is kept, and noise does not
-    alias); enlarging interpolates linearly. It goes strip by strip: the film is displayed and averaged while it is in the
-    processor's cache.
+    alias); enlarging interpolates linearly. It goes strip by strip, the film's upper and lower half at the same time: it is
+    displayed and averaged while it is in the processor's cache.
 
     Args:
         image: (rows, cols).
@@ -47,19 +48,28 @@ def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArr
         float32 of that shape.
     """
     down, across = _Bands(image.shape[0], shape[0], _ROWS), _sparse(image.shape[1], shape[1])
-    film = np.empty((down.width, image.shape[1]), np.float32)
-    strip = np.empty((_STRIP, image.shape[1]), np.float32)
     result = np.empty(shape, np.float32)
-    for top in range(0, shape[0], _STRIP):
-        out = result[top : top + _STRIP]
-        for start in range(top, top + len(out), _ROWS):
-            first, weights = down.of(start)
-            means = strip[start - top : start - top + len(weights)]
-            if isinstance(image, MappedWords):
-                image.average(first, weights, film, means)
-            else:
-                np.matmul(weights, image[first : first + down.width].astype(np.float32, copy=False), out=means)
-        out[:] = (across @ strip[: len(out)].T).T
+
+    def fill(tops: range) -> None:
+        film = np.empty((down.width, image.shape[1]), np.float32)
+        strip = np.empty((_STRIP, image.shape[1]), np.float32)
+        for top in tops:
+            out = result[top : top + _STRIP]
+            for start in range(top, top + len(out), _ROWS):
+                first, weights = down.of(start)
+                means = strip[start - top : start - top + len(weights)]
+                if isinstance(image, MappedWords):
+                    image.average(first, weights, film, means)
+                else:
+                    np.matmul(weights, image[first : first + down.width].astype(np.float32, copy=False), out=means)
+            out[:] = (across @ strip[: len(out)].T).T
+
+    tops = range(0, shape[0], _STRIP)
+    half = (len(tops) + 1) // 2
+    with ThreadPoolExecutor(1) as other:
+        lower = other.submit(fill, tops[half:])
+        fill(tops[:half])
+        lower.result()
     return result
 
 
