@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work_dir.mkdir(parents=True, exist_ok=True)
     _check_folder("--work_dir", work_dir)
     (work_dir / "main.py").write_text(_APP, encoding="utf-8")
-    _set_up(work_dir, given.port)
+    _set_up(work_dir)
 
     from monailabel.main import Main  # reads the environment when imported
 
@@ -45,11 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Main().run()
 
 
-def _set_up(work_dir: Path, port: int) -> None:
+def _set_up(work_dir: Path) -> None:
     """The server's settings, and those of the processes that it starts."""
     os.environ |= {
-        # Only its own pages may ask: without this, any page that the user's browser has open could read the films.
-        "MONAI_LABEL_CORS_ORIGINS": json.dumps([f"http://127.0.0.1:{port}"]),
         "MONAI_LABEL_SESSION_PATH": str(work_dir / "sessions"),
         "MONAI_LABEL_AUTO_UPDATE_SCORING": "false",
         "MONAI_LABEL_TRACKING_ENABLED": "false",

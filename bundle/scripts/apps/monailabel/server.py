@@ -6,6 +6,7 @@ import errno
 
 import requests
 from fastapi import Request
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 
 from scripts.apps.monailabel.absent_packages import absent_packages
@@ -49,6 +50,10 @@ def _disk(_: Request, error: Exception) -> JSONResponse:
 def _answer(status: int, sentence: str, **more: str) -> JSONResponse:
     return JSONResponse({"detail": sentence, **more}, status_code=status)
 
+
+# MONAI Label lets every page that the user's browser has open read the films; here only this server's own pages may.
+app.user_middleware.clear()
+app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
 for _error, _handler in (
     (ImageNotFoundException, _not_found),
