@@ -62,7 +62,7 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
     numbered = np.zeros_like(mask)
     for number, value in enumerate(present, start=1):
         numbered[mask == value] = number
-    return hd.seg.Segmentation(
+    segmentation = hd.seg.Segmentation(
         source_images=[_in_the_plane(film)],
         pixel_array=numbered[None],
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
@@ -80,6 +80,9 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
         series_description=description,
         omit_empty_frames=False,
     )
+    # Required of an image without a place in space (DICOM PS3.3 C.7.6.1), and the same as the film's, whose grid it has.
+    segmentation.PatientOrientation = film.get("PatientOrientation", "")
+    return segmentation
 
 
 def mask_of(segmentation: Dataset) -> NDArray[np.uint8]:

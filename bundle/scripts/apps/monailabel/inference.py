@@ -9,7 +9,7 @@ from typing import Any
 
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
-from scripts.apps.monailabel.labels import LABELS, write_mask
+from scripts.apps.monailabel.labels import ENDINGS, LABELS, write_mask
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import Hip
 from scripts.results.postprocessing import radiograph_facts
@@ -42,16 +42,13 @@ class Segmentation(InferTask):
             RefusedError: where the file cannot be read as a radiograph.
             ValueError: for another ending.
         """
-        film = Path(request["image"])
+        film, ending = Path(request["image"]), str(request.get("result_extension") or ENDINGS[0])
+        if ending not in ENDINGS:
+            raise ValueError(f"result_extension is {ending!r}, expected one of {', '.join(ENDINGS)}. Nothing was screened.")
         radiograph = self._screener.screen(film)
-        ending = str(request.get("result_extension") or ".nii.gz")
         with tempfile.NamedTemporaryFile(prefix="mask-", suffix=ending, delete=False) as file:
             destination = Path(file.name)
-        try:
-            write_mask(radiograph["mask"], film, destination)
-        except BaseException:
-            destination.unlink()
-            raise
+        write_mask(radiograph["mask"], film, destination)
         weights = {key: self._screener.weights[key] for key in ("file", "sha256")}
         params = {"label_names": dict(LABELS), "weights": weights, "notice": self._screener.notice}
         return str(destination), {**params, **self.findings(film, radiograph)}

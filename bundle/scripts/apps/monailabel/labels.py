@@ -15,8 +15,8 @@ from scripts.radiograph import CLASSES
 LABELS: Final = {name: value for value, name in enumerate(CLASSES) if value}
 """Value of each class in a mask, by name."""
 
-VOLUMES: Final = (".nii.gz", ".nii", ".nrrd", ".mha")
-"""Endings of masks that are written as one slice in the film's place; `.png` holds the pixels alone."""
+ENDINGS: Final = (".nii.gz", ".nii", ".nrrd", ".mha", ".png")
+"""Of the masks that are written: one slice in the film's place, but for PNG, which holds the pixels alone."""
 
 _SAME_DIRECTION: Final = 1e-3
 
@@ -27,16 +27,14 @@ def write_mask(mask: NDArray[np.uint8], film: Path, destination: Path) -> None:
     Args:
         mask: (rows, cols), 0 to 3 (`CLASSES`), on the grid of the film's file.
         film: the file.
-        destination: ends with one of `VOLUMES` or `.png`, which decides the format.
+        destination: ends with one of `ENDINGS`, which decides the format.
 
     Raises:
-        ValueError: if it ends otherwise.
+        RuntimeError: if it cannot be written.
     """
     if destination.name.endswith(".png"):
         sitk.WriteImage(sitk.GetImageFromArray(mask), str(destination))
         return
-    if not destination.name.endswith(VOLUMES):
-        raise ValueError(f"{destination.name}: a mask is written as {', '.join(VOLUMES)} or .png; nothing was written.")
     image = sitk.GetImageFromArray(mask[None])
     spacing, origin, direction = _geometry(film)
     image.SetSpacing(spacing)
@@ -125,4 +123,4 @@ def _geometry(film: Path) -> tuple[tuple[float, ...], tuple[float, ...], tuple[f
 
 
 def _rounded(direction: Sequence[float]) -> list[float]:
-    return [round(value, 2) for value in direction]
+    return [round(float(value), 2) for value in direction]

@@ -75,7 +75,7 @@ def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: 
     stored_shape = orientation.to_stored(np.broadcast_to(False, meta["film_shape"])).shape
     mask = read_label(label, (stored_shape[0], stored_shape[1]))
 
-    row = {key: f"{key}s/{name}{ending}" for key, ending in (("label", ".nii.gz"), ("landmarks", ".json"))}
+    row = {"label": f"labels/{name}.nii.gz", "landmarks": f"landmarks/{name}.json"}
     if meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(film).meta["spacing_mm"] is None:
         row["image"] = f"images/{name}.nii.gz"
         spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]

@@ -150,9 +150,15 @@ class PacsStore(FilmStore):
         if film not in self._datastore.objects:
             return
         known = self._datastore.label(film, "final")
-        if known is None or _drawn(segmentation) > known.info.get("drawn", ""):
-            info = {"SOPInstanceUID": str(segmentation.SOPInstanceUID), "drawn": _drawn(segmentation)}
-            self.keep_label(film, Path(self.get_image_uri(film)), mask_of(segmentation), "final", info)
+        if known is not None and _drawn(segmentation) <= known.info.get("drawn", ""):
+            return
+        mask, path = mask_of(segmentation), Path(self.get_image_uri(film))
+        if mask.shape != (expected := self._stored_shape(path)):
+            raise ValueError(
+                f"Segmentation {segmentation.SOPInstanceUID}: has the size {mask.shape}, expected the film's {expected}."
+            )
+        info = {"SOPInstanceUID": str(segmentation.SOPInstanceUID), "drawn": _drawn(segmentation)}
+        self.keep_label(film, path, mask, "final", info)
 
     def _found(self, filters: Mapping[str, str]) -> list[Dataset]:
         return [Dataset.from_json(found) for found in self._client.search_for_series(search_filters=dict(filters))]
