@@ -168,6 +168,7 @@ def test_a_training_that_is_stopped_leaves_everything_as_it_was(server: Server) 
     second = server.post("/train/segmentation", json={"max_epochs": 2})
     assert second.status_code == 429
     assert "Already Running" in second.json()["detail"]
+    wait_for((server.work_dir / "training" / "lesson").exists, server.log)
     requests.delete(f"{server.url}/train/", timeout=60)
     wait_for(lambda: server.training()["status"] == "STOPPED", server.log)
     assert not (server.work_dir / "model" / "model_finetuned.pt").exists()
