@@ -2,6 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+LABEL := .venv-label
 BUNDLE := $(VENV)/bin/python -m monai.bundle run --config_file bundle/configs
 
 # `make train` takes these.
@@ -9,8 +10,13 @@ DATA ?= output/cohort
 OUT ?= output/training
 PATIENTS ?= 1200
 
+# `make label` takes these.
+STUDIES ?=
+PORT ?= 8000
+WORK ?= output/label
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint train clean
+.PHONY: help demo test fuzz lint train label clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -46,8 +52,12 @@ train: $(VENV)/all.stamp $(DATA)/manifest.csv output/faulty/manifest.csv output/
 		--output_file $(OUT)/model.pt
 	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
 
-clean: ## Remove the virtual environment, caches and output
-	rm -rf $(VENV) output build .pytest_cache .mypy_cache .ruff_cache bundle/*.egg-info
+label: $(LABEL)/label.stamp ## Serve STUDIES=folder or =DICOMweb address to 3D Slicer (MONAI Label) on PORT
+	@test -n "$(STUDIES)" || { echo "STUDIES= is missing: name a folder of radiographs, or the address of a DICOMweb service."; exit 1; }
+	$(LABEL)/bin/python -m scripts.apps.monailabel --studies "$(STUDIES)" --port $(PORT) --work_dir "$(WORK)"
+
+clean: ## Remove the virtual environments, caches and output
+	rm -rf $(VENV) $(LABEL) output build .pytest_cache .mypy_cache .ruff_cache bundle/*.egg-info
 	find bundle tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 output/cohort/manifest.csv: | $(VENV)/all.stamp
@@ -68,6 +78,16 @@ $(VENV)/demo.stamp: $(VENV)/torch.stamp
 
 $(VENV)/all.stamp: $(VENV)/torch.stamp
 	$(VENV)/bin/pip install --quiet -e '.[simulate,train,report,export,deploy,dev]'
+	@touch $@
+
+# MONAI Label has an environment of its own: its dependencies would bring CUDA packages and an old numpy.
+$(LABEL)/label.stamp: pyproject.toml bundle/scripts/apps/monailabel/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed; name one by make PYTHON=...")'
+	@echo "Installing into $(LABEL); the first time this takes some minutes."
+	$(PYTHON) -m venv $(LABEL)
+	$(LABEL)/bin/pip install --quiet torch==2.13.0
+	$(LABEL)/bin/pip install --quiet -e '.[deploy]' -r bundle/scripts/apps/monailabel/requirements.txt
+	$(LABEL)/bin/pip install --quiet --no-deps monailabel==0.8.5
 	@touch $@
 
 # torch comes first and pinned exactly: resolved among the others it can bring gigabytes of CUDA packages.

@@ -6,6 +6,7 @@ present=1
 for program in chromium dciodvfy gdcmconv Orthanc; do
     command -v "$program" >/dev/null || present=0
 done
+[[ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ]] || present=0
 if [[ "$present" == 1 ]]; then
     exit 0
 fi
@@ -15,4 +16,4 @@ if [[ "$(id -u)" != 0 ]]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq install --no-install-recommends chromium dicom3tools libgdcm-tools orthanc >/dev/null
+apt-get -qq install --no-install-recommends chromium dicom3tools libgdcm-tools orthanc orthanc-dicomweb >/dev/null

@@ -1,0 +1,1 @@
+"""Thin shells that put OsteoXR into other programs."""

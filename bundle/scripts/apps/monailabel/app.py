@@ -1,0 +1,85 @@
+"""The app that MONAI Label's server runs: what it can do, and on which films."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts.apps.monailabel.absent_packages import absent_packages
+
+with absent_packages():
+    from monailabel.interfaces.app import MONAILabelApp
+
+from monailabel.config import settings
+from monailabel.datastore.dicom import DICOMwebClientX
+from monailabel.tasks.activelearning.random import Random
+
+from scripts.apps.monailabel.confidence import LeastCertainFirst
+from scripts.apps.monailabel.film_store import FilmStore
+from scripts.apps.monailabel.fine_tuning import FineTuning
+from scripts.apps.monailabel.inference import Screen, Segmentation
+from scripts.apps.monailabel.labels import LABELS
+from scripts.apps.monailabel.pacs_store import PacsStore
+from scripts.apps.monailabel.screener import Screener
+
+FINE_TUNED = Path("model", "model_finetuned.pt")
+"""Where, in the folder that the server works in, a fine-tuning writes the cascade's weights."""
+
+
+class OsteoXR(MONAILabelApp):
+    """Contours of femurs and implants to correct, the screen itself, and fine-tuning.
+
+    Args:
+        app_dir: the folder that the server works in.
+        studies: a folder of films, or the address of a PACS's DICOMweb service.
+        conf: "search": attributes of the films to offer, as JSON; for a PACS only.
+    """
+
+    def __init__(self, app_dir: str, studies: str, conf: Mapping[str, str]) -> None:
+        self._work_dir = Path(app_dir)
+        self._screener = Screener(self._work_dir / FINE_TUNED)
+        super().__init__(
+            app_dir,
+            studies,
+            dict(conf),
+            name="OsteoXR",
+            description="Proximal femurs and implants on hip radiographs. Research use only.",
+            labels=list(LABELS),
+        )
+
+    def init_datastore(self) -> FilmStore:
+        """Open the folder, or ask the PACS."""
+        if not self.studies.startswith(("http://", "https://")):
+            return FilmStore(Path(self.studies), self._screener, settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD)
+        address = self.studies.rstrip("/")
+        client = DICOMwebClientX(url=address)
+        folder = self._work_dir / "pacs" / "".join(letter if letter.isalnum() else "-" for letter in address)
+        return PacsStore(client, json.loads(self.conf.get("search", "{}")), folder, self._screener)
+
+    def init_infers(self) -> dict[str, Any]:
+        """The models."""
+        return {"segmentation": Segmentation(self._screener), "screening": Screen(self._screener)}
+
+    def init_trainers(self) -> dict[str, Any]:
+        """The trainings."""
+        return {"segmentation": FineTuning(self._screener, self._work_dir)}
+
+    def init_strategies(self) -> dict[str, Any]:
+        """What may choose the next film."""
+        return {"least_certain": LeastCertainFirst(self._screener), "random": Random()}
+
+    def infer(self, request: Mapping[str, Any], datastore: Any = None) -> dict[str, Any]:
+        """Answer for a film of the studies or one that was just uploaded; no other file of this machine is read."""
+        image = str(request["image"])
+        uploaded = Path(image).is_file() and _lies_in(image, tempfile.gettempdir(), settings.MONAI_LABEL_SESSION_PATH)
+        if not uploaded:
+            (datastore or self.datastore()).get_image_uri(image)  # raises for what is not there
+        answer: dict[str, Any] = super().infer(request, datastore)
+        return answer
+
+
+def _lies_in(path: str, *folders: str) -> bool:
+    return any(folder and Path(path).resolve().is_relative_to(Path(folder).resolve()) for folder in folders)

@@ -1,0 +1,142 @@
+"""The folder of radiographs that are labelled, and their labels in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from filelock import FileLock
+from monailabel.datastore.local import DataModel, LocalDatastore
+from monailabel.interfaces.exception import ImageNotFoundException
+from numpy.typing import NDArray
+
+from scripts.apps.monailabel.labels import read_mask, write_mask
+from scripts.apps.monailabel.screener import Screener
+from scripts.radiograph.atomic import replacing
+
+_ENDINGS: Final = (".nii.gz", ".nii", ".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+PATTERNS: Final = tuple(f"*{ending}" for lower in _ENDINGS for ending in (lower, lower.upper()))
+"""Names of the files that are taken for radiographs."""
+
+
+class FilmStore(LocalDatastore):
+    """MONAI Label's folder of images, which takes only labels that fit their film, and keeps what it has on a full disk.
+
+    Args:
+        folder: of the radiographs; the labels come into `labels` in it.
+        screener: reads the films.
+        auto_reload: notice files that come and go.
+
+    Raises:
+        ValueError: if two films differ in their ending only, since a film is known by its name without it.
+    """
+
+    def __init__(self, folder: Path, screener: Screener, auto_reload: bool) -> None:
+        self._screener = screener
+        _check_names(folder)
+        super().__init__(str(folder), extensions=list(PATTERNS), auto_reload=auto_reload)
+
+    def get_image_uri(self, image_id: str) -> str:
+        """The path of a film.
+
+        Raises:
+            ImageNotFoundException: if there is no such film.
+        """
+        if image_id not in self._datastore.objects:
+            raise ImageNotFoundException(f"There is no radiograph {image_id!r} among the studies.")
+        return str(super().get_image_uri(image_id))
+
+    def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: Mapping[str, Any]) -> str:
+        """Keep a label, if it fits its film; see `read_mask`. An earlier one of the same tag is replaced in one step.
+
+        Returns:
+            the label's name, which is the film's.
+
+        Raises:
+            ImageNotFoundException: if there is no such film.
+            RefusedError: if the film cannot be read.
+            ValueError: if the label does not fit.
+            OSError: if it cannot be written; the earlier label stays.
+        """
+        film = Path(self.get_image_uri(image_id))
+        mask = read_mask(Path(label_filename), film, self._stored_shape(film), label_info.get("label_info"))
+        self.keep_label(image_id, film, mask, str(getattr(label_tag, "value", label_tag)), label_info)
+        return image_id
+
+    def keep_label(
+        self, image_id: str, film: Path, mask: NDArray[np.uint8], label_tag: str, label_info: Mapping[str, Any]
+    ) -> None:
+        """Write a mask (rows, cols) as the label of a film.
+
+        Raises:
+            OSError: if it cannot be written; the earlier label stays.
+        """
+        ending = ".nii.gz"
+        destination = Path(self._datastore.label_path(label_tag), self._filename(image_id, ending))
+        with FileLock(self._lock_file):
+            _write_whole(mask, film, destination, ending)
+            info = {**label_info, "ts": int(time.time()), "name": destination.name}
+            self._datastore.objects[image_id].labels[label_tag] = DataModel(info=info, ext=ending)
+            self._update_datastore_file(lock=False)
+
+    def labelled(self) -> list[tuple[Path, Path]]:
+        """The films with a final label, and the labels, by film."""
+        tag = "final"
+        return [
+            (Path(self.get_image_uri(image)), Path(self.get_label_uri(image, tag))) for image in sorted(self.get_labeled_images())
+        ]
+
+    def _stored_shape(self, film: Path) -> tuple[int, int]:
+        meta = self._screener.read(film)["image"].meta
+        rows, cols = meta["orientation"].to_stored(np.broadcast_to(False, meta["film_shape"])).shape
+        return rows, cols
+
+    def _to_id(self, file: str) -> tuple[str, str]:
+        ending = next((pattern[1:] for pattern in PATTERNS if file.endswith(pattern[1:])), "")
+        return file.removesuffix(ending), ending
+
+    def _update_datastore_file(self, lock: bool = True) -> None:
+        if lock:
+            with FileLock(self._lock_file):
+                self._update_datastore_file(lock=False)
+            return
+        path = Path(self._datastore_config_path)
+        content = json.dumps(self._datastore.model_dump(exclude={"base_path"}), indent=2, default=str)
+        self._ignore_event_config = True
+        with replacing(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+        self._config_ts = path.stat().st_mtime
+
+
+def _write_whole(mask: NDArray[np.uint8], film: Path, destination: Path, ending: str) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    temporary = destination.with_name(f".{destination.name.removesuffix(ending)}-partial{ending}")
+    try:
+        try:
+            write_mask(mask, film, temporary)
+        except RuntimeError as error:  # ITK's word for every failure to write
+            raise OSError(
+                f"{destination}: the label cannot be written; is the disk full? The earlier one, if any, stays."
+            ) from error
+        temporary.replace(destination)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_names(folder: Path) -> None:
+    films = defaultdict(list)
+    for pattern in PATTERNS:
+        for path in folder.glob(pattern):
+            films[path.name.removesuffix(pattern[1:])].append(path.name)
+    for names in films.values():
+        if len(set(names)) > 1:
+            raise ValueError(
+                f"{folder}: {' and '.join(sorted(set(names)))} differ in their ending only, but a label belongs to a name. "
+                "Rename one of them; the server was not started."
+            )

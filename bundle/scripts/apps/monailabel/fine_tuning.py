@@ -1,0 +1,120 @@
+"""Fine-tuning of the segmentation network on the radiologist's corrections, into new weights of the whole cascade."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import monai.bundle
+import torch
+from filelock import FileLock, Timeout
+from monai.bundle import ConfigParser
+from monailabel.interfaces.tasks.train import TrainTask
+
+from scripts.apps.monailabel.film_store import FilmStore
+from scripts.apps.monailabel.lesson import write_lesson
+from scripts.apps.monailabel.screener import BUNDLE, Screener
+from scripts.training.checkpoint import BEST, save_whole
+
+_ASSEMBLE: Final = BUNDLE / "configs" / "assemble.yaml"
+_TRAIN: Final = BUNDLE / "configs" / "train_segmentation.yaml"
+_TRAINED: Final = "segmentation_file"  # the key of assemble.yaml that takes the fine-tuned part
+
+
+class FineTuning(TrainTask):
+    """Trains the segmentation network on the final labels, from the weights in use, and puts the result into use.
+
+    MONAI Label runs it in a process of its own. All that it writes before it has succeeded lies in a folder that the next
+    fine-tuning removes, so a killed one leaves the weights as they were.
+
+    Args:
+        screener: holds the weights in use, and says where the new ones go.
+        work_dir: for that folder.
+    """
+
+    def __init__(self, screener: Screener, work_dir: Path) -> None:
+        super().__init__("Teaches the contours that were corrected; the shipped weights stay as they are")
+        self._screener = screener
+        self._folder = work_dir / "training"
+
+    def config(self) -> dict[str, Any]:
+        """What the viewer may set, with the defaults."""
+        return {"max_epochs": 20, "learning_rate": 2.0e-4, "batch_size": 4, "validation_fraction": 0.2, "seed": 0}
+
+    def __call__(self, request: Mapping[str, Any], datastore: FilmStore) -> dict[str, Any]:
+        """Fine-tune.
+
+        Args:
+            request: settings of `config`, by name.
+            datastore: holds the films and their labels.
+
+        Returns:
+            "weights": the file written; "femur_dice": of the films kept for validation, at the best epoch; "epoch": that epoch.
+
+        Raises:
+            SystemExit: with one sentence, for whatever ends it early.
+        """
+        settings = {key: type(default)(request.get(key, default)) for key, default in self.config().items()}
+        try:
+            with self._alone():
+                return self._train(settings, datastore)
+        except Exception as error:
+            raise SystemExit(f"The fine-tuning stopped: {_root(error)}. The weights in use stay as they were.") from error
+
+    def _train(self, settings: Mapping[str, Any], datastore: FilmStore) -> dict[str, Any]:
+        lesson = self._folder / "lesson"
+        lesson.mkdir(parents=True)
+        write_lesson(datastore.labelled(), self._screener, lesson, settings["validation_fraction"])
+        parts = self._taken_apart()
+        monai.bundle.run(
+            config_file=str(_TRAIN),
+            dataset_dir=str(lesson),
+            output_dir=str(self._folder / "output"),
+            initial_file=parts[_TRAINED],
+            epochs=settings["max_epochs"],
+            patience=settings["max_epochs"],
+            learning_rate=settings["learning_rate"],
+            batch_size=settings["batch_size"],
+            seed=settings["seed"],
+        )
+        parts[_TRAINED] = str(self._folder / "output" / BEST)
+        best = torch.load(parts[_TRAINED], weights_only=True)["provenance"]["best_metric"]
+        monai.bundle.run(config_file=str(_ASSEMBLE), output_file=str(self._screener.fine_tuned), **parts)
+        return {"weights": str(self._screener.fine_tuned), "femur_dice": best["value"], "epoch": best["epoch"]}
+
+    def _taken_apart(self) -> dict[str, str]:
+        """The networks of the cascade in use as files of their own, by the key that assemble.yaml has for each."""
+        network, provenance = self._screener.network, self._screener.weights["provenance"]
+        files = {}
+        for place, reference in ConfigParser.load_config_file(_ASSEMBLE)["checkpoints"].items():
+            made_by = provenance.get("trainings", {}).get(place.rpartition(".")[2], {})
+            file = self._folder / f"{place}.pt"
+            save_whole({"state_dict": network.get_submodule(place).state_dict(), "provenance": made_by}, file)
+            files[reference.removeprefix("@")] = str(file)
+        return files
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the folder, empty; only one fine-tuning may, of all servers that share it."""
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(f"{self._folder}.lock", timeout=0):
+                shutil.rmtree(self._folder, ignore_errors=True)
+                try:
+                    yield
+                finally:
+                    shutil.rmtree(self._folder, ignore_errors=True)
+        except Timeout as error:
+            raise ValueError(f"another one is running in {self._folder}; wait for its end") from error
+
+
+def _root(error: BaseException) -> str:
+    """What went wrong first, in a sentence without its full stop."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    return (said or type(error).__name__).rstrip(".")

@@ -1,0 +1,90 @@
+"""The two models that MONAI Label offers: the contours alone, and the whole screen."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
+
+from scripts.apps.monailabel.labels import ENDINGS, LABELS, write_mask
+from scripts.apps.monailabel.screener import Screener
+from scripts.clinical import Hip
+from scripts.results.postprocessing import radiograph_facts
+from scripts.results.record import Record, screened_record
+
+
+class Segmentation(InferTask):
+    """Femur, prosthesis and fixation on the grid of the film's file.
+
+    Args:
+        screener: looks at the film.
+        description: what the viewer shows.
+    """
+
+    def __init__(self, screener: Screener, description: str = "Contours of femur, prosthesis and fixation") -> None:
+        super().__init__(InferType.SEGMENTATION, dict(LABELS), 2, description)
+        self._screener = screener
+
+    def is_valid(self) -> bool:
+        """Say that the model can be used: the bundle comes with weights."""
+        return True
+
+    def __call__(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Screen the film at "image"; the mask has the ending "result_extension", NIfTI by default.
+
+        Returns:
+            the mask's file; and, for the viewer, "label_names", "weights" and "notice".
+
+        Raises:
+            RefusedError: where the file cannot be read as a radiograph.
+            ValueError: for another ending.
+        """
+        film, ending = Path(request["image"]), str(request.get("result_extension") or ENDINGS[0])
+        if ending not in ENDINGS:
+            raise ValueError(f"result_extension is {ending!r}, expected one of {', '.join(ENDINGS)}. Nothing was screened.")
+        radiograph = self._screener.screen(film)
+        with tempfile.NamedTemporaryFile(prefix="mask-", suffix=ending, delete=False) as file:
+            destination = Path(file.name)
+        write_mask(radiograph["mask"], film, destination)
+        weights = {key: self._screener.weights[key] for key in ("file", "sha256")}
+        params = {"label_names": dict(LABELS), "weights": weights, "notice": self._screener.notice}
+        return str(destination), {**params, **self.findings(film, radiograph)}
+
+    def findings(self, film: Path, radiograph: Mapping[str, Any]) -> dict[str, Any]:
+        """What is told of the film beside its mask: here nothing."""
+        return {}
+
+
+class Screen(Segmentation):
+    """The same mask, and what the main job says of the radiograph: BMD, T-scores, or why it is refused."""
+
+    def __init__(self, screener: Screener) -> None:
+        super().__init__(screener, "Contours, and BMD and T-scores estimated from the radiograph; research use only")
+
+    def findings(self, film: Path, radiograph: Mapping[str, Any]) -> dict[str, Any]:
+        """Return "radiograph", as in `results.json`, and "summary", one sentence a line."""
+        meta, screening = radiograph["image"].meta, radiograph["screening"]
+        facts = radiograph_facts(meta, radiograph["covariates"])
+        names = dict.fromkeys(("name", "study", "patient"), film.name)
+        record = screened_record(names, film.name, screening, facts, meta, {"mask": None, "overlay": None})
+        refusal = [f"Refused: {screening.reason.code}. {screening.reason.sentence}"] if screening.reason else []
+        hips = [line for hip in screening.hips for line in _summary(hip)]
+        return {"radiograph": _plain(record), "summary": [*refusal, *([] if refusal else hips), f"{self._screener.notice}."]}
+
+
+def _summary(hip: Hip) -> list[str]:
+    if hip.reason:
+        return [f"{hip.side} hip refused: {hip.reason.code}. {hip.reason.sentence}"]
+    return [
+        f"{hip.side} {site}: BMD {estimate.bmd:.3f} g/cm² ({estimate.bmd_interval[0]:.3f} to {estimate.bmd_interval[1]:.3f})"
+        + ("" if estimate.t_score is None else f", T-score {estimate.t_score:.1f}")
+        for site, estimate in hip.estimates.items()
+    ]
+
+
+def _plain(record: Record) -> Record:
+    """Without what a viewer knows already: the record's own names of the film."""
+    return {key: value for key, value in record.items() if key not in ("name", "study", "patient", "outputs")}

@@ -1,0 +1,133 @@
+"""The corrected films as the trainings take them: a folder with a manifest, beside the data store and not in it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.apps.monailabel.screener import Screener
+from scripts.clinical import RefusedError
+from scripts.radiograph import LANDMARKS, SIDES, Orientation, read_label, read_radiograph, sort_studies, to_film_points
+from scripts.radiograph.manifest import MANIFEST_NAME
+
+_FEWEST_LANDMARKS: Final = 3  # that place a hip
+_SEEN: Final = 0.25  # confidence of a landmark that is taught
+_LOGGER = logging.getLogger(__name__)
+
+
+def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, folder: Path, validation_fraction: float) -> None:
+    """Write the dataset of a fine-tuning: films, labels, landmarks and `manifest.csv`.
+
+    The landmarks, which nobody corrected, are those that the networks find now: so the fine-tuning keeps what it knows of
+    them. A film without a pixel size is written anew, with the size that the screening found. Films on which no hip is found,
+    or that cannot be read, are left out, and the log says so.
+
+    Args:
+        labelled: films and their corrected masks.
+        screener: finds the landmarks.
+        folder: an empty one.
+        validation_fraction: of the patients, who choose the best epoch; at least one does.
+
+    Raises:
+        ValueError: where fewer than two patients are left.
+        OSError: where the disk fails.
+    """
+    rows = []
+    for index, (film, label) in enumerate(labelled):
+        try:
+            rows.append(_write_film(f"{index:05d}", film, label, screener, folder))
+        except (RefusedError, ValueError) as error:
+            _LOGGER.warning("%s is left out of the fine-tuning: %s", film.name, error)
+    patients = _patients([Path(row["image"]) for row in rows], folder)
+    if len(set(patients)) < 2:
+        raise ValueError(
+            f"{len(labelled)} films have a final label, of which {len(rows)} can be used, of {len(set(patients))} patients; "
+            "expected two patients or more, one of whom chooses the best epoch. Nothing was trained. Submit more corrected films."
+        )
+    chosen = _validating(set(patients), validation_fraction)
+    with (folder / MANIFEST_NAME).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["image", "split", "label", "landmarks"])
+        writer.writeheader()
+        for row, patient in zip(rows, patients, strict=True):
+            writer.writerow({**row, "split": "validation" if patient in chosen else "train"})
+
+
+def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: Path) -> dict[str, str]:
+    """One row of the manifest."""
+    radiograph = screener.screen(film)
+    meta = radiograph["image"].meta
+    orientation: Orientation = meta["orientation"]
+    points = to_film_points(radiograph["landmarks"].numpy(), meta["resample_scale"])
+    seen = radiograph["landmark_confidence"].numpy() >= _SEEN
+    seen &= (seen.sum(axis=1) >= _FEWEST_LANDMARKS)[:, None]
+    if not seen.any():
+        raise ValueError("no hip was found on it, so nothing places what is taught.")
+    stored_shape = orientation.to_stored(np.broadcast_to(False, meta["film_shape"])).shape
+    mask = read_label(label, (stored_shape[0], stored_shape[1]))
+
+    row = {"label": f"labels/{name}.nii.gz", "landmarks": f"landmarks/{name}.json"}
+    if meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(film).meta["spacing_mm"] is None:
+        row["image"] = f"images/{name}.nii.gz"
+        spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
+        _write_nifti(read_radiograph(film)[0].numpy(), folder / row["image"], spacing)
+        mask = np.ascontiguousarray(orientation.to_display(mask))
+    else:
+        endings = film.name.lower()
+        row["image"] = f"images/{name}{'.nii.gz' if endings.endswith('.nii.gz') else Path(endings).suffix}"
+        destination = folder / row["image"]
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(film, destination)
+        points = _points_to_stored(points, orientation, meta["film_shape"])
+    _write_nifti(mask, folder / row["label"])
+    (folder / row["landmarks"]).parent.mkdir(exist_ok=True)
+    (folder / row["landmarks"]).write_text(json.dumps(_landmarks(points, seen)), encoding="utf-8")
+    return row
+
+
+def _landmarks(points: NDArray[np.float64], seen: NDArray[np.bool_]) -> dict[str, Any]:
+    """Points (2, 5, 2) as `read_landmarks` reads them."""
+    return {
+        side: {name: points[i, j].tolist() if seen[i, j] else None for j, name in enumerate(LANDMARKS)}
+        for i, side in enumerate(SIDES)
+    }
+
+
+def _points_to_stored(points: NDArray[np.float64], orientation: Orientation, film_shape: Sequence[int]) -> NDArray[np.float64]:
+    """Points (..., 2) of the displayed film in pixels of the stored one."""
+    stored = points.copy()
+    for axis, flipped in enumerate((orientation.flip_rows, orientation.flip_cols)):
+        if flipped:
+            stored[..., axis] = film_shape[axis] - 1 - stored[..., axis]
+    return stored[..., ::-1] if orientation.transpose else stored
+
+
+def _write_nifti(pixels: NDArray[Any], path: Path, spacing_mm: Sequence[float] = (1.0, 1.0)) -> None:
+    """Write (rows, cols), a mask or a film in 0..1, as `read_label` and `read_nifti` read it; spacing (row, col)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = nib.Nifti1Image(pixels.T, np.diag([spacing_mm[1], spacing_mm[0], 1.0, 1.0]))
+    image.header["cal_max"] = 1.0
+    nib.save(image, path)
+
+
+def _patients(films: Sequence[Path], folder: Path) -> list[str]:
+    """Who is on each film; one without a patient's ID is its own patient."""
+    items = [{"image": str(folder / film)} for film in films]
+    found = sort_studies(items, str(folder), b"names are not kept".ljust(32)) if items else []
+    by_film = {item["image"]: str(item["patient"]) for item in found}
+    return [by_film[item["image"]] for item in items]
+
+
+def _validating(patients: set[str], fraction: float) -> set[str]:
+    """The patients who validate: the same ones, however many others join them later."""
+    ordered = sorted(patients, key=lambda patient: hashlib.sha256(patient.encode()).digest())
+    return set(ordered[: min(max(1, round(fraction * len(ordered))), len(ordered) - 1)])

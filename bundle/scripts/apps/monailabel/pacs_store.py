@@ -1,0 +1,169 @@
+"""The radiographs of a PACS that are labelled, by DICOMweb, and their labels there as DICOM Segmentations."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pydicom
+from dicomweb_client import DICOMwebClient
+from monailabel.datastore.local import DataModel, ImageLabelModel
+from pydicom.dataset import Dataset
+
+from scripts.apps.monailabel.film_store import FilmStore
+from scripts.apps.monailabel.labels import read_mask
+from scripts.apps.monailabel.screener import Screener
+from scripts.clinical import RefusedError
+from scripts.radiograph.atomic import replacing
+from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
+
+MODALITIES: Final = ("DX", "CR")
+"""Of the films that are offered."""
+
+_ASKED_AGAIN_AFTER: Final = 10.0  # seconds
+_LOGGER = logging.getLogger(__name__)
+
+
+class PacsStore(FilmStore):
+    """Films of a PACS, known by their SOP Instance UID, and the newest Segmentation of each.
+
+    A film is fetched when it is needed, and kept in the folder. A final label goes to the PACS as a Segmentation (STOW-RS) and
+    is kept beside the film; one that another program stored is fetched (QIDO-RS, WADO-RS).
+
+    Args:
+        client: of the PACS.
+        search: QIDO-RS attributes that a film must have beside its modality, such as {"StudyDate": "20260101-"}.
+        folder: for copies of films and labels.
+        screener: reads the films.
+
+    Raises:
+        requests.RequestException: if the PACS does not answer.
+    """
+
+    def __init__(self, client: DICOMwebClient, search: Mapping[str, str], folder: Path, screener: Screener) -> None:
+        self._client, self._search = client, dict(search)
+        self._asked = float("-inf")
+        self._segmentations: set[str] = set()
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder, screener, auto_reload=False)
+
+    def name(self) -> str:
+        """The address of the PACS."""
+        return str(self._client.base_url)
+
+    def list_images(self) -> list[str]:
+        """The SOP Instance UIDs of the films."""
+        self._ask()
+        return list(super().list_images())
+
+    def get_labeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:
+        """Those with a final label."""
+        self._ask()
+        return list(super().get_labeled_images(label_tag, labels))
+
+    def get_unlabeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:
+        """Those without one."""
+        self._ask()
+        return list(super().get_unlabeled_images(label_tag, labels))
+
+    def get_image_uri(self, image_id: str) -> str:
+        """The path of a film's copy, which is fetched if need be.
+
+        Raises:
+            ImageNotFoundException: if there is no such film.
+            requests.RequestException: if the PACS does not answer.
+        """
+        self._ask()
+        film = Path(super().get_image_uri(image_id))
+        if not film.is_file():
+            info = self._datastore.objects[image_id].image.info
+            fetched = self._client.retrieve_instance(info["StudyInstanceUID"], info["SeriesInstanceUID"], image_id)
+            with replacing(film) as temporary:
+                fetched.save_as(temporary, enforce_file_format=True)
+        return str(film)
+
+    def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: Mapping[str, Any]) -> str:
+        """Keep a label; a final one is stored in the PACS first.
+
+        Raises:
+            as `FilmStore.save_label`; requests.RequestException: if the PACS does not take it, and it is not kept then.
+        """
+        tag = str(getattr(label_tag, "value", label_tag))
+        film = Path(self.get_image_uri(image_id))
+        mask = read_mask(Path(label_filename), film, self._stored_shape(film), label_info.get("label_info"))
+        info = dict(label_info)
+        if tag == "final":
+            segmentation = segmentation_object(pydicom.dcmread(film), mask, "OsteoXR, corrected contours", corrected=True)
+            self._client.store_instances([segmentation])
+            self._segmentations.add(str(segmentation.SOPInstanceUID))
+            info |= {"SOPInstanceUID": str(segmentation.SOPInstanceUID), "drawn": _drawn(segmentation)}
+        self.keep_label(image_id, film, mask, tag, info)
+        return image_id
+
+    def refresh(self) -> None:
+        """Ask the PACS anew."""
+        self._asked = float("-inf")
+        self._ask()
+
+    def _reconcile_datastore(self) -> None:
+        self._ask()
+
+    def _ask(self) -> None:
+        if time.monotonic() - self._asked < _ASKED_AGAIN_AFTER:
+            return
+        self._asked = time.monotonic()
+        found = {}
+        for modality in MODALITIES:
+            for series in self._found({"Modality": modality, **self._search}):
+                study_uid, series_uid = str(series.StudyInstanceUID), str(series.SeriesInstanceUID)
+                for instance in self._client.search_for_instances(study_uid, series_uid):
+                    uid = str(Dataset.from_json(instance).SOPInstanceUID)
+                    found[uid] = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid, "Modality": modality}
+        objects = self._datastore.objects
+        for uid in set(objects) - set(found):
+            del objects[uid]
+        for uid, info in found.items():
+            known = objects.setdefault(uid, ImageLabelModel(image=DataModel(ext=".dcm")))
+            known.image.info |= {**info, "name": f"{uid}.dcm"}
+        self._fetch_labels()
+        self._update_datastore_file()
+
+    def _fetch_labels(self) -> None:
+        """Take over the Segmentations that were stored since the last time, the newest of each film."""
+        for series in self._found({"Modality": "SEG"}):
+            study_uid, series_uid = str(series.StudyInstanceUID), str(series.SeriesInstanceUID)
+            for instance in self._client.search_for_instances(study_uid, series_uid):
+                uid = str(Dataset.from_json(instance).SOPInstanceUID)
+                if uid in self._segmentations:
+                    continue
+                self._segmentations.add(uid)
+                try:
+                    self._take_over(self._client.retrieve_instance(study_uid, series_uid, uid))
+                except (ValueError, RefusedError) as error:
+                    _LOGGER.warning("A segmentation of the PACS was passed over: %s", error)
+
+    def _take_over(self, segmentation: Dataset) -> None:
+        film = source_film(segmentation)
+        if film not in self._datastore.objects:
+            return
+        known = self._datastore.label(film, "final")
+        if known is not None and _drawn(segmentation) <= known.info.get("drawn", ""):
+            return
+        mask, path = mask_of(segmentation), Path(self.get_image_uri(film))
+        if mask.shape != (expected := self._stored_shape(path)):
+            raise ValueError(
+                f"Segmentation {segmentation.SOPInstanceUID}: has the size {mask.shape}, expected the film's {expected}."
+            )
+        info = {"SOPInstanceUID": str(segmentation.SOPInstanceUID), "drawn": _drawn(segmentation)}
+        self.keep_label(film, path, mask, "final", info)
+
+    def _found(self, filters: Mapping[str, str]) -> list[Dataset]:
+        return [Dataset.from_json(found) for found in self._client.search_for_series(search_filters=dict(filters))]
+
+
+def _drawn(segmentation: Dataset) -> str:
+    """When it was made; later sorts after earlier."""
+    return f"{segmentation.get('ContentDate', '')}{segmentation.get('ContentTime', '')}"
