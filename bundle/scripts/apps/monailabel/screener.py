@@ -98,7 +98,7 @@ class Screener:
     def _load(self, weights: Path) -> None:
         parser = ConfigParser(ConfigParser.load_config_file(INFERENCE), globals={"weights_file": weights})
         # One film at a time comes in place of the folder, and the answer in place of the results' writer.
-        one = {"dataloader": [None], "handlers": [], "checkpoint": "$str(weights_file)", "interpretation::gate": "@gate"}
+        one = {"dataloader": [None], "handlers": [], "checkpoint": "$str(weights_file)"}
         parser.update(one)
         self.weights = parser.get_parsed_content("weights")
         self.notice = f"{parser.get_parsed_content('notice')}; estimated from a radiograph, not measured by DXA"
