@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.clinical import load_criteria, load_reference
 from scripts.radiograph.atomic import replacing
-from scripts.results.pictures import BOX_COLOUR, CONTOUR_COLOURS, LANDMARK_COLOUR
+from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, LANDMARK_COLOUR, REGION_COLOUR
 
 _SCALE_T = (-5.0, 2.0)
 """The T-scores at both ends of the scale that is drawn beside each number."""
@@ -38,7 +38,13 @@ def write_report(document: Mapping[str, Any], path: Path) -> None:
         criteria=criteria,
         scale=scale_percent,
         css_colour=lambda rgb: "rgb({}, {}, {})".format(*rgb),
-        colours={"contours": CONTOUR_COLOURS, "box": BOX_COLOUR, "landmark": LANDMARK_COLOUR},
+        colours={
+            "contours": CONTOUR_COLOURS,
+            "box": BOX_COLOUR,
+            "landmark": LANDMARK_COLOUR,
+            "region": REGION_COLOUR,
+            "axis": AXIS_COLOUR,
+        },
         site_names={"neck": "Femoral neck", "total": "Total hip"},
     )
     with replacing(path) as temporary:
