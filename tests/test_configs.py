@@ -10,10 +10,11 @@ import pytest
 import scripts
 from scripts.results.document import check_document
 from scripts.simulation.cohort import simulate_cohort
+from scripts.simulation.others.collection import simulate_others
 
 CONFIGS = Path(scripts.__file__).parent.parent / "configs"
 SPLITS = ("train",) * 5 + ("validation",) * 3 + ("test",) * 2
-NETWORKS = ("segmentation", "siamese", "bmd")
+NETWORKS = ("localisation", "segmentation", "view", "siamese", "bmd")
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +47,32 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(cohort, bundle):
+def others(tmp_path_factory):
+    """Four films of other kinds, half of them to validate on."""
+    manifest = simulate_others(str(tmp_path_factory.mktemp("others")), films=4, seed=11, kinds=["hand", "noise"])
+    with manifest.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "split": ("train", "validation")[index % 2]} for index, row in enumerate(rows))
+    return manifest.parent
+
+
+@pytest.fixture(scope="module")
+def model(cohort, others, bundle):
     """The cascade, of two epochs of each training."""
-    for network in NETWORKS:
-        settings = {"output_dir": network, "cache_dir": "cache", "epochs": 2, "batch_size": 2}
-        bundle(f"train_{network}.yaml", dataset_dir=cohort, **settings)
     files = {f"{network}_file": f"{network}/best.pt" for network in NETWORKS}
+    more = {
+        "localisation": {"others_dir": others},
+        "view": {
+            "others_dir": others, "faulty_dir": cohort, "draws": 1,
+            "localisation_file": files["localisation_file"], "segmentation_file": files["segmentation_file"],
+        },
+    }  # fmt: skip
+    for network in NETWORKS:
+        settings = {"output_dir": network, "cache_dir": "cache", "epochs": 2, "batch_size": 2, **more.get(network, {})}
+        bundle(f"train_{network}.yaml", dataset_dir=cohort, **settings)
     bundle("assemble.yaml", **files, output_file="model.pt")
     return bundle.folder / "model.pt"
 

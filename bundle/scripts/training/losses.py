@@ -75,7 +75,7 @@ class SegmentationLoss(nn.Module):
         heat_loss = F.binary_cross_entropy_with_logits(peaks, heat, weight, reduction="sum")
         return (
             self.dice(logits[:, : self.masks], masks)
-            + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks, pos_weight=self.mask_weights)
+            + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks, pos_weight=self.mask_weights.to(logits.device))
             + self.heat_weight * heat_loss / weight.sum()
         )
 

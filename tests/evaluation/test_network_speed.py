@@ -1,0 +1,31 @@
+"""The benchmark of the networks measures them, and says what it was given wrong."""
+
+from pathlib import Path
+
+import pytest
+import scripts
+import torch
+from scripts.evaluation import read_inference
+from scripts.evaluation.network_speed import time_networks
+
+INFERENCE = Path(scripts.__file__).parents[1] / "configs" / "inference.yaml"
+
+
+@pytest.fixture(scope="module")
+def network():
+    return read_inference(str(INFERENCE), [], {}).get_parsed_content("network_def")
+
+
+def test_a_part_takes_less_than_the_whole_and_more_than_nothing(network, capsys):
+    threads = torch.get_num_threads()
+    seconds = time_networks(network, rows=700, cols=650, repeats=3)
+    assert 0 < seconds["find the hips and draw their contours"] < seconds["the whole screen"]
+    assert torch.get_num_threads() == threads
+    said = capsys.readouterr().out
+    assert "700 x 650 pixels, 292 x 271 at 0.3 mm" in said and said.count("GFLOP take") == 2
+
+
+@pytest.mark.parametrize(("wrong", "words"), [({"rows": 0}, "rows is 0"), ({"cols": 300}, "expected 256 or more")])
+def test_a_film_that_is_none_is_a_sentence(network, wrong, words):
+    with pytest.raises(ValueError, match=words):
+        time_networks(network, **wrong)
