@@ -27,6 +27,7 @@ HIP = {
     "fracture": 0.02,
     "shaft_angle": 5.0,
     "rotation": 3.0,
+    "agreement": 0.98,
     "neck_bmd": 0.75,
     "neck_bmd_sd": 0.05,
     "total_bmd": 0.85,
@@ -46,9 +47,9 @@ def channels(right=None, left=None, probability=0.2, **picture):
     return values
 
 
-def test_channels_are_twenty_four_right_first():
-    assert len(CHANNELS) == 24
-    assert CHANNELS[0] == "right_present" and CHANNELS[10] == "left_present"
+def test_channels_are_twenty_six_right_first():
+    assert len(CHANNELS) == 26
+    assert CHANNELS[0] == "right_present" and CHANNELS[11] == "left_present"
     assert CHANNELS[-4:] == ("osteoporosis_probability", "hip_view", "novelty", "pelvic_turn")
     assert set(channels()) == set(CHANNELS)
 
@@ -93,6 +94,8 @@ def test_an_implanted_hip_is_refused_and_the_other_decides():
         ({"rotation": -55.0}, Code.ROTATED, "turned inward by 55 degrees"),
         ({"fracture": math.nan}, Code.FRACTURE, "broken"),
         ({"rotation": math.nan}, Code.ROTATED, "turned"),
+        ({"agreement": 0.5}, Code.UNSURE_CONTOUR, "agrees with itself by 0.50"),
+        ({"agreement": math.nan}, Code.UNSURE_CONTOUR, "unsure"),
         ({"present": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
         ({"total_bmd": math.nan}, Code.CUT_OFF, "shown whole"),
         ({"shaft_angle": math.nan}, Code.CUT_OFF, "shown whole"),
@@ -120,6 +123,7 @@ def test_limits_belong_to_the_allowed_range():
         "implant": LIMITS.implant_at_most,
         "fracture": LIMITS.fracture_at_most,
         "rotation": -LIMITS.rotation_inward_at_most_deg,
+        "agreement": LIMITS.agreement_at_least,
     }
     picture = {
         "hip_view": LIMITS.hip_view_at_least,

@@ -23,6 +23,7 @@ HIP = {
     "fracture": 0.02,
     "shaft_angle": 4.0,
     "rotation": 2.0,
+    "agreement": 0.98,
     "neck_bmd": 0.75,
     "neck_bmd_sd": 0.05,
 }

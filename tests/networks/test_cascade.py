@@ -1,5 +1,6 @@
 """The cascade measures the hips that are there, masks out the others, and is the network that was trained."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ import scripts
 import torch
 from monai.bundle import ConfigParser
 from scripts.clinical import CHANNELS
-from scripts.networks import ScreeningNetwork, SegmentationNetwork
-from scripts.networks.contours import mirrored
+from scripts.networks import HipLocaliser, ScreeningNetwork, SegmentationNetwork
+from scripts.networks.contours import between, mirrored, nudged
 from scripts.training.losses import heat_maps
 from test_localisation import hips
 
@@ -44,9 +45,13 @@ def logits(masks: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:
 def cascade(
     metal_left: bool = False, show_left: bool = True, show_shaft: bool = True, points: torch.Tensor | None = None
 ) -> ScreeningNetwork:
-    """A cascade with untrained hip networks whose two looks find two template hips on a 900 x 1200 film."""
+    """A cascade with untrained hip networks whose looks find two template hips on a 900 x 1200 film.
+
+    What is drawn of a hip does not depend on its crop, so the second crop is neither turned nor enlarged.
+    """
     torch.manual_seed(0)
     network = parse("assemble.yaml").get_parsed_content("network_def").eval()
+    network.search.turn, network.search.enlargement = 0.0, 1.0
     heat = heat_maps(((hips(5.0, 1.0) if points is None else points) + 0.5) / 6 - 0.5, 150, 200, 3.6)
     fine = heat_maps(network.search.framer.template.expand(2, -1, -1), 352, 224, 6.0)
     if not show_left:
@@ -153,6 +158,45 @@ def test_the_crops_contours_take_the_place_of_the_films() -> None:
     for hip in range(2):
         row, col = (frames[0, hip] @ torch.tensor([149.5, 119.5, 1.0])).round().int().tolist()
         assert mask[row, col]
+
+
+class BrightIsBone(KnownLogits):
+    """Draws what is bright as femur, wherever the crop lies; the landmarks are given."""
+
+    def look(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, features = super().look(image)
+        return torch.cat((20 * (image - 0.5), logits[:, 1:]), dim=1), features
+
+
+def test_contours_that_follow_the_picture_agree_and_others_do_not() -> None:
+    network = cascade()
+    network.search.turn, network.search.enlargement = math.radians(5.0), 1.05
+    known = network.search.segmentation.logits
+    known[:, 0] = -6.0
+    known[:, 0, 60:290, 100:150] = 6.0  # drawn at one place of any crop
+    assert 0.7 < named(network(film()))["right_agreement"] < 0.93
+    network.search.segmentation = BrightIsBone(known, 128)
+    bright = torch.zeros(1, 1, 900, 1200)
+    bright[:, :, 250:650, 250:300] = bright[:, :, 250:650, 850:900] = 1.0
+    screened = named(network(bright))
+    assert screened["right_agreement"] > 0.97 and screened["left_agreement"] > 0.97
+
+
+def test_a_hip_that_was_not_found_agrees_with_nothing() -> None:
+    assert named(cascade(show_left=False)(film()))["left_agreement"] == 0.0
+
+
+def test_a_nudged_crop_keeps_its_middle_and_lies_where_its_transform_says() -> None:
+    localiser = HipLocaliser()
+    frames = localiser.fit(hips(15.0, 1.1), torch.ones(1, 2, 5))
+    turned = nudged(frames, 224, 224, math.radians(5.0), 1.05)
+    middle, corner = torch.tensor([111.5, 111.5, 1.0]), torch.tensor([3.0, 200.0, 1.0])
+    assert torch.allclose(turned @ middle, frames @ middle, atol=1e-3)
+    before, after = localiser.poses(frames, 0.3), localiser.poses(turned, 0.3)
+    assert torch.allclose(after[..., 0] - before[..., 0], torch.full((1, 2), math.log(1.05)), atol=1e-4)
+    assert torch.allclose(torch.rad2deg(after[..., 1] - before[..., 1]).abs(), torch.full((1, 2), 5.0), atol=1e-3)
+    on_first = between(frames, turned) @ corner
+    assert torch.allclose(frames[:, :, :, :2] @ on_first.unsqueeze(3) + frames[:, :, :, 2:], (turned @ corner).unsqueeze(3), atol=1e-2)
 
 
 def test_a_hip_that_runs_the_wrong_way_round_is_none() -> None:

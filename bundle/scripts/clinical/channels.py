@@ -17,6 +17,7 @@ HIP_CHANNELS: Final = (
     "fracture",
     "shaft_angle",
     "rotation",
+    "agreement",
     "neck_bmd",
     "neck_bmd_sd",
     "total_bmd",
@@ -31,6 +32,7 @@ fracture: probability that the proximal femur is broken or deformed, 0..1.
 shaft_angle: abduction of the shaft axis from the image's vertical, degrees; positive = knee lateral.
 rotation: by how much the femur is turned outward from the pose in which its neck lies in the film's plane, degrees; negative =
     inward.
+agreement: Dice of two drawings of the femur's contour, the second a little turned and enlarged, 0..1; 0 where none was found.
 neck_bmd, total_bmd: areal bone mineral density, g/cm²; 0 where the hip is masked out (absent or implanted).
 neck_bmd_sd, total_bmd_sd: standard deviation of that estimate, g/cm²; 0 where masked out.
 """
@@ -48,4 +50,4 @@ pelvic_turn: rotation of the pelvis about the body's long axis, degrees; 0 = fac
 """
 
 CHANNELS: Final = (*(f"{side}_{channel}" for side in SIDES for channel in HIP_CHANNELS), OSTEOPOROSIS, *PICTURE_CHANNELS)
-"""All 24 channel names, in the order of the second axis of the cascade's (B, 24) output."""
+"""All 26 channel names, in the order of the second axis of the cascade's (B, 26) output."""

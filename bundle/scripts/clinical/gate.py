@@ -155,6 +155,13 @@ class Gate:
                 f"The {side} proximal femur is not shown whole and clear (landmark confidence {hip['present']:.2f}, "
                 f"expected {limits.complete_at_least:.2f} or more); it is not measured.",
             )
+        if not hip["agreement"] >= limits.agreement_at_least:
+            return Reason(
+                Code.UNSURE_CONTOUR,
+                f"The contour of the {side} femur is unsure: drawn twice, it agrees with itself by {hip['agreement']:.2f} (Dice, "
+                f"expected {limits.agreement_at_least:.2f} or more); the hip is not measured. Look at the picture, and correct "
+                "the contour in MONAI Label if it is to be learnt.",
+            )
         if not -limits.rotation_inward_at_most_deg <= hip["rotation"] <= limits.rotation_outward_at_most_deg:
             return self._turned(side, hip["rotation"])
         if not (hip["neck_bmd"] > 0 and hip["total_bmd"] > 0 and math.isfinite(hip["shaft_angle"])):

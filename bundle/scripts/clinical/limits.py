@@ -33,6 +33,7 @@ class Limits:
         present_at_least: landmark confidence, 0..1, below which there is no proximal femur.
         complete_at_least: landmark confidence, 0..1, below which a part of the femur is not shown.
         femur_at_least: probability, 0..1, below which what was found is no adult's proximal femur seen from the front.
+        agreement_at_least: Dice, 0..1, of two drawings of a femur's contour, below which neither is to be trusted.
         implant_at_most: fraction of metal in the proximal femur, 0..1, above which it is an implant.
         fracture_at_most: probability, 0..1, above which the femur counts as broken or deformed.
         hip_view_at_least: probability, 0..1, below which the picture is no upright AP view of an adult's hip.
@@ -53,6 +54,7 @@ class Limits:
     present_at_least: float
     complete_at_least: float
     femur_at_least: float
+    agreement_at_least: float
     implant_at_most: float
     fracture_at_most: float
     hip_view_at_least: float

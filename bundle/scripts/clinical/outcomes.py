@@ -26,6 +26,7 @@ class Code(StrEnum):
     TOO_SLOW = "TOO_SLOW"  # reading took longer than the bound
     ROTATED = "ROTATED"  # pelvis or femur turned about its long axis beyond the limits
     FRACTURE = "FRACTURE"  # a broken or deformed proximal femur
+    UNSURE_CONTOUR = "UNSURE_CONTOUR"  # two drawings of the femur's contour differ
     EXPOSURE = "EXPOSURE"  # over- or under-exposed at the femur
     NOVEL = "NOVEL"  # unlike every radiograph that the networks learnt from
     SIDE_CONTRADICTION = "SIDE_CONTRADICTION"  # header, marker and anatomy disagree on the side

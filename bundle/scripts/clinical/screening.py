@@ -40,8 +40,8 @@ class Hip:
     """One hip: estimates by site ("neck", "total"), or none and the reason why.
 
     shown: whether a proximal femur was found on that side at all.
-    present, femur, implant, fracture (0..1), shaft_angle (degrees, positive = abducted) and rotation (degrees, positive =
-    outward): as the network gave them, see `HIP_CHANNELS`. exposure, head_diameter_mm: as measured on the picture; None where
+    present, femur, implant, fracture (0..1), shaft_angle (degrees, positive = abducted), rotation (degrees, positive =
+    outward) and agreement (0..1): as the network gave them, see `HIP_CHANNELS`. exposure, head_diameter_mm: as measured on the picture; None where
     not outlined.
     """
 
@@ -53,6 +53,7 @@ class Hip:
     fracture: float
     shaft_angle: float
     rotation: float
+    agreement: float
     exposure: Exposure | None
     head_diameter_mm: float | None
     estimates: Mapping[str, Estimate]
@@ -160,6 +161,7 @@ def _screen_hip(index: int, channels: Mapping[str, float], radiograph: Radiograp
         fracture=hip["fracture"],
         shaft_angle=hip["shaft_angle"],
         rotation=hip["rotation"],
+        agreement=hip["agreement"],
         exposure=exposure,
         head_diameter_mm=radiograph.head_diameters_mm[index],
         estimates={},

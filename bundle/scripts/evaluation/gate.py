@@ -27,6 +27,7 @@ _HIP: Final = (
     "fracture_probability",
     "shaft_abduction_deg",
     "outward_rotation_deg",
+    "contour_agreement",
     "head_diameter_mm",
 )
 _EXPOSURE: Final = ("black", "white", "contrast", "noise")

@@ -20,6 +20,8 @@ _BROKEN = ("fracture", "deform")
 _DIGITS = 4
 _FURTHER = 1.1
 """Novelty of other hospitals' films, beyond that of the ones that are known."""
+_LESS_AGREED = 1.5
+"""Disagreement of two drawings of a contour there, beyond that of the ones that are known."""
 _LESS_CERTAIN = 2.0
 """Odds of a judgement of them, below those of the ones that are known."""
 
@@ -114,6 +116,7 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
         [1 - value for value in _finite(broken, "fracture_probability")],
         accept,
     )
+    agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept)
     return {
         "hip_view_at_least": _limit(view, f"accepts {share} or more of {radiographs}; {len(others)} others"),
         "novelty_at_most": _limit(
@@ -121,6 +124,7 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
         ),
         "femur_at_least": _limit(femur, f"accepts {share} or more of {hips}; {len(no_femurs)} others"),
         "fracture_at_most": _limit(fracture, f"accepts {share} or more of {hips}; {len(broken)} broken or deformed ones"),
+        "agreement_at_least": _limit(agreement, f"{_LESS_AGREED:g} x the disagreement that accepts {share} of {hips}"),
         "rotation_outward_at_most_deg": _limit(
             max(clinical.rotation_outward_at_most_deg, _upper(rotations, accept)),
             f"the clinical limit, or what accepts {share} of {hips}",

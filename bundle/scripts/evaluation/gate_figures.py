@@ -41,6 +41,7 @@ def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> 
         "Fracture (probability)": (_of_hips(films, "fracture_probability", "fracture"), [limits.fracture_at_most]),
         "Metal (fraction)": (_of_hips(films, "metal_fraction", "implant"), [limits.implant_at_most]),
         "Landmarks (confidence)": (_of_hips(films, "landmark_confidence", "cut off"), [limits.complete_at_least]),
+        "Agreement (Dice of two drawings)": (_of_hips(films, "contour_agreement", ""), [limits.agreement_at_least]),
         "Outward rotation, degrees": (
             _of_hips(films, "outward_rotation_deg", ""), [inward, limits.rotation_outward_at_most_deg]
         ),

@@ -1,5 +1,7 @@
 """Between a film and the crops of its hips: maps from one to the other, and masks of the crops laid back onto the film."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,6 +10,36 @@ from torch import Tensor
 def to_film(points: Tensor, transforms: Tensor) -> Tensor:
     """Points of crops on the film: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3) of a localiser."""
     return points @ transforms[:, :, :, :2].transpose(2, 3) + transforms[:, :, :, 2].unsqueeze(2)
+
+
+def nudged(transforms: Tensor, rows: int, cols: int, angle: float, enlargement: float) -> Tensor:
+    """Turn crops about their own middle, and let them cover more of the film.
+
+    Args:
+        transforms: (B, N, 2, 3) with film (row, col) = A @ (crop row, crop col, 1).
+        rows, cols: size of a crop.
+        angle: radians.
+        enlargement: factor along each side.
+
+    Returns:
+        (B, N, 2, 3).
+    """
+    cos, sin = math.cos(angle) * enlargement, math.sin(angle) * enlargement
+    row, col = (rows - 1) / 2, (cols - 1) / 2
+    turn = [[cos, sin, row - cos * row - sin * col], [-sin, cos, col + sin * row - cos * col]]
+    moved = transforms[..., :2] @ torch.tensor(turn, dtype=transforms.dtype, device=transforms.device)
+    return torch.cat((moved[..., :2], moved[..., 2:] + transforms[..., 2:]), dim=3)
+
+
+def between(first: Tensor, second: Tensor) -> Tensor:
+    """Transforms from pixels of second crops to pixels of first ones, of the same film: all (B, N, 2, 3)."""
+    a, b, c, d = first[..., 0, 0], first[..., 0, 1], first[..., 1, 0], first[..., 1, 1]
+    determinant = a * d - b * c
+    determinant = torch.where(determinant.abs() < 1e-6, torch.ones_like(determinant), determinant)
+    inverse = torch.stack((torch.stack((d, -b), dim=2), torch.stack((-c, a), dim=2)), dim=2)
+    inverse = inverse / determinant.unsqueeze(2).unsqueeze(3)
+    shift = second[..., 2:] - first[..., 2:]
+    return inverse @ torch.cat((second[..., :2], shift), dim=3)
 
 
 def mirrored(points: Tensor, weight: Tensor, sine: float = 0.3) -> Tensor:
@@ -32,29 +64,29 @@ def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor, r
     """Replace the logits of a film by those of its hips' crops where there are any.
 
     Args:
-        crops: (B, 2, C, rows, cols) logits.
-        transforms: (B, 2, 2, 3) with film (row, col) = A @ (crop row, crop col, 1).
-        used: (B, 2), 1 for a crop to use and 0 for one to leave.
+        crops: (B, N, C, rows, cols) logits; where crops overlap, their mean counts.
+        transforms: (B, N, 2, 3) with film (row, col) = A @ (crop row, crop col, 1).
+        used: (B, N), 1 for a crop to use and 0 for one to leave.
         film: (B, C, H, W) logits.
         ramp_px: at a crop's border its logits give way to the film's over so many pixels.
 
     Returns:
         (B, C, H, W).
     """
-    rows, cols = crops.shape[3], crops.shape[4]
+    number, rows, cols = crops.shape[1], crops.shape[3], crops.shape[4]
     height, width = film.shape[2], film.shape[3]
     a, b = transforms[:, :, 0, 0], transforms[:, :, 0, 1]
     c, d = transforms[:, :, 1, 0], transforms[:, :, 1, 1]
     determinant = a * d - b * c
     determinant = torch.where(determinant.abs() < 1e-6, torch.ones_like(determinant), determinant)
-    shape = (a.shape[0], 2, 1, 1)
+    shape = (a.shape[0], number, 1, 1)
     row = torch.arange(height, device=film.device, dtype=film.dtype).view(1, 1, -1, 1) - transforms[:, :, 0, 2].view(shape)
     col = torch.arange(width, device=film.device, dtype=film.dtype).view(1, 1, 1, -1) - transforms[:, :, 1, 2].view(shape)
     crop_row = (d / determinant).view(shape) * row - (b / determinant).view(shape) * col
     crop_col = (a / determinant).view(shape) * col - (c / determinant).view(shape) * row
     grid = torch.stack(((2 * crop_col + 1) / cols - 1, (2 * crop_row + 1) / rows - 1), dim=4).flatten(0, 1)
     laid = F.grid_sample(crops.flatten(0, 1), grid, mode="bilinear", padding_mode="border", align_corners=False)
-    laid = laid.view(crops.shape[0], 2, crops.shape[2], height, width)
+    laid = laid.view(crops.shape[0], number, crops.shape[2], height, width)
     # How deep inside the crop a pixel lies decides how much the crop counts.
     depth = torch.minimum(torch.minimum(crop_row, rows - 1 - crop_row), torch.minimum(crop_col, cols - 1 - crop_col))
     weight = (depth / ramp_px).clamp(0.0, 1.0) * used.view(shape)

@@ -18,12 +18,12 @@ from scripts.radiograph.landmarks import LOCATING
 class ScreeningNetwork(nn.Module):
     """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.channels.CHANNELS`.
 
-    A first look at the whole film at 1.8 mm finds the hips; a second at each of them, upright and in one size at 0.6 mm, a
-    left hip mirrored into a right one, draws the contours and places the landmarks. A hip that is absent or implanted is
+    A look at the whole film at 1.8 mm finds the hips; two more at each of them, upright and in one size at 0.6 mm, a left hip
+    mirrored into a right one, draw the contours and place the landmarks. A hip that is absent or implanted is
     masked out: it lends nothing to the other estimates, and its own are 0.
 
     Args:
-        search: `HipSearch`, both looks.
+        search: `HipSearch`, all looks.
         localiser: `HipLocaliser` of the crops that the hip networks were trained with.
         view: `ViewNetwork`.
         siamese: `SiameseNetwork`.
@@ -110,7 +110,15 @@ class ScreeningNetwork(nn.Module):
         angle = torch.where(shaft_seen, shaft_angle(landmarks), torch.rad2deg(poses[:, :, 1]))
         femur, fracture, rotation = self.view.hips(seen["hip_features"])
         hips = torch.stack(
-            (present, torch.sigmoid(femur) * seen["found"], implant, torch.sigmoid(fracture) * valid, angle, rotation * valid),
+            (
+                present,
+                torch.sigmoid(femur) * seen["found"],
+                implant,
+                torch.sigmoid(fracture) * valid,
+                angle,
+                rotation * valid,
+                seen["agreement"],
+            ),
             dim=2,
         )
         features, pelvis = seen["film_features"], self.view.pelvis(seen["small"], seen["heads"])

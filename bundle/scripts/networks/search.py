@@ -1,10 +1,12 @@
-"""The search for the hips: a first look at the whole film finds them, a second at each of them draws its contours."""
+"""The search for the hips: a look at the whole film finds them, two more at each of them draw its contours."""
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.networks.contours import lay_on_film, mirrored, to_film
+from scripts.networks.contours import between, lay_on_film, mirrored, nudged, to_film
 from scripts.networks.localisation import HipLocaliser, find_landmarks
 from scripts.networks.segmentation import CONTOUR_FACTOR, FILM_FACTOR, MASKS, SegmentationNetwork, coarser
 from scripts.radiograph import LANDMARKS
@@ -12,6 +14,9 @@ from scripts.radiograph import LANDMARKS
 
 class HipSearch(nn.Module):
     """Finds both hips on a film, draws their contours, and describes film and hips by the features it did so with.
+
+    Each hip is drawn twice: where the film's landmarks place it, and again where its own then do, a little turned and enlarged.
+    The mean of the two is better than either, and how far they agree tells how far they can be trusted.
 
     Args:
         localisation: `SegmentationNetwork` of whole films at 1.8 mm.
@@ -23,6 +28,8 @@ class HipSearch(nn.Module):
             hips lie within 10 (AP) and 21 mm (frog-leg).
         film_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark, on the film.
         crop_radius_mm: the same on a crop.
+        turn_degrees: by which the second drawing's crop is turned.
+        enlargement: factor by which it covers more of the film, along each side.
     """
 
     def __init__(
@@ -35,6 +42,8 @@ class HipSearch(nn.Module):
         misfit_threshold_mm: float = 25.0,
         film_radius_mm: float = 12.0,
         crop_radius_mm: float = 7.0,
+        turn_degrees: float = 5.0,
+        enlargement: float = 1.05,
     ) -> None:
         super().__init__()
         self.localisation = localisation
@@ -47,6 +56,7 @@ class HipSearch(nn.Module):
         self.block = self.film_factor * localisation.multiple
         self.film_radius = film_radius_mm / (spacing_mm * FILM_FACTOR)
         self.crop_radius = crop_radius_mm / framer.crop_spacing_mm
+        self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
         self.landmarks = len(LANDMARKS)
 
@@ -59,8 +69,9 @@ class HipSearch(nn.Module):
         Returns:
             small (B, 1, H / 3, W / 3), the film of the first look; landmarks (B, 2, 5, 2), (row, col) in pixels of the film;
             heads (B, 2, 2), the centres of the femoral heads in pixels of ``small``; confidence (B, 2, 5), 0..1, 0 where no
-            hip was found; masks (B, 3, H, W) logits; film_features (B, 2 F) of the first look; hip_features (B, 2, 2 G) of
-            the second, 0 where no hip was found; found (B, 2), 1 or 0.
+            hip was found; masks (B, 3, H, W) logits; agreement (B, 2), Dice of the two drawings of a femur, 0 where no hip was
+            found; film_features (B, 2 F) of the look at the film; hip_features (B, 2, 2 G) of the second drawing, 0 where
+            no hip was found; found (B, 2), 1 or 0.
         """
         small = coarser(film, self.film_factor)
         logits, deep = self.localisation.look(small)
@@ -72,30 +83,82 @@ class HipSearch(nn.Module):
         frames = self.framer.fit(points, weight)
         found = self.femur(points, weight, frames, self.framer)
 
-        crops = self.framer.sample(film, frames)  # (B, 2, 1, rows, cols)
-        fine, fine_deep = self.segmentation.look(crops.flatten(0, 1))
-        fine_points, fine_confidence = find_landmarks(fine[:, self.masks :], self.crop_radius)
-        fine_points = to_film(fine_points.view(shape[0], 2, self.landmarks, 2), frames)
-        there = found.to(confidence.dtype)
-        fine_confidence = fine_confidence.view(shape) * there.unsqueeze(2)
-        certain = fine_confidence * (fine_confidence >= self.presence_threshold).to(confidence.dtype)
-        drawn_on = found & self.femur(fine_points, certain, self.framer.fit(fine_points, certain), self.framer)
+        there = found.to(confidence.dtype).unsqueeze(2)
+        first, first_points, first_confidence, _ = self.draw(film, frames)
+        own, drawn = self.place(first_points, first_confidence * there)
+        again = nudged(
+            torch.where(drawn.view(-1, 2, 1, 1), own, frames),
+            self.framer.crop_rows,
+            self.framer.crop_cols,
+            self.turn,
+            self.enlargement,
+        )
+        second, second_points, second_confidence, fine_deep = self.draw(film, again)
 
+        together = (first_confidence + second_confidence) * there
+        share = (second_confidence / (first_confidence + second_confidence).clamp(min=1e-6)).unsqueeze(3)
+        fine_points = first_points + share * (second_points - first_points)
+        fine_confidence = together / 2
+        _, drawn = self.place(fine_points, fine_confidence)
         coarse = F.interpolate(
             logits[:, : self.masks], scale_factor=float(self.film_factor), mode="bilinear", align_corners=False
         )
-        drawn = fine[:, : self.masks].reshape(shape[0], 2, self.masks, crops.shape[3], crops.shape[4])
-        hip_features = pooled(fine_deep).reshape(shape[0], 2, -1)
+        used = drawn.to(coarse.dtype)
+        masks = lay_on_film(
+            torch.cat((first, second), dim=1), torch.cat((frames, again), dim=1), torch.cat((used, used), dim=1), coarse
+        )
         return {
             "small": small,
             "landmarks": fine_points,
             "heads": (fine_points[:, :, 0] + 0.5) / self.film_factor - 0.5,
             "confidence": fine_confidence,
-            "masks": lay_on_film(drawn, frames, drawn_on.to(coarse.dtype), coarse),
+            "masks": masks,
+            "agreement": self.agreement(first, second, between(frames, again)) * there[:, :, 0],
             "film_features": pooled(deep),
-            "hip_features": hip_features * there.unsqueeze(2),
-            "found": there,
+            "hip_features": fine_deep * there,
+            "found": there[:, :, 0],
         }
+
+    def draw(self, film: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw each hip in its frame (B, 2, 2, 3).
+
+        Returns:
+            mask logits (B, 2, 3, rows, cols); landmarks (B, 2, 5, 2), (row, col) in pixels of the film; their confidence
+            (B, 2, 5), 0..1; features (B, 2, 2 G).
+        """
+        crops = self.framer.sample(film, frames)  # (B, 2, 1, rows, cols)
+        logits, deep = self.segmentation.look(crops.flatten(0, 1))
+        points, confidence = find_landmarks(logits[:, self.masks :], self.crop_radius)
+        batch = film.shape[0]
+        return (
+            logits[:, : self.masks].reshape(batch, 2, self.masks, crops.shape[3], crops.shape[4]),
+            to_film(points.view(batch, 2, self.landmarks, 2), frames),
+            confidence.view(batch, 2, self.landmarks),
+            pooled(deep).reshape(batch, 2, -1),
+        )
+
+    def place(self, points: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames (B, 2, 2, 3) by the landmarks that are seen, and whether these lie as a femur's do, (B, 2) bool."""
+        certain = confidence * (confidence >= self.presence_threshold).to(confidence.dtype)
+        frames = self.framer.fit(points, certain)
+        return frames, self.femur(points, certain, frames, self.framer)
+
+    def agreement(self, first: Tensor, second: Tensor, moves: Tensor) -> Tensor:
+        """Dice of two drawings of each femur, as probabilities, where both have seen the film.
+
+        Args:
+            first, second: (B, 2, 3, rows, cols) logits.
+            moves: (B, 2, 2, 3), from pixels of the second crop to pixels of the first.
+
+        Returns:
+            (B, 2).
+        """
+        femur = torch.sigmoid(first[:, :, :1]).flatten(0, 1)
+        seen = torch.cat((femur, torch.ones_like(femur)), dim=1)
+        laid = self.framer.sample(seen, moves.flatten(0, 1).unsqueeze(1))[:, 0].view(-1, 2, 2, first.shape[3], first.shape[4])
+        one, other = laid[:, :, 0], torch.sigmoid(second[:, :, 0]) * laid[:, :, 1]
+        apart = (one - other).abs().sum(dim=(2, 3))
+        return 1.0 - apart / (one + other).sum(dim=(2, 3)).clamp(min=1.0)
 
     def femur(self, points: Tensor, weight: Tensor, transforms: Tensor, localiser: HipLocaliser) -> Tensor:
         """Whether landmarks lie as a femur's do, and run round it as that side's: (B, 2) bool.
