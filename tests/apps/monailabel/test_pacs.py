@@ -25,15 +25,21 @@ from labelling import (
 )
 from numpy.typing import NDArray
 from PIL import Image
-from scripts.results.dicom_seg import mask_of, source_film
+from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
 
 NAMES = ("normal", "hip_screw")
 
 
 @pytest.fixture(scope="module")
 def films(pacs: str) -> dict[str, pydicom.Dataset]:
-    """Films in the PACS, by SOP Instance UID."""
+    """Films in the PACS, by SOP Instance UID. It holds a broken segmentation too, which must trouble nobody."""
     stored = {}
+    broken = io.BytesIO()
+    film = pydicom.dcmread(EXAMPLES / "images" / f"{NAMES[0]}.dcm")
+    segmentation = segmentation_object(film, true_mask(NAMES[0]), "broken", corrected=True)
+    del segmentation.SegmentSequence
+    segmentation.save_as(broken)
+    assert requests.post(f"{pacs.removesuffix('/dicom-web')}/instances", data=broken.getvalue(), timeout=60).ok
     for name in NAMES:
         content = (EXAMPLES / "images" / f"{name}.dcm").read_bytes()
         assert requests.post(f"{pacs.removesuffix('/dicom-web')}/instances", data=content, timeout=60).ok
@@ -78,12 +84,12 @@ def kept(server: Server, uid: str, folder: Path) -> NDArray[np.uint8]:
 
 
 def segmentations(pacs: str) -> list[pydicom.Dataset]:
-    """What the PACS holds of them."""
+    """What the PACS holds of them, but for the broken one."""
     orthanc = pacs.removesuffix("/dicom-web")
     found = []
     for instance in requests.get(f"{orthanc}/instances", timeout=60).json():
         dataset = pydicom.dcmread(io.BytesIO(requests.get(f"{orthanc}/instances/{instance}/file", timeout=60).content))
-        found += [dataset] if dataset.Modality == "SEG" else []
+        found += [dataset] if dataset.Modality == "SEG" and "SegmentSequence" in dataset else []
     return found
 
 

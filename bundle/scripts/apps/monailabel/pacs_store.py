@@ -16,7 +16,6 @@ from pydicom.dataset import Dataset
 from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.labels import removed_on_error
 from scripts.apps.monailabel.screener import Screener
-from scripts.clinical import RefusedError
 from scripts.radiograph.atomic import replacing
 from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
 
@@ -147,11 +146,11 @@ class PacsStore(FilmStore):
                 segmentation = self._client.retrieve_instance(study_uid, series_uid, uid)
                 try:
                     self._take_over(segmentation)
-                except (ValueError, RefusedError) as error:
-                    _LOGGER.warning("A segmentation of the PACS was passed over: %s", error)
                 except OSError as error:
                     _LOGGER.warning("A segmentation of the PACS is fetched again later: %s", error)
                     continue
+                except Exception as error:  # what others stored may be broken in any way, and must not stop the server
+                    _LOGGER.warning("A segmentation of the PACS was passed over: %r", error)
                 self._segmentations.add(uid)
 
     def _take_over(self, segmentation: Dataset) -> None:
