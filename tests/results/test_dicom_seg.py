@@ -34,6 +34,11 @@ def test_a_mask_comes_back_as_it_was(film: pydicom.Dataset, mask: NDArray[np.uin
     assert read.PatientID == film.PatientID
 
 
+def test_a_mask_of_one_class_comes_back_as_it_was(film: pydicom.Dataset, mask: NDArray[np.uint8]) -> None:
+    femur = np.where(mask == 1, mask, 0).astype(np.uint8)
+    np.testing.assert_array_equal(mask_of(segmentation_object(film, femur, "contours", corrected=True)), femur)
+
+
 def test_a_film_with_a_frame_of_reference_but_no_place_in_it_is_taken(film: pydicom.Dataset, mask: NDArray[np.uint8]) -> None:
     film.FrameOfReferenceUID = "1.2.3"
     np.testing.assert_array_equal(mask_of(segmentation_object(film, mask, "contours", corrected=False)), mask)
@@ -58,4 +63,11 @@ def test_segments_of_other_things_are_refused(film: pydicom.Dataset, mask: NDArr
     segmentation = segmentation_object(film, mask, "contours", corrected=True)
     segmentation.SegmentSequence[0].SegmentLabel = "liver"
     with pytest.raises(ValueError, match="liver"):
+        mask_of(segmentation)
+
+
+def test_a_frame_that_names_no_segment_is_refused(film: pydicom.Dataset, mask: NDArray[np.uint8]) -> None:
+    segmentation = segmentation_object(film, mask, "contours", corrected=True)
+    del segmentation.PerFrameFunctionalGroupsSequence[0].SegmentIdentificationSequence
+    with pytest.raises(ValueError, match="of which segment"):
         mask_of(segmentation)

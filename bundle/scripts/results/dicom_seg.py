@@ -95,7 +95,7 @@ def mask_of(segmentation: Dataset) -> NDArray[np.uint8]:
         (rows, cols) uint8, 0 to 3 (`CLASSES`).
 
     Raises:
-        ValueError: if it has a segment of another label.
+        ValueError: if it has a segment of another label, or a frame of none.
     """
     mask = np.zeros((segmentation.Rows, segmentation.Columns), np.uint8)
     labels = {int(segment.SegmentNumber): str(segment.SegmentLabel).lower() for segment in segmentation.SegmentSequence}
@@ -106,9 +106,16 @@ def mask_of(segmentation: Dataset) -> NDArray[np.uint8]:
         )
     frames: Any = segmentation.pixel_array
     for frame, groups in zip(frames.reshape(-1, *mask.shape), segmentation.PerFrameFunctionalGroupsSequence, strict=True):
-        number = int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        mask[frame > 0] = CLASSES.index(labels[number])
+        mask[frame > 0] = CLASSES.index(labels[_segment_number(segmentation, groups)])
     return mask
+
+
+def _segment_number(segmentation: Dataset, groups: Dataset) -> int:
+    """Of a frame: it stands among the groups that all frames share where these are of one segment (DICOM PS3.3 C.7.6.16)."""
+    for place in (groups, *segmentation.get("SharedFunctionalGroupsSequence", [])):
+        if "SegmentIdentificationSequence" in place:
+            return int(place.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+    raise ValueError(f"Segmentation {segmentation.SOPInstanceUID}: a frame does not say of which segment it is; it was not read.")
 
 
 def source_film(segmentation: Dataset) -> str:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -15,31 +17,52 @@ from numpy.typing import NDArray
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
+def absent(what: str) -> NoReturn:
+    """Skip what a developer's machine need not have, and continuous integration must."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _environment() -> None:
     if not (PYTHON.parents[1] / "label.stamp").exists():
-        pytest.skip("the environment of `make label` is absent; make .venv-label/label.stamp")
+        absent("the environment of `make label` is absent; make .venv-label/label.stamp")
+
+
+@pytest.fixture(scope="session")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, NDArray[np.uint8]]]:
+    """A folder of films, of which each server gets a copy, and their true masks."""
+    folder = tmp_path_factory.mktemp("films") / "studies"
+    return folder, write_films(folder)
+
+
+@pytest.fixture(scope="session")
+def masks(studies: tuple[Path, dict[str, NDArray[np.uint8]]]) -> dict[str, NDArray[np.uint8]]:
+    return studies[1]
 
 
 @pytest.fixture(scope="module")
-def masks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, NDArray[np.uint8]]:
-    """The true masks of the films in the folder that the fixture `server` serves."""
-    return write_films(tmp_path_factory.getbasetemp() / "labelling" / "studies")
-
-
-@pytest.fixture(scope="module")
-def server(masks: dict[str, NDArray[np.uint8]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.getbasetemp() / "labelling"
+def server(studies: tuple[Path, dict[str, NDArray[np.uint8]]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("labelling")
+    shutil.copytree(studies[0], folder / "studies")
     server = Server(str(folder / "studies"), folder / "work")
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def may_mount(tmp_path_factory: pytest.TempPathFactory) -> bool:
+    folder = tmp_path_factory.mktemp("mount")
+    mount = ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    return bool(shutil.which("unshare")) and subprocess.run(mount, capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module")
 def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the DICOMweb service of an empty Orthanc."""
     if not shutil.which("Orthanc") or not DICOMWEB.exists():
-        pytest.skip("Orthanc with its DICOMweb plugin is not installed; run tests/install_debian_packages.sh")
+        absent("Orthanc with its DICOMweb plugin is not installed; run tests/install_debian_packages.sh")
     folder = tmp_path_factory.mktemp("orthanc")
     web, dicom = free_port(), free_port()
     settings = {

@@ -7,12 +7,15 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pydicom
+import pytest
 import requests
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,6 +26,8 @@ PYTHON = PROJECT / ".venv-label" / "bin" / "python"
 EXAMPLES = PROJECT / "bundle" / "examples"
 PATIENCE = 600.0
 """Seconds that anything may take on a machine that does other things too."""
+ROOM_FOR_AN_UPLOAD = 300_000
+"""Bytes on a disk, which a label that is sent fits in, but not the one that is made of it."""
 
 
 def free_port() -> int:
@@ -31,30 +36,75 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Server:
-    """The server as `make label` starts it, without a way out to any network but this machine's own."""
+class SmallDisk:
+    """A file system for one server and the processes that it starts; nobody else sees it, and it ends with them.
 
-    def __init__(self, studies: str, work_dir: Path) -> None:
+    Args:
+        folder: where they see it.
+        megabytes: that it holds.
+        content: a folder that it has a copy of from the start, by the same name.
+    """
+
+    def __init__(self, folder: Path, megabytes: int, content: Path | None = None) -> None:
+        self.folder, self.megabytes, self.content = folder, megabytes, content
+        self.process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True)
+
+    def mounted(self) -> list[str]:
+        """What a command line begins with whose process is to have it; its temporary files lie on it too."""
+        copy = f"cp -r {self.content} {self.folder} && " if self.content else ""
+        script = (
+            f"mount -t tmpfs -o size={self.megabytes}m tmpfs {self.folder} && {copy}mkdir {self.folder}/tmp && "
+            f'TMPDIR={self.folder}/tmp exec "$@"'
+        )
+        return ["unshare", "--mount", "bash", "-c", script, "bash"]
+
+    @property
+    def seen(self) -> Path:
+        """The folder as it is for the server."""
+        assert self.process is not None
+        return Path(f"/proc/{self.process.pid}/root", *self.folder.parts[1:])
+
+    @contextmanager
+    def full(self, leaving: int = 0) -> Iterator[None]:
+        """Within it, no more bytes can be written than these."""
+        filler = self.seen / "filler"
+        try:
+            with filler.open("wb", buffering=0) as file:
+                with pytest.raises(OSError, match="No space left"):
+                    while True:
+                        file.write(bytes(1 << 16))
+                file.truncate(file.tell() - leaving)
+            yield
+        finally:
+            filler.unlink(missing_ok=True)
+
+
+class Server:
+    """The server as `make label` starts it, without a way out to any network but this machine's own.
+
+    Args:
+        studies: a folder, or the address of a PACS.
+        work_dir: its folder.
+        disk: that it lives on.
+    """
+
+    def __init__(self, studies: str, work_dir: Path, disk: SmallDisk | None = None) -> None:
         self.work_dir, port = work_dir, free_port()
         self.url = f"http://127.0.0.1:{port}"
         nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-        command = [
-            str(PYTHON),
-            "-m",
-            "scripts.apps.monailabel",
-            "--studies",
-            studies,
-            "--port",
-            str(port),
-            "--work_dir",
-            str(work_dir),
-        ]
-        self.log = work_dir.with_name(f"{work_dir.name}.log")
+        options = {"--studies": studies, "--port": str(port), "--work_dir": str(work_dir)}
+        command = [str(PYTHON), "-m", "scripts.apps.monailabel", *(word for option in options.items() for word in option)]
+        if disk is not None:
+            command = [*disk.mounted(), *command]
+        self.log = (disk.folder if disk else work_dir).with_suffix(".log")
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 command, cwd=work_dir.parent, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, **nowhere, "no_proxy": "127.0.0.1", "OMP_NUM_THREADS": "1", "HOME": str(work_dir.parent)},
             )  # fmt: skip
+        if disk is not None:
+            disk.process = self.process
         wait_for(self.answers, self.log)
 
     def answers(self) -> bool:
@@ -73,14 +123,14 @@ class Server:
         answer = self.post(f"/infer/{model}", params={"image": image}, data={"params": f'{{"result_extension": "{ending}"}}'})
         assert answer.ok, answer.text
         parts = multipart(answer)
-        mask = self.work_dir / f"answer-{model}{ending}"
+        mask = self.log.with_name(f"answer-{model}-{image}{ending}")
         mask.write_bytes(parts["image"])
         return mask, json_of(parts["params"])
 
-    def submit(self, image: str, label: Path, params: str = "{}") -> requests.Response:
+    def submit(self, image: str, label: Path, params: str = "{}", tag: str = "") -> requests.Response:
         with label.open("rb") as file:
             sent = {"data": {"params": params}, "files": {"label": (label.name, file)}}
-            return requests.put(f"{self.url}/datastore/label", params={"image": image}, timeout=PATIENCE, **sent)
+            return requests.put(f"{self.url}/datastore/label", params={"image": image, "tag": tag}, timeout=PATIENCE, **sent)
 
     def post(self, path: str, **arguments: Any) -> requests.Response:
         return requests.post(f"{self.url}{path}", timeout=PATIENCE, **arguments)
@@ -94,6 +144,21 @@ class Server:
         """The newest training's status."""
         status: dict[str, Any] = self.get("/train/")
         return status
+
+    def ended_training(self) -> dict[str, Any]:
+        """The same, when it has ended."""
+        wait_for(lambda: self.training()["status"] not in ("SUBMITTED", "RUNNING"), self.log)
+        return self.training()
+
+    def training_process(self) -> int:
+        """Its process ID."""
+        children = (file.read_text().split() for file in Path(f"/proc/{self.process.pid}/task").glob("*/children"))
+        (found,) = [int(child) for of_thread in children for child in of_thread if _trains(child)]
+        return found
+
+
+def _trains(process: str) -> bool:
+    return b"monailabel.interfaces.utils.app" in Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def wait_for(condition: Any, log: Path) -> None:

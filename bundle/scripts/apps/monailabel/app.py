@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from scripts.apps.monailabel.confidence import LeastCertainFirst
 from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.fine_tuning import FineTuning
 from scripts.apps.monailabel.inference import Screen, Segmentation
-from scripts.apps.monailabel.labels import LABELS
+from scripts.apps.monailabel.labels import LABELS, removed_on_error
 from scripts.apps.monailabel.pacs_store import PacsStore
 from scripts.apps.monailabel.screener import Screener
 
@@ -67,6 +68,11 @@ class OsteoXR(MONAILabelApp):
         """The trainings."""
         return {"segmentation": FineTuning(self._screener, self._work_dir)}
 
+    @property
+    def trainings(self) -> Mapping[str, FineTuning]:
+        """What `init_trainers` made."""
+        return self._trainers
+
     def init_strategies(self) -> dict[str, Any]:
         """What may choose the next film."""
         return {"least_certain": LeastCertainFirst(self._screener), "random": Random()}
@@ -77,7 +83,8 @@ class OsteoXR(MONAILabelApp):
         uploaded = Path(image).is_file() and _lies_in(image, tempfile.gettempdir(), settings.MONAI_LABEL_SESSION_PATH)
         if not uploaded:
             (datastore or self.datastore()).get_image_uri(image)  # raises for what is not there
-        answer: dict[str, Any] = super().infer(request, datastore)
+        with removed_on_error(Path(image)) if uploaded else nullcontext():
+            answer: dict[str, Any] = super().infer(request, datastore)
         return answer
 
 

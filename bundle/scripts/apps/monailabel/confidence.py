@@ -1,10 +1,10 @@
-"""How certain the networks are of a radiograph, and the strategy that offers the least certain one first."""
+"""How certain the networks are of their contours, and the strategy that offers the least certain radiograph first."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,30 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import RefusedError
 
-Confidence = Callable[[Mapping[str, Any]], float]
-"""From a radiograph as `Screener.screen` returns it to how certain the networks are of its contours: 0 (not at all) to 1."""
 
+def contour_agreement(radiograph: Mapping[str, Any]) -> float:
+    """How far two drawings of a femur agree (`Hip.agreement`, Dice, 0..1), of the found hip that is worse; 0 where none was.
 
-def landmark_confidence(radiograph: Mapping[str, Any]) -> float:
-    """The probability at the peak of the least certain landmark, of the hips that were found; 0 where none was."""
-    found = [index for index, hip in enumerate(radiograph["screening"].hips) if hip.shown]
-    return float(radiograph["landmark_confidence"][found].min()) if found else 0.0
+    Args:
+        radiograph: as `Screener.screen` returns it.
+    """
+    return min((float(hip.agreement) for hip in radiograph["screening"].hips if hip.shown), default=0.0)
 
 
 class LeastCertainFirst(Strategy):
-    """Offers the unlabelled radiograph of which the networks are least certain, among those looked at so far.
+    """Offers the unlabelled radiograph of whose contours the networks are least certain, among those looked at so far.
 
     A request looks at no more new ones than fit in its time, so that the radiologist need not wait for a whole archive.
     What cannot be read as a radiograph is not offered.
 
     Args:
         screener: looks at the radiographs.
-        confidence: of one radiograph.
         seconds: a request may take; it looks at one radiograph at least.
     """
 
-    def __init__(self, screener: Screener, confidence: Confidence = landmark_confidence, seconds: float = 20.0) -> None:
-        super().__init__("The radiograph of which the networks are least certain")
-        self._screener, self._confidence, self._seconds = screener, confidence, seconds
+    def __init__(self, screener: Screener, seconds: float = 20.0) -> None:
+        super().__init__("The radiograph of whose contours the networks are least certain")
+        self._screener, self._seconds = screener, seconds
         self._known: dict[str, float | None] = {}
         self._weights = ""
 
@@ -64,7 +63,7 @@ class LeastCertainFirst(Strategy):
 
     def _look(self, film: Path) -> float | None:
         try:
-            return self._confidence(self._screener.screen(film))
+            return contour_agreement(self._screener.screen(film))
         except RefusedError:
             return None
 

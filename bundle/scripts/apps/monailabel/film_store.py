@@ -15,9 +15,12 @@ from monailabel.datastore.local import DataModel, LocalDatastore
 from monailabel.interfaces.exception import ImageNotFoundException
 from numpy.typing import NDArray
 
-from scripts.apps.monailabel.labels import read_mask, write_mask
+from scripts.apps.monailabel.labels import read_mask, removed_on_error, write_mask
 from scripts.apps.monailabel.screener import Screener
 from scripts.radiograph.atomic import replacing
+
+TAGS: Final = ("final", "original")
+"""Of labels: submitted by a radiologist, or as the networks drew them."""
 
 _ENDINGS: Final = (".nii.gz", ".nii", ".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -64,10 +67,26 @@ class FilmStore(LocalDatastore):
             ValueError: if the label does not fit.
             OSError: if it cannot be written; the earlier label stays.
         """
-        film = Path(self.get_image_uri(image_id))
-        mask = read_mask(Path(label_filename), film, self._stored_shape(film), label_info.get("label_info"))
-        self.keep_label(image_id, film, mask, str(getattr(label_tag, "value", label_tag)), label_info)
+        with removed_on_error(Path(label_filename)):
+            tag = str(getattr(label_tag, "value", label_tag))
+            film, mask = self.read_label(image_id, Path(label_filename), tag, label_info)
+            self.keep_label(image_id, film, mask, tag, label_info)
         return image_id
+
+    def read_label(
+        self, image_id: str, label: Path, label_tag: str, label_info: Mapping[str, Any]
+    ) -> tuple[Path, NDArray[np.uint8]]:
+        """The film, and the mask (rows, cols) that was sent as its label.
+
+        Raises:
+            as `save_label`, but for OSError.
+        """
+        film = Path(self.get_image_uri(image_id))
+        if label_tag not in TAGS:
+            raise ValueError(f"The label's tag is {label_tag!r}, expected {' or '.join(TAGS)}. It was not saved.")
+        if not isinstance(label_info, Mapping):
+            raise ValueError(f"The label's params are {label_info!r}, expected them by name. It was not saved.")
+        return film, read_mask(label, film, self._stored_shape(film), label_info.get("label_info"))
 
     def keep_label(
         self, image_id: str, film: Path, mask: NDArray[np.uint8], label_tag: str, label_info: Mapping[str, Any]
@@ -108,6 +127,8 @@ class FilmStore(LocalDatastore):
             return
         path = Path(self._datastore_config_path)
         content = json.dumps(self._datastore.model_dump(exclude={"base_path"}), indent=2, default=str)
+        if path.is_file() and path.read_text(encoding="utf-8") == content:
+            return
         self._ignore_event_config = True
         with replacing(path) as temporary:
             temporary.write_text(content, encoding="utf-8")
@@ -118,12 +139,7 @@ def _write_whole(mask: NDArray[np.uint8], film: Path, destination: Path, ending:
     destination.parent.mkdir(parents=True, exist_ok=True)
     temporary = destination.with_name(f".{destination.name.removesuffix(ending)}-partial{ending}")
     try:
-        try:
-            write_mask(mask, film, temporary)
-        except RuntimeError as error:  # ITK's word for every failure to write
-            raise OSError(
-                f"{destination}: the label cannot be written; is the disk full? The earlier one, if any, stays."
-            ) from error
+        write_mask(mask, film, temporary)
         temporary.replace(destination)
     finally:
         temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,9 @@ from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.lesson import write_lesson
 from scripts.apps.monailabel.screener import BUNDLE, Screener
 from scripts.training.checkpoint import BEST, save_whole
+
+STOPPED: Final = "The fine-tuning stopped"
+"""How the last word begins of one that did not succeed."""
 
 _ASSEMBLE: Final = BUNDLE / "configs" / "assemble.yaml"
 _TRAIN: Final = BUNDLE / "configs" / "train_segmentation.yaml"
@@ -45,6 +49,25 @@ class FineTuning(TrainTask):
         """What the viewer may set, with the defaults."""
         return {"max_epochs": 20, "learning_rate": 2.0e-4, "batch_size": 4, "validation_fraction": 0.2, "seed": 0}
 
+    def settings(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Take the settings of `config` out of a request, with the default where it names none.
+
+        Raises:
+            ValueError: for one that is no number, or out of range.
+        """
+        found = {}
+        for name, default in self.config().items():
+            value = request.get(name, default)
+            try:
+                found[name] = type(default)(value)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} is {value!r}, expected a number. Nothing was trained.") from error
+            if not 0 <= found[name] < math.inf or (found[name] == 0 and default > 0):
+                raise ValueError(f"{name} is {value!r}, expected a number above 0. Nothing was trained.")
+        if found["validation_fraction"] >= 1:
+            raise ValueError(f"validation_fraction is {found['validation_fraction']}, expected less than 1. Nothing was trained.")
+        return found
+
     def __call__(self, request: Mapping[str, Any], datastore: FilmStore) -> dict[str, Any]:
         """Fine-tune.
 
@@ -58,12 +81,11 @@ class FineTuning(TrainTask):
         Raises:
             SystemExit: with one sentence, for whatever ends it early.
         """
-        settings = {key: type(default)(request.get(key, default)) for key, default in self.config().items()}
         try:
             with self._alone():
-                return self._train(settings, datastore)
-        except Exception as error:
-            raise SystemExit(f"The fine-tuning stopped: {_root(error)}. The weights in use stay as they were.") from error
+                return self._train(self.settings(request), datastore)
+        except (Exception, SystemExit) as error:
+            raise SystemExit(f"{STOPPED}: {_root(error)}. The weights in use stay as they were.") from error
 
     def _train(self, settings: Mapping[str, Any], datastore: FilmStore) -> dict[str, Any]:
         lesson = self._folder / "lesson"

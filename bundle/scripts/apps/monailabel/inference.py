@@ -9,7 +9,7 @@ from typing import Any
 
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
-from scripts.apps.monailabel.labels import ENDINGS, LABELS, write_mask
+from scripts.apps.monailabel.labels import ENDINGS, LABELS, removed_on_error, write_mask
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import Hip
 from scripts.results.postprocessing import radiograph_facts
@@ -41,6 +41,7 @@ class Segmentation(InferTask):
         Raises:
             RefusedError: where the file cannot be read as a radiograph.
             ValueError: for another ending.
+            OSError: where the mask cannot be written.
         """
         film, ending = Path(request["image"]), str(request.get("result_extension") or ENDINGS[0])
         if ending not in ENDINGS:
@@ -48,7 +49,8 @@ class Segmentation(InferTask):
         radiograph = self._screener.screen(film)
         with tempfile.NamedTemporaryFile(prefix="mask-", suffix=ending, delete=False) as file:
             destination = Path(file.name)
-        write_mask(radiograph["mask"], film, destination)
+        with removed_on_error(destination):
+            write_mask(radiograph["mask"], film, destination)
         weights = {key: self._screener.weights[key] for key in ("file", "sha256")}
         params = {"label_names": dict(LABELS), "weights": weights, "notice": self._screener.notice}
         return str(destination), {**params, **self.findings(film, radiograph)}
@@ -78,11 +80,12 @@ class Screen(Segmentation):
 def _summary(hip: Hip) -> list[str]:
     if hip.reason:
         return [f"{hip.side} hip refused: {hip.reason.code}. {hip.reason.sentence}"]
-    return [
+    estimates = [
         f"{hip.side} {site}: BMD {estimate.bmd:.3f} g/cm² ({estimate.bmd_interval[0]:.3f} to {estimate.bmd_interval[1]:.3f})"
         + ("" if estimate.t_score is None else f", T-score {estimate.t_score:.1f}")
         for site, estimate in hip.estimates.items()
     ]
+    return [*estimates, f"{hip.side} contour: two drawings of it agree by {hip.agreement:.2f} (Dice)"]
 
 
 def _plain(record: Record) -> Record:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ ENDINGS: Final = (".nii.gz", ".nii", ".nrrd", ".mha", ".png")
 """Of the masks that are written: one slice in the film's place, but for PNG, which holds the pixels alone."""
 
 _SAME_DIRECTION: Final = 1e-3
+_HEADER_BYTES: Final = 4096  # more than any of the formats needs
 
 
 def write_mask(mask: NDArray[np.uint8], film: Path, destination: Path) -> None:
@@ -30,17 +32,32 @@ def write_mask(mask: NDArray[np.uint8], film: Path, destination: Path) -> None:
         destination: ends with one of `ENDINGS`, which decides the format.
 
     Raises:
-        RuntimeError: if it cannot be written.
+        OSError: if it cannot be written.
     """
     if destination.name.endswith(".png"):
-        sitk.WriteImage(sitk.GetImageFromArray(mask), str(destination))
-        return
-    image = sitk.GetImageFromArray(mask[None])
-    spacing, origin, direction = _geometry(film)
-    image.SetSpacing(spacing)
-    image.SetOrigin(origin)
-    image.SetDirection(direction)
-    sitk.WriteImage(image, str(destination), useCompression=True)
+        image = sitk.GetImageFromArray(mask)
+    else:
+        image = sitk.GetImageFromArray(mask[None])
+        spacing, origin, direction = _geometry(film)
+        image.SetSpacing(spacing)
+        image.SetOrigin(origin)
+        image.SetDirection(direction)
+    # ITK does not say why it cannot write a file, such as that the disk is full. Python does: so room is taken first.
+    destination.write_bytes(bytes(mask.nbytes + _HEADER_BYTES))
+    try:
+        sitk.WriteImage(image, str(destination), useCompression=True)
+    except RuntimeError as error:
+        raise OSError(f"{destination}: the mask cannot be written") from error
+
+
+@contextmanager
+def removed_on_error(file: Path) -> Iterator[None]:
+    """Within it, an error costs the file: nothing of a patient stays behind where nothing was saved."""
+    try:
+        yield
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def read_mask(
@@ -71,6 +88,8 @@ def read_mask(
             f"The label of {film.name} has the size {found.shape}, expected {tuple(film_shape)} (rows, columns) as the film "
             "has. It was not saved. Make the film the segmentation's source geometry, and submit it again."
         )
+    if image.GetDimension() > 3:
+        raise ValueError(f"The label of {film.name} has {image.GetDimension()} dimensions, expected one slice. It was not saved.")
     if image.GetDimension() == 3:
         _, _, direction = _geometry(film)
         if not np.allclose(image.GetDirection(), direction, atol=_SAME_DIRECTION):
@@ -85,7 +104,10 @@ def _classes(found: NDArray[Any], label_info: Sequence[Mapping[str, Any]] | None
     """The values as those of `CLASSES`."""
     meant = {0: 0, **{value: value for value in LABELS.values()}}
     if label_info:
-        names = {int(info["idx"]): str(info["name"]) for info in label_info}
+        try:
+            names = {int(info["idx"]): str(info["name"]) for info in label_info}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"label_info is {label_info!r}, expected name and idx of each segment. It was not saved.") from error
         meant = {0: 0, **{value: LABELS[name] for value, name in names.items() if name in LABELS}}
         for value in np.unique(found):
             if value not in meant:

@@ -14,9 +14,8 @@ from monailabel.datastore.local import DataModel, ImageLabelModel
 from pydicom.dataset import Dataset
 
 from scripts.apps.monailabel.film_store import FilmStore
-from scripts.apps.monailabel.labels import read_mask
+from scripts.apps.monailabel.labels import removed_on_error
 from scripts.apps.monailabel.screener import Screener
-from scripts.clinical import RefusedError
 from scripts.radiograph.atomic import replacing
 from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
 
@@ -90,17 +89,22 @@ class PacsStore(FilmStore):
 
         Raises:
             as `FilmStore.save_label`; requests.RequestException: if the PACS does not take it, and it is not kept then.
+            OSError: if it cannot be kept here; the PACS has it then, and it is fetched when there is room.
         """
-        tag = str(getattr(label_tag, "value", label_tag))
-        film = Path(self.get_image_uri(image_id))
-        mask = read_mask(Path(label_filename), film, self._stored_shape(film), label_info.get("label_info"))
-        info = dict(label_info)
-        if tag == "final":
+        with removed_on_error(Path(label_filename)):
+            tag = str(getattr(label_tag, "value", label_tag))
+            film, mask = self.read_label(image_id, Path(label_filename), tag, label_info)
+            if tag != "final":
+                self.keep_label(image_id, film, mask, tag, label_info)
+                return image_id
             segmentation = segmentation_object(pydicom.dcmread(film), mask, "OsteoXR, corrected contours", corrected=True)
             self._client.store_instances([segmentation])
+            try:
+                self.keep_label(image_id, film, mask, tag, {**label_info, **_origin(segmentation)})
+            except OSError as error:
+                said = f"the PACS has the label, but its copy cannot be written here ({error.strerror or error})"
+                raise OSError(error.errno, f"{said}; it comes when there is room") from error
             self._segmentations.add(str(segmentation.SOPInstanceUID))
-            info |= {"SOPInstanceUID": str(segmentation.SOPInstanceUID), "drawn": _drawn(segmentation)}
-        self.keep_label(image_id, film, mask, tag, info)
         return image_id
 
     def refresh(self) -> None:
@@ -139,11 +143,15 @@ class PacsStore(FilmStore):
                 uid = str(Dataset.from_json(instance).SOPInstanceUID)
                 if uid in self._segmentations:
                     continue
-                self._segmentations.add(uid)
+                segmentation = self._client.retrieve_instance(study_uid, series_uid, uid)
                 try:
-                    self._take_over(self._client.retrieve_instance(study_uid, series_uid, uid))
-                except (ValueError, RefusedError) as error:
-                    _LOGGER.warning("A segmentation of the PACS was passed over: %s", error)
+                    self._take_over(segmentation)
+                except OSError as error:
+                    _LOGGER.warning("A segmentation of the PACS is fetched again later: %s", error)
+                    continue
+                except Exception as error:  # what others stored may be broken in any way, and must not stop the server
+                    _LOGGER.warning("A segmentation of the PACS was passed over: %r", error)
+                self._segmentations.add(uid)
 
     def _take_over(self, segmentation: Dataset) -> None:
         film = source_film(segmentation)
@@ -157,11 +165,15 @@ class PacsStore(FilmStore):
             raise ValueError(
                 f"Segmentation {segmentation.SOPInstanceUID}: has the size {mask.shape}, expected the film's {expected}."
             )
-        info = {"SOPInstanceUID": str(segmentation.SOPInstanceUID), "drawn": _drawn(segmentation)}
-        self.keep_label(film, path, mask, "final", info)
+        self.keep_label(film, path, mask, "final", _origin(segmentation))
 
     def _found(self, filters: Mapping[str, str]) -> list[Dataset]:
         return [Dataset.from_json(found) for found in self._client.search_for_series(search_filters=dict(filters))]
+
+
+def _origin(segmentation: Dataset) -> dict[str, str]:
+    """What is kept of it with the label."""
+    return {"SOPInstanceUID": str(segmentation.SOPInstanceUID), "drawn": _drawn(segmentation)}
 
 
 def _drawn(segmentation: Dataset) -> str:

@@ -16,6 +16,7 @@ with absent_packages():
 
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException, MONAILabelException
 
+from scripts.apps.monailabel import trainings
 from scripts.clinical import RefusedError
 
 __all__ = ["app"]
@@ -44,7 +45,12 @@ def _no_pacs(_: Request, error: Exception) -> JSONResponse:
 
 def _disk(_: Request, error: Exception) -> JSONResponse:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return _answer(507 if full else 500, f"The server's disk failed: {error}. What was there before is as it was.")
+    said = getattr(error, "strerror", None) or error
+    return _answer(507 if full else 500, f"The server's disk failed: {said}. What was there before is as it was.")
+
+
+def _failed(_: Request, error: Exception) -> JSONResponse:
+    return _answer(500, f"The server failed ({type(error).__name__}: {error}); its log says where. It still runs.")
 
 
 def _answer(status: int, sentence: str, **more: str) -> JSONResponse:
@@ -55,6 +61,8 @@ def _answer(status: int, sentence: str, **more: str) -> JSONResponse:
 app.user_middleware.clear()
 app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
+app.router.routes[:0] = trainings.router.routes  # before MONAI Label's own
+
 for _error, _handler in (
     (ImageNotFoundException, _not_found),
     (LabelNotFoundException, _not_found),
@@ -63,5 +71,6 @@ for _error, _handler in (
     (ValueError, _unfit),
     (requests.RequestException, _no_pacs),
     (OSError, _disk),
+    (Exception, _failed),
 ):
     app.add_exception_handler(_error, _handler)
