@@ -19,7 +19,9 @@ _FEMUR: Final = CLASSES.index("femur")
 _LEAST_CM2: Final = 1.0
 _MOST: Final = 2  # errors told
 _PLACES: Final = ("femoral head", "neck", "greater trochanter", "lesser trochanter", "shaft")
-_HEAD, _LESSER, _SHAFT = (LANDMARKS.index(name) for name in ("head_centre", "lesser_trochanter", "shaft"))
+_HEAD, _GREATER, _LESSER, _SHAFT = (
+    LANDMARKS.index(name) for name in ("head_centre", "greater_trochanter", "lesser_trochanter", "shaft")
+)
 _NAMES: Final = {"total_hip": "total hip replacement"}
 
 
@@ -123,11 +125,10 @@ def _cut_off(femur: NDArray[np.bool_], points: NDArray[np.float64], spacing_mm: 
     seen = np.asarray(np.isfinite(points).all(axis=1))
     if not seen.any():
         return
-    if not seen[_HEAD]:
-        yield "femoral head not on the film"
-    if not seen[_LESSER]:
-        yield "lesser trochanter not on the film"
-    elif seen[_HEAD] and not seen[_SHAFT]:
+    hidden = [_PLACES[place] for place in (_HEAD, _GREATER, _LESSER) if not seen[place]]
+    if hidden:
+        yield f"{' and '.join(hidden)} not on the film"
+    if seen[_LESSER] and seen[_HEAD] and not seen[_SHAFT]:
         offsets = (np.argwhere(femur) - points[_LESSER]) * spacing_mm
         down = offsets @ ((points[_LESSER] - points[_HEAD]) * spacing_mm)
         length = math.sqrt(float(((offsets[down > 0]) ** 2).sum(axis=1).max(initial=0.0)))
