@@ -158,8 +158,8 @@ def _outcome(name: str, level: float, film: Film, item: Item, network: Any, post
     image = torch.from_numpy(np.ascontiguousarray(film.image))[None]
     with torch.inference_mode():
         prediction = network.predict(image[None].to(device), item["covariates"][None].to(device))
+        outputs = {key: value[0].float().cpu() for key, value in prediction.items()}
     meta = {**item["image"].meta, "film_shape": shape, "resample_scale": (1.0, 1.0), "orientation": Orientation()}
-    outputs = {key: value[0].float().cpu() for key, value in prediction.items()}
     screened = postprocessing({**item, "image": MetaTensor(image, meta=meta), **outputs})
     screening: Screening = screened["screening"]
     points = np.asarray(screened["landmarks"], dtype=np.float64)
