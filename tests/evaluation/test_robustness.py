@@ -86,7 +86,7 @@ class Threshold(torch.nn.Module):
 
     def predict(self, image, covariates):
         self.calls += 1
-        return {"bright": (image > 0.55).float(), "landmarks": self.points}
+        return {"bright": (image > 0.55).float(), "landmarks": self.points.detach()}
 
 
 def judged(item):
