@@ -174,7 +174,7 @@ def _figure(steps: Sequence[Step], perturbations: Sequence[Perturbation], docume
     panels = list(np.atleast_1d(figure.subplots(rows, _COLUMNS, sharey=True)).flat)
     worst = [step.femur_dice_worst for step in steps if math.isfinite(step.femur_dice_worst)]
     floor = max(0.0, math.floor(10 * min(worst, default=0.0)) / 10)
-    error = max([step.landmark_p95_mm for step in steps if math.isfinite(step.landmark_p95_mm)], default=1.0)
+    error = max([1.0, *(step.landmark_p95_mm for step in steps if math.isfinite(step.landmark_p95_mm))])  # mm
     for axes, kind in zip(panels, perturbations, strict=False):
         of_kind = [steps[0], *(step for step in steps if step.perturbation == kind.name)]
         _panel(axes, kind, of_kind, error)
