@@ -172,7 +172,7 @@ def _within(film: Film, open_field: NDArray[np.bool_]) -> Film:
 PERTURBATIONS: Final = (
     Perturbation("tone curve", "ln gamma, ±", (0.2, 0.4, 0.7, 1.2), 0.7, "vendors' look-up tables: gamma 0.5 to 2", _tone),
     Perturbation("contrast", "ln factor, ±", (0.1, 0.2, 0.4, 0.8), 0.2, "normalisation leaves little: metal, air", _contrast),
-    Perturbation("brightness", "of the range, ±", (0.05, 0.1, 0.2, 0.4), 0.1, "the same", _brightness),
+    Perturbation("brightness", "of the range, ±", (0.05, 0.1, 0.2, 0.4), 0.1, "as of contrast", _brightness),
     Perturbation("inversion", "black bone", (1.0,), 0.0, "none: the reader undoes it, but for a wrong header", _inversion),
     Perturbation(
         "uneven field", "SD, of the range", (0.05, 0.1, 0.2, 0.4), 0.1, "heel effect, scatter, grid out of line", _uneven_field

@@ -192,7 +192,7 @@ def _described(perturbations: Sequence[Perturbation]) -> list[list[Any]]:
 
 def _read_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, list[Outcome]]:
     """The outcomes of films that an earlier call finished, by name; a new journal gets its first line, the settings."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
         return {}
     first, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -178,7 +178,7 @@ def _figure(steps: Sequence[Step], perturbations: Sequence[Perturbation], docume
     for axes, kind in zip(panels, perturbations, strict=False):
         of_kind = [steps[0], *(step for step in steps if step.perturbation == kind.name)]
         _panel(axes, kind, of_kind, error)
-        axes.set_ylim(floor, 1.0)
+        axes.set_ylim(floor, 1.02)
     for axes in panels[len(perturbations) :]:
         axes.set_axis_off()
     figure.supylabel("Femur Dice")
