@@ -55,6 +55,8 @@ def test_dice_and_landmarks(document):
     assert (femur["radiographs"], femur["dice_worst"]) == (3, 0.94)
     assert femur["dice_mean"] == pytest.approx(0.96)
     assert femur["dice_sd"] == pytest.approx(0.02)
+    assert femur["iou_worst"] == pytest.approx(0.94 / 1.06)
+    assert femur["iou_mean"] == pytest.approx((0.98 / 1.02 + 0.96 / 1.04 + 0.94 / 1.06) / 3)
     assert overall["segmentation"]["fixation"]["false_alarms"] == 4
     assert overall["landmarks"]["landmarks"] == 7 * 5
     assert (overall["landmarks"]["hips_missed"], overall["landmarks"]["hips_swapped"]) == (1, 1)
@@ -99,6 +101,8 @@ def test_files_hold_the_same_numbers(document, cases, tmp_path):
     report = markdown_report(document)
     assert "# Evaluation (simulated data)" in report
     assert "| Metric | overall | simulated-1 | simulated-2 |" in report
+    assert "| Femur IoU, mean (worst); goal 0.97 | 0.924 (0.887), n = 3 |" in report
+    assert read["goals"]["landmark_error_p95_mm"] == 5.0
     assert "nan" not in report
     names = {path.name for path in write_figures(cases, load_criteria(), tmp_path)}
     assert names == {"bmd_total.png", "roc.png", "dice.png"}

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from scripts.clinical import SIDES, SITES, Hip, Reason, Reference, Screening
 from scripts.evaluation.morphometry import true_measures
-from scripts.evaluation.overlap import dice, false_alarm
+from scripts.evaluation.overlap import confusion_by_hip, dice, dice_of, false_alarm
 from scripts.evaluation.points import distances_mm, is_swapped
+from scripts.evaluation.strata import hip_strata
 from scripts.evaluation.truth import dxa_bmd, lowest_t_score
-from scripts.radiograph import CLASSES, LoadLandmarksd, read_label
+from scripts.radiograph import CLASSES, LoadLandmarksd, read_label, to_film_points
 
 MASK_CLASSES = CLASSES[1:]
 """femur, prosthesis, fixation: the values 1, 2, 3 of a mask."""
@@ -29,7 +30,9 @@ class HipCase:
     code: why it was not measured, "" if it was. bmd, low, high: estimate and 90% interval by site, g/cm²; NaN = none.
     dxa: the truth by site, g/cm²; NaN = none. landmark_errors_mm: in the order of `LANDMARKS`; NaN where the truth has no
     such point, or the hip was not found. swapped: found at the other hip's place. measures, true_measures: of its morphometry by
-    name, see `scripts.evaluation.morphometry`; NaN = none.
+    name, see `scripts.evaluation.morphometry`; NaN = none. dice: by class, of the part of the film that is nearer to this hip
+    than to the other, by the true landmarks; NaN where the truth has no landmark of it, or none of that class. strata: the
+    groups that it belongs to, see `scripts.evaluation.strata`.
     """
 
     side: str
@@ -44,6 +47,8 @@ class HipCase:
     swapped: bool
     measures: Mapping[str, float] = field(default_factory=dict)
     true_measures: Mapping[str, float] = field(default_factory=dict)
+    dice: Mapping[str, float] = field(default_factory=dict)
+    strata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,14 +118,17 @@ def screened_case(truth: Mapping[str, Any], item: Mapping[str, Any], reference: 
     screening: Screening = item["screening"]
     mask: NDArray[np.uint8] = item["mask"]
     label = read_label(truth["label"], mask.shape) if truth.get("label") else None
-    true_points = _true_points(truth, item)
+    true_points = true_landmarks(truth, item)
     spacing: tuple[float, float] = item["image"].meta["spacing_mm"]
     points = np.asarray(item["landmarks"], dtype=np.float64)
+    overlaps = hip_overlaps(mask, label, true_points, item["image"].meta)
     hips = tuple(
         replace(
             _hip_case(hip, dxa_bmd(truth, hip.side), points[index], true_points[[index, 1 - index]], spacing),
             measures=asdict(item["geometry"][index].morphometry),
             true_measures=true_measures(truth, hip.side, item["geometry"][index].morphometry.shaft_level_mm),
+            dice=overlaps[index],
+            strata=hip_strata(truth, hip.side, true_points[index]),
         )
         for index, hip in enumerate(screening.hips)
     )
@@ -141,6 +149,38 @@ def screened_case(truth: Mapping[str, Any], item: Mapping[str, Any], reference: 
         },
         hips=(hips[0], hips[1]),
     )
+
+
+def hip_overlaps(
+    mask: NDArray[np.uint8], label: NDArray[np.uint8] | None, true_points: NDArray[np.float64], meta: Mapping[str, Any]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Dice by class of the right and the left hip's part of a film, see `HipCase`.
+
+    Args:
+        mask: (rows, cols) on the grid of the file.
+        label: the truth on the same grid; None = unknown.
+        true_points: (2, 5, 2) landmarks in pixels of the resampled image; NaN = unknown.
+        meta: of that image.
+    """
+    if label is None:
+        right, left = (dict.fromkeys(MASK_CLASSES, math.nan) for _ in SIDES)
+        return right, left
+    confusion = confusion_by_hip(
+        meta["orientation"].to_display(mask),
+        meta["orientation"].to_display(label),
+        to_film_points(hip_centres(true_points), meta["resample_scale"]),
+        len(CLASSES),
+    )
+    right, left = ({name: dice_of(counts, value) for value, name in enumerate(MASK_CLASSES, start=1)} for counts in confusion)
+    return right, left
+
+
+def hip_centres(true_points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each hip's known landmarks: (2, 5, 2) -> (2, 2); NaN where it has none."""
+    known = np.isfinite(true_points).all(axis=2, keepdims=True)
+    count = known.sum(axis=1)
+    total = np.where(known, true_points, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def film_pixel_mm2(meta: Mapping[str, Any]) -> float:
@@ -173,7 +213,7 @@ def _hip_case(
     )
 
 
-def _true_points(truth: Mapping[str, Any], item: Mapping[str, Any]) -> NDArray[np.float64]:
+def true_landmarks(truth: Mapping[str, Any], item: Mapping[str, Any]) -> NDArray[np.float64]:
     """The true landmarks, (2, 5, 2) in the pixels of the image that the networks saw; NaN where unknown."""
     if not truth.get("landmarks"):
         return np.full((2, 5, 2), np.nan)

@@ -15,15 +15,26 @@ from scripts.evaluation.baseline import covariate_bmd, covariate_probability
 from scripts.evaluation.cases import MASK_CLASSES, Case, HipCase
 from scripts.evaluation.discrimination import auc_delong, operating_point
 from scripts.evaluation.morphometry import measure_agreement
+from scripts.evaluation.overlap import iou
 from scripts.evaluation.patients import group_patients
+from scripts.evaluation.strata import hip_femur
 from scripts.radiograph import LANDMARKS
 
 OPERATING_PROBABILITY: Final = 0.5
 SIMULATED: Final = "simulated"
+GOALS: Final = {
+    "femur_iou_mean": 0.97,
+    "prosthesis_iou_mean": 0.97,
+    "fixation_iou_mean": 0.95,
+    "landmark_error_median_mm": 1.5,
+    "landmark_error_p95_mm": 5.0,
+    "hips_swapped": 0,
+}
+"""What the contours and landmarks are meant to reach: overlaps at least, errors and swaps at most."""
 
 
 def summarise(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
-    """Compute every metric, of all cases ("overall") and of each site ("sites").
+    """Compute every metric, of all cases ("overall") and of each site ("sites"); "goals" stand beside them.
 
     Args:
         cases: of all radiographs evaluated, refused ones too.
@@ -32,6 +43,7 @@ def summarise(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str,
     """
     sites = sorted({case.site for case in cases})
     return {
+        "goals": dict(GOALS),
         "overall": _metrics(cases, criteria, seed),
         "sites": {site or "unnamed": _metrics([case for case in cases if case.site == site], criteria, seed) for site in sites},
     }
@@ -55,6 +67,7 @@ def _metrics(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, 
         "data": data_kind(cases),
         "radiographs": _admission(cases),
         "segmentation": {name: _overlap(cases, name) for name in MASK_CLASSES},
+        "hips": hip_femur([hip for case in cases for hip in case.hips]),
         "landmarks": _localisation(cases),
         "osteoporosis": _diagnosis(cases, criteria),
         "bmd": {site: _bmd(cases, site, seed) for site in reversed(SITES)},
@@ -89,6 +102,8 @@ def _overlap(cases: Sequence[Case], name: str) -> dict[str, Any]:
         "dice_mean": float(values.mean()) if len(values) else math.nan,
         "dice_sd": float(values.std(ddof=1)) if len(values) > 1 else math.nan,
         "dice_worst": float(values.min()) if len(values) else math.nan,
+        "iou_mean": float(iou(values).mean()) if len(values) else math.nan,
+        "iou_worst": float(iou(values).min()) if len(values) else math.nan,
         "false_alarms": sum(case.false_alarms[name] for case in cases),
     }
 

@@ -21,7 +21,7 @@ _MEASURE_NAMES = {
 
 def write_metrics_json(document: Mapping[str, Any], path: Path) -> None:
     """Write the whole document; what could not be computed is null."""
-    path.write_text(json.dumps(_plain(document), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(plain(document), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_metrics_table(document: Mapping[str, Any], path: Path) -> None:
@@ -30,7 +30,7 @@ def write_metrics_table(document: Mapping[str, Any], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(("group", "data", "metric", "value", "ci95_low", "ci95_high"))
         for group, metrics in _groups(document):
-            writer.writerows((group, metrics["data"], *row) for row in _rows(_plain(metrics)))
+            writer.writerows((group, metrics["data"], *row) for row in _rows(plain(metrics)))
 
 
 def markdown_report(document: Mapping[str, Any]) -> str:
@@ -51,12 +51,13 @@ def markdown_report(document: Mapping[str, Any]) -> str:
         f"| Metric | {' | '.join(name for name, _ in groups)} |",
         f"|---|{'---|' * len(groups)}",
     ]
-    columns = [list(_statements(metrics)) for _, metrics in groups]
+    columns = [list(_statements(metrics, document["goals"])) for _, metrics in groups]
     lines += [f"| {row[0][0]} | {' | '.join(text for _, text in row)} |" for row in zip(*columns, strict=True)]
     lines += [
         "",
-        "Dice is of whole radiographs, on the film's own grid, and landmark errors are of the hips found, on every radiograph "
-        "that the networks saw, those that the gate refused afterwards included. "
+        "Dice and IoU (intersection over union) are of whole radiographs, on the film's own grid; those of a hip by itself are "
+        "of the part of the film that is nearer to it than to the other, by the true landmarks. Landmark errors are of the hips "
+        "found. All are of every radiograph that the networks saw, those that the gate refused afterwards included. "
         f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who got an answer "
         f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} got none: refused, or too young for a T-score); "
         "the truth is osteoporosis by the lowest "
@@ -69,7 +70,7 @@ def markdown_report(document: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     """The table's rows, (name, text), of one group."""
     admission, landmarks, diagnosis = metrics["radiographs"], metrics["landmarks"], metrics["osteoporosis"]
     codes = ", ".join(f"{code} {count}" for code, count in admission["refused_by_code"].items())
@@ -92,12 +93,24 @@ def _statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
             + f"n = {overlap['radiographs']}, false alarms {overlap['false_alarms']}",
         )
+        yield (
+            f"{name.capitalize()} IoU, mean (worst); goal {goals[f'{name}_iou_mean']}",
+            f"{_text(overlap['iou_mean'])} ({_text(overlap['iou_worst'])}), n = {overlap['radiographs']}"
+            if overlap["radiographs"]
+            else f"n = {overlap['radiographs']}",
+        )
+    hips = metrics["hips"]
     yield (
-        "Landmark error, median / 95th percentile, mm",
+        "Femur IoU of each hip by itself, mean (worst)",
+        f"{_text(hips['femur_iou_mean'])} ({_text(hips['femur_iou_worst'])}), n = {hips['hips']}",
+    )
+    yield (
+        f"Landmark error, median / 95th percentile, mm; goal {goals['landmark_error_median_mm']} / "
+        f"{goals['landmark_error_p95_mm']}",
         f"{_text(landmarks['error_median_mm'], 1)} / {_text(landmarks['error_p95_mm'], 1)}, n = {landmarks['landmarks']}",
     )
     yield (
-        "Hips missed / left and right swapped",
+        f"Hips missed / left and right swapped; goal for swaps {goals['hips_swapped']}",
         f"{landmarks['hips_missed']} / {landmarks['hips_swapped']} of {landmarks['hips_with_landmarks']}",
     )
     yield (
@@ -167,10 +180,10 @@ def _rows(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[Any, .
             yield (name, value, *(metrics.get(f"{key}_ci95") or ("", "")))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON's types only: NaN becomes None, a tuple a list."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

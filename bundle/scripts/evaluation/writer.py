@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,19 @@ from ignite.engine import Engine, Events
 
 from scripts.clinical import load_criteria, load_reference
 from scripts.evaluation.cases import Case, refused_case, screened_case
-from scripts.evaluation.contact_sheet import WorstContours
 from scripts.evaluation.figures import write_figures
+from scripts.evaluation.strata import stratify
+from scripts.evaluation.strata_tables import markdown_strata, write_strata, write_strata_figure
 from scripts.evaluation.summary import data_kind, summarise
 from scripts.evaluation.tables import markdown_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.truth import ALL, HELD_OUT
+from scripts.evaluation.worst import WorstFilms
 
 SCHEMA_VERSION = "1.0"
 
 
 class EvaluationWriter:
-    """Writes metrics.json, metrics.csv, metrics.md and the figures of a run of the inference engine.
+    """Writes metrics.json, metrics.csv, metrics.md, strata.csv, strata.md, the worst films and figures of a run of inference.
 
     Args:
         radiographs: the items evaluated, see `held_out_radiographs`.
@@ -48,7 +51,7 @@ class EvaluationWriter:
         self.seed = seed
         self.reference, self.criteria = load_reference(), load_criteria()
         self.cases: list[Case] = []
-        self.worst = WorstContours()
+        self.worst = WorstFilms()
 
     def attach(self, engine: Engine) -> None:
         """Register with the evaluator."""
@@ -80,11 +83,19 @@ class EvaluationWriter:
             "provenance": dict(self.provenance),
             **summarise(self.cases, self.criteria, self.seed),
         }
+        strata = stratify([hip for case in self.cases for hip in case.hips])
+        document["strata"] = [asdict(stratum) for stratum in strata]
         report = markdown_report(document)
         write_figures(self.cases, self.criteria, self.output_dir)
-        self.worst.write(self.output_dir / "worst_contours.png", kind)
+        write_strata(strata, self.output_dir / "strata.csv")
+        (self.output_dir / "strata.md").write_text(markdown_strata(strata, kind, self.notice), encoding="utf-8")
+        write_strata_figure(strata, self.output_dir / "strata.png", kind)
+        self.worst.write(self.output_dir, kind, self.notice)
         write_metrics_table(document, self.output_dir / "metrics.csv")
         (self.output_dir / "metrics.md").write_text(report, encoding="utf-8")
         write_metrics_json(document, self.output_dir / "metrics.json")
         print(report)
-        print(f"{len(self.cases)} radiographs ({kind}) evaluated; see metrics.md (.csv, .json) and figures in {self.output_dir}.")
+        print(
+            f"{len(self.cases)} radiographs ({kind}) evaluated; see metrics.md (.csv, .json), strata.md, worst.md and figures in "
+            f"{self.output_dir}."
+        )

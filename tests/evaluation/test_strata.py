@@ -1,0 +1,94 @@
+import csv
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from scripts.evaluation.strata import hip_strata, stratify
+from scripts.evaluation.strata_tables import markdown_strata, write_strata, write_strata_figure
+
+WHOLE = np.arange(10.0).reshape(5, 2)
+SIMULATED = {
+    "site": "simulated-4",
+    "view": "AP",
+    "pelvic_turn_deg": "-17.2",
+    "right_rotation_deg": "22.0",
+    "left_rotation_deg": "-50.0",
+    "right_implant": "none",
+    "left_implant": "total_hip",
+    "right_osteoarthritis": "0.7",
+    "left_osteoarthritis": "0.0",
+    "right_fracture": "neck_fracture",
+    "left_fracture": "none",
+    "weight_kg": 100.0,
+    "height_cm": 170.0,
+}
+
+
+def test_each_hip_belongs_to_the_groups_of_its_own_columns():
+    assert hip_strata(SIMULATED, "right", WHOLE) == {
+        "site": "simulated-4",
+        "view": "AP",
+        "pelvic turn": "over 15°",
+        "femoral rotation": "15 to 40° outward",
+        "shown": "whole",
+        "implant": "none",
+        "osteoarthritis": "over 0.5",
+        "fracture": "neck fracture",
+        "build": "BMI over 30",
+    }
+    left = hip_strata(SIMULATED, "left", WHOLE)
+    assert (left["femoral rotation"], left["implant"], left["osteoarthritis"]) == ("over 40° inward", "prosthesis", "none")
+
+
+def test_what_a_hospital_does_not_know_gives_no_group():
+    unknown = {"site": "", "weight_kg": math.nan, "height_cm": 0.0, "left_implant": "", "left_rotation_deg": "about ten"}
+    assert hip_strata(unknown, "left", np.full((5, 2), np.nan)) == {}
+
+
+@pytest.mark.parametrize(("hidden", "group"), [([4], "shaft cut off"), ([3, 4], "proximal part cut off"), ([], "whole")])
+def test_what_is_cut_off_is_told_by_the_landmarks(hidden, group):
+    landmarks = WHOLE.copy()
+    landmarks[hidden] = np.nan
+    assert hip_strata({}, "left", landmarks) == {"shown": group}
+
+
+@pytest.fixture
+def hips(cases):
+    """Eight hips, two with known overlap: a fine one, and one with a prosthesis."""
+    every = [hip for case in cases for hip in case.hips]
+    fine = {"dice": {"femur": 1.0, "prosthesis": math.nan, "fixation": math.nan}, "strata": {"implant": "none", "shown": "whole"}}
+    metal = {"dice": {"femur": 0.8, "prosthesis": 0.9}, "strata": {"implant": "prosthesis", "shown": "whole"}}
+    return [
+        dataclasses.replace(every[0], **fine),
+        dataclasses.replace(every[3], **metal),  # swapped
+        dataclasses.replace(every[5], **metal, landmark_errors_mm=(math.nan,) * 5),  # missed
+        *every[6:],  # of which no landmark is known
+    ]
+
+
+def test_groups_are_of_hips(hips):
+    strata = {(row.by, row.group): row for row in stratify(hips)}
+    assert list(strata) == [("all", ""), ("implant", "none"), ("implant", "prosthesis"), ("shown", "whole")]
+    every, none, metal = (strata[key] for key in (("all", ""), ("implant", "none"), ("implant", "prosthesis")))
+    assert (every.hips, none.hips, metal.hips) == (3, 1, 2)
+    assert none.femur_iou_mean == 1.0 and none.prosthesis_hips == 0 and math.isnan(none.prosthesis_iou_mean)
+    assert metal.femur_iou_worst == pytest.approx(0.8 / 1.2)
+    assert metal.prosthesis_iou_mean == pytest.approx(0.9 / 1.1)
+    assert (metal.with_head, metal.missed, metal.swapped) == (2, 1, 1)
+    assert metal.landmark_median_mm == 1.0
+
+
+def test_tables_and_figure(hips, tmp_path):
+    strata = stratify(hips)
+    write_strata(strata, tmp_path / "strata.csv")
+    with (tmp_path / "strata.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["group"] for row in rows] == ["", "none", "prosthesis", "whole"]
+    assert rows[1]["prosthesis_iou_mean"] == ""
+    page = markdown_strata(strata, "simulated", "Research use only")
+    assert "| implant | prosthesis | 2 | 0.800 | 0.667 (0.667) | 0.818, n = 2 | - | 1.0 / 1.0 | 1 of 2 | 1 |" in page
+    assert "nan" not in page
+    assert write_strata_figure(strata, tmp_path / "strata.png", "simulated")
+    assert not write_strata_figure([], tmp_path / "strata.png", "simulated")
+    assert not (tmp_path / "strata.png").exists()
