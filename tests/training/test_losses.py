@@ -29,6 +29,12 @@ def test_segmentation_loss_prefers_the_truth() -> None:
     assert right < shifted < nothing + 10 and right < nothing
 
 
+def test_segmentation_loss_is_computed_where_the_logits_are() -> None:
+    """As on a GPU; the meta device mixes with no other either."""
+    target = {"label": torch.zeros(2, 3, 32, 32, device="meta"), "landmarks": torch.zeros(2, 5, 2, device="meta")}
+    assert SegmentationLoss()(torch.zeros(2, 8, 32, 32, device="meta"), target).device.type == "meta"
+
+
 def test_view_loss_prefers_the_truth_and_ignores_what_is_unknown() -> None:
     truth = torch.tensor([[1.0, 5.0, 1.0, 0.0, 0.0, 1.0, -10.0, 20.0], [0.0, *[NAN] * 7]])
     good = torch.tensor([[6.0, 5.0, 6.0, -6.0, -6.0, 6.0, -10.0, 20.0], [-6.0, 80.0, 9.0, 9.0, 9.0, 9.0, 50.0, -50.0]])

@@ -104,7 +104,7 @@ class FineTuning(TrainTask):
             seed=settings["seed"],
         )
         parts[_TRAINED] = str(self._folder / "output" / BEST)
-        best = torch.load(parts[_TRAINED], weights_only=True)["provenance"]["best_metric"]
+        best = torch.load(parts[_TRAINED], weights_only=True, map_location="cpu")["provenance"]["best_metric"]
         monai.bundle.run(config_file=str(_ASSEMBLE), output_file=str(self._screener.fine_tuned), **parts)
         return {"weights": str(self._screener.fine_tuned), "femur_dice": best["value"], "epoch": best["epoch"]}
 
