@@ -20,7 +20,7 @@ _BROKEN = ("fracture", "deform")
 _DIGITS = 4
 _FURTHER = 1.1
 """Novelty of other hospitals' films, beyond that of the ones that are known."""
-_LESS_AGREED = 1.5
+_LESS_AGREED = 3.0
 """Disagreement of two drawings of a contour there, beyond that of the ones that are known."""
 _LESS_CERTAIN = 2.0
 """Odds of a judgement of them, below those of the ones that are known."""
