@@ -37,7 +37,7 @@ ADULT = RadiographFacts(age_years=70, sex="F", view="AP", laterality="B")
 
 
 LIMITS = load_gate().limits
-CLEAR = Exposure(black=0.0, white=0.0, contrast=0.5, noise=0.02)
+CLEAR = Exposure(black=0.0, white=0.0, contrast=0.5, noise=0.02, edge=0.6)
 
 
 def channels(right=None, left=None, probability=0.2, **picture):
@@ -166,6 +166,7 @@ def test_a_picture_that_its_hips_explain_is_refused_for_theirs(hip):
         (replace(CLEAR, white=0.4), "flat white"),
         (replace(CLEAR, contrast=0.01), "hardly any contrast"),
         (replace(CLEAR, noise=0.9), "Noise at the right proximal femur"),
+        (replace(CLEAR, edge=-0.6), "darker than the tissue beside it"),
     ],
 )
 def test_a_hip_that_is_badly_exposed_is_refused_and_the_other_measured(exposure, words):

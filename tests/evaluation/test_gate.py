@@ -46,7 +46,7 @@ def record(file, right=None, left=None, **picture):
     channels = {"osteoporosis_probability": 0.2, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
         channels |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
-    clear = Exposure(0.0, 0.0, 0.5, 0.02)
+    clear = Exposure(0.0, 0.0, 0.5, 0.02, 0.6)
     facts = RadiographFacts(age_years=70, sex="F", view="AP", exposures=(clear, clear), head_diameters_mm=(45.0, 46.0))
     return screened_record(item(file), file, interpret(channels, facts), facts, META, {"mask": None, "overlay": None})
 

@@ -43,6 +43,12 @@ def test_noise_is_told_from_structure(film, femur):
     assert exposure_statistics(noisy, femur).noise > 5 * exposure_statistics(film, femur).noise
 
 
+def test_a_femur_darker_than_what_lies_beside_it_is_told(film, femur):
+    bright = film + 0.3 * femur
+    assert exposure_statistics(bright, femur).edge == pytest.approx(0.3 / exposure_statistics(film, femur).contrast, abs=0.1)
+    assert exposure_statistics(1 - bright, femur).edge == pytest.approx(-exposure_statistics(bright, femur).edge, abs=0.01)
+
+
 def test_where_there_is_no_femur_nothing_is_said(film):
     assert exposure_statistics(film, np.zeros(SHAPE, dtype=bool)) is None
 

@@ -206,6 +206,11 @@ class Gate:
                 f"Noise at the {side} proximal femur is {exposure.noise:.0%} of its contrast (at most {limits.noise_at_most:.0%} "
                 "is allowed): the film is under-exposed"
             )
+        elif not exposure.edge >= limits.edge_at_least:
+            found = (
+                f"The {side} proximal femur is darker than the tissue beside it ({exposure.edge:.1f} of its contrast, expected "
+                f"{limits.edge_at_least:.1f} or more): the film is a negative"
+            )
         else:
             return None
         return Reason(Code.EXPOSURE, f"{found}; the hip is not measured. Export the original DICOM, or repeat the radiograph.")

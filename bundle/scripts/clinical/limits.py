@@ -30,6 +30,7 @@ class Limits:
         flat_at_most: share of the femur, 0..1, that may be one flat black or white tone.
         contrast_at_least: see `Exposure.contrast`.
         noise_at_most: see `Exposure.noise`.
+        edge_at_least: see `Exposure.edge`.
         present_at_least: landmark confidence, 0..1, below which there is no proximal femur.
         complete_at_least: landmark confidence, 0..1, below which a part of the femur is not shown.
         femur_at_least: probability, 0..1, below which what was found is no adult's proximal femur seen from the front.
@@ -51,6 +52,7 @@ class Limits:
     flat_at_most: float
     contrast_at_least: float
     noise_at_most: float
+    edge_at_least: float
     present_at_least: float
     complete_at_least: float
     femur_at_least: float

@@ -30,7 +30,7 @@ _HIP: Final = (
     "contour_agreement",
     "head_diameter_mm",
 )
-_EXPOSURE: Final = ("black", "white", "contrast", "noise")
+_EXPOSURE: Final = ("black", "white", "contrast", "noise", "edge")
 
 
 @dataclass(frozen=True)

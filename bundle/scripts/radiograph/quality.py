@@ -16,6 +16,7 @@ _FLAT: Final = 0.002  # range within 3 x 3 pixels, of the field's: less than the
 _MIDDLE: Final = 0.5  # of the field's range: a flat tone below it is black, above it white
 _PERCENTILES: Final = (5.0, 95.0)
 _LEAST_PIXELS: Final = 200
+_RIM_PX: Final = (3, 13)  # 1 to 4 mm from the outline, to either side
 _SEARCH_MM: Final = 10.0  # round the landmark of the head's centre
 _LARGEST_RADIUS_MM: Final = 60.0
 _NOTCH_MM: Final = 12.0  # of a mask: narrower ones, where a contour follows the acetabulum's rim, are no part of a head's outline
@@ -40,7 +41,8 @@ def exposure_statistics(image: NDArray[Any], femur: NDArray[np.bool_]) -> Exposu
     if np.count_nonzero(femur) < _LEAST_PIXELS:
         return None
     rows, cols = (np.flatnonzero(femur.any(axis=axis)) for axis in (1, 0))
-    box = (slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(cols[0] - 1, 0), cols[-1] + 2))
+    around = _RIM_PX[1] + 1
+    box = (slice(max(rows[0] - around, 0), rows[-1] + around + 1), slice(max(cols[0] - around, 0), cols[-1] + around + 1))
     part, inside = np.asarray(image[box], dtype=np.float64), femur[box]
     flat = ndimage.maximum_filter(part, 3) - ndimage.minimum_filter(part, 3) < _FLAT
     low, high = np.percentile(part[inside], _PERCENTILES)
@@ -51,7 +53,15 @@ def exposure_statistics(image: NDArray[Any], femur: NDArray[np.bool_]) -> Exposu
         white=float((flat & (part >= _MIDDLE))[inside].mean()),
         contrast=float(high - low),
         noise=float(noise / max(high - low, 1e-6)),
+        edge=float((_rim(part, inside) - _rim(part, ~inside)) / max(high - low, 1e-6)),
     )
+
+
+def _rim(image: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+    """The median of what lies inside, near the outline; that of all of it where nothing does."""
+    depth = ndimage.distance_transform_edt(inside)
+    rim = (depth > _RIM_PX[0]) & (depth <= _RIM_PX[1])
+    return float(np.median(image[rim if rim.any() else inside]))
 
 
 def measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> NDArray[np.bool_]:
