@@ -30,6 +30,7 @@ RIGHT = {
     "present": 0.9,
     "femur": 0.98,
     "shaft_angle": 4.0,
+    "agreement": 0.98,
     "neck_bmd": 0.498,
     "neck_bmd_sd": 0.04,
     "total_bmd": 0.70,

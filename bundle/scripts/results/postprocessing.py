@@ -11,10 +11,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.transforms import Transform
-from scipy.ndimage import label
+from scipy.ndimage import center_of_mass, label
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
+from scripts.radiograph import LANDMARKS
 from scripts.radiograph.quality import exposure_statistics, head_diameter_mm, measured_femur
 from scripts.results.engine import REFUSAL
 
@@ -24,7 +25,7 @@ _COVARIATES = ("age", "sex", "weight", "height")
 
 
 class Interpretd(Transform):
-    """Adds "screening", the `Screening` of an item's "channels" (22,), "covariates" (4,), header, mask and landmarks.
+    """Adds "screening", the `Screening` of an item's "channels" (26,), "covariates" (4,), header, mask and landmarks.
 
     Args:
         sex_specific: take men's T-scores from young men; by default the female reference serves both sexes (ISCD).
@@ -57,7 +58,7 @@ class FilmMaskd(Transform):
             return dict(data)
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
-        logits = without_strays(data["mask_logits"], data["landmarks"][torch.tensor(found)])
+        logits = without_strays(data["mask_logits"], data["landmarks"], (found[0], found[1]))
         shown = classes(logits, tuple(meta["film_shape"]))
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
@@ -100,23 +101,31 @@ def picture_facts(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def without_strays(mask_logits: Tensor, landmarks: Tensor) -> Tensor:
-    """Take small pieces of femur away that hold no landmark of a hip that was found: other bones, not femurs.
+def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
+    """Take pieces of femur away that belong to no hip: other bones, gas, folds.
+
+    A piece is of bone and metal together, since metal cuts a bone's picture in several. A hip that was found has the pieces that
+    hold a landmark of it. What is left of a hip that was not found, at the edge of a film say, is large, and lies on its side.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
-        landmarks: (N, 5, 2), (row, col) in pixels, of the hips that were found.
+        landmarks: (2, 5, 2), (row, col) in pixels, of the right and the left hip.
+        found: whether these were.
 
     Returns:
         (3, H, W), a copy.
     """
-    pieces, count = label((mask_logits[0] > 0).numpy())
+    pieces, count = label((mask_logits > 0).any(dim=0).numpy())
     size = np.bincount(pieces.ravel(), minlength=count + 1)
-    stray = size < _STRAY_PIXELS
-    stray[0] = False
-    rows, cols = landmarks.reshape(-1, 2).round().long().T.numpy()
+    stray = np.full(count + 1, all(found)) | (size < _STRAY_PIXELS)
+    middles = np.array(center_of_mass(pieces > 0, pieces, range(count + 1)))[:, 1]
+    for points, outward, shown in zip(landmarks, (-1, 1), found, strict=True):
+        if shown:
+            stray |= (middles - float(points[LANDMARKS.index("head_centre"), 1])) * outward > 0
+    rows, cols = landmarks[torch.tensor(found)].reshape(-1, 2).round().long().T.numpy()
     inside = (rows >= 0) & (rows < pieces.shape[0]) & (cols >= 0) & (cols < pieces.shape[1])
     stray[pieces[rows[inside], cols[inside]]] = False
+    stray[0] = False
     kept = mask_logits.clone()
     kept[0][torch.from_numpy(stray[pieces])] = _NOTHING
     return kept
