@@ -14,6 +14,7 @@ from drawn_hips import (
     SPACING,
     draw_hip,
 )
+from scipy.ndimage import distance_transform_edt
 from scripts.radiograph.hip_axes import find_axes
 from scripts.radiograph.morphometry import measure
 from scripts.radiograph.outline import Outline
@@ -82,6 +83,13 @@ def test_where_the_film_ends_above_100_mm_the_lowest_level_shown_is_measured():
     found = measure(hip.image, hip.outline, find_axes(hip.outline, hip.landmarks, hip.canonical))
     assert 58.0 < found.shaft_level_mm < 68.0
     assert found.cortical_thickness_index == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_shaft_without_a_canal_to_be_seen_has_no_indices(upright):
+    image = distance_transform_edt(upright.outline.femur >= 0.5)  # densest in the middle
+    found = measure(image, upright.outline, find_axes(upright.outline, upright.landmarks, upright.canonical))
+    assert np.isnan([found.cortical_thickness_index, found.canal_flare_index]).all()
+    assert found.neck_width_mm == pytest.approx(NECK_WIDTH, abs=0.4)
 
 
 def test_where_hardly_any_shaft_is_shown_its_measures_are_unknown_and_the_neck_is_measured():

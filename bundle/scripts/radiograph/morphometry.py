@@ -28,6 +28,7 @@ _DEPTH_STEP_MM: Final = 0.1
 _SMOOTH_MM: Final = 0.25
 _THICKEST_MM: Final = 10.0  # cortex of the shaft
 _THICKEST_ABOVE_MM: Final = 5.0  # cortex above the lesser trochanter, inward of which trabeculae are as dense
+_NARROWEST_CANAL: Final = 0.3  # of the shaft; a cortical thickness index of 0.7 is beyond any adult's
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def shaft_widths_mm(image: NDArray[Any], outline: Outline, axes: HipAxes, level:
         thickest: mm of cortex to look through on either side.
 
     Returns:
-        mm, mean over 8 mm of the shaft; NaN where the shaft is cut off there.
+        mm, mean over 8 mm of the shaft; NaN where the shaft is cut off there. The canal is NaN where it would be narrower than
+        in any adult, since what was taken for its wall is none then.
     """
     starts = axes.on_shaft(level + _SECTIONS_MM, np.zeros(len(_SECTIONS_MM)))
     reaches = [outline.reach(starts, side, _AXIS_REACH_MM) for side in (axes.medial, -axes.medial)]
@@ -107,4 +109,5 @@ def shaft_widths_mm(image: NDArray[Any], outline: Outline, axes: HipAxes, level:
         profile = gaussian_filter1d(outline.sample(image, points).mean(axis=0), _SMOOTH_MM / _DEPTH_STEP_MM)
         cortices.append(float(depth[int(np.argmax(profile))]))
     mean = float(width.mean())
-    return mean, mean - sum(cortices)
+    canal = mean - sum(cortices)
+    return mean, canal if canal >= _NARROWEST_CANAL * mean else math.nan
