@@ -16,7 +16,8 @@ class Exposure:
         white: share, 0..1, that is one flat light tone.
         contrast: from the 5th to the 95th percentile of the femur, in units of the exposed field's range.
         noise: standard deviation of the noise at 0.3 mm, as a share of `contrast`.
-        edge: by how much the rim of the femur is denser than the tissue beside it, as a share of `contrast`; negative on a negative.
+        edge: by how much the rim of the femur is denser than the tissue beside it, as a share of `contrast`; below 0 on a
+            negative.
     """
 
     black: float

@@ -265,7 +265,8 @@ def test_training_makes_new_weights_that_the_server_and_the_main_job_use(server:
     weights = server.work_dir / "model" / "model_finetuned.pt"
     provenance = torch.load(weights, weights_only=True)["provenance"]["trainings"]
     shipped = torch.load(SHIPPED, weights_only=True)["provenance"]["trainings"]
-    assert provenance["segmentation"]["epochs_trained"] == 2
+    assert provenance["segmentation"]["settings"]["epochs"] == 2
+    assert provenance["segmentation"]["epochs_trained"] in (1, 2)  # whichever was better
     assert {**provenance, "segmentation": None} == {**shipped, "segmentation": None}
     assert not (server.work_dir / "training").exists()
 
