@@ -62,6 +62,17 @@ def test_dice_and_landmarks(document):
     assert (overall["landmarks"]["hips_missed"], overall["landmarks"]["hips_swapped"]) == (1, 1)
 
 
+def test_agreement_that_ranks_films_as_their_dice_does(cases):
+    def agreeing(case, sign):
+        agreement = 0.5 + sign * 0.4 * case.dice["femur"]
+        return dataclasses.replace(case, hips=tuple(dataclasses.replace(hip, agreement=agreement) for hip in case.hips))
+
+    for sign in (1, -1):
+        overall = summarise([agreeing(case, sign) for case in cases], load_criteria(), seed=0)["overall"]
+        assert overall["agreement"] == {"radiographs": 3, "rank_correlation": pytest.approx(sign)}
+    assert math.isnan(summarise(cases, load_criteria(), seed=0)["overall"]["agreement"]["rank_correlation"])
+
+
 def test_every_site_has_its_own_numbers(document):
     assert list(document["sites"]) == ["simulated-1", "simulated-2"]
     assert document["sites"]["simulated-2"]["radiographs"]["radiographs"] == 1

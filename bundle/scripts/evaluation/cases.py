@@ -29,7 +29,8 @@ class HipCase:
     found: whether the cascade found a femur on that side. drawn: whether the truth has its head centre.
     code: why it was not measured, "" if it was. bmd, low, high: estimate and 90% interval by site, g/cm²; NaN = none.
     dxa: the truth by site, g/cm²; NaN = none. landmark_errors_mm: in the order of `LANDMARKS`; NaN where the truth has no
-    such point, or the hip was not found. swapped: found at the other hip's place. measures, true_measures: of its morphometry by
+    such point, or the hip was not found. swapped: found at the other hip's place. agreement: Dice of the two drawings of its
+    femur; NaN where not found. measures, true_measures: of its morphometry by
     name, see `scripts.evaluation.morphometry`; NaN = none. dice: by class, of the part of the film that is nearer to this hip
     than to the other, by the true landmarks; NaN where the truth has no landmark of it, or none of that class. strata: the
     groups that it belongs to, see `scripts.evaluation.strata`.
@@ -45,6 +46,7 @@ class HipCase:
     dxa: Mapping[str, float]
     landmark_errors_mm: tuple[float, ...]
     swapped: bool
+    agreement: float = math.nan
     measures: Mapping[str, float] = field(default_factory=dict)
     true_measures: Mapping[str, float] = field(default_factory=dict)
     dice: Mapping[str, float] = field(default_factory=dict)
@@ -210,6 +212,7 @@ def _hip_case(
         dxa=dxa,
         landmark_errors_mm=tuple(float(error) if hip.shown else math.nan for error in errors),
         swapped=hip.shown and is_swapped(points, true_points[0], true_points[1], spacing_mm),
+        agreement=hip.agreement if hip.shown else math.nan,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from scripts.clinical import SITES, Criteria
 from scripts.evaluation.agreement import bmd_agreement, mean_absolute_error, pearson_r
@@ -68,6 +69,7 @@ def _metrics(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, 
         "radiographs": _admission(cases),
         "segmentation": {name: _overlap(cases, name) for name in MASK_CLASSES},
         "hips": hip_femur([hip for case in cases for hip in case.hips]),
+        "agreement": _agreement(cases),
         "landmarks": _localisation(cases),
         "osteoporosis": _diagnosis(cases, criteria),
         "bmd": {site: _bmd(cases, site, seed) for site in reversed(SITES)},
@@ -106,6 +108,17 @@ def _overlap(cases: Sequence[Case], name: str) -> dict[str, Any]:
         "iou_worst": float(iou(values).min()) if len(values) else math.nan,
         "false_alarms": sum(case.false_alarms[name] for case in cases),
     }
+
+
+def _agreement(cases: Sequence[Case]) -> dict[str, Any]:
+    """How well the agreement of two drawings, the mean of a film's hips, ranks films by their true femur Dice."""
+    pairs = [
+        (np.mean([hip.agreement for hip in case.hips if math.isfinite(hip.agreement)]), case.dice["femur"])
+        for case in cases
+        if math.isfinite(case.dice["femur"]) and any(math.isfinite(hip.agreement) for hip in case.hips)
+    ]
+    known = len(pairs) > 2
+    return {"radiographs": len(pairs), "rank_correlation": float(spearmanr(*zip(*pairs, strict=True))[0]) if known else math.nan}
 
 
 def _localisation(cases: Sequence[Case]) -> dict[str, Any]:

@@ -105,6 +105,10 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
         f"{_text(hips['femur_iou_mean'])} ({_text(hips['femur_iou_worst'])}), n = {hips['hips']}",
     )
     yield (
+        "Agreement of two drawings with the true femur Dice: rank correlation",
+        f"{_text(metrics['agreement']['rank_correlation'], 2)}, n = {metrics['agreement']['radiographs']}",
+    )
+    yield (
         f"Landmark error, median / 95th percentile, mm; goal {goals['landmark_error_median_mm']} / "
         f"{goals['landmark_error_p95_mm']}",
         f"{_text(landmarks['error_median_mm'], 1)} / {_text(landmarks['error_p95_mm'], 1)}, n = {landmarks['landmarks']}",
