@@ -17,7 +17,16 @@ from scripts.training.novelty import fit_novelty
 from scripts.training.other_films import films_without_hips
 from scripts.training.pose import RandFilmPosed
 from scripts.training.provenance import training_provenance
-from scripts.training.scores import KnownBmd, LandmarkErrors, ViewColumns, femur_masks, is_better, known_labels
+from scripts.training.scores import (
+    KnownBmd,
+    LandmarkErrors,
+    ViewColumns,
+    area_under_roc,
+    femur_masks,
+    is_better,
+    known_labels,
+    mean_absolute_error,
+)
 from scripts.training.views import RandDrawingd, SeenFilmsd, ViewLoss, ViewTargetsd, view_items
 
 __all__ = [
@@ -45,6 +54,7 @@ __all__ = [
     "ViewColumns",
     "ViewLoss",
     "ViewTargetsd",
+    "area_under_roc",
     "assemble",
     "bfloat16_is_fast",
     "femur_masks",
@@ -52,6 +62,7 @@ __all__ = [
     "fit_novelty",
     "is_better",
     "known_labels",
+    "mean_absolute_error",
     "start_from",
     "training_items",
     "training_provenance",

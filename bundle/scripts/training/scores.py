@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from monai.metrics import compute_roc_auc
 from torch import Tensor
 
 Output = Mapping[str, Any]
@@ -79,3 +80,15 @@ class ViewColumns:
         predicted, truth = output["pred"][:, self.columns].flatten(), output["label"][:, self.columns].flatten()
         known = torch.isfinite(truth)
         return predicted[known], truth[known]
+
+
+def area_under_roc(predicted: Tensor, truth: Tensor) -> float:
+    """AUC of scores (N,) against 0 and 1 (N,); NaN where either is absent, as where nothing is known."""
+    if not 0 < int((truth > 0.5).sum()) < truth.numel():
+        return math.nan
+    return float(compute_roc_auc(predicted, truth))
+
+
+def mean_absolute_error(predicted: Tensor, truth: Tensor) -> float:
+    """Mean absolute difference of two (N,) tensors; NaN where there is none."""
+    return float((predicted - truth).abs().mean()) if truth.numel() else math.nan
