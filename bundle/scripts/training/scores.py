@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from monai.metrics import compute_roc_auc
 from torch import Tensor
@@ -86,7 +87,7 @@ def area_under_roc(predicted: Tensor, truth: Tensor) -> float:
     """AUC of scores (N,) against 0 and 1 (N,); NaN where either is absent, as where nothing is known."""
     if not 0 < int((truth > 0.5).sum()) < truth.numel():
         return math.nan
-    return float(compute_roc_auc(predicted, truth))
+    return float(np.asarray(compute_roc_auc(predicted, truth)).item())
 
 
 def mean_absolute_error(predicted: Tensor, truth: Tensor) -> float:
