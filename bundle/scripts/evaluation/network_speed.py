@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from scripts.networks import ScreeningNetwork
-from scripts.networks.segmentation import coarser
 
 _MATRIX = 1536
 
@@ -42,8 +41,7 @@ def time_networks(
     torch.set_num_threads(threads)
     network = network.eval()
     film = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0))
-    blocks = [network.block * -(-side // network.block) for side in size]
-    searched = coarser(torch.nn.functional.pad(film, (0, blocks[1] - size[1], 0, blocks[0] - size[0])), network.factor)
+    searched = network.searched(film)
     matrix = torch.rand(_MATRIX, _MATRIX)
     runs: dict[str, Callable[[], object]] = {
         "find the hips and draw their contours": lambda: network.search(searched),

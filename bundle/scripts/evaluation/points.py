@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,3 +35,10 @@ def is_swapped(
     if np.isnan(across):
         return False
     return bool(across < (_SAME_PLACE_MM if np.isnan(own) else own))
+
+
+def median_and_p95(errors_mm: NDArray[np.float64]) -> tuple[float, float]:
+    """Median and 95th percentile of errors (N,); NaN where there is none."""
+    if not len(errors_mm):
+        return math.nan, math.nan
+    return float(np.median(errors_mm)), float(np.percentile(errors_mm, 95))

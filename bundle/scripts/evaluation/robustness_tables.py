@@ -17,7 +17,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from scripts.evaluation.perturbations import Perturbation
-from scripts.evaluation.tables import plain
+from scripts.evaluation.points import median_and_p95
+from scripts.evaluation.tables import plain, text
 from scripts.radiograph.atomic import replacing
 
 MEAN_DROP: Final = 0.02
@@ -73,6 +74,7 @@ class Step:
         """Summarise what was found on each film."""
         overlaps = np.sort([found.dice for found in outcomes if math.isfinite(found.dice)])
         errors = np.array([error for found in outcomes for error in found.errors_mm])
+        median, p95 = median_and_p95(errors)
         worst = overlaps[: max(1, round(_WORST_SHARE * len(overlaps)))]
         return cls(
             perturbation=perturbation,
@@ -81,8 +83,8 @@ class Step:
             films=len(outcomes),
             femur_dice_mean=float(overlaps.mean()) if len(overlaps) else math.nan,
             femur_dice_worst=float(worst.mean()) if len(worst) else math.nan,
-            landmark_median_mm=float(np.median(errors)) if len(errors) else math.nan,
-            landmark_p95_mm=float(np.percentile(errors, 95)) if len(errors) else math.nan,
+            landmark_median_mm=median,
+            landmark_p95_mm=p95,
             hips=sum(found.hips for found in outcomes),
             missed=sum(found.missed for found in outcomes),
         )
@@ -155,8 +157,8 @@ def markdown_robustness(steps: Sequence[Step], perturbations: Sequence[Perturbat
         strength = f"{step.level:g} {unit}" if unit else "-"
         lines.append(
             f"| {step.perturbation} | {f'**{strength}**' if unit and step.in_hospitals else strength} "
-            f"| {_text(step.femur_dice_mean)} | {_text(step.femur_dice_worst)} "
-            f"| {_text(step.landmark_median_mm, 1)} / {_text(step.landmark_p95_mm, 1)} | {step.missed} of {step.hips} "
+            f"| {text(step.femur_dice_mean)} | {text(step.femur_dice_worst)} "
+            f"| {text(step.landmark_median_mm, 1)} / {text(step.landmark_p95_mm, 1)} | {step.missed} of {step.hips} "
             f"| {'yes' if step.is_cliff(steps[0]) else ''} |"
         )
     return "\n".join([*lines, ""])
@@ -210,7 +212,3 @@ def _panel(axes: Axes, kind: Perturbation, steps: Sequence[Step], error_mm: floa
     right.plot(places, [step.landmark_p95_mm for step in steps], color=_ACCENT, linestyle="dotted")
     right.set_ylim(0, 1.05 * error_mm)
     right.tick_params(colors=_ACCENT, labelsize=7)
-
-
-def _text(value: float, decimals: int = 3) -> str:
-    return f"{value:.{decimals}f}" if math.isfinite(value) else "-"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.evaluation.overlap import iou
+from scripts.evaluation.points import median_and_p95
 from scripts.radiograph.landmarks import LOCATING
 
 METAL: Final = ("prosthesis", "fixation")
@@ -126,6 +127,7 @@ def hip_femur(hips: Sequence[Judged]) -> dict[str, Any]:
 def _stratum(name: str, group: str, hips: Sequence[Judged]) -> Stratum:
     femur, prosthesis, fixation = (_overlaps(hips, kind) for kind in ("femur", *METAL))
     errors = np.array([error for hip in hips if hip.found for error in hip.landmark_errors_mm if math.isfinite(error)])
+    median, p95 = median_and_p95(errors)
     return Stratum(
         by=name,
         group=group,
@@ -137,8 +139,8 @@ def _stratum(name: str, group: str, hips: Sequence[Judged]) -> Stratum:
         prosthesis_iou_mean=_mean(iou(prosthesis)),
         fixation_hips=len(fixation),
         fixation_iou_mean=_mean(iou(fixation)),
-        landmark_median_mm=float(np.median(errors)) if len(errors) else math.nan,
-        landmark_p95_mm=float(np.percentile(errors, 95)) if len(errors) else math.nan,
+        landmark_median_mm=median,
+        landmark_p95_mm=p95,
         with_head=sum(hip.drawn for hip in hips),
         missed=sum(hip.drawn and not hip.found for hip in hips),
         swapped=sum(hip.swapped for hip in hips),

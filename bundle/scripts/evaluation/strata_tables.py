@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from scripts.evaluation.strata import Stratum
 from scripts.evaluation.summary import GOALS
+from scripts.evaluation.tables import text
 from scripts.radiograph.atomic import replacing
 
 _INK, _ACCENT = "#1f4e79", "#c0392b"
@@ -49,10 +50,10 @@ def markdown_strata(strata: Sequence[Stratum], kind: str, notice: str) -> str:
     ]
     for row in strata:
         lines.append(
-            f"| {row.by} | {row.group} | {row.hips} | {_text(row.femur_dice_mean)} "
-            f"| {_text(row.femur_iou_mean)} ({_text(row.femur_iou_worst)}) "
+            f"| {row.by} | {row.group} | {row.hips} | {text(row.femur_dice_mean)} "
+            f"| {text(row.femur_iou_mean)} ({text(row.femur_iou_worst)}) "
             f"| {_counted(row.prosthesis_iou_mean, row.prosthesis_hips)} | {_counted(row.fixation_iou_mean, row.fixation_hips)} "
-            f"| {_text(row.landmark_median_mm, 1)} / {_text(row.landmark_p95_mm, 1)} | {row.missed} of {row.with_head} "
+            f"| {text(row.landmark_median_mm, 1)} / {text(row.landmark_p95_mm, 1)} | {row.missed} of {row.with_head} "
             f"| {row.swapped} |"
         )
     return "\n".join([*lines, ""])
@@ -87,8 +88,4 @@ def _name(row: Stratum) -> str:
 
 
 def _counted(value: float, hips: int) -> str:
-    return f"{_text(value)}, n = {hips}" if hips else _NO_VALUE
-
-
-def _text(value: float, decimals: int = 3) -> str:
-    return f"{value:.{decimals}f}" if math.isfinite(value) else _NO_VALUE
+    return f"{text(value)}, n = {hips}" if hips else _NO_VALUE

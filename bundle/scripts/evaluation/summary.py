@@ -18,6 +18,7 @@ from scripts.evaluation.discrimination import auc_delong, operating_point
 from scripts.evaluation.morphometry import measure_agreement
 from scripts.evaluation.overlap import iou
 from scripts.evaluation.patients import group_patients
+from scripts.evaluation.points import median_and_p95
 from scripts.evaluation.strata import hip_femur
 from scripts.radiograph import LANDMARKS
 
@@ -125,14 +126,15 @@ def _localisation(cases: Sequence[Case]) -> dict[str, Any]:
     seen = [hip for case in cases if case.seen for hip in case.hips]
     found = np.array([hip.landmark_errors_mm for hip in seen if hip.found], dtype=float).reshape(-1, len(LANDMARKS))
     known = found[np.isfinite(found)]
+    median, p95 = median_and_p95(known)
     by_landmark = {
         name: float(np.nanmedian(found[:, index])) if np.isfinite(found[:, index]).any() else math.nan
         for index, name in enumerate(LANDMARKS)
     }
     return {
         "landmarks": len(known),
-        "error_median_mm": float(np.median(known)) if len(known) else math.nan,
-        "error_p95_mm": float(np.percentile(known, 95)) if len(known) else math.nan,
+        "error_median_mm": median,
+        "error_p95_mm": p95,
         "error_median_mm_by_landmark": by_landmark,
         "hips_with_landmarks": sum(hip.drawn for hip in seen),
         "hips_missed": sum(hip.drawn and not hip.found for hip in seen),

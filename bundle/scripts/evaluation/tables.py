@@ -87,7 +87,7 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
         yield (
             f"{name.capitalize()} Dice, mean ± SD (worst)",
             (
-                f"{_text(overlap['dice_mean'])} ± {_text(overlap['dice_sd'])} ({_text(overlap['dice_worst'])}), "
+                f"{text(overlap['dice_mean'])} ± {text(overlap['dice_sd'])} ({text(overlap['dice_worst'])}), "
                 if overlap["radiographs"]
                 else ""
             )
@@ -95,23 +95,23 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
         )
         yield (
             f"{name.capitalize()} IoU, mean (worst); goal {goals[f'{name}_iou_mean']}",
-            f"{_text(overlap['iou_mean'])} ({_text(overlap['iou_worst'])}), n = {overlap['radiographs']}"
+            f"{text(overlap['iou_mean'])} ({text(overlap['iou_worst'])}), n = {overlap['radiographs']}"
             if overlap["radiographs"]
             else f"n = {overlap['radiographs']}",
         )
     hips = metrics["hips"]
     yield (
         "Femur IoU of each hip by itself, mean (worst)",
-        f"{_text(hips['femur_iou_mean'])} ({_text(hips['femur_iou_worst'])}), n = {hips['hips']}",
+        f"{text(hips['femur_iou_mean'])} ({text(hips['femur_iou_worst'])}), n = {hips['hips']}",
     )
     yield (
         "Agreement of two drawings with the true femur Dice: rank correlation",
-        f"{_text(metrics['agreement']['rank_correlation'], 2)}, n = {metrics['agreement']['radiographs']}",
+        f"{text(metrics['agreement']['rank_correlation'], 2)}, n = {metrics['agreement']['radiographs']}",
     )
     yield (
         f"Landmark error, median / 95th percentile, mm; goal {goals['landmark_error_median_mm']} / "
         f"{goals['landmark_error_p95_mm']}",
-        f"{_text(landmarks['error_median_mm'], 1)} / {_text(landmarks['error_p95_mm'], 1)}, n = {landmarks['landmarks']}",
+        f"{text(landmarks['error_median_mm'], 1)} / {text(landmarks['error_p95_mm'], 1)}, n = {landmarks['landmarks']}",
     )
     yield (
         f"Hips missed / left and right swapped; goal for swaps {goals['hips_swapped']}",
@@ -140,12 +140,12 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
         yield f"{name} BMD: RMSE, g/cm²", _with_interval(bmd, "rmse")
         yield (
             f"{name} BMD: bias (limits of agreement), g/cm²",
-            f"{_text(bmd['bias'])} ({_text(low)} to {_text(high)})" if math.isfinite(low) else _NO_VALUE,
+            f"{text(bmd['bias'])} ({text(low)} to {text(high)})" if math.isfinite(low) else _NO_VALUE,
         )
-        yield f"{name} BMD: coverage of the 90% interval", _text(bmd["coverage"])
+        yield f"{name} BMD: coverage of the 90% interval", text(bmd["coverage"])
         yield (
             f"{name} BMD, covariates only: r / MAE, g/cm²",
-            f"{_text(baseline['pearson_r'])} / {_text(baseline['mae'])}" if baseline else _NO_VALUE,
+            f"{text(baseline['pearson_r'])} / {text(baseline['mae'])}" if baseline else _NO_VALUE,
         )
     yield from _measure_statements(metrics)
 
@@ -153,18 +153,19 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
 def _measure_statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, (name, unit, decimals) in _MEASURE_NAMES.items():
         found = metrics["morphometry"][key]
-        bias, sd = (_text(found[value], decimals) for value in ("bias", "sd"))
-        text = f"{bias} ± {sd}; {_text(found['pearson_r'])}, {found['hips']} hips" if math.isfinite(found["bias"]) else _NO_VALUE
-        yield f"{name}: bias ± SD{unit}; r", text
+        bias, sd = (text(found[value], decimals) for value in ("bias", "sd"))
+        line = f"{bias} ± {sd}; {text(found['pearson_r'])}, {found['hips']} hips" if math.isfinite(found["bias"]) else _NO_VALUE
+        yield f"{name}: bias ± SD{unit}; r", line
 
 
 def _with_interval(values: Mapping[str, Any], key: str) -> str:
     low, high = values[f"{key}_ci95"]
-    interval = f" ({_text(low)} to {_text(high)})" if math.isfinite(low) else ""
-    return _text(values[key]) + interval
+    interval = f" ({text(low)} to {text(high)})" if math.isfinite(low) else ""
+    return text(values[key]) + interval
 
 
-def _text(value: float, decimals: int = 3) -> str:
+def text(value: float, decimals: int = 3) -> str:
+    """A number as tables show it; a dash where there is none."""
     return f"{value:.{decimals}f}" if math.isfinite(value) else _NO_VALUE
 
 

@@ -87,10 +87,7 @@ class ScreeningNetwork(nn.Module):
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
         height, width = image.shape[2], image.shape[3]
-        # Padded to whole blocks of the coarsest backbone, and always by at least a pixel, so that an exported graph need
-        # not tell sizes that fit from sizes that do not.
-        below, beside = self.block * (height // self.block + 1) - height, self.block * (width // self.block + 1) - width
-        seen = self.search(coarser(F.pad(image, (0, beside, 0, below)), self.factor))
+        seen = self.search(self.searched(image))
         points, confidence, masks = seen["landmarks"], seen["confidence"], seen["masks"]
         landmarks = (points + 0.5) * self.factor - 0.5
 
@@ -137,6 +134,14 @@ class ScreeningNetwork(nn.Module):
             "poses": poses,
             "valid": valid,
         }
+
+    def searched(self, image: Tensor) -> Tensor:
+        """The film that is searched, at 0.6 mm, of an image as for `forward`."""
+        # Padded to whole blocks of the coarsest backbone, and always by at least a pixel, so that an exported graph need
+        # not tell sizes that fit from sizes that do not.
+        height, width = image.shape[2], image.shape[3]
+        below, beside = self.block * (height // self.block + 1) - height, self.block * (width // self.block + 1) - width
+        return coarser(F.pad(image, (0, beside, 0, below)), self.factor)
 
     def estimate(self, crops: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate bone density and the probability of osteoporosis from the crops of a patient's hips.

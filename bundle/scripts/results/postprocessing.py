@@ -118,10 +118,10 @@ def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bo
     pieces, count = label((mask_logits > 0).any(dim=0).numpy())
     size = np.bincount(pieces.ravel(), minlength=count + 1)
     stray = np.full(count + 1, all(found)) | (size < _STRAY_PIXELS)
-    middles = np.array(center_of_mass(pieces > 0, pieces, range(count + 1)))[:, 1]
-    for points, outward, shown in zip(landmarks, (-1, 1), found, strict=True):
-        if shown:
-            stray |= (middles - float(points[LANDMARKS.index("head_centre"), 1])) * outward > 0
+    if any(found) and not all(found):
+        head, outward = landmarks[found.index(True), LANDMARKS.index("head_centre")], 1 if found[1] else -1
+        middles = np.array(center_of_mass(pieces > 0, pieces, range(count + 1)))[:, 1]
+        stray |= (middles - float(head[1])) * outward > 0
     rows, cols = landmarks[torch.tensor(found)].reshape(-1, 2).round().long().T.numpy()
     inside = (rows >= 0) & (rows < pieces.shape[0]) & (cols >= 0) & (cols < pieces.shape[1])
     stray[pieces[rows[inside], cols[inside]]] = False
