@@ -1,6 +1,7 @@
 """Films that show something other than the hips to be measured, as `simulate_others.yaml` makes them, for trainings."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tqdm import tqdm
@@ -37,7 +38,9 @@ def films_of_other_kinds(items: Sequence[Mapping[str, Any]], but: Collection[str
         read: raises where a radiograph is refused; such a film is left out.
     """
     wanted = [dict(item) for item in items if item["kind"] not in but]
-    return [item for item in tqdm(wanted, desc="films of other kinds") if _reaches_a_network(item, read)]
+    with ThreadPoolExecutor() as pool:
+        reach = pool.map(lambda item: _reaches_a_network(item, read), wanted)
+        return [item for item, good in zip(wanted, tqdm(reach, "films of other kinds", len(wanted)), strict=True) if good]
 
 
 def _reaches_a_network(item: Mapping[str, Any], read: Read) -> bool:

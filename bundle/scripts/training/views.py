@@ -33,8 +33,11 @@ _MOST_ROTATED = 75.0
 
 _NEAR_MM = 20.0  # a head found further than this from the true one is not that hip's
 
-_PERHAPS_FEMURS = {"turned_pelvis"}
+_PERHAPS_FEMURS = {"turned_pelvis", "wrong_scale"}
 """Kinds of films that must be refused, but on which each femur by itself may look as it should."""
+
+_FLAT_DEGREES, _TURNED_DEGREES = 15.0, 25.0
+"""Turn of the pelvis up to which a film is an AP view, and from which on it is none; between, that is nobody's to say."""
 
 Search = Callable[[Tensor], Mapping[str, Tensor]]
 """What a `scripts.networks.HipSearch` does."""
@@ -51,8 +54,7 @@ def view_items(folders: Sequence[str], split: str, read: Read, networks: Sequenc
             seen anew by other networks.
     """
     items = [item for folder in folders for item in training_items(folder, split, [])]
-    # Of a film of the wrong scale only the pixel size is wrong.
-    other = films_of_other_kinds([item for item in items if item.get("kind")], {"wrong_scale"}, read)
+    other = films_of_other_kinds([item for item in items if item.get("kind")], (), read)
     seen_by = hashlib.sha256(b"".join(Path(file).read_bytes() for file in networks)).hexdigest()
     hips = [item for item in items if not item.get("kind")]
     return [{**item, "name": Path(item["image"]).name, "seen_by": seen_by} for item in [*hips, *other]]
@@ -77,7 +79,10 @@ class ViewTargetsd(Transform):
         fractures = [float(value != "none") if value else math.nan for value in broken]
         rotations = [number(data.get(f"{side}_rotation_deg")) for side in SIDES]
         turn = number(data.get("pelvic_turn_deg"))
-        values = [float(shown and frontal), turn, *femurs, *fractures, *rotations]
+        view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)
+        if view and abs(turn) > _FLAT_DEGREES:
+            view = math.nan
+        values = [view, turn, *femurs, *fractures, *rotations]
         return {**data, "view": torch.tensor(values, dtype=torch.float32)}
 
 
