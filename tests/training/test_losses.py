@@ -29,10 +29,11 @@ def test_segmentation_loss_prefers_the_truth() -> None:
     assert right < shifted < nothing + 10 and right < nothing
 
 
-def test_segmentation_loss_is_computed_where_the_logits_are() -> None:
+def test_losses_are_computed_where_the_predictions_are() -> None:
     """As on a GPU; the meta device mixes with no other either."""
     target = {"label": torch.zeros(2, 3, 32, 32, device="meta"), "landmarks": torch.zeros(2, 5, 2, device="meta")}
     assert SegmentationLoss()(torch.zeros(2, 8, 32, 32, device="meta"), target).device.type == "meta"
+    assert ViewLoss()(torch.zeros(2, 8, device="meta"), torch.zeros(2, 8, device="meta")).device.type == "meta"
 
 
 def test_view_loss_prefers_the_truth_and_ignores_what_is_unknown() -> None:

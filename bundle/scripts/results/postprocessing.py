@@ -11,16 +11,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.transforms import Transform
-from scipy.ndimage import center_of_mass, label
+from scipy.ndimage import center_of_mass, distance_transform_edt, label
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
 from scripts.radiograph import LANDMARKS
+from scripts.radiograph.metal import sharpened_metal
 from scripts.radiograph.quality import exposure_statistics, head_diameter_mm, measured_femur
 from scripts.results.engine import REFUSAL
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
 _NOTHING = -20.0  # logit of a pixel that is certainly none
+_CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 _COVARIATES = ("age", "sex", "weight", "height")
 
 
@@ -53,12 +55,13 @@ class FilmMaskd(Transform):
     """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation."""
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Clear one item's "mask_logits" (3, H, W) of strays and take them back to its film; a refused one passes unchanged."""
+        """Clear "mask_logits" (3, H, W) of strays, sharpen metal, and take them to the film; a refused item passes unchanged."""
         if REFUSAL in data:
             return dict(data)
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
         logits = without_strays(data["mask_logits"], data["landmarks"], (found[0], found[1]))
+        logits = with_sharp_metal(logits, data["image"][0].as_tensor())
         shown = classes(logits, tuple(meta["film_shape"]))
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
@@ -129,6 +132,33 @@ def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bo
     kept = mask_logits.clone()
     kept[0][torch.from_numpy(stray[pieces])] = _NOTHING
     return kept
+
+
+def with_sharp_metal(mask_logits: Tensor, image: Tensor) -> Tensor:
+    """Bring the outlines of metal to their edges on the film; see `sharpened_metal`.
+
+    What is connected is one implant: the larger class of metal takes all of it. What is no metal any more is what lies beside it.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
+        image: (H, W) normalised radiograph.
+
+    Returns:
+        (3, H, W), a copy where there is metal.
+    """
+    best = classes(mask_logits, (image.shape[0], image.shape[1]))
+    rough = best > 1
+    sharp = sharpened_metal(image.numpy(), rough)
+    if sharp is rough:
+        return mask_logits
+    pieces, count = label(sharp)
+    areas = np.stack([np.bincount(pieces[best == value], minlength=count + 1) for value in (2, 3)])
+    larger = np.where(areas.sum(axis=0) > 0, 2 + areas.argmax(axis=0), 0)  # 0 where no metal was drawn
+    nearest = distance_transform_edt(rough, return_distances=False, return_indices=True)
+    settled = torch.from_numpy(np.where(sharp, larger[pieces], best[tuple(nearest)]))
+    changed = torch.from_numpy(distance_transform_edt(~(sharp | rough)) <= 2)
+    drawn = torch.stack([torch.where(settled == value, _CERTAIN, -_CERTAIN) for value in (1, 2, 3)])
+    return torch.where(changed, drawn, mask_logits)
 
 
 def classes(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:

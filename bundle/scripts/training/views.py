@@ -189,7 +189,9 @@ class ViewLoss(nn.Module):
         errors = F.smooth_l1_loss(
             predicted[:, angles] / ANGLE_SCALE_DEGREES, target[:, angles] / ANGLE_SCALE_DEGREES, reduction="none"
         )
-        return (_known_mean(yes_or_no, known[:, logits]) * _IMPORTANCE).sum() + _known_mean(errors, known[:, angles]).sum()
+        importance = _IMPORTANCE.to(predicted.device)
+        judged, measured = _known_mean(yes_or_no, known[:, logits]), _known_mean(errors, known[:, angles])
+        return (judged * importance).sum() + measured.sum()
 
 
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:

@@ -1,0 +1,86 @@
+"""Where the metal of a hip really ends: outlines of implants, brought to their edges on the film."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from scripts.radiograph.exposure import exposed_field
+
+_CORE_PX: Final = 2  # so far inside a rough outline lies metal for certain
+_LEAST_CORE_PX: Final = 1000  # 0.9 cm²: less is no implant
+_RING_PX: Final = (2, 20)  # from the core: the tissue beside the metal
+_LEAST_CONTRAST: Final = 0.04  # of the film's range, between metal and tissue: more than noise
+_DARK_PERCENT: Final = 75
+_NEIGHBOURHOOD_PX: Final = 12.0  # SD of the weights with which levels are averaged, 3.6 mm
+_TISSUE: Final = 0.5  # of the way from the tissue's level to the metal's: darker is no metal
+_AS_BRIGHT: Final = 0.75  # what the rough outline has missed by far must be nearly as bright as the metal is
+_FAR_PX: Final = 3
+_REACH_PX: Final = 400  # 120 mm: the length of a stem
+_EDGE: Final = 0.3
+"""The level, as `_TISSUE`, of the true edge. A film shows logarithms, but is blurred before they are taken: on the edge half the
+metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of what any implant takes away."""
+_FRAME_PX: Final = 200  # 60 mm along the film's edge: no head is as wide
+
+
+def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Bring a rough outline of metal to its edges on the film, by a watershed between its core and the tissue beside it.
+
+    Parts that the outline has missed are joined where the film goes on without an edge and is as bright.
+
+    Args:
+        image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
+        metal: (rows, cols), true in the rough outline.
+
+    Returns:
+        (rows, cols); ``metal`` itself where it holds too little to go by.
+    """
+    core = ndimage.distance_transform_edt(metal) > _CORE_PX
+    if np.count_nonzero(core) < _LEAST_CORE_PX:
+        return metal
+    rows, cols = (np.flatnonzero(metal.any(axis=axis)) for axis in (1, 0))
+    box = tuple(slice(max(line[0] - _REACH_PX, 0), line[-1] + _REACH_PX + 1) for line in (rows, cols))
+    part, rough, core, field = image[box], metal[box], core[box], exposed_field(image)[box]
+    away, nearest = ndimage.distance_transform_edt(~core, return_indices=True)
+    level, _ = _average(part, core)
+    level = level[tuple(nearest)]
+    ring = (away > _CORE_PX + _RING_PX[0]) & (away <= _CORE_PX + _RING_PX[1])
+    contrast = float(np.percentile((level - part)[ring], _DARK_PERCENT))  # some of the ring may be missed metal
+    beside, weight = _average(part, ring & (part < level - contrast / 3))
+    if contrast < _LEAST_CONTRAST or not (weight > 0).any():
+        return metal
+    beside = beside[tuple(ndimage.distance_transform_edt(weight <= 0, return_distances=False, return_indices=True))]
+    share = (part - beside) / (level - beside).clip(_LEAST_CONTRAST)
+
+    seeds = np.zeros(part.shape, np.int32)
+    seeds[core & (share > _TISSUE)] = 1
+    seeds[~core & (share < _TISSUE)] = 2
+    bright = beside + _AS_BRIGHT * (np.median(part[core]) - beside).clip(_LEAST_CONTRAST)
+    seeds[(away > _CORE_PX + _FAR_PX) & ((share < _AS_BRIGHT) | (part < bright))] = 2
+    seeds[(away > _CORE_PX + _REACH_PX) | (~field & ~rough)] = 2
+    found = watershed(ndimage.gaussian_gradient_magnitude(part, 1.0), seeds) == 1
+    found |= ndimage.binary_dilation(found) & (share > _EDGE) & (field | rough)
+    sharp = np.zeros_like(metal)
+    sharp[box] = found
+    return sharp & ~_frames(sharp & ~metal)
+
+
+def _average(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The average of the values near every pixel, and the weight of those there are, 0 where there are next to none."""
+    weight = ndimage.gaussian_filter(where.astype(np.float32), _NEIGHBOURHOOD_PX)
+    weight[weight < 1e-3] = 0.0
+    mean = ndimage.gaussian_filter(np.where(where, image, 0.0).astype(np.float32), _NEIGHBOURHOOD_PX)
+    return mean / np.maximum(weight, 1e-3), weight
+
+
+def _frames(grown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What runs along the film's edge further than metal does: white frames that are not quite white, or stand at an angle."""
+    pieces, count = ndimage.label(grown)
+    edges = (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1])
+    along = np.max([np.bincount(edge, minlength=count + 1) for edge in edges], axis=0)
+    along[0] = 0
+    return np.asarray((along > _FRAME_PX)[pieces])

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
+from scripts.radiograph.metal import sharpened_metal
+
+SHAPE = (400, 300)
+ROWS, COLS = np.indices(SHAPE)
+HEAD = (ROWS - 100) ** 2 + (COLS - 150) ** 2 <= 50**2
+STEM = (abs(COLS - 150 - (ROWS - 150) / 8) <= 18) & (ROWS >= 100) & (ROWS < 330)
+PROSTHESIS = HEAD | STEM
+
+
+def film(metal: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Metal in a shaft with bright cortices on a background that grows lighter to the right, blurred as attenuation, noisy."""
+    shaft = (abs(COLS - 160) < 60) & (ROWS > 130)
+    cortex = shaft & (abs(COLS - 160) > 48)
+    depth = 0.5 + 0.3 * COLS / SHAPE[1] + 0.4 * shaft + 0.5 * cortex + 4.0 * metal
+    image = -np.log(gaussian_filter(np.exp(-depth), 0.7) + 0.02)
+    image += np.random.default_rng(0).normal(0, 0.01, SHAPE)
+    low, high = np.percentile(image, (1, 99))
+    return np.clip((image - low) / (high - low), -0.25, 1.25).astype(np.float32)
+
+
+def overlap(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    return float((found & true).sum() / (found | true).sum())
+
+
+@pytest.mark.parametrize(
+    "rough",
+    [
+        pytest.param(binary_dilation(PROSTHESIS, iterations=2), id="too large"),
+        pytest.param(binary_erosion(PROSTHESIS, iterations=3), id="too small"),
+        pytest.param(PROSTHESIS & (ROWS < 200), id="without most of the stem"),
+        pytest.param(PROSTHESIS & (ROWS > 140), id="without the head"),
+    ],
+)
+def test_a_rough_outline_ends_at_the_edges_of_the_metal(rough: NDArray[np.bool_]) -> None:
+    assert overlap(rough, PROSTHESIS) < 0.93
+    assert overlap(sharpened_metal(film(PROSTHESIS), rough), PROSTHESIS) > 0.97
+
+
+def test_a_stem_that_runs_into_a_white_frame_ends_there() -> None:
+    image = film(PROSTHESIS)
+    frame = ROWS > 320 + COLS // 20  # at an angle
+    image[frame] = 0.97 * image[PROSTHESIS].max()
+    found = sharpened_metal(image, PROSTHESIS & ~frame)
+    assert overlap(found & ~frame, PROSTHESIS & ~frame) > 0.97
+    assert (found & frame).sum() < 0.1 * frame.sum()
+
+
+def test_a_speck_is_no_implant_and_stays_as_it_is() -> None:
+    speck = (ROWS - 100) ** 2 + (COLS - 150) ** 2 <= 12**2
+    assert sharpened_metal(film(HEAD), speck) is speck
+
+
+def test_metal_that_is_no_brighter_than_what_is_beside_it_stays_as_it_is() -> None:
+    flat = np.zeros(SHAPE, np.float32)
+    assert sharpened_metal(flat, HEAD) is HEAD

@@ -1,0 +1,24 @@
+import numpy as np
+import torch
+from scripts.results.postprocessing import classes, with_sharp_metal
+
+ROWS, COLS = torch.meshgrid(torch.arange(300), torch.arange(260), indexing="ij")
+FEMUR = (COLS - 130).abs() < 70
+NAIL = ((COLS - 130).abs() < 20) & (ROWS > 40) & (ROWS < 260)
+
+
+def test_the_metal_of_a_nail_is_one_class_and_bone_lies_beside_it() -> None:
+    image = 0.2 + 0.3 * FEMUR + 0.6 * NAIL
+    drawn = ((COLS - 132).abs() < 24) & (ROWS > 38) & (ROWS < 258)
+    prosthesis = drawn & (ROWS < 90)  # a part of it mistaken
+    logits = torch.stack([FEMUR & ~drawn, prosthesis, drawn & ~prosthesis]).float() * 6 - 3
+    before = logits.clone()
+    found = classes(with_sharp_metal(logits, image), (300, 260))
+    truth = np.where(NAIL, 3, np.where(FEMUR, 1, 0))
+    assert (found != truth).mean() < 0.002
+    assert torch.equal(logits, before)
+
+
+def test_logits_without_metal_are_passed_on() -> None:
+    logits = torch.stack([FEMUR, FEMUR & False, FEMUR & False]).float() * 6 - 3
+    assert with_sharp_metal(logits, 0.3 * FEMUR) is logits
