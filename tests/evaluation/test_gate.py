@@ -85,6 +85,8 @@ def cohort(tmp_path):
     rows = [row(f"fine{index}.dcm") for index in range(9)]
     rows += [row("implant.dcm", right="total_hip"), row("cut.dcm", landmarks={"right": POINTS, "left": CUT}), row("lost.dcm")]
     rows += [row("frog.dcm", view="frog-leg"), row("seen.dcm", split="train"), row("bad.dcm", "total_hip", "total_hip")]
+    for entry in rows:
+        entry |= {"pelvic_turn_deg": "3.0", "right_rotation_deg": "", "left_rotation_deg": "-39.0"}
     records = [record(f"fine{index}.dcm", hip_view=0.9 + index / 100, novelty=index / 10) for index in range(9)]
     records += [record("implant.dcm", right={"implant": 0.4}), record("cut.dcm", left={"present": 0.2})]
     records += [record("lost.dcm", hip_view=0.1), record("frog.dcm", {"shaft_angle": 50.0}, {"shaft_angle": 50.0})]
@@ -107,6 +109,21 @@ def test_valid_is_what_has_a_hip_to_measure(cohort):
     truths = {film.file: [hip.truth for hip in film.hips] for film in read_valid(*cohort, ["test"])}
     assert truths["implant.dcm"] == ["implant", FINE]
     assert truths["cut.dcm"] == [FINE, "cut off"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "right", "left", "kind", "truths"),
+    [
+        ("-16", "0", "0", "turned pelvis", [FINE, FINE]),
+        ("15", "41", "-39", FINE, ["turned", FINE]),
+        ("0", "60", "-41", "turned", ["turned", "turned"]),
+    ],
+)
+def test_turned_hips_are_none_to_measure(tmp_path, turn, right, left, kind, truths):
+    films = [row("0.dcm", pelvic_turn_deg=turn, right_rotation_deg=right, left_rotation_deg=left)]
+    results = write_results(tmp_path / "results", [record("0.dcm")])
+    (film,) = read_valid(write_manifest(tmp_path / "cohort", films), results, ["test"])
+    assert film.kind == kind and [hip.truth for hip in film.hips] == truths
 
 
 def test_shares_are_by_site_kind_and_hip(cohort, others, tmp_path, capsys):
@@ -153,7 +170,7 @@ def test_results_that_do_not_belong_to_the_cohort_are_named(cohort, others, tmp_
         read_valid(cohort[0], str(tmp_path / name), ["test"])
 
 
-def calibrated(tmp_path, valid, refusable):
+def calibrated(tmp_path, valid, refusable, femurs=(0.1, 0.3)):
     """Thresholds from (hip_view, novelty, fracture, rotation) of valid films and (kind, hip_view, fracture) of others.
 
     Half of what is found on the others looks like a femur a little, none of it as much as any on the valid ones.
@@ -164,7 +181,7 @@ def calibrated(tmp_path, valid, refusable):
         for file, (view, novelty, fracture, rotation) in zip(files, valid, strict=False)
     ]
     others = [
-        record(file, {"fracture": fracture, "femur": 0.1}, {"fracture": fracture, "femur": 0.3}, hip_view=view)
+        record(file, *[{"fracture": fracture, "femur": femur} for femur in femurs], hip_view=view)
         for file, (_, view, fracture) in zip(files, refusable, strict=False)
     ]
     rows = [row(film["file"]) for film in films]
@@ -184,14 +201,35 @@ def test_calibration_accepts_the_valid_and_is_of_their_weights(tmp_path):
     gate = load_gate(target, weights_sha256="a" * 64)
     assert not gate.notes and load_gate(target, weights_sha256="b" * 64).notes
     limits = gate.limits
-    least = sorted(view for view, *_ in valid)[1]  # fractures look as much like hips, so this decides, at twice the odds
-    assert limits.hip_view_at_least == pytest.approx(least / (least + 2 * (1 - least)), abs=1e-3)
+    # Half way, in logits; the fractures look like hips, and are refused for what they are.
+    least, most = sorted(view for view, *_ in valid)[1], max(view for kind, view, _ in refusable if kind == "chest")
+    odds = math.sqrt(least / (1 - least) * most / (1 - most))
+    assert limits.hip_view_at_least == pytest.approx(odds / (1 + odds), abs=1e-3)
     assert sum(1.1 * novelty > limits.novelty_at_most for _, novelty, *_ in valid) == 1
     assert 0.3 < limits.femur_at_least < 0.97
     assert limits.fracture_at_most == pytest.approx(0.5, abs=0.05)
     assert limits.rotation_outward_at_most_deg > 40 > sum(rotation for *_, rotation in valid) / len(valid)
     assert limits.complete_at_least == load_gate().limits.complete_at_least
     assert math.isfinite(limits.pelvic_turn_at_most_deg) and limits.pelvic_turn_at_most_deg == 15
+
+
+def test_where_others_look_like_hips_the_valid_decide_at_twice_the_odds(tmp_path):
+    valid = [(0.9 + index / 1000, 1.0, 0.01, 3.0) for index in range(50)]
+    limits = load_gate(calibrated(tmp_path, valid, [("chest", 0.1, 0.0), ("chest", 0.95, 0.0)], (0.9, 0.9))).limits
+    assert limits.hip_view_at_least == pytest.approx(0.9 / (0.9 + 2 * 0.1), abs=1e-3)
+
+
+def test_a_fracture_is_learnt_from_a_second_cohort(cohort, others, tmp_path):
+    def limits(broken, folder):
+        (tmp_path / folder).mkdir()
+        films = [record(f"{index}.dcm", {"fracture": broken}) for index in range(20)]
+        rows = [row(film["file"], right_fracture="neck") for film in films]
+        faulty = write_manifest(tmp_path / folder / "f", rows), write_results(tmp_path / folder / "fr", films)
+        target = tmp_path / folder / "gate.json"
+        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995, *faulty)
+        return load_gate(target).limits
+
+    assert limits(0.4, "a").fracture_at_most < limits(0.9, "b").fracture_at_most < 0.9
 
 
 def test_calibration_is_the_same_each_time(tmp_path):

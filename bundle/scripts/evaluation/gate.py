@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.clinical import SIDES, load_gate
+from scripts.clinical import SIDES, Limits, load_gate
 from scripts.radiograph.labels import read_landmarks
 from scripts.radiograph.landmarks import LOCATING
 from scripts.radiograph.manifest import MANIFEST_NAME, read_manifest
@@ -37,7 +37,7 @@ _EXPOSURE: Final = ("black", "white", "contrast", "noise", "edge")
 class GateHip:
     """One hip.
 
-    truth: `FINE`, "implant", "fracture", "cut off", or "" where the truth is not known or the radiograph is none of hips.
+    truth: `FINE`, "implant", "fracture", "cut off", "turned", or "" where it is not known or the radiograph is none of hips.
     measured: whether it was. code: why not, "" if it was. values: what the gate compared, by name; NaN where there is none.
     """
 
@@ -71,10 +71,13 @@ class GateFilm:
 
 
 def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateFilm]:
-    """Read a cohort of hips: valid are adults' radiographs in AP view with a hip that is neither implanted, broken nor cut off.
+    """Read a cohort of hips: valid are adults' AP views of a flat pelvis, with a hip that is fine.
+
+    A fine hip is neither implanted nor broken, cut off or turned beyond the clinical limit.
 
     Args:
-        dataset_dir: folder with a manifest that has landmarks, and `view`, `<side>_implant`, `<side>_fracture` where known.
+        dataset_dir: folder with a manifest that has landmarks, and `view`, `pelvic_turn_deg`, `<side>_implant`,
+            `<side>_fracture` and `<side>_rotation_deg` where known.
         results_dir: what inference wrote about that folder.
         splits: of the manifest, those to take; "" is a radiograph without one.
 
@@ -82,7 +85,7 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
         ValueError: where results or manifest are missing or do not belong together, or none is left.
     """
     entries = _manifest(dataset_dir)
-    youngest = load_gate().limits.youngest_age_years
+    limits = load_gate().limits
     films = []
     for file, record in _records(results_dir).items():
         entry = entries.get(Path(dataset_dir).absolute() / file)
@@ -90,13 +93,15 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
             raise ValueError(f"{results_dir}: {file} has no row in the manifest of {dataset_dir}; nothing was evaluated.")
         if entry.get("split", "") not in splits:
             continue
-        truths = _hip_truths(entry)
+        truths = _hip_truths(entry, limits)
         view = entry.get("view") or "AP"
         age = float(entry.get("age_years", math.nan))
-        if age < youngest:
-            kind = f"under {youngest:.0f}"
+        if age < limits.youngest_age_years:
+            kind = f"under {limits.youngest_age_years:.0f}"
         elif view != "AP":
             kind = view
+        elif abs(_manifest_number(entry, "pelvic_turn_deg")) > limits.pelvic_turn_at_most_deg:
+            kind = "turned pelvis"
         else:
             kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
         films.append(_film(file, record, kind, entry.get("site", ""), truths if view == "AP" else ("", "")))
@@ -163,7 +168,7 @@ def _manifest(dataset_dir: str) -> dict[Path, dict[str, Any]]:
     return read_manifest(path)
 
 
-def _hip_truths(entry: Mapping[str, Any]) -> tuple[str, str]:
+def _hip_truths(entry: Mapping[str, Any], limits: Limits) -> tuple[str, str]:
     points = read_landmarks(entry["landmarks"]) if entry.get("landmarks") else np.full((2, 5, 2), np.nan)
     truths = []
     for index, side in enumerate(SIDES):
@@ -171,9 +176,17 @@ def _hip_truths(entry: Mapping[str, Any]) -> tuple[str, str]:
             truths.append("implant")
         elif entry.get(f"{side}_fracture", "none") not in ("none", ""):
             truths.append("fracture")
+        elif not np.isfinite(points[index, :LOCATING]).all():
+            truths.append("cut off")
         else:
-            truths.append(FINE if np.isfinite(points[index, :LOCATING]).all() else "cut off")
+            turn = _manifest_number(entry, f"{side}_rotation_deg")
+            flat = not (turn > limits.rotation_outward_at_most_deg or -turn > limits.rotation_inward_at_most_deg)
+            truths.append(FINE if flat else "turned")
     return (truths[0], truths[1])
+
+
+def _manifest_number(entry: Mapping[str, Any], column: str) -> float:
+    return float(entry.get(column) or math.nan)
 
 
 def _film(file: str, record: Mapping[str, Any], kind: str, site: str, truths: tuple[str, str]) -> GateFilm:

@@ -35,6 +35,8 @@ def calibrate_gate(
     output_file: str,
     splits: Sequence[str],
     accept: float = 0.995,
+    faulty_dir: str | None = None,
+    faulty_results: str | None = None,
 ) -> None:
     """Write the thresholds for the weights that made the results, and print them.
 
@@ -44,11 +46,14 @@ def calibrate_gate(
         output_file: JSON, as `gate_file`; the two may be one.
         splits: of the manifests: those that the gate may learn from.
         accept: share of the valid radiographs, and of the fine hips, that each threshold lets pass.
+        faulty_dir, faulty_results: as the valid ones, of a second cohort, of broken and badly positioned hips; or None.
 
     Raises:
         ValueError: see `scripts.evaluation.gate`; where no valid radiograph has values.
     """
     films = read_films(valid_dir, valid_results, refusable_dir, refusable_results, splits)
+    if faulty_dir is not None and faulty_results is not None:
+        films += read_films(faulty_dir, faulty_results, None, None, splits)
     content = json.loads(Path(gate_file).read_text(encoding="utf-8"))
     found = thresholds(films, load_gate(gate_file).limits, accept)
     document = {
@@ -95,9 +100,9 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
         for hip in film.hips
         if (hip.truth == "fracture" or film.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
     ]
-    others = [film.values for film in films if film.kind != FINE]
     pictures = [film.values for film in valid]
-    # What a femur by itself does not tell, or another limit refuses, says nothing of this one.
+    # What another limit refuses, or a femur by itself does not tell, says nothing of this one.
+    others = [film.values for film in films if film.kind != FINE and film.code in ("", "NOT_A_HIP")]
     no_femurs = [
         hip.values
         for film in films
