@@ -192,6 +192,7 @@ def test_one_site_at_its_own_pixel_size(quick, tmp_path):
         ({"patients": 1, "seed": -1}, "seed is -1"),
         ({"patients": 1, "workers": 0}, "workers is 0"),
         ({"patients": 1, "repeats": 1}, "repeats is 1; expected 0, or 2 to 20"),
+        ({"patients": 1, "faulty": "true"}, "faulty is 'true'; expected True or False"),
         ({"patients": 1, "sites": ["nowhere"]}, "sites: 'nowhere' is not in sites.json; expected some of simulated-1, "),
         ({"patients": 1, "sites": "simulated-1"}, "sites is 'simulated-1'; expected a list"),
         ({"patients": 1, "sites_file": "absent.json"}, "sites_file absent.json: there is no such file"),

@@ -54,6 +54,8 @@ def simulate_cohort(
     check_whole("seed", seed, 0)
     if workers is not None:
         check_whole("workers", workers, 1)
+    if not isinstance(faulty, bool):
+        raise ValueError(f"faulty is {faulty!r}; expected True or False. Nothing was written.")
     file = Path(sites_file) if sites_file else SITES_FILE
     plan = Plan(
         seed,
