@@ -101,8 +101,8 @@ class Gate:
         return Reason(
             Code.WRONG_SCALE,
             f"By the pixel size of the file the femoral head would be {heads[0]:.0f} mm wide, but an adult's is {low:.0f} to "
-            f"{high:.0f} mm; so the pixel size is wrong, and nothing was measured. Export the original DICOM, or correct its "
-            "pixel spacing.",
+            f"{high:.0f} mm; so the pixel size is wrong, or this is no adult, and nothing was measured. Export the original "
+            "DICOM, or correct its pixel spacing.",
         )
 
     def shows(self, hip: Mapping[str, float]) -> bool:

@@ -124,9 +124,9 @@ def interpret(
     shown = [hip.side for hip in hips if hip.shown]
     whole = (
         gate.header_reason(radiograph)
+        or gate.scale_reason(radiograph, alone)  # a wrong scale also makes a picture unlike a hip's
         or gate.picture_reason(picture, alone)
         or contradiction(radiograph.laterality, radiograph.markers, shown)
-        or gate.scale_reason(radiograph, alone)
     )
     estimator = _Estimator(radiograph, reference, criteria, sex_specific)
     right, left = (
