@@ -89,7 +89,7 @@ def cohort(tmp_path):
         entry |= {"pelvic_turn_deg": "3.0", "right_rotation_deg": "", "left_rotation_deg": "-39.0"}
     records = [record(f"fine{index}.dcm", hip_view=0.9 + index / 100, novelty=index / 10) for index in range(9)]
     records += [record("implant.dcm", right={"implant": 0.4}), record("cut.dcm", left={"present": 0.2})]
-    records += [record("lost.dcm", hip_view=0.1), record("frog.dcm", {"shaft_angle": 50.0}, {"shaft_angle": 50.0})]
+    records += [record("lost.dcm", hip_view=0.01), record("frog.dcm", {"shaft_angle": 50.0}, {"shaft_angle": 50.0})]
     records += [record("seen.dcm"), record("bad.dcm", {"implant": 0.4}, {"implant": 0.5})]
     return write_manifest(tmp_path / "cohort", rows), write_results(tmp_path / "cohort_results", records)
 
@@ -98,7 +98,7 @@ def cohort(tmp_path):
 def others(tmp_path):
     rows = [{"image": f"{index}.dcm", "kind": kind} for index, kind in enumerate(("chest", "chest", "skull"))]
     unread = refused_record(item("0.dcm"), "0.dcm", Reason(Code.NOT_A_HIP, "The header says chest."))
-    records = [unread, record("1.dcm", hip_view=0.2, novelty=60.0), record("2.dcm", hip_view=0.8)]
+    records = [unread, record("1.dcm", hip_view=0.01, novelty=60.0), record("2.dcm", hip_view=0.8)]
     return write_manifest(tmp_path / "others", rows), write_results(tmp_path / "others_results", records)
 
 
@@ -189,7 +189,7 @@ def calibrated(tmp_path, valid, refusable, femurs=(0.1, 0.3)):
     folders = write_manifest(tmp_path / "v", rows), write_results(tmp_path / "vr", films)
     folders += write_manifest(tmp_path / "o", kinds), write_results(tmp_path / "or", others)
     target = tmp_path / "gate.json"
-    calibrate_gate(*folders, str(NETWORK_GATE_FILE), str(target), ["test"])
+    calibrate_gate(*folders, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995)
     return target
 
 
@@ -226,10 +226,19 @@ def test_a_fracture_is_learnt_from_a_second_cohort(cohort, others, tmp_path):
         rows = [row(film["file"], right_fracture="neck") for film in films]
         faulty = write_manifest(tmp_path / folder / "f", rows), write_results(tmp_path / folder / "fr", films)
         target = tmp_path / folder / "gate.json"
-        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995, *faulty)
+        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995, 0.995, *faulty)
         return load_gate(target).limits
 
     assert limits(0.4, "a").fracture_at_most < limits(0.9, "b").fracture_at_most < 0.9
+
+
+def test_an_angle_that_earlier_weights_told_worse_is_refused_from_the_clinical_limit_on(cohort, others, tmp_path):
+    earlier = json.loads(NETWORK_GATE_FILE.read_text())
+    earlier["limits"]["rotation_outward_at_most_deg"]["value"] = 55.0
+    target = tmp_path / "gate.json"
+    target.write_text(json.dumps(earlier))
+    calibrate_gate(*cohort, *others, str(target), str(target), ["test"])
+    assert load_gate(target).limits.rotation_outward_at_most_deg == 40
 
 
 def test_calibration_is_the_same_each_time(tmp_path):

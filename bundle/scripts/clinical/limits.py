@@ -96,6 +96,11 @@ def load_limits(network_file: str | Path, weights_sha256: str | None = None) -> 
     return Limits(**limits), notes
 
 
+def clinical_limits() -> dict[str, Any]:
+    """The limits that hold for any weights, by name."""
+    return _values(_read(GATE_FILE), GATE_FILE)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scripts.clinical import Limits, load_gate
+from scripts.clinical.limits import clinical_limits
 from scripts.evaluation.gate import FINE, GateFilm, weights_of
 from scripts.evaluation.gate_evaluation import read_films
 from scripts.radiograph.atomic import replacing
 
+_ANGLES = ("rotation_outward_at_most_deg", "rotation_inward_at_most_deg", "pelvic_turn_at_most_deg")
 _BROKEN = ("fracture", "deform")
 """Kinds of radiographs whose name begins so show a broken or deformed femur."""
 _DIGITS = 4
@@ -34,7 +37,8 @@ def calibrate_gate(
     gate_file: str,
     output_file: str,
     splits: Sequence[str],
-    accept: float = 0.995,
+    accept: float = 0.99,
+    accept_hips: float = 0.995,
     faulty_dir: str | None = None,
     faulty_results: str | None = None,
 ) -> None:
@@ -45,7 +49,7 @@ def calibrate_gate(
         gate_file: the thresholds in force; those that are no matter of calibration are kept.
         output_file: JSON, as `gate_file`; the two may be one.
         splits: of the manifests: those that the gate may learn from.
-        accept: share of the valid radiographs, and of the fine hips, that each threshold lets pass.
+        accept, accept_hips: see `thresholds`.
         faulty_dir, faulty_results: as the valid ones, of a second cohort, of broken and badly positioned hips; or None.
 
     Raises:
@@ -55,13 +59,16 @@ def calibrate_gate(
     if faulty_dir is not None and faulty_results is not None:
         films += read_films(faulty_dir, faulty_results, None, None, splits)
     content = json.loads(Path(gate_file).read_text(encoding="utf-8"))
-    found = thresholds(films, load_gate(gate_file).limits, accept)
+    # Angles that earlier weights could not tell so well are no matter of these.
+    limits = replace(load_gate(gate_file).limits, **{name: clinical_limits()[name] for name in _ANGLES})
+    found = thresholds(films, limits, accept, accept_hips)
     document = {
         "version": content["version"],
         "weights_sha256": weights_of(valid_results),
         "calibration": {
             "splits": list(splits),
             "accepted_of_valid": accept,
+            "accepted_of_fine_hips": accept_hips,
             "valid_radiographs": sum(film.kind == FINE for film in films),
             "radiographs_to_be_refused": sum(film.kind != FINE for film in films),
             "command": "calibrate_gate.yaml",
@@ -75,7 +82,7 @@ def calibrate_gate(
     print(f"Thresholds for weights {document['weights_sha256'][:12]}...: {output_file}")
 
 
-def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> dict[str, dict[str, Any]]:
+def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float, accept_hips: float) -> dict[str, dict[str, Any]]:
     """Choose the thresholds.
 
     A probability's lies half way, in logits, between the valid and the others where these are apart; where they overlap, the
@@ -85,7 +92,8 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     Args:
         films: valid and others.
         clinical: the limits in force.
-        accept: share of the valid that each lets pass.
+        accept: share of the valid radiographs that each threshold of a radiograph lets pass.
+        accept_hips: share of the fine hips that each threshold of a hip, of which there are more, lets pass.
 
     Raises:
         ValueError: where no valid radiograph, or no fine hip, has values.
@@ -111,32 +119,32 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float) -> di
     ]
     rotations = [values["outward_rotation_deg"] for values in fine]
     turns = [abs(values["pelvic_turn_deg"]) for values in pictures]
-    share = f"{100 * accept:g}%"
+    share, hip_share = f"{100 * accept:g}%", f"{100 * accept_hips:g}%"
     hips, radiographs = f"{len(fine)} fine hips", f"{len(valid)} valid radiographs"
 
     view = _between(_finite(pictures, "hip_view"), _finite(others, "hip_view"), accept)
-    femur = _between(_finite(fine, "femur_probability"), _finite(no_femurs, "femur_probability"), accept)
+    femur = _between(_finite(fine, "femur_probability"), _finite(no_femurs, "femur_probability"), accept_hips)
     fracture = 1 - _between(
         [1 - value for value in _finite(fine, "fracture_probability")],
         [1 - value for value in _finite(broken, "fracture_probability")],
-        accept,
+        accept_hips,
     )
-    agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept)
+    agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept_hips)
     return {
         "hip_view_at_least": _limit(view, f"accepts {share} or more of {radiographs}; {len(others)} others"),
         "novelty_at_most": _limit(
             _FURTHER * _upper(_finite(pictures, "novelty"), accept), f"{_FURTHER:g} x what accepts {share} of {radiographs}"
         ),
-        "femur_at_least": _limit(femur, f"accepts {share} or more of {hips}; {len(no_femurs)} others"),
-        "fracture_at_most": _limit(fracture, f"accepts {share} or more of {hips}; {len(broken)} broken or deformed ones"),
-        "agreement_at_least": _limit(agreement, f"{_LESS_AGREED:g} x the disagreement that accepts {share} of {hips}"),
+        "femur_at_least": _limit(femur, f"accepts {hip_share} or more of {hips}; {len(no_femurs)} others"),
+        "fracture_at_most": _limit(fracture, f"accepts {hip_share} or more of {hips}; {len(broken)} broken or deformed ones"),
+        "agreement_at_least": _limit(agreement, f"{_LESS_AGREED:g} x the disagreement that accepts {hip_share} of {hips}"),
         "rotation_outward_at_most_deg": _limit(
-            max(clinical.rotation_outward_at_most_deg, _upper(rotations, accept)),
-            f"the clinical limit, or what accepts {share} of {hips}",
+            max(clinical.rotation_outward_at_most_deg, _upper(rotations, accept_hips)),
+            f"the clinical limit, or what accepts {hip_share} of {hips}",
         ),
         "rotation_inward_at_most_deg": _limit(
-            max(clinical.rotation_inward_at_most_deg, _upper([-value for value in rotations], accept)),
-            f"the clinical limit, or what accepts {share} of {hips}",
+            max(clinical.rotation_inward_at_most_deg, _upper([-value for value in rotations], accept_hips)),
+            f"the clinical limit, or what accepts {hip_share} of {hips}",
         ),
         "pelvic_turn_at_most_deg": _limit(
             max(clinical.pelvic_turn_at_most_deg, _upper(turns, accept)),
