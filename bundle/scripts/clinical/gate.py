@@ -11,9 +11,6 @@ from scripts.clinical.facts import Exposure, RadiographFacts
 from scripts.clinical.limits import NETWORK_GATE_FILE, Limits, load_limits
 from scripts.clinical.outcomes import Code, Reason
 
-_SAYS_MORE = {Code.NOT_AP, Code.IMPLANT}
-"""Why a hip is refused that also makes a picture unlike an AP view: the truer reason, where it holds for every hip shown."""
-
 _SCALED = {None, Code.EXPOSURE, Code.ROTATED}
 """Outcomes of a hip whose head has its true size."""
 
@@ -51,15 +48,14 @@ class Gate:
     def picture_reason(self, picture: Mapping[str, float], hips: Sequence[Reason | None]) -> Reason | None:
         """Why the whole radiograph is refused by what the networks see, or None.
 
-        A frog-leg view or two prostheses also make a picture unlike an AP view of hips: where all hips shown are refused for
-        that, the hips' reasons stand.
+        A frog-leg view is no AP view, but one of hips: where all hips shown are refused for that, the hips' reasons stand.
 
         Args:
             picture: the `PICTURE_CHANNELS`.
             hips: of the right and the left hip, why it is refused by itself.
         """
         shown = [reason for reason in hips if reason is None or reason.code is not Code.NO_FEMUR]
-        explained = bool(shown) and all(reason is not None and reason.code in _SAYS_MORE for reason in shown)
+        explained = bool(shown) and all(reason is not None and reason.code is Code.NOT_AP for reason in shown)
         if not explained and not picture["hip_view"] >= self.limits.hip_view_at_least:
             return Reason(
                 Code.NOT_A_HIP,
