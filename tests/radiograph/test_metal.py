@@ -54,6 +54,15 @@ def test_a_speck_is_no_implant_and_stays_as_it_is() -> None:
     assert sharpened_metal(film(HEAD), speck) is speck
 
 
-def test_metal_that_is_no_brighter_than_what_is_beside_it_stays_as_it_is() -> None:
-    flat = np.zeros(SHAPE, np.float32)
-    assert sharpened_metal(flat, HEAD) is HEAD
+@pytest.mark.parametrize("beside", [0.15, 0.8])
+def test_what_is_dark_or_no_brighter_than_what_is_beside_it_is_no_metal(beside: float) -> None:
+    image = np.where(HEAD, min(beside + 0.1, 0.8), beside).astype(np.float32)
+    assert not sharpened_metal(image, HEAD).any()
+
+
+def test_what_was_drawn_on_an_uneven_white_frame_is_no_metal() -> None:
+    image = film(PROSTHESIS)
+    frame = COLS > 240 + ROWS // 30
+    image[frame] = 0.93 + 0.1 * (ROWS / SHAPE[0])[frame]
+    drawn = PROSTHESIS | (frame & (ROWS > 200) & (ROWS < 260))
+    assert overlap(sharpened_metal(image, drawn), PROSTHESIS) > 0.97

@@ -21,7 +21,7 @@ from scripts.radiograph import (
     to_film_points,
     to_resampled_points,
 )
-from scripts.radiograph.exposure import exposed_field
+from scripts.radiograph.exposure import exposed_field, white_frames
 from scripts.radiograph.sampling import resample, resample_nearest
 
 ISOTROPIC = {"EstimatedRadiographicMagnificationFactor": 1.0}
@@ -193,6 +193,22 @@ def test_bright_bone_inside_the_field_stays():
     film = anatomy()
     film[100:200, 100:150] = 1.0
     assert exposed_field(film)[150, 120]
+
+
+def test_white_frames_are_found_at_an_angle_and_uneven_but_metal_at_the_edge_is_none():
+    rows, cols = np.indices((900, 700))
+    noise = np.random.default_rng(0).normal(0, 0.01, rows.shape)
+    left, top = cols < 60 + rows / 40, rows < 30
+    stem = (abs(cols - 400) < 40) & (rows > 300)  # runs off the film below
+    image = np.where(left | top, 0.96 + rows / 20000, np.where(stem, 1.1, 0.4)) + noise
+    found = white_frames(image.astype(np.float32))
+    assert (found & (left | top)).sum() > 0.97 * (left | top).sum()
+    assert (found & ~(left | top)).sum() < 0.01 * image.size and not (found & stem & (rows > 310)).any()
+
+
+def test_a_film_that_is_white_down_to_the_hips_has_no_frame():
+    rows = np.indices((900, 700))[0]
+    assert not white_frames(np.where(rows < 400, 1.0, 0.5).astype(np.float32)).any()
 
 
 def test_a_field_without_contrast_is_refused(tmp_path):

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from scripts.radiograph.exposure import exposed_field
+from scripts.radiograph.exposure import white_frames
 
 _CORE_PX: Final = 2  # so far inside a rough outline lies metal for certain
 _LEAST_CORE_PX: Final = 1000  # 0.9 cm²: less is no implant
 _RING_PX: Final = (2, 20)  # from the core: the tissue beside the metal
 _LEAST_CONTRAST: Final = 0.04  # of the film's range, between metal and tissue: more than noise
+_LEAST_LEVEL: Final = 0.3  # of the film's range: metal is brighter than muscle everywhere
 _DARK_PERCENT: Final = 75
 _NEIGHBOURHOOD_PX: Final = 12.0  # SD of the weights with which levels are averaged, 3.6 mm
 _TISSUE: Final = 0.5  # of the way from the tissue's level to the metal's: darker is no metal
@@ -24,13 +25,13 @@ _REACH_PX: Final = 400  # 120 mm: the length of a stem
 _EDGE: Final = 0.3
 """The level, as `_TISSUE`, of the true edge. A film shows logarithms, but is blurred before they are taken: on the edge half the
 metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of what any implant takes away."""
-_FRAME_PX: Final = 200  # 60 mm along the film's edge: no head is as wide
 
 
 def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Bring a rough outline of metal to its edges on the film, by a watershed between its core and the tissue beside it.
 
-    Parts that the outline has missed are joined where the film goes on without an edge and is as bright.
+    Parts that the outline has missed are joined where the film goes on without an edge and is as bright. What was drawn on a
+    white frame, or is dark, or no brighter than what is beside it, is no metal.
 
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
@@ -39,12 +40,16 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDA
     Returns:
         (rows, cols); ``metal`` itself where it holds too little to go by.
     """
+    if np.count_nonzero(metal) < _LEAST_CORE_PX:
+        return metal
+    frames = white_frames(image)
+    metal = _brighter(image, metal & ~frames)
     core = ndimage.distance_transform_edt(metal) > _CORE_PX
     if np.count_nonzero(core) < _LEAST_CORE_PX:
         return metal
     rows, cols = (np.flatnonzero(metal.any(axis=axis)) for axis in (1, 0))
     box = tuple(slice(max(line[0] - _REACH_PX, 0), line[-1] + _REACH_PX + 1) for line in (rows, cols))
-    part, rough, core, field = image[box], metal[box], core[box], exposed_field(image)[box]
+    part, core, frames = image[box], core[box], frames[box]
     away, nearest = ndimage.distance_transform_edt(~core, return_indices=True)
     level, _ = _average(part, core)
     level = level[tuple(nearest)]
@@ -61,12 +66,12 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDA
     seeds[~core & (share < _TISSUE)] = 2
     bright = beside + _AS_BRIGHT * (np.median(part[core]) - beside).clip(_LEAST_CONTRAST)
     seeds[(away > _CORE_PX + _FAR_PX) & ((share < _AS_BRIGHT) | (part < bright))] = 2
-    seeds[(away > _CORE_PX + _REACH_PX) | (~field & ~rough)] = 2
+    seeds[(away > _CORE_PX + _REACH_PX) | frames] = 2
     found = watershed(ndimage.gaussian_gradient_magnitude(part, 1.0), seeds) == 1
-    found |= ndimage.binary_dilation(found) & (share > _EDGE) & (field | rough)
+    found |= ndimage.binary_dilation(found) & (share > _EDGE) & ~frames
     sharp = np.zeros_like(metal)
     sharp[box] = found
-    return sharp & ~_frames(sharp & ~metal)
+    return sharp
 
 
 def _average(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -77,10 +82,15 @@ def _average(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[NDAr
     return mean / np.maximum(weight, 1e-3), weight
 
 
-def _frames(grown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What runs along the film's edge further than metal does: white frames that are not quite white, or stand at an angle."""
-    pieces, count = ndimage.label(grown)
-    edges = (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1])
-    along = np.max([np.bincount(edge, minlength=count + 1) for edge in edges], axis=0)
-    along[0] = 0
-    return np.asarray((along > _FRAME_PX)[pieces])
+def _brighter(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those pieces of metal that are bright, and brighter than what lies around them."""
+    pieces, count = ndimage.label(metal)
+    kept = np.zeros(count + 1, bool)
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        wide = tuple(slice(max(line.start - _RING_PX[1], 0), line.stop + _RING_PX[1]) for line in box)
+        away = ndimage.distance_transform_edt(pieces[wide] != number)
+        ring = (away > _RING_PX[0]) & (away <= _RING_PX[1])
+        level = np.median(image[wide][away == 0])
+        beside = np.percentile(image[wide][ring], 100 - _DARK_PERCENT) if ring.any() else 0.0
+        kept[number] = level > max(beside + _LEAST_CONTRAST, _LEAST_LEVEL)
+    return np.asarray(kept[pieces])

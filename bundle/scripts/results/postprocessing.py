@@ -16,6 +16,7 @@ from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
 from scripts.radiograph import LANDMARKS
+from scripts.radiograph.exposure import white_frames
 from scripts.radiograph.metal import sharpened_metal
 from scripts.radiograph.quality import exposure_statistics, head_diameter_mm, measured_femur
 from scripts.results.engine import REFUSAL
@@ -60,8 +61,9 @@ class FilmMaskd(Transform):
             return dict(data)
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
-        logits = without_strays(data["mask_logits"], data["landmarks"], (found[0], found[1]))
-        logits = with_sharp_metal(logits, data["image"][0].as_tensor())
+        image = data["image"][0].as_tensor()
+        logits = without_strays(without_frames(data["mask_logits"], image), data["landmarks"], (found[0], found[1]))
+        logits = with_sharp_metal(logits, image)
         shown = classes(logits, tuple(meta["film_shape"]))
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
@@ -102,6 +104,19 @@ def picture_facts(data: Mapping[str, Any]) -> dict[str, Any]:
         "exposures": tuple(exposure_statistics(image, measured_femur(femur, hip, spacing)) for hip in hips),
         "head_diameters_mm": tuple(head_diameter_mm(femur, hip, spacing) for hip in hips),
     }
+
+
+def without_frames(mask_logits: Tensor, image: Tensor) -> Tensor:
+    """Take away what was drawn on the white frames of a film.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
+        image: (H, W) normalised radiograph.
+
+    Returns:
+        (3, H, W), a copy.
+    """
+    return mask_logits.masked_fill(torch.from_numpy(white_frames(image.numpy())), _NOTHING)
 
 
 def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
