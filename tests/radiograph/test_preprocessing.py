@@ -202,13 +202,14 @@ def test_white_frames_are_found_at_an_angle_and_uneven_but_metal_at_the_edge_is_
     stem = (abs(cols - 400) < 40) & (rows > 300)  # runs off the film below
     image = np.where(left | top, 0.96 + rows / 20000, np.where(stem, 1.1, 0.4)) + noise
     found = white_frames(image.astype(np.float32))
-    assert (found & (left | top)).sum() > 0.97 * (left | top).sum()
+    assert (found & (left | top)).sum() > 0.93 * (left | top).sum()  # not quite all of the corner
     assert (found & ~(left | top)).sum() < 0.01 * image.size and not (found & stem & (rows > 310)).any()
 
 
-def test_a_film_that_is_white_down_to_the_hips_has_no_frame():
+def test_a_film_that_is_white_down_to_the_hips_or_grows_white_slowly_has_no_frame():
     rows = np.indices((900, 700))[0]
     assert not white_frames(np.where(rows < 400, 1.0, 0.5).astype(np.float32)).any()
+    assert not white_frames((1.0 - rows / 900).astype(np.float32)).any()
 
 
 def test_a_field_without_contrast_is_refused(tmp_path):

@@ -19,6 +19,7 @@ _EXTREME: Final = 0.02  # of the range: how near to black or white a frame is
 _WHITE: Final = 0.9  # of the exposed field's range: as white as a frame from which no border was cut
 _ALONG_PX: Final = 401  # 120 mm of a film's edge
 _BLUR_PX: Final = 2
+_DROP: Final = 0.05  # of the range, at a frame's edge
 _FRAME: Final = 0.98  # of a row or column that must be so
 _LEAST_FIELD: Final = 0.05  # of the film; with less, nothing is left out
 
@@ -98,7 +99,8 @@ def _leading(flags: NDArray[np.bool_]) -> int:
 def white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Find the white frames of a collimated film, those too that are noisy, uneven or at an angle, which `exposed_field` misses.
 
-    A frame is white from the film's edge on, as far as along most of 120 mm of that edge, and takes up to a quarter of the film.
+    A frame is white from the film's edge on, as far as along most of 120 mm of that edge, takes up to a quarter of the film, and
+    ends abruptly, as no tissue does.
 
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm.
@@ -108,9 +110,13 @@ def white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:
     """
     frames = np.zeros(image.shape, bool)
     for turns in range(4):
-        white = np.rot90(image > _WHITE, turns)
+        turned = np.rot90(image, turns)
+        white = turned > _WHITE
         depth = np.where(white.all(axis=0), len(white), np.argmin(white, axis=0))
         depth = ndimage.median_filter(depth, _ALONG_PX, mode="nearest")
-        depth = np.where((depth > 0) & (depth <= len(white) // 4), depth + _BLUR_PX, 0)
+        beyond, before = (np.clip(depth + step, 0, len(white) - 1)[None] for step in (2 * _BLUR_PX, -2 * _BLUR_PX))
+        drop = np.take_along_axis(turned, before, axis=0)[0] - np.take_along_axis(turned, beyond, axis=0)[0]
+        edge = ndimage.median_filter(drop, _ALONG_PX, mode="nearest") >= _DROP
+        depth = np.where((depth > 0) & (depth <= len(white) // 4) & edge, depth + _BLUR_PX, 0)
         frames |= np.rot90(np.arange(len(white))[:, None] < depth, -turns)
     return frames

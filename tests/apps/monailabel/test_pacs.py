@@ -160,3 +160,25 @@ def test_an_empty_label_is_refused_since_dicom_knows_none(
     assert answer.status_code == 422
     assert "empty" in answer.json()["detail"]
     assert len(segmentations(pacs)) == before
+
+
+def test_a_pacs_that_is_gone_is_told_and_nothing_is_saved(
+    server: Server, pacs: str, films: dict[str, pydicom.Dataset], tmp_path: Path
+) -> None:
+    """The last test here: the PACS does not come back."""
+    uid, label = uid_of(films, "normal"), tmp_path / "label.png"
+    Image.fromarray(true_mask("normal")).save(label)
+    before = server.get("/datastore/")["completed"]
+    assert requests.post(f"{pacs.removesuffix('/dicom-web')}/tools/shutdown", timeout=60).ok
+
+    def gone() -> bool:
+        try:
+            return not requests.get(f"{pacs}/studies", timeout=10)
+        except requests.ConnectionError:
+            return True
+
+    wait_for(gone, server.log)
+    answer = server.submit(uid, label)
+    assert answer.status_code == 502
+    assert "The PACS did not answer" in answer.json()["detail"] and "Nothing was saved" in answer.json()["detail"]
+    assert server.get("/datastore/")["completed"] == before
