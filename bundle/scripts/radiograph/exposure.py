@@ -109,12 +109,13 @@ def white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:
         (rows, cols), true on a frame.
     """
     frames = np.zeros(image.shape, bool)
+    smooth = ndimage.uniform_filter(image, 2 * _BLUR_PX + 1)  # one dark pixel of noise is no end
     for turns in range(4):
-        turned = np.rot90(image, turns)
+        turned = np.rot90(smooth, turns)
         white = turned > _WHITE
         depth = np.where(white.all(axis=0), len(white), np.argmin(white, axis=0))
         depth = ndimage.median_filter(depth, _ALONG_PX, mode="nearest")
-        beyond, before = (np.clip(depth + step, 0, len(white) - 1)[None] for step in (2 * _BLUR_PX, -2 * _BLUR_PX))
+        beyond, before = (np.clip(depth + step, 0, len(white) - 1)[None] for step in (3 * _BLUR_PX, -3 * _BLUR_PX))
         drop = np.take_along_axis(turned, before, axis=0)[0] - np.take_along_axis(turned, beyond, axis=0)[0]
         edge = ndimage.median_filter(drop, _ALONG_PX, mode="nearest") >= _DROP
         depth = np.where((depth > 0) & (depth <= len(white) // 4) & edge, depth + _BLUR_PX, 0)

@@ -22,6 +22,7 @@ _TISSUE: Final = 0.5  # of the way from the tissue's level to the metal's: darke
 _AS_BRIGHT: Final = 0.75  # what the rough outline has missed by far must be nearly as bright as the metal is
 _FAR_PX: Final = 3
 _REACH_PX: Final = 400  # 120 mm: the length of a stem
+_ALONG_PX: Final = 200  # 60 mm: no head is as wide
 _EDGE: Final = 0.3
 """The level, as `_TISSUE`, of the true edge. A film shows logarithms, but is blurred before they are taken: on the edge half the
 metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of what any implant takes away."""
@@ -71,7 +72,7 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDA
     found |= ndimage.binary_dilation(found) & (share > _EDGE) & ~frames
     sharp = np.zeros_like(metal)
     sharp[box] = found
-    return sharp
+    return sharp & ~_along_edges(sharp & ~metal)
 
 
 def _average(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -80,6 +81,15 @@ def _average(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[NDAr
     weight[weight < 1e-3] = 0.0
     mean = ndimage.gaussian_filter(np.where(where, image, 0.0).astype(np.float32), _NEIGHBOURHOOD_PX)
     return mean / np.maximum(weight, 1e-3), weight
+
+
+def _along_edges(grown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those pieces of what was joined that run along the film's edge further than metal does: frames that were not found."""
+    pieces, count = ndimage.label(grown)
+    edges = (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1])
+    along = np.max([np.bincount(edge, minlength=count + 1) for edge in edges], axis=0)
+    along[0] = 0
+    return np.asarray((along > _ALONG_PX)[pieces])
 
 
 def _brighter(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDArray[np.bool_]:
