@@ -1,5 +1,6 @@
 """The benchmark of the networks measures them, and says what it was given wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,15 @@ def network():
     return read_inference(str(INFERENCE), [], {}).get_parsed_content("network_def")
 
 
-def test_a_part_takes_less_than_the_whole_and_more_than_nothing(network, capsys):
+def test_a_part_is_less_work_than_the_whole(network, capsys):
     threads = torch.get_num_threads()
     seconds = time_networks(network, rows=700, cols=650, repeats=3)
-    assert 0 < seconds["find the hips and draw their contours"] < seconds["the whole screen"]
+    assert list(seconds) == ["find the hips and draw their contours", "the whole screen"] and min(seconds.values()) > 0
     assert torch.get_num_threads() == threads
     said = capsys.readouterr().out
-    assert "700 x 650 pixels, 292 x 271 at 0.3 mm" in said and said.count("GFLOP take") == 2
+    assert "700 x 650 pixels, 292 x 271 at 0.3 mm" in said
+    part, whole = (float(number) for number in re.findall(r"([\d.]+) GFLOP take", said))
+    assert 0 < part < whole
 
 
 @pytest.mark.parametrize(("wrong", "words"), [({"rows": 0}, "rows is 0"), ({"cols": 300}, "expected 256 or more")])
