@@ -168,7 +168,11 @@ def test_a_pacs_that_is_gone_is_told_and_nothing_is_saved(
     """The last test here: the PACS does not come back."""
     uid, label = uid_of(films, "normal"), tmp_path / "label.png"
     Image.fromarray(true_mask("normal")).save(label)
-    before = server.get("/datastore/")["completed"]
+
+    def of_film() -> list[Path]:
+        return sorted(path for path in server.work_dir.rglob("*") if uid in path.name)
+
+    before = of_film()
     assert requests.post(f"{pacs.removesuffix('/dicom-web')}/tools/shutdown", timeout=60).ok
 
     def gone() -> bool:
@@ -181,4 +185,6 @@ def test_a_pacs_that_is_gone_is_told_and_nothing_is_saved(
     answer = server.submit(uid, label)
     assert answer.status_code == 502
     assert "The PACS did not answer" in answer.json()["detail"] and "Nothing was saved" in answer.json()["detail"]
-    assert server.get("/datastore/")["completed"] == before
+    assert of_film() == before
+    assert requests.get(f"{server.url}/info/", timeout=PATIENCE).status_code == 502
+    assert server.process.poll() is None
