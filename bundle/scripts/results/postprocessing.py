@@ -23,6 +23,7 @@ from scripts.results.engine import REFUSAL
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
 _NOTHING = -20.0  # logit of a pixel that is certainly none
+_MOST_GROWN = 1.5  # times the area of a fixation as it was drawn
 _CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 _COVARIATES = ("age", "sex", "weight", "height")
 
@@ -169,6 +170,10 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor) -> Tensor:
     pieces, count = label(sharp)
     areas = np.stack([np.bincount(pieces[best == value], minlength=count + 1) for value in (2, 3)])
     larger = np.where(areas.sum(axis=0) > 0, 2 + areas.argmax(axis=0), 0)  # 0 where no metal was drawn
+    # Of a joint the half may have been missed; screws that grow so much have run into bone as bright as they are.
+    leaked = (larger == 3) & (np.bincount(pieces.ravel()) > _MOST_GROWN * areas.sum(axis=0))
+    leaked[0] = False  # what is no metal
+    sharp = np.where(leaked[pieces], rough, sharp)
     nearest = distance_transform_edt(rough, return_distances=False, return_indices=True)
     settled = torch.from_numpy(np.where(sharp, larger[pieces], best[tuple(nearest)]))
     changed = torch.from_numpy(distance_transform_edt(~(sharp | rough)) <= 2)
