@@ -39,7 +39,7 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDA
         metal: (rows, cols), true in the rough outline.
 
     Returns:
-        (rows, cols); ``metal`` itself where it holds too little to go by.
+        (rows, cols); ``metal`` itself where it is too small, and what is left of it where that has too little contrast.
     """
     if np.count_nonzero(metal) < _LEAST_CORE_PX:
         return metal
