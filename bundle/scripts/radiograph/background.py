@@ -15,9 +15,9 @@ SAMPLES: Final = 384
 """Along the longer side of the coarse grid on which a film's field is judged: plenty for percentiles."""
 
 
-def coarse(film: NDArray[Any]) -> NDArray[Any]:
-    """Return every n-th row and column of (rows, cols), at least `SAMPLES` along the longer side where it has as many."""
-    step = max(1, max(film.shape[:2]) // SAMPLES)
+def coarse(film: NDArray[Any], samples: int = SAMPLES) -> NDArray[Any]:
+    """Return every n-th row and column of (rows, cols), at least `samples` along the longer side where it has as many."""
+    step = max(1, max(film.shape[:2]) // samples)
     return film[::step, ::step]
 
 
@@ -32,12 +32,12 @@ def closed_off(header: Dataset, shape: tuple[int, int]) -> NDArray[np.bool_]:
         The stored film's grid, thinned by `coarse`; all false where the header describes none that leaves a field.
     """
     step = max(1, max(shape) // SAMPLES)
-    rows, cols = np.meshgrid(np.arange(0, shape[0], step), np.arange(0, shape[1], step), indexing="ij")
-    outside = np.zeros(rows.shape, bool)
+    rows, cols = np.ogrid[0 : shape[0] : step, 0 : shape[1] : step]
+    outside = np.zeros((rows.size, cols.size), bool)
     for device in ("Shutter", "Collimator"):
         found = value(header, f"{device}Shape")
         shapes = [found] if isinstance(found, str) else list(found or ())
-        closed = np.zeros(rows.shape, bool)
+        closed = np.zeros_like(outside)
         if "RECTANGULAR" in shapes:
             edges = ("UpperHorizontalEdge", "LowerHorizontalEdge", "LeftVerticalEdge", "RightVerticalEdge")
             top, bottom, left, right = (number(value(header, f"{device}{edge}")) for edge in edges)
@@ -50,7 +50,7 @@ def closed_off(header: Dataset, shape: tuple[int, int]) -> NDArray[np.bool_]:
         if "POLYGONAL" in shapes:
             corners = np.array(numbers(header, f"VerticesOfThePolygonal{device}"))
             if 6 <= corners.size <= 2000 and corners.size % 2 == 0:
-                closed |= ~polygon2mask(rows.shape, (corners.reshape(-1, 2) - 1) / step)
+                closed |= ~polygon2mask(outside.shape, (corners.reshape(-1, 2) - 1) / step)
         if not closed.all():
             outside |= closed
     return outside

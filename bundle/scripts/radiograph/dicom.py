@@ -120,7 +120,9 @@ def _displayed(
             "The file cannot be read as a radiograph: its PhotometricInterpretation is missing or does not fit its pixels, "
             "MONOCHROME1 or MONOCHROME2 is expected; it was not analysed. Export it again.",
         )
-    return MappedWords(table, orientation.to_display(unsigned)), padded[coarse(unsigned)], notes
+    sample = coarse(unsigned)
+    padding = padded[sample] if padded.any() else np.zeros(sample.shape, bool)
+    return MappedWords(table, orientation.to_display(unsigned)), padding, notes
 
 
 def _widened(dataset: FileDataset, stored: NDArray[Any]) -> list[str]:

@@ -39,7 +39,7 @@ def display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None = No
     if background is not None:
         rest = field & ~resample_nearest(background, sample.shape)
         field = rest if rest.mean() >= _LEAST_FIELD else field
-    low, high = (float(limit) for limit in np.percentile(sample[field], PERCENTILES))
+    low, high = (float(limit) for limit in np.percentile(sample[field], PERCENTILES, overwrite_input=True))
     if not high - low > 1e-6:
         raise refused(
             Code.NOT_A_RADIOGRAPH,
@@ -64,36 +64,38 @@ def exposed_field(film: NDArray[Any]) -> NDArray[np.bool_]:
     margin = _EXTREME * (high - low)
     black, white = film <= low + margin, film >= high - margin
 
-    regions, count = ndimage.label(white)
-    collimation = np.zeros(count + 1, bool)
-    collimation[np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])] = True
-    collimation[0] = False  # what is not white
-    field = ~collimation[regions]
+    field = ~_from_edges(white)
+
+    def is_frame(line: tuple[slice | int, slice | int]) -> bool:
+        return bool(max(np.count_nonzero(black[line]), np.count_nonzero(white[line])) >= _FRAME * black[line].size)
 
     top, bottom, left, right = 0, film.shape[0], 0, film.shape[1]
-    changed = True
-    while changed and top < bottom and left < right:
+    before = None
+    while before != (top, bottom, left, right):
         before = (top, bottom, left, right)
-        rows = _frame(black[top:bottom, left:right], white[top:bottom, left:right], axis=1)
-        top, bottom = top + _leading(rows), bottom - _leading(rows[::-1])
-        if top < bottom:
-            cols = _frame(black[top:bottom, left:right], white[top:bottom, left:right], axis=0)
-            left, right = left + _leading(cols), right - _leading(cols[::-1])
-        changed = before != (top, bottom, left, right)
+        while top < bottom and is_frame(np.s_[top, left:right]):
+            top += 1
+        while top < bottom and is_frame(np.s_[bottom - 1, left:right]):
+            bottom -= 1
+        while left < right and is_frame(np.s_[top:bottom, left]):
+            left += 1
+        while left < right and is_frame(np.s_[top:bottom, right - 1]):
+            right -= 1
     inside = np.zeros_like(field)
     inside[top:bottom, left:right] = True
     field &= inside
-    return field if field.mean() >= _LEAST_FIELD else np.ones_like(field)
+    return field if np.count_nonzero(field) >= _LEAST_FIELD * field.size else np.ones_like(field)
 
 
-def _frame(black: NDArray[np.bool_], white: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
-    """Return which rows (axis 1) or columns (axis 0) are wholly black or wholly white."""
-    return np.maximum(black.mean(axis=axis), white.mean(axis=axis)) >= _FRAME
-
-
-def _leading(flags: NDArray[np.bool_]) -> int:
-    """Return how many flags are true before the first false one."""
-    return len(flags) if flags.all() else int(np.argmin(flags))
+def _from_edges(white: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what of a mask is connected to the film's edges."""
+    if not (white[0].any() or white[-1].any() or white[:, 0].any() or white[:, -1].any()):
+        return np.zeros_like(white)
+    regions, count = ndimage.label(white)
+    connected = np.zeros(count + 1, bool)
+    connected[np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])] = True
+    connected[0] = False  # what is not white
+    return connected[regions]
 
 
 def white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:

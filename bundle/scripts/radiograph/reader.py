@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
-from scripts.radiograph.background import coarse
 from scripts.radiograph.bounds import admit_file_size
 from scripts.radiograph.dicom import read_dicom, unreadable
 from scripts.radiograph.film import Film
@@ -118,8 +117,4 @@ def _read(file: BinaryIO, name: str) -> Film:
 
 
 def _is_blank(pixels: NDArray[np.float32] | MappedWords) -> bool:
-    some = pixels.sample() if isinstance(pixels, MappedWords) else coarse(pixels)
-    if some.min() < some.max():
-        return False
-    whole = pixels.shown() if isinstance(pixels, MappedWords) else pixels
-    return bool(whole.min() == whole.max())
+    return pixels.is_one_value() if isinstance(pixels, MappedWords) else bool(pixels.min() == pixels.max())

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scripts.radiograph.mapping import MappedWords
+from scripts.radiograph.mapping import MappedWords, Scratch
 
-_ROWS: Final = 16  # new rows of one small dense product
-_STRIP: Final = 4 * _ROWS  # new rows that are kept in the processor's cache until their columns are averaged
+_ROWS: Final = 8  # new rows of one small dense product
+_STRIP: Final = 8 * _ROWS  # new rows that are kept in the processor's cache until their columns are averaged
 
 Scale = tuple[float, float]
 """Film pixels per resampled pixel, along (rows, cols): film = (resampled + 0.5) * scale - 0.5."""
@@ -51,18 +51,19 @@ def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArr
     result = np.empty(shape, np.float32)
 
     def fill(tops: range) -> None:
-        film = np.empty((down.width, image.shape[1]), np.float32)
-        strip = np.empty((_STRIP, image.shape[1]), np.float32)
+        scratch = Scratch(down.width, image.shape[1])
+        strip = np.empty((image.shape[1], _STRIP), np.float32)
         for top in tops:
             out = result[top : top + _STRIP]
             for start in range(top, top + len(out), _ROWS):
                 first, weights = down.of(start)
-                means = strip[start - top : start - top + len(weights)]
+                means = strip[:, start - top : start - top + len(weights)]
                 if isinstance(image, MappedWords):
-                    image.average(first, weights, film, means)
+                    image.average(first, weights, scratch, means)
                 else:
-                    np.matmul(weights, image[first : first + down.width].astype(np.float32, copy=False), out=means)
-            out[:] = (across @ strip[: len(out)].T).T
+                    np.copyto(scratch.values, image[first : first + down.width], casting="unsafe")
+                    np.matmul(scratch.values.T, weights.T, out=means)
+            out[:] = (across @ strip[:, : len(out)]).T
 
     tops = range(0, shape[0], _STRIP)
     half = (len(tops) + 1) // 2
