@@ -27,6 +27,7 @@ from scripts.simulation import patient
 from scripts.simulation.anatomy.morphometry import MORPHOMETRY
 from scripts.simulation.cohort import simulate_cohort
 from scripts.simulation.data_card import write_data_card
+from scripts.simulation.hardware.implants import Implant, draw_fitting
 from scripts.simulation.imaging import Shot
 from scripts.simulation.phantom import draw_phantom
 from scripts.simulation.physics.processing import Rendering
@@ -156,6 +157,20 @@ def test_the_manifest_tells_what_dxa_reads_and_what_is_true(quick, tmp_path):
     assert 0.0040 < np.std(errors["total"]) < 0.0095
 
 
+def test_all_patients_of_an_operated_cohort_carry_metal(quick, monkeypatch, tmp_path):
+    body = patient.draw_phantom
+
+    def operated(person, rng, implants, *_):
+        return replace(body(person, rng), fittings={side: draw_fitting(kind, rng) for side, kind in implants.items()})
+
+    monkeypatch.setattr(patient, "draw_phantom", operated)
+    simulate_cohort(str(tmp_path), patients=60, workers=1, operated=True, **SETTINGS)
+    carried = [{side: row[f"{side}_implant"] for side in ("right", "left")} for row in rows(tmp_path)]
+    assert all(set(hips.values()) != {"none"} for hips in carried)
+    assert {kind for hips in carried for kind in hips.values()} == {kind.value for kind in Implant}
+    assert all(sum(hips[side] == "none" for hips in carried) > 15 for side in ("right", "left"))
+
+
 def test_repeats_are_new_films_of_the_same_hips_within_a_week(tmp_path):
     simulate_cohort(str(tmp_path), patients=1, repeats=3, workers=1, seed=5, spacing_mm=0.8)
     found = rows(tmp_path)
@@ -193,6 +208,7 @@ def test_one_site_at_its_own_pixel_size(quick, tmp_path):
         ({"patients": 1, "workers": 0}, "workers is 0"),
         ({"patients": 1, "repeats": 1}, "repeats is 1; expected 0, or 2 to 20"),
         ({"patients": 1, "faulty": "true"}, "faulty is 'true'; expected True or False"),
+        ({"patients": 1, "operated": 1}, "operated is 1; expected True or False"),
         ({"patients": 1, "sites": ["nowhere"]}, "sites: 'nowhere' is not in sites.json; expected some of simulated-1, "),
         ({"patients": 1, "sites": "simulated-1"}, "sites is 'simulated-1'; expected a list"),
         ({"patients": 1, "sites_file": "absent.json"}, "sites_file absent.json: there is no such file"),

@@ -28,6 +28,16 @@ def test_the_encoder_is_taken_over_and_nothing_else(tmp_path):
     assert torch.equal(pupil.fusion.weight, fusion)
 
 
+def test_a_network_is_found_in_a_cascade_s_weights(tmp_path):
+    cascade, pupil = nn.ModuleDict({"search": nn.ModuleDict({"it": Network()}), "other": Network()}), Network()
+    start_from(pupil, saved(cascade, tmp_path), place="search.it")
+    assert torch.equal(pupil.fusion.weight, cascade["search"]["it"].fusion.weight)
+    fusion = pupil.fusion.weight.clone()
+    start_from(pupil, saved(cascade, tmp_path), "encoder", "other")
+    assert torch.equal(pupil.encoder.weight, cascade["other"].encoder.weight)
+    assert torch.equal(pupil.fusion.weight, fusion)
+
+
 def test_without_a_file_nothing_changes():
     assert start_from(Network(), None) is None
 

@@ -136,3 +136,35 @@ def test_assembly_refuses_a_checkpoint_of_another_network(trained: dict[str, str
     assert result.returncode != 0
     assert "do not fit siamese_def" in result.stderr
     assert not (tmp_path / "model.pt").exists()
+
+
+def test_contours_learn_further_with_an_encoder_that_stays(
+    trained: dict[str, str], cohort: Path, work: Path, tmp_path: Path
+) -> None:
+    files = [text for name in SMALL for text in (f"--{name}_file", str(work / name / "best.pt"))]
+    base = tmp_path / "base.pt"
+    assert run("assemble.yaml", tmp_path, *files, "--output_file", str(base)).returncode == 0
+    more = ("--initial_file", str(base), "--encoder_frozen", "True", "--operated_dir", str(cohort))
+    result = train("segmentation", cohort, work, 1, *more, "--output_dir", str(tmp_path / "finer"))
+    assert result.returncode == 0, result.stderr
+    finer = tmp_path / "finer" / "best.pt"
+    result = run(
+        "assemble.yaml", tmp_path, "--base_file", str(base), "--segmentation_file", str(finer),
+        "--output_file", str(tmp_path / "new.pt"),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    before, after = (torch.load(path, weights_only=True) for path in (base, tmp_path / "new.pt"))
+    changed = {key for key, value in before["state_dict"].items() if not torch.equal(value, after["state_dict"][key])}
+    assert changed and all(key.startswith(("search.segmentation.up.", "search.segmentation.bias")) for key in changed)
+    trainings = after["provenance"]["trainings"]
+    assert trainings["bmd"] == before["provenance"]["trainings"]["bmd"]
+    assert trainings["segmentation"]["training_radiographs"] == 10 and trainings["segmentation"]["settings"]["encoder_frozen"]
+    data = [saved["provenance"]["trainings"]["segmentation"]["data_hash"] for saved in (before, after)]
+    assert data[0] != data[1]
+
+
+def test_assembly_says_which_file_is_missing(work: Path, tmp_path: Path) -> None:
+    result = run("assemble.yaml", work, "--output_file", str(tmp_path / "model.pt"))
+    assert result.returncode != 0
+    assert "localisation_file is missing: run train_localisation.yaml first, or give a base_file" in result.stderr
+    assert not (tmp_path / "model.pt").exists()

@@ -1,6 +1,7 @@
 """Segmentation of the proximal femurs and their implants, and the heat maps of their landmarks."""
 
 import math
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -60,7 +61,21 @@ class SegmentationNetwork(nn.Module):
         self.down = down.append(level)
         self.up = nn.ModuleList(reversed(up))
         self.multiple = multiple
+        self.encoder_frozen = False
         self.bias = nn.Parameter(torch.full((1, len(MASKS) + landmarks, 1, 1), math.log(prior / (1 - prior))))
+
+    def freeze_encoder(self) -> None:
+        """Keep the way down, and so the deepest features of any image, as it is while the rest is trained."""
+        self.encoder_frozen = True
+        self.down.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """As for any network; what is frozen keeps its batch statistics."""
+        super().train(mode)
+        if self.encoder_frozen:
+            self.down.eval()
+        return self
 
     def forward(self, image: Tensor) -> Tensor:
         """Segment.

@@ -27,6 +27,7 @@ def simulate_cohort(
     repeats: int = 0,
     sites_file: str | None = None,
     faulty: bool = False,
+    operated: bool = False,
 ) -> Path:
     """Simulate a cohort of patients and return the path of its ``manifest.csv``.
 
@@ -44,6 +45,7 @@ def simulate_cohort(
         repeats: radiographs of each patient, 2 to 20, in fresh poses and exposures in one week; 0 for one radiograph.
         sites_file: JSON file of sites; the bundle's own when None.
         faulty: give every patient a turned pelvis, turned femurs or a fracture.
+        operated: give every patient a prosthesis or a fixation.
 
     Raises:
         ValueError: an argument is out of its range, or the folder holds a cohort made with other arguments.
@@ -54,8 +56,9 @@ def simulate_cohort(
     check_whole("seed", seed, 0)
     if workers is not None:
         check_whole("workers", workers, 1)
-    if not isinstance(faulty, bool):
-        raise ValueError(f"faulty is {faulty!r}; expected True or False. Nothing was written.")
+    for name, given in (("faulty", faulty), ("operated", operated)):
+        if not isinstance(given, bool):
+            raise ValueError(f"{name} is {given!r}; expected True or False. Nothing was written.")
     file = Path(sites_file) if sites_file else SITES_FILE
     plan = Plan(
         seed,
@@ -64,6 +67,7 @@ def simulate_cohort(
         checked_split(split),
         _checked_repeats(repeats),
         faulty,
+        operated,
     )
     if not output_dir:
         raise ValueError("No output_dir given: name the folder to write the cohort to. Nothing was written.")
@@ -76,6 +80,7 @@ def simulate_cohort(
         "sites_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "repeats": repeats,
         "faulty": faulty,
+        "operated": operated,
     }
     make = partial(simulate_patient, folder=folder, plan=plan)
     production = Production(folder, patients, "patients", make, rows_path, COLUMNS, settings, "cohort.json")

@@ -26,7 +26,7 @@ from scripts.simulation.anatomy.morphometry import MORPHOMETRY, true_morphometry
 from scripts.simulation.dicom import Study, write_radiograph
 from scripts.simulation.faults import Fault, draw_fault
 from scripts.simulation.imaging import Shot, take
-from scripts.simulation.phantom import Phantom, draw_phantom
+from scripts.simulation.phantom import Phantom, draw_implants, draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
 from scripts.simulation.view import View, draw_view
@@ -63,6 +63,7 @@ class Plan:
         split: of all patients; by site and date when None.
         repeats: radiographs of a patient, each in a fresh pose and exposure; 0 for the usual single one.
         faulty: every patient has a fault, see `scripts.simulation.faults`.
+        operated: every patient has an implant.
     """
 
     seed: int
@@ -71,6 +72,7 @@ class Plan:
     split: str | None
     repeats: int
     faulty: bool = False
+    operated: bool = False
 
 
 def simulate_patient(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
@@ -108,7 +110,8 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     split = plan.split or split_of(site, first, rng)
     person = draw_person(rng, site.population)
     fault = draw_fault(rng) if plan.faulty else Fault()
-    phantom = draw_phantom(person, rng, diseases=fault.diseases, pelvic_turn=fault.pelvic_turn)
+    implants = draw_implants(rng, operated=True) if plan.operated else None
+    phantom = draw_phantom(person, rng, implants, fault.diseases, fault.pelvic_turn)
     known = _known_of(phantom, rng)
 
     rows = []

@@ -77,7 +77,7 @@ def draw_phantom(
     """
     head_radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
     # Drawn even if given, so that the rest of the patient is the same.
-    drawn_implants, drawn_diseases = _draw_implants(rng), draw_diseases(person, rng)
+    drawn_implants, drawn_diseases = draw_implants(rng), draw_diseases(person, rng)
     carried = drawn_implants if implants is None else implants
     suffered = {
         side: disease if carried[side] is Implant.NONE else replace(disease, fracture=Fracture.NONE)
@@ -95,7 +95,17 @@ def draw_phantom(
                    int(rng.integers(2**31)))  # fmt: skip
 
 
-def _draw_implants(rng: np.random.Generator) -> dict[str, Implant]:
+def draw_implants(rng: np.random.Generator, operated: bool = False) -> dict[str, Implant]:
+    """What each side carries.
+
+    Args:
+        rng: source of randomness.
+        operated: at least one side has been operated on, either as often.
+    """
     kinds = [*_IMPLANT_SHARE, Implant.NONE]
     shares = [*_IMPLANT_SHARE.values(), 1 - sum(_IMPLANT_SHARE.values())]
-    return {side: kinds[rng.choice(len(kinds), p=shares)] for side in SIDES}
+    drawn = {side: kinds[rng.choice(len(kinds), p=shares)] for side in SIDES}
+    if operated:
+        metal = np.array(shares[:-1])
+        drawn[SIDES[rng.integers(2)]] = kinds[rng.choice(len(metal), p=metal / metal.sum())]
+    return drawn

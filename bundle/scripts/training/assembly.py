@@ -13,38 +13,40 @@ from scripts.training.checkpoint import save_whole
 from scripts.training.provenance import versions
 
 
-def assemble(network: torch.nn.Module, checkpoints: Mapping[str, str], output_file: str, max_megabytes: float) -> Path:
+def assemble(
+    network: torch.nn.Module,
+    checkpoints: Mapping[str, str | None],
+    output_file: str,
+    max_megabytes: float,
+    base_file: str | None = None,
+) -> Path:
     """Load each sub-network's best checkpoint and write the cascade's weights with their provenance.
 
     Args:
         network: the cascade; its sub-networks named in `checkpoints` receive the weights.
-        checkpoints: file of each sub-network, by its path in the cascade ("search.segmentation", "siamese", ...).
+        checkpoints: file of each sub-network, by its path in the cascade ("search.segmentation", "siamese", ...); None takes it
+            from ``base_file``.
         output_file: where {"state_dict", "provenance"} is written, and beside it its checksum, NAME.sha256.
         max_megabytes: what the file may weigh.
+        base_file: weights of a whole cascade.
 
     Returns:
         the path written.
 
     Raises:
         FileNotFoundError: when a checkpoint is missing.
-        ValueError: when a checkpoint is not one of ours, does not fit its network, or the result is too large.
+        ValueError: when a checkpoint is not one of ours or does not fit its network, when one is None and there is no
+            ``base_file``, or when the result is too large.
     """
     trainings: dict[str, Any] = {}
+    if base_file is not None:
+        trainings |= _load(Path(base_file), network, "network").get("trainings", {})
     for place, file in checkpoints.items():
-        name, path = place.rpartition(".")[2], Path(file)
-        if not path.is_file():
-            raise FileNotFoundError(f"{name}: no checkpoint at {path}; run train_{name}.yaml first. Nothing was assembled.")
-        saved = torch.load(path, weights_only=True, map_location="cpu")
-        if not isinstance(saved, dict) or not {"state_dict", "provenance"} <= saved.keys():
-            raise ValueError(f"{path}: expected a checkpoint with state_dict and provenance. Nothing was assembled.")
-        try:
-            network.get_submodule(place).load_state_dict(saved["state_dict"])
-        except RuntimeError as error:
-            raise ValueError(
-                f"{path}: the weights do not fit {name}_def, which must be the same as in train_{name}.yaml. "
-                f"Nothing was assembled. ({error})"
-            ) from error
-        trainings[name] = saved["provenance"]
+        name = place.rpartition(".")[2]
+        if file is not None:
+            trainings[name] = _load(Path(file), network.get_submodule(place), name)
+        elif base_file is None:
+            raise ValueError(f"{name}_file is missing: run train_{name}.yaml first, or give a base_file. Nothing was assembled.")
     state = {key: value.contiguous() for key, value in network.state_dict().items()}
     size = sum(value.numel() * value.element_size() for value in state.values()) / 1e6
     if size > max_megabytes:
@@ -63,3 +65,21 @@ def assemble(network: torch.nn.Module, checkpoints: Mapping[str, str], output_fi
         temporary.write_text(f"{digest}  {destination.name}\n", encoding="ascii")
     print(f"Assembled {', '.join(trainings)} into {destination} ({size:.1f} MB)", flush=True)
     return destination
+
+
+def _load(path: Path, network: torch.nn.Module, name: str) -> dict[str, Any]:
+    """Load a checkpoint into a network; return its provenance."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{name}: there is no checkpoint {path}. Nothing was assembled.")
+    saved = torch.load(path, weights_only=True, map_location="cpu")
+    if not isinstance(saved, dict) or not {"state_dict", "provenance"} <= saved.keys():
+        raise ValueError(f"{path}: expected a checkpoint with state_dict and provenance. Nothing was assembled.")
+    try:
+        network.load_state_dict(saved["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path}: the weights do not fit {name}_def, which must be the same as in train_{name}.yaml. "
+            f"Nothing was assembled. ({error})"
+        ) from error
+    provenance: dict[str, Any] = saved["provenance"]
+    return provenance

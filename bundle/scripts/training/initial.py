@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 
-def start_from(network: nn.Module, checkpoint: str | None, part: str = "") -> str | None:
+def start_from(network: nn.Module, checkpoint: str | None, part: str = "", place: str = "") -> str | None:
     """Load a checkpoint's weights into a network before it is trained, for fine-tuning or to lend it an encoder.
 
     Args:
         network: changed in place.
-        checkpoint: file {"state_dict", "provenance"} that a training wrote; None does nothing.
+        checkpoint: file {"state_dict", "provenance"} that a training or `assemble` wrote; None does nothing.
         part: name of the submodule to take over, "encoder" say; all of the network when empty.
+        place: of the network in a cascade, "search.segmentation" say, should the file hold a whole one's weights.
 
     Returns:
         SHA-256 of the file, for the provenance; None without one.
@@ -28,6 +29,8 @@ def start_from(network: nn.Module, checkpoint: str | None, part: str = "") -> st
         raise ValueError(f"{checkpoint}: there is no such checkpoint to start from. Nothing was trained.")
     prefix = f"{part}." if part else ""
     state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+    if place and any(key.startswith(f"{place}.") for key in state):
+        prefix = f"{place}.{prefix}"
     try:
         network.get_submodule(part).load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
     except RuntimeError as error:

@@ -21,7 +21,7 @@ def training_provenance(
     config_files: str | Sequence[str],
     settings: Mapping[str, Any],
     seed: int,
-    dataset_dir: str,
+    data: str | Sequence[str | None],
     training: Sequence[Mapping[str, Any]],
     validation: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def training_provenance(
         config_files: the configuration.
         settings: what the command line may override, by name; hashed with the files.
         seed: of all random numbers.
-        dataset_dir: folder of the data; its `manifest.csv` is hashed.
+        data: folder or folders of the data, whose `manifest.csv` are hashed; None is left out.
         training: items trained on.
         validation: items validated on.
 
@@ -43,14 +43,16 @@ def training_provenance(
     for file in files:
         config.update(Path(file).read_bytes())
     config.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    manifest = Path(dataset_dir) / "manifest.csv"
+    folders = [data] if isinstance(data, str) else [folder for folder in data if folder]
+    manifests = [Path(folder) / "manifest.csv" for folder in folders]
+    content = b"".join(manifest.read_bytes() for manifest in manifests if manifest.is_file())
     return {
         "versions": versions(),
         "config": [Path(file).name for file in files],
         "settings": {key: _plain(value) for key, value in settings.items()},
         "config_hash": config.hexdigest(),
         "seed": seed,
-        "data_hash": hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else "",
+        "data_hash": hashlib.sha256(content).hexdigest() if content else "",
         "training_radiographs": len(training),
         "validation_radiographs": len(validation),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

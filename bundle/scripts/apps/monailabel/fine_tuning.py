@@ -13,7 +13,6 @@ from typing import Any, Final
 import monai.bundle
 import torch
 from filelock import FileLock, Timeout
-from monai.bundle import ConfigParser
 from monailabel.interfaces.tasks.train import TrainTask
 
 from scripts.apps.monailabel.film_store import FilmStore
@@ -26,11 +25,12 @@ STOPPED: Final = "The fine-tuning stopped"
 
 _ASSEMBLE: Final = BUNDLE / "configs" / "assemble.yaml"
 _TRAIN: Final = BUNDLE / "configs" / "train_segmentation.yaml"
-_TRAINED: Final = "segmentation_file"  # the key of assemble.yaml that takes the fine-tuned part
 
 
 class FineTuning(TrainTask):
     """Trains the segmentation network on the final labels, from the weights in use, and puts the result into use.
+
+    Its encoder stays as it is: the view network judges hips by what that makes of them.
 
     MONAI Label runs it in a process of its own. All that it writes before it has succeeded lies in a folder that the next
     fine-tuning removes, so a killed one leaves the weights as they were.
@@ -91,33 +91,27 @@ class FineTuning(TrainTask):
         lesson = self._folder / "lesson"
         lesson.mkdir(parents=True)
         write_lesson(datastore.labelled(), self._screener, lesson, settings["validation_fraction"])
-        parts = self._taken_apart()
+        in_use = str(self._folder / "in_use.pt")
+        network = self._screener.network
+        save_whole({"state_dict": network.state_dict(), "provenance": self._screener.weights["provenance"]}, Path(in_use))
         monai.bundle.run(
             config_file=str(_TRAIN),
             dataset_dir=str(lesson),
             output_dir=str(self._folder / "output"),
-            initial_file=parts[_TRAINED],
+            initial_file=in_use,
+            encoder_frozen=True,
             epochs=settings["max_epochs"],
             patience=settings["max_epochs"],
             learning_rate=settings["learning_rate"],
             batch_size=settings["batch_size"],
             seed=settings["seed"],
         )
-        parts[_TRAINED] = str(self._folder / "output" / BEST)
-        best = torch.load(parts[_TRAINED], weights_only=True, map_location="cpu")["provenance"]["best_metric"]
-        monai.bundle.run(config_file=str(_ASSEMBLE), output_file=str(self._screener.fine_tuned), **parts)
+        trained = str(self._folder / "output" / BEST)
+        best = torch.load(trained, weights_only=True, map_location="cpu")["provenance"]["best_metric"]
+        monai.bundle.run(
+            config_file=str(_ASSEMBLE), segmentation_file=trained, base_file=in_use, output_file=str(self._screener.fine_tuned)
+        )
         return {"weights": str(self._screener.fine_tuned), "femur_dice": best["value"], "epoch": best["epoch"]}
-
-    def _taken_apart(self) -> dict[str, str]:
-        """The networks of the cascade in use as files of their own, by the key that assemble.yaml has for each."""
-        network, provenance = self._screener.network, self._screener.weights["provenance"]
-        files = {}
-        for place, reference in ConfigParser.load_config_file(_ASSEMBLE)["checkpoints"].items():
-            made_by = provenance.get("trainings", {}).get(place.rpartition(".")[2], {})
-            file = self._folder / f"{place}.pt"
-            save_whole({"state_dict": network.get_submodule(place).state_dict(), "provenance": made_by}, file)
-            files[reference.removeprefix("@")] = str(file)
-        return files
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
