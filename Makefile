@@ -26,8 +26,8 @@ demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in o
 	$(BUNDLE)/inference.yaml --dataset_dir bundle/examples --output_dir output/demo
 	@echo "Open $(CURDIR)/output/demo/index.html in a browser."
 
-test: $(VENV)/all.stamp ## Run all tests
-	$(VENV)/bin/python -m pytest
+test: $(VENV)/all.stamp ## Run all tests, one process for each processor core
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
 
 fuzz: $(VENV)/all.stamp ## Read 20,000 damaged and hostile files; what was found in output/fuzz
 	$(BUNDLE)/fuzz.yaml --output_dir output/fuzz --files 20000 --seed 0

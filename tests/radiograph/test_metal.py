@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
+from scripts.radiograph.exposure import white_frames
 from scripts.radiograph.metal import sharpened_metal
 
 SHAPE = (400, 300)
@@ -22,6 +23,10 @@ def film(metal: NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.clip((image - low) / (high - low), -0.25, 1.25).astype(np.float32)
 
 
+def sharpened(image: NDArray[np.float32], rough: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return sharpened_metal(image, rough, white_frames(image))
+
+
 def overlap(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     return float((found & true).sum() / (found | true).sum())
 
@@ -37,27 +42,27 @@ def overlap(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
 )
 def test_a_rough_outline_ends_at_the_edges_of_the_metal(rough: NDArray[np.bool_]) -> None:
     assert overlap(rough, PROSTHESIS) < 0.93
-    assert overlap(sharpened_metal(film(PROSTHESIS), rough), PROSTHESIS) > 0.97
+    assert overlap(sharpened(film(PROSTHESIS), rough), PROSTHESIS) > 0.97
 
 
 def test_a_stem_that_runs_into_a_white_frame_ends_there() -> None:
     image = film(PROSTHESIS)
     frame = ROWS > 320 + COLS // 20  # at an angle
     image[frame] = 0.97 * image[PROSTHESIS].max()
-    found = sharpened_metal(image, PROSTHESIS & ~frame)
+    found = sharpened(image, PROSTHESIS & ~frame)
     assert overlap(found & ~frame, PROSTHESIS & ~frame) > 0.97
     assert (found & frame).sum() < 0.1 * frame.sum()
 
 
 def test_a_speck_is_no_implant_and_stays_as_it_is() -> None:
     speck = (ROWS - 100) ** 2 + (COLS - 150) ** 2 <= 12**2
-    assert sharpened_metal(film(HEAD), speck) is speck
+    assert sharpened(film(HEAD), speck) is speck
 
 
 @pytest.mark.parametrize("beside", [0.15, 0.8])
 def test_what_is_dark_or_no_brighter_than_what_is_beside_it_is_no_metal(beside: float) -> None:
     image = np.where(HEAD, min(beside + 0.1, 0.8), beside).astype(np.float32)
-    assert not sharpened_metal(image, HEAD).any()
+    assert not sharpened(image, HEAD).any()
 
 
 def test_what_was_drawn_on_an_uneven_white_frame_is_no_metal() -> None:
@@ -65,4 +70,4 @@ def test_what_was_drawn_on_an_uneven_white_frame_is_no_metal() -> None:
     frame = COLS > 240 + ROWS // 30
     image[frame] = 0.93 + 0.1 * (ROWS / SHAPE[0])[frame]
     drawn = PROSTHESIS | (frame & (ROWS > 200) & (ROWS < 260))
-    assert overlap(sharpened_metal(image, drawn), PROSTHESIS) > 0.97
+    assert overlap(sharpened(image, drawn), PROSTHESIS) > 0.97

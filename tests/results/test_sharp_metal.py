@@ -4,6 +4,7 @@ from scripts.results.postprocessing import classes, with_sharp_metal
 
 ROWS, COLS = torch.meshgrid(torch.arange(300), torch.arange(260), indexing="ij")
 FEMUR = (COLS - 130).abs() < 70
+NO_FRAMES = torch.zeros(300, 260, dtype=torch.bool)
 NAIL = ((COLS - 130).abs() < 20) & (ROWS > 40) & (ROWS < 260)
 
 
@@ -13,7 +14,7 @@ def test_the_metal_of_a_nail_is_one_class_and_bone_lies_beside_it() -> None:
     prosthesis = drawn & (ROWS < 90)  # a part of it mistaken
     logits = torch.stack([FEMUR & ~drawn, prosthesis, drawn & ~prosthesis]).float() * 6 - 3
     before = logits.clone()
-    found = classes(with_sharp_metal(logits, image), (300, 260))
+    found = classes(with_sharp_metal(logits, image, NO_FRAMES), (300, 260))
     truth = np.where(NAIL, 3, np.where(FEMUR, 1, 0))
     assert (found != truth).mean() < 0.002
     assert torch.equal(logits, before)
@@ -21,4 +22,4 @@ def test_the_metal_of_a_nail_is_one_class_and_bone_lies_beside_it() -> None:
 
 def test_logits_without_metal_are_passed_on() -> None:
     logits = torch.stack([FEMUR, FEMUR & False, FEMUR & False]).float() * 6 - 3
-    assert with_sharp_metal(logits, 0.3 * FEMUR) is logits
+    assert with_sharp_metal(logits, 0.3 * FEMUR, NO_FRAMES) is logits

@@ -28,7 +28,7 @@ def write_figures(cases: Sequence[Case], criteria: Criteria, folder: Path) -> li
     Returns:
         the files written: bmd_total.png, bmd_neck.png, roc.png, dice.png.
     """
-    kind = data_kind(cases)
+    kind = data_kind(case.site for case in cases)
     figures = {f"bmd_{site}.png": _agreement(cases, site, kind) for site in _SITE_NAMES}
     figures |= {"roc.png": _roc(cases, criteria, kind), "dice.png": _dice(cases, kind)}
     written = []

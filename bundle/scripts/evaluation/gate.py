@@ -14,7 +14,7 @@ import numpy as np
 from scripts.clinical import SIDES, Limits, load_gate
 from scripts.radiograph.labels import read_landmarks
 from scripts.radiograph.landmarks import LOCATING
-from scripts.radiograph.manifest import MANIFEST_NAME, read_manifest
+from scripts.radiograph.manifest import MANIFEST_NAME, number, read_manifest
 
 FINE: Final = "fine"
 """What a hip is that must be measured, and the kind of a radiograph that must be accepted."""
@@ -100,7 +100,7 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
             kind = f"under {limits.youngest_age_years:.0f}"
         elif view != "AP":
             kind = view
-        elif abs(_manifest_number(entry, "pelvic_turn_deg")) > limits.pelvic_turn_at_most_deg:
+        elif abs(number(entry.get("pelvic_turn_deg"))) > limits.pelvic_turn_at_most_deg:
             kind = "turned pelvis"
         else:
             kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
@@ -138,6 +138,14 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
 def weights_of(results_dir: str) -> str:
     """The SHA-256 of the weights that made some results."""
     return str(_document(results_dir)["provenance"]["weights"]["sha256"])
+
+
+def check_same_weights(results_dir: str, other_dir: str) -> None:
+    """Raise ValueError where two folders of results were made with different weights."""
+    if weights_of(results_dir) != weights_of(other_dir):
+        raise ValueError(
+            f"{results_dir} and {other_dir} are results of different weights; expected the same. Nothing was evaluated."
+        )
 
 
 def _none_left(results_dir: str, splits: Sequence[str]) -> ValueError:
@@ -179,14 +187,10 @@ def _hip_truths(entry: Mapping[str, Any], limits: Limits) -> tuple[str, str]:
         elif not np.isfinite(points[index, :LOCATING]).all():
             truths.append("cut off")
         else:
-            turn = _manifest_number(entry, f"{side}_rotation_deg")
+            turn = number(entry.get(f"{side}_rotation_deg"))
             flat = not (turn > limits.rotation_outward_at_most_deg or -turn > limits.rotation_inward_at_most_deg)
             truths.append(FINE if flat else "turned")
     return (truths[0], truths[1])
-
-
-def _manifest_number(entry: Mapping[str, Any], column: str) -> float:
-    return float(entry.get(column) or math.nan)
 
 
 def _film(file: str, record: Mapping[str, Any], kind: str, site: str, truths: tuple[str, str]) -> GateFilm:

@@ -13,7 +13,7 @@ import numpy as np
 
 from scripts.clinical import Limits, load_gate
 from scripts.clinical.limits import clinical_limits
-from scripts.evaluation.gate import FINE, GateFilm, read_valid, weights_of
+from scripts.evaluation.gate import FINE, GateFilm, check_same_weights, read_valid, weights_of
 from scripts.evaluation.gate_evaluation import read_films
 from scripts.radiograph.atomic import replacing
 
@@ -57,6 +57,7 @@ def calibrate_gate(
     """
     films = read_films(valid_dir, valid_results, refusable_dir, refusable_results, splits)
     if faulty_dir is not None and faulty_results is not None:
+        check_same_weights(valid_results, faulty_results)
         films += read_valid(faulty_dir, faulty_results, splits)
     content = json.loads(Path(gate_file).read_text(encoding="utf-8"))
     # Angles that earlier weights could not tell so well are no matter of these.

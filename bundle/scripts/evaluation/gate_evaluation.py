@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.clinical import load_gate
-from scripts.evaluation.gate import GateFilm, read_refusable, read_valid, weights_of
+from scripts.evaluation.gate import GateFilm, check_same_weights, read_refusable, read_valid
 from scripts.evaluation.gate_figures import write_gate_figure
 from scripts.evaluation.gate_tables import gate_shares, markdown_gate, write_shares, write_wrong
 from scripts.evaluation.truth import HELD_OUT
@@ -58,8 +58,5 @@ def read_films(
     films = read_valid(valid_dir, valid_results, splits)
     if refusable_dir is None or refusable_results is None:
         return films
-    if weights_of(valid_results) != weights_of(refusable_results):
-        raise ValueError(
-            f"{valid_results} and {refusable_results} are results of different weights; expected the same. Nothing was evaluated."
-        )
+    check_same_weights(valid_results, refusable_results)
     return [*films, *read_refusable(refusable_dir, refusable_results, splits)]

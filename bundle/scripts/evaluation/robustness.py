@@ -20,6 +20,7 @@ from scripts.evaluation.overlap import dice
 from scripts.evaluation.perturbations import Film, Perturbation, chosen_perturbations
 from scripts.evaluation.points import distances_mm
 from scripts.evaluation.robustness_tables import Step, write_robustness
+from scripts.evaluation.summary import data_kind
 from scripts.evaluation.truth import held_out_radiographs
 from scripts.radiograph import NETWORK_SPACING_MM, REFUSAL, LoadLabeld, LoadLandmarksd, Orientation
 
@@ -101,8 +102,7 @@ def measure_robustness(
     if not measured:
         raise ValueError(f"None of the {len(chosen)} radiographs could be read, with a pixel size. Nothing was measured.")
     steps = summarise_steps([outcome for outcomes in measured for outcome in outcomes], perturbations)
-    kinds = [str(item.get("site", "")).startswith("simulated") for item in chosen]
-    data = "simulated" if all(kinds) else "partly simulated" if any(kinds) else "patients'"
+    data = data_kind(str(item.get("site", "")) for item in chosen)
     document = {"notice": notice, "data": data, "films": len(measured), "provenance": dict(provenance)}
     written = write_robustness(steps, perturbations, document, Path(output_dir))
     left = len(chosen) - len(measured)

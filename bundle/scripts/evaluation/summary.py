@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -51,9 +51,9 @@ def summarise(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str,
     }
 
 
-def data_kind(cases: Sequence[Case]) -> str:
+def data_kind(sites: Iterable[str]) -> str:
     """Return "simulated" where every site's name begins with that, "partly simulated" where some do, else "patients"."""
-    simulated = [case.site.startswith(SIMULATED) for case in cases]
+    simulated = [site.startswith(SIMULATED) for site in sites]
     if all(simulated):
         return SIMULATED
     return f"partly {SIMULATED}" if any(simulated) else "patients"
@@ -66,7 +66,7 @@ def measured_pairs(cases: Sequence[Case], site: str) -> list[tuple[Case, HipCase
 
 def _metrics(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
     return {
-        "data": data_kind(cases),
+        "data": data_kind(case.site for case in cases),
         "radiographs": _admission(cases),
         "segmentation": {name: _overlap(cases, name) for name in MASK_CLASSES},
         "hips": hip_femur([hip for case in cases for hip in case.hips]),

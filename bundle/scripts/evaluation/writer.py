@@ -73,7 +73,7 @@ class EvaluationWriter:
 
     def finish(self, engine: Engine) -> None:
         """Write everything, metrics.json last, and print the table."""
-        kind = data_kind(self.cases)
+        kind = data_kind(case.site for case in self.cases)
         held_out = ", ".join(name or "none" for name in HELD_OUT)
         document = {
             "schema_version": SCHEMA_VERSION,

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from scripts.radiograph.exposure import white_frames
-
 _CORE_PX: Final = 2  # so far inside a rough outline lies metal for certain
 _LEAST_CORE_PX: Final = 1000  # 0.9 cm²: less is no implant
 _RING_PX: Final = (2, 20)  # from the core: the tissue beside the metal
@@ -28,7 +26,7 @@ _EDGE: Final = 0.3
 metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of what any implant takes away."""
 
 
-def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Bring a rough outline of metal to its edges on the film, by a watershed between its core and the tissue beside it.
 
     Parts that the outline has missed are joined where the film goes on without an edge and is as bright. What was drawn on a
@@ -37,13 +35,13 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_]) -> NDA
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
         metal: (rows, cols), true in the rough outline.
+        frames: (rows, cols), true on the film's white frames, see `scripts.radiograph.exposure.white_frames`.
 
     Returns:
         (rows, cols); ``metal`` itself where it is too small, and what is left of it where that has too little contrast.
     """
     if np.count_nonzero(metal) < _LEAST_CORE_PX:
         return metal
-    frames = white_frames(image)
     metal = _brighter(image, metal & ~frames)
     core = ndimage.distance_transform_edt(metal) > _CORE_PX
     if np.count_nonzero(core) < _LEAST_CORE_PX:

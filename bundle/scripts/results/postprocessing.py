@@ -57,14 +57,18 @@ class FilmMaskd(Transform):
     """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation."""
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Clear "mask_logits" (3, H, W) of strays, sharpen metal, and take them to the film; a refused item passes unchanged."""
+        """Clear "mask_logits" (3, H, W) of white frames and strays, sharpen metal, and take them to the film.
+
+        A refused item passes unchanged.
+        """
         if REFUSAL in data:
             return dict(data)
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
         image = data["image"][0].as_tensor()
-        logits = without_strays(without_frames(data["mask_logits"], image), data["landmarks"], (found[0], found[1]))
-        logits = with_sharp_metal(logits, image)
+        frames = torch.from_numpy(white_frames(image.numpy()))
+        logits = data["mask_logits"].masked_fill(frames, _NOTHING)
+        logits = with_sharp_metal(without_strays(logits, data["landmarks"], (found[0], found[1])), image, frames)
         shown = classes(logits, tuple(meta["film_shape"]))
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
@@ -107,19 +111,6 @@ def picture_facts(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def without_frames(mask_logits: Tensor, image: Tensor) -> Tensor:
-    """Take away what was drawn on the white frames of a film.
-
-    Args:
-        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
-        image: (H, W) normalised radiograph.
-
-    Returns:
-        (3, H, W), a copy.
-    """
-    return mask_logits.masked_fill(torch.from_numpy(white_frames(image.numpy())), _NOTHING)
-
-
 def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
     """Take pieces of femur away that belong to no hip: other bones, gas, folds.
 
@@ -150,7 +141,7 @@ def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bo
     return kept
 
 
-def with_sharp_metal(mask_logits: Tensor, image: Tensor) -> Tensor:
+def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
     """Bring the outlines of metal to their edges on the film; see `sharpened_metal`.
 
     What is connected is one implant: the larger class of metal takes all of it. What is no metal any more is what lies beside it.
@@ -158,13 +149,14 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor) -> Tensor:
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
         image: (H, W) normalised radiograph.
+        frames: (H, W), true on its white frames.
 
     Returns:
         (3, H, W), a copy where there is metal.
     """
     best = classes(mask_logits, (image.shape[0], image.shape[1]))
     rough = best > 1
-    sharp = sharpened_metal(image.numpy(), rough)
+    sharp = sharpened_metal(image.numpy(), rough, frames.numpy())
     if sharp is rough:
         return mask_logits
     pieces, count = label(sharp)

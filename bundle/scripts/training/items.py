@@ -10,6 +10,7 @@ from monai.transforms import Transform
 
 from scripts.clinical import SIDES, SITES, Reference
 from scripts.radiograph import list_radiographs
+from scripts.radiograph.manifest import number
 
 BMD_COLUMNS = tuple(f"{side}_{site}_bmd" for side in SIDES for site in SITES)
 
@@ -73,8 +74,3 @@ def _has(item: Mapping[str, Any], need: str) -> bool:
     if need == "bmd":
         return bool(np.isfinite(hip_bmd(item)).any())
     return bool(item.get(need))
-
-
-def number(value: Any) -> float:
-    """A manifest's cell as a number; NaN where it is empty."""
-    return math.nan if value is None or value == "" else float(value)

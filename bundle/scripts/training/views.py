@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from scripts.clinical import SIDES
 from scripts.radiograph.landmarks import LOCATING
+from scripts.radiograph.manifest import number
 from scripts.training.appearance import RandAppearanced, smooth
-from scripts.training.items import number, training_items
+from scripts.training.items import training_items
 from scripts.training.other_films import Read, films_of_other_kinds
 from scripts.training.pose import RandFilmPosed
 
