@@ -162,6 +162,10 @@ def test_results_of_other_weights_are_not_mixed(cohort, others, tmp_path):
     foreign = write_results(tmp_path / "foreign", [record("1.dcm")], weights="b" * 64)
     with pytest.raises(ValueError, match="different weights"):
         evaluate_gate(*cohort, others[0], foreign, str(NETWORK_GATE_FILE), str(tmp_path), "", ["test"])
+    target = tmp_path / "gate.json"
+    with pytest.raises(ValueError, match="different weights"):
+        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995, 0.995, cohort[0], foreign)
+    assert not target.exists()
 
 
 @pytest.mark.parametrize(("name", "words"), [("nowhere", "no results can be read"), ("others_results", "has no row")])
