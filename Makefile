@@ -37,10 +37,11 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-train: $(VENV)/all.stamp $(DATA)/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
+train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(BUNDLE)/train_localisation.yaml --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
 		--cache_dir $(OUT)/cache
-	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --output_dir $(OUT)/segmentation --cache_dir $(OUT)/cache
+	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --operated_dir output/operated --output_dir $(OUT)/segmentation \
+		--cache_dir $(OUT)/cache
 	$(BUNDLE)/train_view.yaml --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
@@ -62,6 +63,9 @@ clean: ## Remove the virtual environments, caches and output
 
 output/cohort/manifest.csv: | $(VENV)/all.stamp
 	$(BUNDLE)/simulate.yaml --output_dir output/cohort --patients $(PATIENTS)
+
+output/operated/manifest.csv: | $(VENV)/all.stamp
+	$(BUNDLE)/simulate.yaml --output_dir output/operated --patients $$(($(PATIENTS) / 3)) --seed 9 --operated True --split train
 
 output/faulty/manifest.csv: | $(VENV)/all.stamp
 	$(BUNDLE)/simulate.yaml --output_dir output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty True
