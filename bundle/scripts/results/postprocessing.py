@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.transforms import Transform
-from scipy.ndimage import center_of_mass, distance_transform_edt, label
+from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
@@ -130,7 +130,8 @@ def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bo
     stray = np.full(count + 1, all(found)) | (size < _STRAY_PIXELS)
     if any(found) and not all(found):
         head, outward = landmarks[found.index(True), LANDMARKS.index("head_centre")], 1 if found[1] else -1
-        middles = np.array(center_of_mass(pieces > 0, pieces, range(count + 1)))[:, 1]
+        columns = np.broadcast_to(np.arange(pieces.shape[1]), pieces.shape)
+        middles = np.bincount(pieces.ravel(), columns.ravel(), count + 1) / np.maximum(size, 1)
         stray |= (middles - float(head[1])) * outward > 0
     rows, cols = landmarks[torch.tensor(found)].reshape(-1, 2).round().long().T.numpy()
     inside = (rows >= 0) & (rows < pieces.shape[0]) & (cols >= 0) & (cols < pieces.shape[1])
