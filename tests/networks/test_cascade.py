@@ -47,7 +47,7 @@ def cascade(
 ) -> ScreeningNetwork:
     """A cascade with untrained hip networks whose looks find two template hips on a 900 x 1200 film.
 
-    What is drawn of a hip does not depend on its crop, so the second crop is neither turned nor enlarged.
+    What is drawn of a hip does not depend on its crop, so no crop is turned or enlarged.
     """
     torch.manual_seed(0)
     network = parse("assemble.yaml").get_parsed_content("network_def").eval()
@@ -211,6 +211,14 @@ def test_a_hip_that_runs_the_wrong_way_round_is_none() -> None:
 def test_of_two_hips_in_the_wrong_order_only_one_is_believed() -> None:
     found = named(cascade(points=hips(5.0, 1.0, centres=((300.0, 800.0), (310.0, 400.0))))(film()))
     assert sorted([found["right_present"] > 0.9, found["left_present"] > 0.9]) == [False, True]
+
+
+def test_one_hip_that_is_found_as_a_right_and_as_a_left_one_is_one() -> None:
+    """No adult's femoral heads lie 60 mm apart."""
+    found = named(cascade(points=hips(5.0, 1.0, centres=((300.0, 500.0), (310.0, 700.0))))(film()))
+    present = {side for side in ("right", "left") if found[f"{side}_present"] > 0.9}
+    assert len(present) == 1
+    assert {side for side in ("right", "left") if found[f"{side}_agreement"] > 0} == present
 
 
 def test_a_mirrored_film_has_its_pelvis_turned_the_other_way() -> None:

@@ -54,6 +54,13 @@ def test_a_stem_that_runs_into_a_white_frame_ends_there() -> None:
     assert (found & frame).sum() < 0.1 * frame.sum()
 
 
+def test_cement_round_a_head_is_no_metal() -> None:
+    mantle = ((ROWS - 100) ** 2 + (COLS - 150) ** 2 <= 61**2) & ~PROSTHESIS
+    image = film(PROSTHESIS)
+    image[mantle] = 0.9 * image[PROSTHESIS].max()
+    assert overlap(sharpened(image, PROSTHESIS), PROSTHESIS) > 0.97
+
+
 def test_a_speck_is_no_implant_and_stays_as_it_is() -> None:
     speck = (ROWS - 100) ** 2 + (COLS - 150) ** 2 <= 12**2
     assert sharpened(film(HEAD), speck) is speck

@@ -18,7 +18,7 @@ from scripts.radiograph.landmarks import LOCATING
 class ScreeningNetwork(nn.Module):
     """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.channels.CHANNELS`.
 
-    A look at the whole film at 1.8 mm finds the hips; two more at each of them, upright and in one size at 0.6 mm, a left hip
+    A look at the whole film at 1.8 mm finds the hips; three more at each of them, upright and in one size at 0.6 mm, a left hip
     mirrored into a right one, draw the contours and place the landmarks. A hip that is absent or implanted is
     masked out: it lends nothing to the other estimates, and its own are 0.
 

@@ -1,4 +1,4 @@
-"""The search for the hips: a look at the whole film finds them, two more at each of them draw its contours."""
+"""The search for the hips: a look at the whole film finds them, three more at each of them draw its contours."""
 
 import math
 
@@ -15,8 +15,9 @@ from scripts.radiograph import LANDMARKS
 class HipSearch(nn.Module):
     """Finds both hips on a film, draws their contours, and describes film and hips by the features it did so with.
 
-    Each hip is drawn twice: where the film's landmarks place it, and again where its own then do, a little turned and enlarged.
-    The mean of the two is better than either, and how far they agree tells how far they can be trusted.
+    Each hip is drawn three times: where the film's landmarks place it, and twice where those of the drawing before do, a little
+    turned this way and that, and enlarged. The mean of the last two is better than either. How far the first two agree tells how
+    far a hip can be trusted: one that the film's landmarks place badly is a strange one.
 
     Args:
         localisation: `SegmentationNetwork` of whole films at 1.8 mm.
@@ -28,8 +29,10 @@ class HipSearch(nn.Module):
             hips lie within 10 (AP) and 21 mm (frog-leg).
         film_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark, on the film.
         crop_radius_mm: the same on a crop.
-        turn_degrees: by which the second drawing's crop is turned.
-        enlargement: factor by which it covers more of the film, along each side.
+        heads_apart_mm: two femoral heads that lie nearer are one hip, seen as a right and as a left one; those of simulated
+            adults lie at least 155 mm from each other.
+        turn_degrees: by which the second drawing's crop is turned, and the third's the other way.
+        enlargement: factor by which they cover more of the film, along each side.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class HipSearch(nn.Module):
         misfit_threshold_mm: float = 25.0,
         film_radius_mm: float = 12.0,
         crop_radius_mm: float = 7.0,
+        heads_apart_mm: float = 100.0,
         turn_degrees: float = 5.0,
         enlargement: float = 1.05,
     ) -> None:
@@ -56,6 +60,7 @@ class HipSearch(nn.Module):
         self.block = self.film_factor * localisation.multiple
         self.film_radius = film_radius_mm / (spacing_mm * FILM_FACTOR)
         self.crop_radius = crop_radius_mm / framer.crop_spacing_mm
+        self.heads_apart = heads_apart_mm / self.spacing_mm
         self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
         self.landmarks = len(LANDMARKS)
@@ -69,8 +74,8 @@ class HipSearch(nn.Module):
         Returns:
             small (B, 1, H / 3, W / 3), the film of the first look; landmarks (B, 2, 5, 2), (row, col) in pixels of the film;
             heads (B, 2, 2), the centres of the femoral heads in pixels of ``small``; confidence (B, 2, 5), 0..1, 0 where no
-            hip was found; masks (B, 3, H, W) logits; agreement (B, 2), Dice of the two drawings of a femur, 0 where no hip was
-            found; film_features (B, 2 F) of the look at the film; hip_features (B, 2, 2 G) of the second drawing, 0 where
+            hip was found; masks (B, 3, H, W) logits; agreement (B, 2), Dice of the first two drawings of a femur, 0 where no hip
+            was found; film_features (B, 2 F) of the look at the film; hip_features (B, 2, 2 G) of the second drawing, 0 where
             no hip was found; found (B, 2), 1 or 0.
         """
         small = coarser(film, self.film_factor)
@@ -85,27 +90,24 @@ class HipSearch(nn.Module):
 
         there = found.to(confidence.dtype).unsqueeze(2)
         first, first_points, first_confidence, _ = self.draw(film, frames)
-        own, drawn = self.place(first_points, first_confidence * there)
-        again = nudged(
-            torch.where(drawn.view(-1, 2, 1, 1), own, frames),
-            self.framer.crop_rows,
-            self.framer.crop_cols,
-            self.turn,
-            self.enlargement,
-        )
+        again = self.replaced(frames, first_points, first_confidence * there, self.turn)
         second, second_points, second_confidence, fine_deep = self.draw(film, again)
+        agreement = self.agreement(first, second, between(frames, again))
+        last = self.replaced(again, second_points, second_confidence * there, -self.turn)
+        third, third_points, third_confidence, _ = self.draw(film, last)
 
-        together = (first_confidence + second_confidence) * there
-        share = (second_confidence / (first_confidence + second_confidence).clamp(min=1e-6)).unsqueeze(3)
-        fine_points = first_points + share * (second_points - first_points)
-        fine_confidence = together / 2
+        share = (third_confidence / (second_confidence + third_confidence).clamp(min=1e-6)).unsqueeze(3)
+        fine_points = second_points + share * (third_points - second_points)
+        fine_confidence = (second_confidence + third_confidence) / 2 * there
+        there = there * self.once(fine_points[:, :, 0], agreement * fine_confidence.mean(dim=2)).unsqueeze(2)
+        fine_confidence = fine_confidence * there
         _, drawn = self.place(fine_points, fine_confidence)
         coarse = F.interpolate(
             logits[:, : self.masks], scale_factor=float(self.film_factor), mode="bilinear", align_corners=False
         )
         used = drawn.to(coarse.dtype)
         masks = lay_on_film(
-            torch.cat((first, second), dim=1), torch.cat((frames, again), dim=1), torch.cat((used, used), dim=1), coarse
+            torch.cat((second, third), dim=1), torch.cat((again, last), dim=1), torch.cat((used, used), dim=1), coarse
         )
         return {
             "small": small,
@@ -113,7 +115,7 @@ class HipSearch(nn.Module):
             "heads": (fine_points[:, :, 0] + 0.5) / self.film_factor - 0.5,
             "confidence": fine_confidence,
             "masks": masks,
-            "agreement": self.agreement(first, second, between(frames, again)) * there[:, :, 0],
+            "agreement": agreement * there[:, :, 0],
             "film_features": pooled(deep),
             "hip_features": fine_deep * there,
             "found": there[:, :, 0],
@@ -137,11 +139,29 @@ class HipSearch(nn.Module):
             pooled(deep).reshape(batch, 2, -1),
         )
 
+    def replaced(self, frames: Tensor, points: Tensor, confidence: Tensor, turn: float) -> Tensor:
+        """Frames by a drawing's landmarks, or those it was drawn in where these are no femur's; turned and enlarged a little."""
+        own, drawn = self.place(points, confidence)
+        placed = torch.where(drawn.view(-1, 2, 1, 1), own, frames)
+        return nudged(placed, self.framer.crop_rows, self.framer.crop_cols, turn, self.enlargement)
+
     def place(self, points: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (B, 2, 2, 3) by the landmarks that are seen, and whether these lie as a femur's do, (B, 2) bool."""
         certain = confidence * (confidence >= self.presence_threshold).to(confidence.dtype)
         frames = self.framer.fit(points, certain)
         return frames, self.femur(points, certain, frames, self.framer)
+
+    def once(self, heads: Tensor, certainty: Tensor) -> Tensor:
+        """Of a hip that was found as a right and as a left one, only what is more certain: (B, 2), 1 or 0.
+
+        Args:
+            heads: (B, 2, 2), (row, col) of the femoral heads in pixels of the film.
+            certainty: (B, 2), 0 for a hip that was not found.
+        """
+        one = torch.linalg.vector_norm(heads[:, 0] - heads[:, 1], dim=1) < self.heads_apart
+        right = certainty[:, 0] > certainty[:, 1]
+        other = torch.stack((~right, right), dim=1) & one.unsqueeze(1) & (certainty > 0).all(dim=1, keepdim=True)
+        return 1.0 - other.to(certainty.dtype)
 
     def agreement(self, first: Tensor, second: Tensor, moves: Tensor) -> Tensor:
         """Dice of two drawings of each femur, as probabilities, where both have seen the film.

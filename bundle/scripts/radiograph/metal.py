@@ -19,6 +19,8 @@ _NEIGHBOURHOOD_PX: Final = 12.0  # SD of the weights with which levels are avera
 _TISSUE: Final = 0.5  # of the way from the tissue's level to the metal's: darker is no metal
 _AS_BRIGHT: Final = 0.75  # what the rough outline has missed by far must be nearly as bright as the metal is
 _FAR_PX: Final = 3
+_MANTLE_PX: Final = 20  # 6 mm: the cement round a cup is thinner, a part of an implant that was missed is not
+_FLAT: Final = 4.0  # times the square of its thickness: the area of a layer; a missed tip has less
 _REACH_PX: Final = 400  # 120 mm: the length of a stem
 _ALONG_PX: Final = 200  # 60 mm: no head is as wide
 _EDGE: Final = 0.3
@@ -29,8 +31,9 @@ metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of 
 def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Bring a rough outline of metal to its edges on the film, by a watershed between its core and the tissue beside it.
 
-    Parts that the outline has missed are joined where the film goes on without an edge and is as bright. What was drawn on a
-    white frame, or is dark, or no brighter than what is beside it, is no metal.
+    Parts that the outline has missed are joined where the film goes on without an edge and is as bright, but no thin layer beside
+    what was outlined: that is cement. What was drawn on a white frame, is dark, or no brighter than what is beside it, is no
+    metal.
 
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
@@ -68,9 +71,20 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames
     seeds[(away > _CORE_PX + _REACH_PX) | frames] = 2
     found = watershed(ndimage.gaussian_gradient_magnitude(part, 1.0), seeds) == 1
     found |= ndimage.binary_dilation(found) & (share > _EDGE) & ~frames
+    found &= ~_mantle(found & ~metal[box], ndimage.distance_transform_edt(~metal[box]))
     sharp = np.zeros_like(metal)
     sharp[box] = found
     return sharp & ~_along_edges(sharp & ~metal)
+
+
+def _mantle(grown: NDArray[np.bool_], away: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Those pieces of what was joined that are a layer beside the rough outline, ``away`` pixels from it, with their rims."""
+    pieces, count = ndimage.label(grown & (away > _FAR_PX))
+    reach = np.append(np.inf, ndimage.maximum(away, pieces, np.arange(1, count + 1)))
+    layer = ((reach < _MANTLE_PX) & (np.bincount(pieces.ravel()) > _FLAT * reach**2))[pieces]
+    if not layer.any():
+        return layer
+    return grown & (ndimage.distance_transform_edt(~layer) <= _MANTLE_PX)
 
 
 def _average(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
