@@ -74,7 +74,11 @@ def test_a_header_that_does_not_end(tmp_path, monkeypatch):
 
 
 def test_sequences_nested_beyond_reason(tmp_path):
-    """Items of undefined length, so that parsing one means parsing all."""
+    """Items of undefined length, so that parsing one means parsing all; whichever of pydicom's functions is then the deepest."""
+
+    def refusal_below(depth):
+        return refusal_below(depth - 1) if depth else refusal(path)
+
     path = write(tmp_path)
     data = path.read_bytes()
     place = data.index(b"\x20\x00\x0d\x00UI")  # StudyInstanceUID: the sequence comes just before it
@@ -82,8 +86,8 @@ def test_sequences_nested_beyond_reason(tmp_path):
     opening = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
     closing = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
     path.write_bytes(data[:place] + opening * depth + closing * depth + data[place:])
-    reason = refusal(path)
-    assert reason.code == Code.UNREADABLE and "nested" in reason.sentence
+    for reason in map(refusal_below, range(8)):
+        assert reason.code == Code.UNREADABLE and "nested" in reason.sentence
 
 
 def test_a_deflated_bomb(tmp_path, monkeypatch):

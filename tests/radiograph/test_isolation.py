@@ -140,6 +140,7 @@ def test_no_process_outlives_its_parent_and_none_prints_a_traceback(how, tmp_pat
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a job in the background ignores it
     )
     child = int(program.stdout.readline())
     server = int(Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[1])

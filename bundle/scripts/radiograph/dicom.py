@@ -41,14 +41,23 @@ def read_dicom(file: BinaryIO) -> Film:
         return _read(file)
     except RefusedError:
         raise
-    except RecursionError as error:
-        raise refused(
-            Code.UNREADABLE,
-            "The file's sequences are nested deeper than any radiograph's, so it is damaged or hostile; it was not analysed. "
-            "Export it again.",
-        ) from error
     except Exception as error:  # in a damaged header any value may have any type, or none that pydicom knows
+        if _from_recursion(error):
+            raise refused(
+                Code.UNREADABLE,
+                "The file's sequences are nested deeper than any radiograph's, so it is damaged or hostile; it was not analysed. "
+                "Export it again.",
+            ) from error
         raise unreadable("a radiograph") from error
+
+
+def _from_recursion(error: BaseException | None) -> bool:
+    """Whether an error was too deep a recursion at first: pydicom makes an OSError of it, where it happens to read a tag."""
+    while error is not None:
+        if isinstance(error, RecursionError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def unreadable(kind: str) -> RefusedError:
