@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from scripts.radiograph.atomic import replacing
-from scripts.training.checkpoint import save_whole
 from scripts.training.provenance import versions
 
 
@@ -57,12 +56,12 @@ def assemble(
         "trainings": trainings,
     }
     destination = Path(output_file)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    save_whole({"state_dict": state, "provenance": provenance}, destination)
-    # As sha256sum writes and checks it. Should the command be killed in between, the old checksum refuses the new weights.
-    digest = hashlib.sha256(destination.read_bytes()).hexdigest()
-    with replacing(destination.with_name(f"{destination.name}.sha256")) as temporary:
-        temporary.write_text(f"{digest}  {destination.name}\n", encoding="ascii")
+    # Both are whole before either takes its place. Should the command be killed in between, the checksum refuses the weights.
+    with replacing(destination.with_name(f"{destination.name}.sha256")) as beside, replacing(destination) as temporary:
+        with temporary.open("wb") as stream:  # given a path, torch.save writes its name, here a passing one, into the file
+            torch.save({"state_dict": state, "provenance": provenance}, stream)
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        beside.write_text(f"{digest}  {destination.name}\n", encoding="ascii")  # as sha256sum writes and checks it
     print(f"Assembled {', '.join(trainings)} into {destination} ({size:.1f} MB)", flush=True)
     return destination
 
