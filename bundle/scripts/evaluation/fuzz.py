@@ -17,6 +17,7 @@ from scripts.evaluation.hostile_seeds import load_seeds
 from scripts.evaluation.mutation import mutate
 from scripts.radiograph import REFUSAL, IsolatedReader
 from scripts.radiograph.atomic import replacing
+from scripts.radiograph.causes import causes
 
 LONGEST_SECONDS: Final = 5.0
 MOST_BYTES: Final = 2_000_000_000
@@ -186,9 +187,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
 
 
 def _cause(error: BaseException) -> str:
-    root = error
-    while (below := root.__cause__ or root.__context__) is not None:
-        root = below
+    *_, root = causes(error)
     if isinstance(root, RefusedError):
         return ""
     place = root.__traceback__

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scripts.evaluation.overlap import iou
 from scripts.evaluation.points import median_and_p95
 from scripts.radiograph.landmarks import LOCATING
+from scripts.radiograph.manifest import number
 
 METAL: Final = ("prosthesis", "fixation")
 
@@ -190,8 +191,7 @@ def _build(weight_kg: float, height_cm: float) -> str:
 
 def _number(item: Mapping[str, Any], column: str) -> float:
     try:
-        value = item.get(column)
-        return math.nan if value is None or value == "" else float(value)
+        return number(item.get(column))
     except ValueError:  # a column of the user's own
         return math.nan
 

@@ -12,6 +12,7 @@ from pydicom.dataset import FileDataset
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import admit, refused, view_of
 from scripts.radiograph.background import closed_off, coarse
+from scripts.radiograph.causes import causes
 from scripts.radiograph.decoding import admit_encoding, decode, kept_as_stored
 from scripts.radiograph.elements import code, value
 from scripts.radiograph.film import Film
@@ -42,22 +43,14 @@ def read_dicom(file: BinaryIO) -> Film:
     except RefusedError:
         raise
     except Exception as error:  # in a damaged header any value may have any type, or none that pydicom knows
-        if _from_recursion(error):
+        # pydicom makes an OSError of a RecursionError where it happens to read a tag.
+        if any(isinstance(cause, RecursionError) for cause in causes(error)):
             raise refused(
                 Code.UNREADABLE,
                 "The file's sequences are nested deeper than any radiograph's, so it is damaged or hostile; it was not analysed. "
                 "Export it again.",
             ) from error
         raise unreadable("a radiograph") from error
-
-
-def _from_recursion(error: BaseException | None) -> bool:
-    """Whether an error was too deep a recursion at first: pydicom makes an OSError of it, where it happens to read a tag."""
-    while error is not None:
-        if isinstance(error, RecursionError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def unreadable(kind: str) -> RefusedError:

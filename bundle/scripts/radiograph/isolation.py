@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from scripts.clinical import Code, Reason, RefusedError
+from scripts.radiograph.causes import causes
 
 REFUSAL: Final = "refusal"
 """The key of an item that could not be read; its value is the `Reason`."""
@@ -252,14 +253,13 @@ def _bound_memory(memory_bytes: int) -> None:
 
 def _reason(error: BaseException, too_large: Reason) -> Reason:
     """The refusal inside an exception (MONAI wraps those of transforms), or a plain one for whatever nobody foresaw."""
-    link: BaseException | None = error
     found, root = None, error
-    while link is not None:
+    for link in causes(error):
         if isinstance(link, MemoryError) or (isinstance(link, RuntimeError) and "can't allocate memory" in str(link)):
             return too_large
         if found is None and isinstance(link, RefusedError):
             found = link.reason
-        root, link = link, link.__cause__ or link.__context__
+        root = link
     if found is not None:
         return found
     # The message of a foreign exception may hold a path or a name from the header: only its type and place are told.

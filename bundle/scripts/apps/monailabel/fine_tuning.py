@@ -18,6 +18,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.lesson import write_lesson
 from scripts.apps.monailabel.screener import BUNDLE, Screener
+from scripts.radiograph.causes import causes
 from scripts.training.checkpoint import BEST, save_whole
 
 STOPPED: Final = "The fine-tuning stopped"
@@ -130,7 +131,6 @@ class FineTuning(TrainTask):
 
 def _root(error: BaseException) -> str:
     """What went wrong first, in a sentence without its full stop."""
-    while (before := error.__cause__ or error.__context__) is not None:
-        error = before
-    said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-    return (said or type(error).__name__).rstrip(".")
+    *_, root = causes(error)
+    said = os.strerror(root.errno) if isinstance(root, OSError) and root.errno else str(root)
+    return (said or type(root).__name__).rstrip(".")
