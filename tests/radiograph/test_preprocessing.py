@@ -206,6 +206,15 @@ def test_white_frames_are_found_at_an_angle_and_uneven_but_metal_at_the_edge_is_
     assert (found & ~(left | top)).sum() < 0.01 * image.size and not (found & stem & (rows > 310)).any()
 
 
+def test_a_white_frame_that_fades_towards_the_field_ends_with_it_beside_metal_too():
+    rows, cols = np.indices((900, 700))
+    frame = cols >= 560
+    stem = (abs(rows - 450) < 70) & (cols > 350) & ~frame
+    image = np.where(frame, 1.0 - (700 - cols) / 700, np.where(stem, 0.85, 0.2)).astype(np.float32)
+    found = white_frames(image)
+    assert (found == frame).mean() > 0.995
+
+
 def test_a_film_that_is_white_down_to_the_hips_or_grows_white_slowly_has_no_frame():
     rows = np.indices((900, 700))[0]
     assert not white_frames(np.where(rows < 400, 1.0, 0.5).astype(np.float32)).any()

@@ -20,6 +20,15 @@ def test_the_metal_of_a_nail_is_one_class_and_bone_lies_beside_it() -> None:
     assert torch.equal(logits, before)
 
 
+def test_what_is_as_thick_as_a_head_is_a_prosthesis_though_most_of_it_was_taken_for_a_fixation() -> None:
+    joint = (((COLS - 130) ** 2 + (ROWS - 80) ** 2) <= 50**2) | (((COLS - 130).abs() < 20) & (ROWS > 80) & (ROWS < 280))
+    image = 0.2 + 0.3 * FEMUR + 0.6 * joint
+    head = joint & (ROWS < 80)
+    logits = torch.stack([FEMUR & ~joint, head, joint & ~head]).float() * 6 - 3
+    found = classes(with_sharp_metal(logits, image, NO_FRAMES), (300, 260))
+    assert not (found == 3).any() and ((found == 2) == joint.numpy()).mean() > 0.99
+
+
 def test_logits_without_metal_are_passed_on() -> None:
     logits = torch.stack([FEMUR, FEMUR & False, FEMUR & False]).float() * 6 - 3
     assert with_sharp_metal(logits, 0.3 * FEMUR, NO_FRAMES) is logits

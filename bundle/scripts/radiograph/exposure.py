@@ -17,9 +17,11 @@ PERCENTILES: Final = (1.0, 99.0)
 
 _EXTREME: Final = 0.02  # of the range: how near to black or white a frame is
 _WHITE: Final = 0.9  # of the exposed field's range: as white as a frame from which no border was cut
+_KINDS: Final = ((_WHITE, 0.05, 2), (0.75, 0.15, 0))
+"""What is white down to a level, ends by so large a drop, both of the range, and goes on so many pixels further: an even frame,
+and one that the film's processing lets fade towards the field."""
 _ALONG_PX: Final = 401  # 120 mm of a film's edge
 _BLUR_PX: Final = 2
-_DROP: Final = 0.05  # of the range, at a frame's edge
 _FRAME: Final = 0.98  # of a row or column that must be so
 _LEAST_FIELD: Final = 0.05  # of the film; with less, nothing is left out
 
@@ -114,12 +116,13 @@ def white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:
     smooth = ndimage.uniform_filter(image, 2 * _BLUR_PX + 1)  # one dark pixel of noise is no end
     for turns in range(4):
         turned = np.rot90(smooth, turns)
-        white = turned > _WHITE
-        depth = np.where(white.all(axis=0), len(white), np.argmin(white, axis=0))
-        depth = ndimage.median_filter(depth, _ALONG_PX, mode="nearest")
-        beyond, before = (np.clip(depth + step, 0, len(white) - 1)[None] for step in (3 * _BLUR_PX, -3 * _BLUR_PX))
-        drop = np.take_along_axis(turned, before, axis=0)[0] - np.take_along_axis(turned, beyond, axis=0)[0]
-        edge = ndimage.median_filter(drop, _ALONG_PX, mode="nearest") >= _DROP
-        depth = np.where((depth > 0) & (depth <= len(white) // 4) & edge, depth + _BLUR_PX, 0)
-        frames |= np.rot90(np.arange(len(white))[:, None] < depth, -turns)
+        for level, least_drop, further in _KINDS:
+            white = (turned > level) & (turned[0] > _WHITE)
+            depth = np.where(white.all(axis=0), len(white), np.argmin(white, axis=0))
+            depth = ndimage.median_filter(depth, _ALONG_PX, mode="nearest")
+            beyond, before = (np.clip(depth + step, 0, len(white) - 1)[None] for step in (3 * _BLUR_PX, -3 * _BLUR_PX))
+            drop = np.take_along_axis(turned, before, axis=0)[0] - np.take_along_axis(turned, beyond, axis=0)[0]
+            edge = ndimage.median_filter(drop, _ALONG_PX, mode="nearest") >= least_drop
+            depth = np.where((depth > 0) & (depth <= len(white) // 4) & edge, depth + further, 0)
+            frames |= np.rot90(np.arange(len(white))[:, None] < depth, -turns)
     return frames

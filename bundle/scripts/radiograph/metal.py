@@ -54,6 +54,7 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames
     part, core, frames = image[box], core[box], frames[box]
     away, nearest = ndimage.distance_transform_edt(~core, return_indices=True)
     level, _ = _average(part, core)
+    level, _ = _average(part, core & (part >= level))
     level = level[tuple(nearest)]
     ring = (away > _CORE_PX + _RING_PX[0]) & (away <= _CORE_PX + _RING_PX[1])
     contrast = float(np.percentile((level - part)[ring], _DARK_PERCENT))  # some of the ring may be missed metal

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.transforms import Transform
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import distance_transform_edt, label, maximum
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
 from scripts.radiograph import LANDMARKS
+from scripts.radiograph.cement import JOINT_PX, without_cement
 from scripts.radiograph.exposure import white_frames
 from scripts.radiograph.metal import sharpened_metal
 from scripts.radiograph.quality import exposure_statistics, head_diameter_mm, measured_femur
@@ -143,9 +144,10 @@ def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bo
 
 
 def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
-    """Bring the outlines of metal to their edges on the film; see `sharpened_metal`.
+    """Bring the outlines of metal to their edges on the film (`sharpened_metal`), and take cement out of them (`without_cement`).
 
-    What is connected is one implant: the larger class of metal takes all of it. What is no metal any more is what lies beside it.
+    What is connected is one implant: a prosthesis where it is as thick as a head or a cup, else the larger class of metal. What
+    is no metal any more is what lies beside it.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
@@ -162,14 +164,21 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tens
         return mask_logits
     pieces, count = label(sharp)
     areas = np.stack([np.bincount(pieces[best == value], minlength=count + 1) for value in (2, 3)])
-    larger = np.where(areas.sum(axis=0) > 0, 2 + areas.argmax(axis=0), 0)  # 0 where no metal was drawn
+    thick = maximum(distance_transform_edt(sharp), pieces, np.arange(count + 1)) >= JOINT_PX
+    kind = np.where(thick, 2, 2 + areas.argmax(axis=0))
+    kind[areas.sum(axis=0) == 0] = 0  # no metal was drawn there
+    kind[0] = 0
     # Of a joint the half may have been missed; screws that grow so much have run into bone as bright as they are.
-    leaked = (larger == 3) & (np.bincount(pieces.ravel()) > _MOST_GROWN * areas.sum(axis=0))
-    leaked[0] = False  # what is no metal
+    leaked = (kind == 3) & (np.bincount(pieces.ravel()) > _MOST_GROWN * areas.sum(axis=0))
     sharp = np.where(leaked[pieces], rough, sharp)
+    metal = np.where(sharp, kind[pieces], 0)
+    for joint in np.flatnonzero(kind == 2):
+        outline = pieces == joint
+        metal[outline] = 0
+        metal[without_cement(image.numpy(), outline)] = 2
     nearest = distance_transform_edt(rough, return_distances=False, return_indices=True)
-    settled = torch.from_numpy(np.where(sharp, larger[pieces], best[tuple(nearest)]))
-    changed = torch.from_numpy(distance_transform_edt(~(sharp | rough)) <= 2)
+    settled = torch.from_numpy(np.where(metal > 0, metal, best[tuple(nearest)]))
+    changed = torch.from_numpy(distance_transform_edt((metal == 0) & ~(sharp | rough)) <= 2)
     drawn = torch.stack([torch.where(settled == value, _CERTAIN, -_CERTAIN) for value in (1, 2, 3)])
     return torch.where(changed, drawn, mask_logits)
 
