@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from scripts.networks import HipLocaliser
-from scripts.networks.localisation import RIGHT_HIP_TEMPLATE_MM, find_landmarks, shaft_angle
+from scripts.networks.localisation import PEAKS, RIGHT_HIP_TEMPLATE_MM, find_landmarks, find_peaks, shaft_angle
 from scripts.radiograph import LANDMARKS
 from scripts.training.losses import heat_maps
 
@@ -100,12 +100,60 @@ def test_misfit_tells_a_femur_from_scattered_points() -> None:
     assert (localiser.misfit(scattered, confidence, localiser.fit(scattered, confidence)) > 25.0).all()
 
 
+def with_peaks(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Peaks (1, 2, 5, 3, 2) whose first are these points and whose others are none, and their weights."""
+    peaks = points.unsqueeze(3).repeat(1, 1, 1, PEAKS, 1)
+    weight = torch.zeros(1, 2, 5, PEAKS)
+    weight[..., 0] = 1.0
+    return peaks, weight
+
+
 @pytest.mark.parametrize("wrong", [(), (3,), (0, 2)])
 def test_landmarks_far_from_where_a_femur_has_them_are_left_out(wrong: tuple[int, ...]) -> None:
-    localiser = HipLocaliser()
-    points, weight = hips(8.0, 1.1), torch.ones(1, 2, 5)
+    peaks, weight = with_peaks(hips(8.0, 1.1))
     for landmark in wrong:
-        points[:, :, landmark] += torch.tensor([250.0, -400.0])
-    kept = localiser.without_outliers(points, weight, SPACING_MM)
+        peaks[:, :, landmark] += torch.tensor([250.0, -400.0])
+    _, kept = HipLocaliser().likeliest(peaks, weight, SPACING_MM)
     expected = torch.tensor([[float(landmark not in wrong) for landmark in range(5)]] * 2)
     assert torch.equal(kept[0], expected)
+
+
+@pytest.mark.parametrize("wrong", [(1,), (0, 4), (0, 2, 4)])
+def test_where_the_first_peak_is_elsewhere_a_lower_one_is_the_landmark(wrong: tuple[int, ...]) -> None:
+    true = hips(8.0, 1.1)
+    peaks, weight = with_peaks(true)
+    for landmark in wrong:
+        lower = 1 + landmark % (PEAKS - 1)
+        peaks[:, :, landmark, 0] += torch.tensor([250.0 - 100.0 * landmark, -400.0])
+        peaks[:, :, landmark, lower] = true[:, :, landmark]
+        weight[:, :, landmark, lower] = 0.6
+    points, kept = HipLocaliser().likeliest(peaks, weight, SPACING_MM)
+    assert torch.equal(points, true)
+    expected = torch.tensor([[0.6 if landmark in wrong else 1.0 for landmark in range(5)]] * 2)
+    assert torch.equal(kept[0], expected)
+
+
+def test_a_lower_peak_that_is_a_little_nearer_to_the_usual_shape_is_not_taken() -> None:
+    true = hips(8.0, 1.1)
+    peaks, weight = with_peaks(true)
+    peaks[:, :, 2, 0] += 3.0 / SPACING_MM
+    peaks[:, :, 2, 1] = true[:, :, 2]
+    weight[:, :, 2, 1] = 0.9
+    points, kept = HipLocaliser().likeliest(peaks, weight, SPACING_MM)
+    assert torch.equal(points[:, :, 2], peaks[:, :, 2, 0]) and torch.equal(kept, torch.ones(1, 2, 5))
+
+
+def test_a_hip_of_the_other_side_is_none() -> None:
+    peaks, weight = with_peaks(hips(8.0, 1.1).flip(1))
+    _, kept = HipLocaliser().likeliest(peaks, weight, SPACING_MM)
+    assert not kept.any()
+
+
+def test_peaks_are_the_highest_places_that_lie_apart() -> None:
+    rows, cols = torch.meshgrid(torch.arange(60.0), torch.arange(80.0), indexing="ij")
+    heat = torch.full((1, 1, 60, 80), -8.0)
+    for row, col, height in ((20, 20, 3.0), (24, 23, 2.5), (40, 60, 2.0), (10, 60, 1.0), (50, 10, 0.0)):
+        heat = torch.maximum(heat, height - 0.5 * ((rows - row) ** 2 + (cols - col) ** 2))
+    points, confidence = find_peaks(heat, 2.0, 8.0, 3)
+    assert torch.allclose(points[0, 0], torch.tensor([[20.0, 20.0], [40.0, 60.0], [10.0, 60.0]]), atol=0.1)
+    assert torch.allclose(confidence[0, 0], torch.sigmoid(torch.tensor([3.0, 2.0, 1.0])))

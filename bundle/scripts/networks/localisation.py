@@ -20,6 +20,9 @@ RIGHT_HIP_TEMPLATE_MM: Mapping[str, tuple[float, float]] = {
 """The landmarks of an average right hip in neutral pose, (row, col) in mm from the head centre, as seen on an AP film (the
 lateral side is to the viewer's left). It only fixes the canonical pose: any hip is brought to it by a similarity."""
 
+PEAKS = 3
+"""Places of a heat map that are considered for a landmark."""
+
 
 def find_landmarks(heat: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     """Locate the peak of every heat map to a fraction of a pixel (soft-argmax in a disc around the maximum).
@@ -45,6 +48,31 @@ def find_landmarks(heat: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     total = weight.sum(dim=(2, 3)).clamp(min=1e-12)
     points = torch.stack(((weight * rows).sum(dim=(2, 3)) / total, (weight * cols).sum(dim=(2, 3)) / total), dim=2)
     return points, peak
+
+
+def find_peaks(heat: Tensor, radius: float, apart: float, count: int) -> tuple[Tensor, Tensor]:
+    """Locate the highest peaks of every heat map, as `find_landmarks` does one.
+
+    Args:
+        heat: (B, N, h, w) logits.
+        radius: as for `find_landmarks`.
+        apart: how far from each other peaks lie at least, pixels.
+        count: K, how many.
+
+    Returns:
+        points (B, N, K, 2), (row, col); and confidence (B, N, K), the highest first.
+    """
+    rows = torch.arange(heat.shape[2], device=heat.device, dtype=heat.dtype).view(1, 1, -1, 1)
+    cols = torch.arange(heat.shape[3], device=heat.device, dtype=heat.dtype).view(1, 1, 1, -1)
+    peaks, confidences = [], []
+    for _ in range(count):
+        points, confidence = find_landmarks(heat, radius)
+        row, col = points[..., 0].unsqueeze(2).unsqueeze(3), points[..., 1].unsqueeze(2).unsqueeze(3)
+        near = ((rows - row) ** 2 + (cols - col) ** 2 <= apart**2).to(heat.dtype)
+        heat = heat - 40.0 * near  # a logit that no probability is left of
+        peaks.append(points)
+        confidences.append(confidence)
+    return torch.stack(peaks, dim=2), torch.stack(confidences, dim=2)
 
 
 def shaft_angle(points: Tensor) -> Tensor:
@@ -89,12 +117,14 @@ class HipLocaliser(nn.Module):
         right = (millimetres - torch.tensor(origin_mm)) / crop_spacing_mm
         self.crop_spacing_mm = crop_spacing_mm
         self.register_buffer("template", right, persistent=False)  # crop pixels, (5, 2)
-        subsets = [kept for count in (5, 4, 3) for kept in itertools.combinations(range(len(LANDMARKS)), count)]
-        choices = torch.tensor([[float(landmark in kept) for landmark in range(len(LANDMARKS))] for kept in subsets])
-        self.register_buffer("choices", choices, persistent=False)  # (16, 5); the first keeps all
         # TorchScript sees attributes only, no constants of a module.
         self.fewest = 3  # landmarks that place a hip: any two fit a similarity
+        # Of every landmark one peak or none; the first choice is all the first ones.
+        peaks = torch.eye(PEAKS + 1)[:, :PEAKS]
+        choices = peaks[torch.tensor(list(itertools.product(range(PEAKS + 1), repeat=len(LANDMARKS))))]
+        self.register_buffer("choices", choices[choices.sum(dim=(1, 2)) >= self.fewest], persistent=False)  # (918, 5, 3)
         self.gain_mm = 8.0  # by which leaving one out must bring the others nearer; a simulated hip's lie within 10 of its shape
+        self.lower_mm = 4.0  # by which a lower peak than the first must
         self.good_fit_mm = 12.0  # what is left must fit well: any few points of many fit somehow
         self.impossible = 1000.0
         self.mirrored_mm = 6.0  # by which a hip must fit better as one of the other side to be one
@@ -137,40 +167,42 @@ class HipLocaliser(nn.Module):
             dim=2,
         )
 
-    def without_outliers(self, points: Tensor, weight: Tensor, spacing_mm: float) -> Tensor:
-        """Set to 0 the weights of up to two landmarks that lie where no femur has them, if the others then fit better.
+    def likeliest(self, points: Tensor, weight: Tensor, spacing_mm: float) -> tuple[Tensor, Tensor]:
+        """Choose the peak of each landmark, or none, with which the landmarks lie as a femur's do.
 
-        Every choice of three or more landmarks is tried; each that is left out must bring the others nearer by some mm, and
-        the hip must have a believable size, else all weights become 0. A hip that fits better as one of the other side,
-        mirrored, loses all its weights too: left and right are never swapped.
+        Every choice with three or more landmarks is tried; each that is left out must bring the others nearer by some mm, each
+        lower peak by half as much, and the hip must have a believable size, else there is none. Nor is there where it fits better
+        as one of the other side, mirrored: left and right are never swapped.
 
         Args:
-            points: (B, 2, 5, 2) landmarks, (row, col) in image pixels.
-            weight: (B, 2, 5), 0 for a landmark that is not seen.
+            points: (B, 2, 5, 3, 2) peaks of each landmark, (row, col) in image pixels.
+            weight: (B, 2, 5, 3), 0 for a peak that is none.
             spacing_mm: pixel spacing of the image.
 
         Returns:
-            (B, 2, 5).
+            points (B, 2, 5, 2) and weight (B, 2, 5), 0 where a landmark was left out; all of them where there is no hip.
         """
         own, best = self._best_choice(points, weight, spacing_mm)
         other, _ = self._best_choice(points * self.mirror.to(points.dtype), weight, spacing_mm)
-        chosen = self.choices.to(weight.dtype)[best]
+        chosen = self.choices.to(weight.dtype)[best]  # (B, 2, 5, 3)
         believed = (own <= other + self.mirrored_mm) & (own < self.impossible / 2)
-        return weight * chosen * believed.to(weight.dtype).unsqueeze(2)
+        return (points * chosen.unsqueeze(4)).sum(dim=3), (weight * chosen).sum(dim=3) * believed.to(weight.dtype).unsqueeze(2)
 
     def _best_choice(self, points: Tensor, weight: Tensor, spacing_mm: float) -> tuple[Tensor, Tensor]:
         """The least cost (B, 2) of any choice of landmarks, and which choice it is (B, 2)."""
-        choices, batch = self.choices.shape[0], points.shape[0]
-        tried = (weight.unsqueeze(0) * self.choices.to(weight.dtype).view(choices, 1, 1, -1)).flatten(0, 1)
-        repeated = points.repeat(choices, 1, 1, 1)
-        transforms = self.fit(repeated, tried)
-        misfit = self.misfit(repeated, tried, transforms)
-        size = self.poses(transforms, spacing_mm)[:, :, 0] - math.log(self.crop_spacing_mm)
-        kept = (tried > 0).to(weight.dtype).sum(dim=2)
-        fewer = kept < kept[:batch].repeat(choices, 1)
-        impossible = (size.abs() > self.size_range) | (kept < self.fewest) | (fewer & (misfit > self.good_fit_mm))
-        cost = misfit - self.gain_mm * kept + self.impossible * impossible.to(weight.dtype)
-        least, best = cost.view(choices, batch, -1).min(dim=0)
+        number, batch = self.choices.shape[0], points.shape[0]
+        choices = self.choices.to(weight.dtype).view(number, 1, 1, self.template.shape[0], -1)
+        tried = (weight.unsqueeze(0) * choices).sum(dim=4).flatten(0, 1)
+        peaks = (points.unsqueeze(0) * choices.unsqueeze(5)).sum(dim=4).flatten(0, 1)
+        transforms = self.fit(peaks, tried)
+        misfit = self.misfit(peaks, tried, transforms).view(number, batch, -1)
+        size = (self.poses(transforms, spacing_mm)[:, :, 0] - math.log(self.crop_spacing_mm)).view(number, batch, -1)
+        kept = (tried > 0).to(weight.dtype).sum(dim=2).view(number, batch, -1)
+        lower = choices[..., 1:].sum(dim=(3, 4))  # (choices, 1, 1)
+        plain = (kept == kept[:1]) & (lower == 0)  # all the first peaks
+        impossible = (size.abs() > self.size_range) | (kept < self.fewest) | (~plain & (misfit > self.good_fit_mm))
+        cost = misfit - self.gain_mm * kept + self.lower_mm * lower + self.impossible * impossible.to(weight.dtype)
+        least, best = cost.min(dim=0)
         return least, best
 
     def misfit(self, points: Tensor, confidence: Tensor, transforms: Tensor) -> Tensor:

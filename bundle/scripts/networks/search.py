@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.networks.contours import between, lay_on_film, mirrored, nudged, to_film
-from scripts.networks.localisation import HipLocaliser, find_landmarks
+from scripts.networks.localisation import PEAKS, HipLocaliser, find_landmarks, find_peaks
 from scripts.networks.segmentation import CONTOUR_FACTOR, FILM_FACTOR, MASKS, SegmentationNetwork, coarser
 from scripts.radiograph import LANDMARKS
 
@@ -29,6 +29,8 @@ class HipSearch(nn.Module):
             hips lie within 10 (AP) and 21 mm (frog-leg).
         film_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark, on the film.
         crop_radius_mm: the same on a crop.
+        peaks_apart_mm: so far from each other lie peaks of a heat map on the film. A lower one may be the landmark, where the
+            highest is at the other hip or on metal.
         heads_apart_mm: two femoral heads that lie nearer are one hip, seen as a right and as a left one; those of simulated
             adults lie at least 155 mm from each other.
         turn_degrees: by which the second drawing's crop is turned, and the third's the other way.
@@ -45,6 +47,7 @@ class HipSearch(nn.Module):
         misfit_threshold_mm: float = 25.0,
         film_radius_mm: float = 12.0,
         crop_radius_mm: float = 7.0,
+        peaks_apart_mm: float = 20.0,
         heads_apart_mm: float = 100.0,
         turn_degrees: float = 5.0,
         enlargement: float = 1.05,
@@ -60,6 +63,8 @@ class HipSearch(nn.Module):
         self.block = self.film_factor * localisation.multiple
         self.film_radius = film_radius_mm / (spacing_mm * FILM_FACTOR)
         self.crop_radius = crop_radius_mm / framer.crop_spacing_mm
+        self.peaks = PEAKS
+        self.peaks_apart = peaks_apart_mm / (spacing_mm * FILM_FACTOR)
         self.heads_apart = heads_apart_mm / self.spacing_mm
         self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
@@ -80,15 +85,15 @@ class HipSearch(nn.Module):
         """
         small = coarser(film, self.film_factor)
         logits, deep = self.localisation.look(small)
-        points, confidence = find_landmarks(logits[:, self.masks :], self.film_radius)
-        shape = (points.shape[0], 2, self.landmarks)
-        points = (points.view(shape[0], 2, self.landmarks, 2) + 0.5) * self.film_factor - 0.5
-        seen = (confidence.view(shape) >= self.presence_threshold).to(confidence.dtype)
-        weight = self.framer.without_outliers(points, confidence.view(shape) * seen, self.spacing_mm)
+        peaks, certainty = find_peaks(logits[:, self.masks :], self.film_radius, self.peaks_apart, self.peaks)
+        peaks = (peaks.view(-1, 2, self.landmarks, self.peaks, 2) + 0.5) * self.film_factor - 0.5
+        certainty = certainty.view(-1, 2, self.landmarks, self.peaks)
+        certainty = certainty * (certainty >= self.presence_threshold).to(certainty.dtype)
+        points, weight = self.framer.likeliest(peaks, certainty, self.spacing_mm)
         frames = self.framer.fit(points, weight)
         found = self.femur(points, weight, frames, self.framer)
 
-        there = found.to(confidence.dtype).unsqueeze(2)
+        there = found.to(weight.dtype).unsqueeze(2)
         first, first_points, first_confidence, _ = self.draw(film, frames)
         again = self.replaced(frames, first_points, first_confidence * there, self.turn)
         second, second_points, second_confidence, fine_deep = self.draw(film, again)
