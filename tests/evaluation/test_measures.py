@@ -4,7 +4,7 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from scripts.evaluation.morphometry import MEASURES, measure_agreement, true_measures
+from scripts.evaluation.morphometry import MEASURES, grade_agreement, measure_agreement, true_measures
 
 ROW = {
     "right_neck_shaft_deg": "125.0",
@@ -15,6 +15,7 @@ ROW = {
     "right_shaft_100_below_mm": "28.0",
     "right_canal_40_below_mm": "18.0",
     "right_canal_100_below_mm": "14.0",
+    "right_singh_grade": "4.25",
 }
 
 
@@ -23,7 +24,7 @@ def test_the_truth_is_at_the_level_that_the_film_shows():
     assert high["cortical_thickness_index"] == pytest.approx(12 / 30)
     assert middle["cortical_thickness_index"] == pytest.approx(13 / 29)
     assert low["canal_flare_index"] == pytest.approx(45 / 14)
-    assert low["neck_shaft_deg"] == 125.0
+    assert low["neck_shaft_deg"] == 125.0 and low["singh_grade"] == 4.25
 
 
 @pytest.mark.parametrize("row", [{}, dict.fromkeys(ROW, ""), {**ROW, "right_neck_width_mm": "wide"}])
@@ -34,8 +35,15 @@ def test_what_the_manifest_does_not_tell_is_unknown(row):
     assert math.isnan(true_measures(ROW, "right", math.nan)["cortical_thickness_index"])
 
 
-def hip(found, true):
-    return SimpleNamespace(measures={"neck_width_mm": found}, true_measures={"neck_width_mm": true})
+def test_a_cohort_from_before_there_was_a_grade_has_the_other_measures():
+    old = {name: value for name, value in ROW.items() if name != "right_singh_grade"}
+    found = true_measures(old, "right", 70.0)
+    assert math.isnan(found["singh_grade"]) and found["neck_width_mm"] == 34.0
+    assert grade_agreement([SimpleNamespace(measures={"singh_grade": 4.0}, true_measures=found)])["hips"] == 0
+
+
+def hip(found, true, name="neck_width_mm"):
+    return SimpleNamespace(measures={name: found}, true_measures={name: true})
 
 
 def test_agreement_is_over_the_hips_that_have_both():
@@ -47,3 +55,23 @@ def test_agreement_is_over_the_hips_that_have_both():
     assert width["sd"] == pytest.approx(1.0) and width["pearson_r"] == pytest.approx(1.0)
     assert found["neck_shaft_deg"]["hips"] == 0 and math.isnan(found["neck_shaft_deg"]["bias"])
     assert measure_agreement([])["neck_width_mm"]["hips"] == 0
+
+
+def test_grades_agree_by_rank_and_as_they_are_rounded():
+    pairs = [(1.4, 1.0), (2.4, 2.0), (3.9, 3.0), (5.0, 6.0), (5.4, 5.8), (math.nan, 4.0)]
+    found = grade_agreement([hip(*pair, "singh_grade") for pair in pairs])
+    assert found["hips"] == 5
+    assert found["rank_correlation"] == pytest.approx(0.9)
+    assert (found["exact"], found["within_one"]) == (0.4, 1.0)
+    assert found["weighted_kappa"] == pytest.approx(1 - 0.6 / expected_square(([1, 2, 4, 5, 5], [1, 2, 3, 6, 6])))
+
+
+def expected_square(grades):
+    one, other = grades
+    return sum((a - b) ** 2 for a in one for b in other) / (len(one) * len(other))
+
+
+@pytest.mark.parametrize("pairs", [[], [(3.0, 4.0), (4.0, 4.0)], [(6.0, 6.0)] * 4])
+def test_without_hips_or_where_all_are_alike_there_is_no_rank_correlation(pairs):
+    found = grade_agreement([hip(*pair, "singh_grade") for pair in pairs])
+    assert math.isnan(found["rank_correlation"]) and math.isnan(found["weighted_kappa"])

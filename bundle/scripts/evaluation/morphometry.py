@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
+from scipy.stats import spearmanr
+from sklearn.metrics import cohen_kappa_score
 
-from scripts.evaluation.agreement import pearson_r
+from scripts.evaluation.agreement import Floats, pearson_r
 
 MEASURES: Final = (
     "neck_shaft_deg",
@@ -16,6 +18,7 @@ MEASURES: Final = (
     "neck_width_mm",
     "cortical_thickness_index",
     "canal_flare_index",
+    "singh_grade",
 )
 """What is compared, of the fields of `scripts.radiograph.morphometry.Morphometry`."""
 
@@ -61,6 +64,7 @@ def true_measures(item: Mapping[str, Any], side: str, level_mm: float) -> dict[s
         **{name: column(name) for name in MEASURES[:3]},
         "cortical_thickness_index": (shaft - canal) / shaft,
         "canal_flare_index": column("canal_20_above_mm") / canal,
+        "singh_grade": column("singh_grade"),
     }
 
 
@@ -73,9 +77,39 @@ def measure_agreement(hips: Sequence[Measured]) -> dict[str, dict[str, Any]]:
     return {name: _agreement(hips, name) for name in MEASURES}
 
 
-def _agreement(hips: Sequence[Measured], name: str) -> dict[str, Any]:
+def grade_agreement(hips: Sequence[Measured]) -> dict[str, Any]:
+    """Compare "singh_grade" with its truth, over the hips that have both.
+
+    Returns:
+        hips; rank_correlation (Spearman's, of the continuous grades); of the grades rounded to I..VI: exact and within_one,
+        shares of the hips, and weighted_kappa (quadratic weights; Cohen, Psychol Bull 1968;70:213). NaN where fewer than three
+        hips have both, or nothing varies.
+    """
+    found, true = _pairs(hips, "singh_grade")
+    if len(found) < _FEWEST:
+        return {"hips": len(found), **dict.fromkeys(("rank_correlation", "exact", "within_one", "weighted_kappa"), math.nan)}
+    grades, true_grades = np.rint(found).astype(int), np.rint(true).astype(int)
+    apart = np.abs(grades - true_grades)
+    vary = len(set(found)) > 1 and len(set(true)) > 1
+    kappa = cohen_kappa_score(true_grades, grades, weights="quadratic") if len({*grades, *true_grades}) > 1 else math.nan
+    return {
+        "hips": len(found),
+        "rank_correlation": float(spearmanr(found, true)[0]) if vary else math.nan,
+        "exact": float((apart == 0).mean()),
+        "within_one": float((apart <= 1).mean()),
+        "weighted_kappa": float(kappa),
+    }
+
+
+def _pairs(hips: Sequence[Measured], name: str) -> tuple[Floats, Floats]:
+    """A measure as found and its truth, of the hips that have both."""
     pairs = np.array([(hip.measures.get(name, math.nan), hip.true_measures.get(name, math.nan)) for hip in hips], dtype=float)
     found, true = pairs[np.isfinite(pairs).all(axis=1)].T if len(pairs) else np.empty((2, 0))
+    return found, true
+
+
+def _agreement(hips: Sequence[Measured], name: str) -> dict[str, Any]:
+    found, true = _pairs(hips, name)
     if len(found) < _FEWEST:
         return {"hips": len(found), "bias": math.nan, "sd": math.nan, "pearson_r": math.nan}
     difference = found - true

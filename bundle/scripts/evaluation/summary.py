@@ -15,7 +15,7 @@ from scripts.evaluation.agreement import bmd_agreement, mean_absolute_error, pea
 from scripts.evaluation.baseline import covariate_bmd, covariate_probability
 from scripts.evaluation.cases import MASK_CLASSES, Case, HipCase
 from scripts.evaluation.discrimination import auc_delong, operating_point
-from scripts.evaluation.morphometry import measure_agreement
+from scripts.evaluation.morphometry import grade_agreement, measure_agreement
 from scripts.evaluation.overlap import iou
 from scripts.evaluation.patients import group_patients
 from scripts.evaluation.points import median_and_p95
@@ -75,6 +75,7 @@ def _metrics(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, 
         "osteoporosis": _diagnosis(cases, criteria),
         "bmd": {site: _bmd(cases, site, seed) for site in reversed(SITES)},
         "morphometry": measure_agreement([hip for case in cases for hip in case.hips]),
+        "singh_grade": grade_agreement([hip for case in cases for hip in case.hips]),
     }
 
 

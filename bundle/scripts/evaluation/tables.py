@@ -16,6 +16,13 @@ _MEASURE_NAMES = {
     "neck_width_mm": ("Neck width", ", mm", 1),
     "cortical_thickness_index": ("Cortical thickness index", "", 3),
     "canal_flare_index": ("Canal flare index", "", 2),
+    "singh_grade": ("Singh-like grade", ", grades", 2),
+}
+_GRADE_NAMES = {
+    "rank_correlation": "rank correlation",
+    "exact": "the same",
+    "within_one": "within one grade",
+    "weighted_kappa": "weighted kappa",
 }
 
 
@@ -156,6 +163,9 @@ def _measure_statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         bias, sd = (text(found[value], decimals) for value in ("bias", "sd"))
         line = f"{bias} ± {sd}; {text(found['pearson_r'])}, {found['hips']} hips" if math.isfinite(found["bias"]) else _NO_VALUE
         yield f"{name}: bias ± SD{unit}; r", line
+    grade = metrics["singh_grade"]
+    shares = (f"{name} {text(grade[key], 2)}" for key, name in _GRADE_NAMES.items())
+    yield "Singh-like grade, agreement", ", ".join(shares) if math.isfinite(grade["exact"]) else _NO_VALUE
 
 
 def _with_interval(values: Mapping[str, Any], key: str) -> str:

@@ -1,4 +1,5 @@
-"""Morphometry of a proximal femur on a film: angle and length of its neck, and how thick the cortex of its shaft is."""
+"""Morphometry of a proximal femur on a film: angle and length of its neck, how thick the cortex of its shaft is, and the grade
+of its trabeculae."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from scripts.radiograph.hip_axes import HipAxes
 from scripts.radiograph.outline import Outline
+from scripts.radiograph.trabeculae import singh_grade, strand_contrasts
 
 CANAL_ABOVE_MM: Final = 20.0
 """Where the upper width of the medullary canal is measured, above the tip of the lesser trochanter (Noble et al. 1988)."""
@@ -42,6 +44,7 @@ class Morphometry:
     shaft_level_mm: where the shaft was measured, below the tip of the lesser trochanter: at 100 mm, or at the lowest level shown.
     cortical_thickness_index: both cortices together over the shaft's width at that level, 0..1.
     canal_flare_index: width of the canal 20 mm above the lesser trochanter over that at that level, which stands for the isthmus.
+    singh_grade: of the trabeculae, like Singh's, 1 (I) to 6 (VI) and continuous; see `scripts.radiograph.trabeculae`.
     """
 
     neck_shaft_deg: float = math.nan
@@ -50,6 +53,7 @@ class Morphometry:
     shaft_level_mm: float = math.nan
     cortical_thickness_index: float = math.nan
     canal_flare_index: float = math.nan
+    singh_grade: float = math.nan
 
 
 def measure(image: NDArray[Any], outline: Outline, axes: HipAxes) -> Morphometry:
@@ -78,6 +82,7 @@ def measure(image: NDArray[Any], outline: Outline, axes: HipAxes) -> Morphometry
         shaft_level_mm=level if shown else math.nan,
         cortical_thickness_index=(shaft - canal) / shaft,
         canal_flare_index=above / canal,
+        singh_grade=singh_grade(strand_contrasts(image, outline, axes)),
     )
 
 

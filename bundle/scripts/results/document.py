@@ -15,7 +15,7 @@ from scripts.clinical import Category
 from scripts.radiograph.atomic import replacing
 from scripts.results.record import Record
 
-SCHEMA_VERSION: Final = "2.2"
+SCHEMA_VERSION: Final = "2.3"
 
 
 def make_document(

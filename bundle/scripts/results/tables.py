@@ -31,6 +31,7 @@ _MORPHOMETRY_DECIMALS = {
     "shaft_level_mm": 0,
     "cortical_thickness_index": 3,
     "canal_flare_index": 2,
+    "singh_grade": 1,
 }
 
 RESULT_COLUMNS = (

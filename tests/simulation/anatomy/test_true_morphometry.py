@@ -62,6 +62,7 @@ def test_more_bone_is_thicker_cortex_and_the_outline_stays():
     assert weak["canal_100_below_mm"] > strong["canal_100_below_mm"] + 2.0
     assert weak["shaft_100_below_mm"] == strong["shaft_100_below_mm"]
     assert weak["neck_width_mm"] == strong["neck_width_mm"]
+    assert weak["singh_grade"] < 3.0 < strong["singh_grade"] == 6.0
 
 
 def test_a_larger_femur_is_larger_in_all_lengths_and_of_the_same_angle():

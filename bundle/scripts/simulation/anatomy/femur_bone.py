@@ -74,6 +74,17 @@ def group_share(strength: float) -> tuple[float, ...]:
     return tuple(_left(strength, begin, end) for begin, end in _LOST_BETWEEN)
 
 
+def singh_grade(strength: float) -> float:
+    """Singh's grade, 1 to 6 and continuous, of the trabeculae left at ``strength``: 1, and for each of ``GROUPS`` the part of a
+    young adult's that is left.
+
+    The groups go in Singh's order, so the rounded grade says about what he describes (Singh et al., JBJS 1970). At 5 a quarter
+    of the secondary groups is gone, which opens Ward's triangle; at 4 a third of the principal tensile group; at 3 four fifths of
+    it opposite the greater trochanter; at 2 little but the principal compressive group is left; below 1.5 less than half of that.
+    """
+    return 1.0 + sum(min(share, 1.0) for share in group_share(strength))
+
+
 def _left(strength: float, begin: float, end: float) -> float:
     return min(1.0, max(0.0, (strength - end) / (begin - end))) * max(1.0, strength)
 

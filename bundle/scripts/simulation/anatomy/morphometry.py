@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import mineral, places
+from scripts.simulation.anatomy.femur_bone import mineral, places, singh_grade
 
 LEVELS_MM = (40, 100)
 """Levels of the shaft below the tip of the lesser trochanter for which its widths are told, mm."""
@@ -20,10 +20,11 @@ LEVELS_MM = (40, 100)
 MORPHOMETRY = (
     "neck_shaft_deg", "neck_axis_length_mm", "neck_width_mm", "canal_20_above_mm",
     *(f"{what}_{level}_below_mm" for what in ("shaft", "canal") for level in LEVELS_MM),
+    "singh_grade",
 )  # fmt: skip
 """The names of what is measured. Angle of neck and shaft axis, degrees; length of the neck axis from the lateral to the medial
 outline; narrowest width of the neck; width of the medullary canal 20 mm above the lesser trochanter; widths of shaft and
-canal below it; mm."""
+canal below it; mm. Singh's grade, 1 to 6, of the trabeculae that are left: see `femur_bone.singh_grade`."""
 
 _ABOVE_MM = 20.0
 _STEP_MM = 0.5
@@ -32,7 +33,7 @@ _DEPTH_STEP_MM = 1.5
 
 
 def true_morphometry(femur: Femur) -> dict[str, float]:
-    """Measure a femur: every one of `MORPHOMETRY`, in degrees and mm."""
+    """Measure a femur: every one of `MORPHOMETRY`, in degrees, mm and grades."""
     size = femur.size
     along = torch.tensor([-femur.offset, femur.drop]) / femur.neck_length  # (x, z), from the head to the base of the neck
     up = torch.tensor([-along[1], along[0]])  # z points down
@@ -46,7 +47,8 @@ def true_morphometry(femur: Femur) -> dict[str, float]:
     shaft = torch.tensor([[-femur.offset, lesser + level / size] for level in (-_ABOVE_MM, *LEVELS_MM)])
     lateral, medial = torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 0.0])
     outer, canal = (_reach(femur, shaft, lateral, core) + _reach(femur, shaft, medial, core) for core in (False, True))
-    measured = (femur.neck_shaft_angle, length, float(widths.min()), float(canal[0]), *outer[1:].tolist(), *canal[1:].tolist())
+    lengths = (length, float(widths.min()), float(canal[0]), *outer[1:].tolist(), *canal[1:].tolist())
+    measured = (femur.neck_shaft_angle, *lengths, singh_grade(femur.bone.strength))
     return dict(zip(MORPHOMETRY, measured, strict=True))
 
 

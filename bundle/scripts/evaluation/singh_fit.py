@@ -1,0 +1,103 @@
+"""Fitting the weights of the Singh-like grade on a simulated cohort, by its true masks, landmarks and grades."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from monai.transforms import Compose
+from sklearn.linear_model import Ridge
+from tqdm import tqdm
+
+from scripts.clinical import SIDES
+from scripts.networks import HipLocaliser
+from scripts.radiograph import list_radiographs
+from scripts.radiograph.atomic import replacing
+from scripts.radiograph.hip_axes import find_axes
+from scripts.radiograph.outline import Outline
+from scripts.radiograph.trabeculae import CONTRASTS, strand_contrasts
+from scripts.radiograph.transforms import (
+    LoadLabeld,
+    LoadLandmarksd,
+    LoadRadiographd,
+    NormaliseRadiographd,
+    ResampleRadiographd,
+)
+
+_PENALTY: Final = 5.0  # on weights of contrasts with an SD of 1
+_FEWEST: Final = 60  # hips
+_SPACING_MM: Final = 0.3
+_FEMUR: Final = 1  # in a mask
+
+
+def fit_singh(dataset_dir: str, output_file: str, cohort: str) -> None:
+    """Write the weights of `scripts.radiograph.trabeculae` and print them.
+
+    A ridge regression of the true grade on the contrasts, whose result is stretched to the SD of the truth: else hardly a hip
+    would be graded I or II, since a regression draws what is uncertain to the mean.
+
+    Args:
+        dataset_dir: a cohort of simulate.yaml.
+        output_file: JSON, as `WEIGHTS_FILE`.
+        cohort: how it was simulated, which is told in the file.
+
+    Raises:
+        ValueError: where fewer than 60 hips have a true grade and contrasts.
+    """
+    rows = [row for row in _hips(dataset_dir) if np.isfinite(row).all()]
+    if len(rows) < _FEWEST:
+        raise ValueError(
+            f"{dataset_dir}: {len(rows)} hips have masks, landmarks and a singh_grade in the manifest and show all places; "
+            f"expected at least {_FEWEST}. Nothing was fitted."
+        )
+    contrasts, grades = np.array(rows)[:, :-1], np.array(rows)[:, -1]
+    weights = fitted_weights(contrasts, grades)
+    document = {"source": f"fit_singh.yaml on {len(rows)} hips of: {cohort}", "weights": weights}
+    with replacing(Path(output_file)) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(f"Weights from {len(rows)} hips: {output_file}\n{json.dumps(weights)}")
+
+
+def fitted_weights(contrasts: Any, grades: Any) -> dict[str, float]:
+    """The weights for contrasts (N, 5), in the order of `CONTRASTS`, and true grades (N,); "intercept" and by name."""
+    contrasts, grades = np.asarray(contrasts), np.asarray(grades)
+    mean, sd = contrasts.mean(axis=0), contrasts.std(axis=0)
+    model = Ridge(alpha=_PENALTY).fit((contrasts - mean) / sd, grades)
+    slopes = model.coef_ / sd * (grades.std() / model.predict((contrasts - mean) / sd).std())
+    named = dict(zip(CONTRASTS, slopes.tolist(), strict=True))
+    weights = {"intercept": float(grades.mean() - slopes @ mean), **named}
+    return {name: round(weight, 4) for name, weight in weights.items()}
+
+
+def _hips(dataset_dir: str) -> Iterator[list[float]]:
+    """The contrasts and, last, the true grade of each hip that has all that is needed."""
+    read = Compose([
+        LoadRadiographd("image"), ResampleRadiographd("image", spacing_mm=_SPACING_MM), NormaliseRadiographd("image"),
+        LoadLabeld("label"), LoadLandmarksd("landmarks"),
+    ])  # fmt: skip
+    localiser = HipLocaliser(crop_size=(224, 224), crop_spacing_mm=0.55)
+    for item in tqdm(list_radiographs(dataset_dir), desc="films"):
+        grades = [_grade(item, side) for side in SIDES]
+        if not np.isfinite(grades).any() or not (item.get("label") and item.get("landmarks")):
+            continue
+        film = read({name: item[name] for name in ("image", "label", "landmarks")})
+        points = torch.as_tensor(np.asarray(film["landmarks"]), dtype=torch.float32)
+        seen = torch.isfinite(points).all(dim=-1).float()
+        poses = localiser.fit(torch.nan_to_num(points)[None], seen[None])[0].numpy()
+        femur = np.asarray(film["label"][0]) == _FEMUR
+        outline = Outline(femur, tuple(film["image"].meta["spacing_mm"]))
+        for grade, landmarks, pose in zip(grades, points.numpy(), poses, strict=True):
+            axes = find_axes(outline, landmarks, pose) if np.isfinite(grade) else None
+            if axes is not None:
+                yield [*strand_contrasts(film["image"][0].numpy(), outline, axes).values(), grade]
+
+
+def _grade(item: Mapping[str, Any], side: str) -> float:
+    try:
+        return float(item.get(f"{side}_singh_grade") or np.nan)
+    except ValueError:  # a column of the user's own
+        return float(np.nan)
