@@ -43,6 +43,37 @@ def test_strands_stand_out_where_they_run_as_the_group_does(hip, name):
     assert own > 0.7 and crossing < -1.0 and abs(none) < 0.2
 
 
+@pytest.mark.parametrize(
+    ("place", "group", "along", "within_deg"),
+    [
+        ("head", "compressive", "distal", 30),
+        ("head", "tensile", "medial", 35),
+        ("neck", "tensile", "neck", 30),
+        ("neck", "compressive", "distal", 30),
+        ("lateral", "trochanteric", "distal", 15),
+        ("middle", "secondary", "distal", 30),
+    ],
+)
+def test_strands_run_as_in_the_literature(hip, place, group, along, within_deg):
+    drawn, axes = hip
+    groups = lay_out(drawn.outline, axes)
+    turn = groups.across[group][groups.places[place]]
+    strands = np.outer(np.cos(turn), axes.distal) - np.outer(np.sin(turn), axes.medial)
+    assert (np.abs(strands @ getattr(axes, along)) > np.cos(np.radians(within_deg))).mean() > 0.9
+
+
+def test_fans_open_upwards_and_arcs_are_concave_below():
+    drawn = draw_hip()
+    axes = find_axes(drawn.outline, drawn.landmarks, drawn.canonical)
+    groups = lay_out(drawn.outline, axes)
+    cols = np.arange(groups.points.shape[1])
+    for place, group in (("head", "compressive"), ("middle", "secondary"), ("head", "tensile")):
+        line = int(np.median(np.argwhere(groups.places[place])[:, 0]))
+        turn = np.unwrap(groups.across[group][line], period=np.pi)
+        inside = groups.places[place][line]
+        assert np.polyfit(cols[inside], turn[inside], 1)[0] > 0, (place, group)
+
+
 def test_gain_and_brightness_of_the_film_do_not_matter(hip):
     drawn, axes = hip
     film = stripes(drawn, axes, "head", "tensile")
