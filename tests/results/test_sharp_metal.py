@@ -29,6 +29,15 @@ def test_what_is_as_thick_as_a_head_is_a_prosthesis_though_most_of_it_was_taken_
     assert not (found == 3).any() and ((found == 2) == joint.numpy()).mean() > 0.99
 
 
+def test_a_ball_beside_a_nail_is_no_joint() -> None:
+    ball = (((COLS - 195) ** 2 + (ROWS - 150) ** 2) <= 45**2) & ~NAIL
+    image = 0.2 + 0.3 * FEMUR
+    image = torch.where(NAIL | ball, 0.95, image)
+    drawn = NAIL & (ROWS > 150)
+    logits = torch.stack([FEMUR & ~drawn, FEMUR & False, drawn]).float() * 6 - 3
+    assert not (classes(with_sharp_metal(logits, image, NO_FRAMES), (300, 260)) == 2).any()
+
+
 def test_logits_without_metal_are_passed_on() -> None:
     logits = torch.stack([FEMUR, FEMUR & False, FEMUR & False]).float() * 6 - 3
     assert with_sharp_metal(logits, 0.3 * FEMUR, NO_FRAMES) is logits

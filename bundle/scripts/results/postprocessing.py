@@ -24,7 +24,7 @@ from scripts.results.engine import REFUSAL
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
 _NOTHING = -20.0  # logit of a pixel that is certainly none
-_MOST_GROWN = 1.5  # times the area of a fixation as it was drawn
+_MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
 _CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 _COVARIATES = ("age", "sex", "weight", "height")
 
@@ -164,13 +164,13 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tens
         return mask_logits
     pieces, count = label(sharp)
     areas = np.stack([np.bincount(pieces[best == value], minlength=count + 1) for value in (2, 3)])
+    grown = np.bincount(pieces.ravel()) > _MOST_GROWN * areas.sum(axis=0)
     thick = maximum(distance_transform_edt(sharp), pieces, np.arange(count + 1)) >= JOINT_PX
-    kind = np.where(thick, 2, 2 + areas.argmax(axis=0))
+    kind = np.where(thick & ~grown, 2, 2 + areas.argmax(axis=0))
     kind[areas.sum(axis=0) == 0] = 0  # no metal was drawn there
     kind[0] = 0
-    # Of a joint the half may have been missed; screws that grow so much have run into bone as bright as they are.
-    leaked = (kind == 3) & (np.bincount(pieces.ravel()) > _MOST_GROWN * areas.sum(axis=0))
-    sharp = np.where(leaked[pieces], rough, sharp)
+    # Of a joint the half may have been missed; screws that grow so much have run into what is as bright as they are.
+    sharp = np.where(((kind == 3) & grown)[pieces], rough, sharp)
     metal = np.where(sharp, kind[pieces], 0)
     for joint in np.flatnonzero(kind == 2):
         outline = pieces == joint
