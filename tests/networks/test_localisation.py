@@ -143,6 +143,17 @@ def test_a_lower_peak_that_is_a_little_nearer_to_the_usual_shape_is_not_taken() 
     assert torch.equal(points[:, :, 2], peaks[:, :, 2, 0]) and torch.equal(kept, torch.ones(1, 2, 5))
 
 
+def test_a_hip_whose_maps_echo_at_the_other_one_is_its_own() -> None:
+    true = hips(8.0, 1.1)
+    peaks, weight = with_peaks(true)
+    scatter = 6.0 / SPACING_MM * torch.randn(5, 2, generator=torch.Generator().manual_seed(3))
+    peaks[0, 0, :, 0] = true[0, 0] + scatter
+    peaks[0, 0, :, 1] = true[0, 1]
+    weight[0, 0, :, 1] = 0.5
+    points, kept = HipLocaliser().likeliest(peaks, weight, SPACING_MM)
+    assert (kept[0, 0] > 0).sum() >= 3 and torch.equal(points[0, 0][kept[0, 0] > 0], peaks[0, 0, :, 0][kept[0, 0] > 0])
+
+
 def test_a_hip_of_the_other_side_is_none() -> None:
     peaks, weight = with_peaks(hips(8.0, 1.1).flip(1))
     _, kept = HipLocaliser().likeliest(peaks, weight, SPACING_MM)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 from scripts.radiograph.cement import without_cement
 
 SHAPE = (560, 400)
@@ -61,7 +61,24 @@ def test_the_mantle_of_a_cup_with_a_wire_is_no_part_of_it_and_what_was_missed_of
     true = JOINT | CUP
     outline = (true | MANTLED) & (np.hypot(ROWS - 80, COLS - 265) > 8)
     assert overlap(outline, true) < 0.93
-    assert overlap(without_cement(cup(wire=True), outline), true) > 0.97
+    found = without_cement(cup(wire=True), outline)
+    assert overlap(found, true) > 0.97 and found[75:86, 260:271].all()
+
+
+def test_a_cup_whose_mantle_is_not_seen_stays_as_it_is() -> None:
+    image = film((JOINT, 1.0), (CUP, 0.42), (CUP & (abs(INTO + 5) <= 2), 0.95))
+    assert np.array_equal(without_cement(image, JOINT | CUP), JOINT | CUP)
+
+
+@pytest.mark.parametrize("row", [40, 70, 110])
+def test_a_cup_that_the_film_cuts_off_is_not_drawn_worse(row: int) -> None:
+    true, outline = (JOINT | CUP)[row:], (JOINT | MANTLED)[row:]
+    assert overlap(without_cement(cup(wire=True)[row:], outline), true) >= overlap(outline, true)
+
+
+def test_a_stem_of_two_parts_keeps_the_darker_lower_one() -> None:
+    image = film((JOINT & (ROWS < 380), 1.0), (JOINT, 0.88))
+    assert overlap(without_cement(image, JOINT), JOINT) > 0.99
 
 
 def test_without_a_wire_no_cup_is_taken_for_one_of_polyethylene() -> None:
@@ -75,7 +92,14 @@ def test_without_a_wire_no_cup_is_taken_for_one_of_polyethylene() -> None:
         pytest.param(STEM & (ROWS > 200), id="a stem whose head is not on the film"),
         pytest.param(np.hypot(ROWS, COLS) < 60, id="a head in the film's corner"),
         pytest.param(np.ones(SHAPE, bool), id="all of the film"),
+        pytest.param(ROWS < 100, id="a straight edge"),
     ],
 )
 def test_what_is_only_part_of_a_joint_or_none_passes(outline: NDArray[np.bool_]) -> None:
     assert np.array_equal(without_cement(film((outline, 1.0)), outline), outline)
+
+
+@pytest.mark.parametrize("outline", [pytest.param(ROWS < 100, id="straight"), pytest.param(JOINT & (ROWS < 160), id="round")])
+def test_what_has_a_line_along_its_edge_but_no_cup_gains_nothing(outline: NDArray[np.bool_]) -> None:
+    line = binary_erosion(outline, iterations=3) & ~binary_erosion(outline, iterations=8)
+    assert not (without_cement(film((outline, 0.5), (line, 1.0)), outline) & ~outline).any()

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from scripts.clinical import SIDES
 from scripts.networks import HipLocaliser
-from scripts.radiograph import list_radiographs
+from scripts.radiograph import NETWORK_SPACING_MM, list_radiographs
 from scripts.radiograph.atomic import replacing
 from scripts.radiograph.hip_axes import find_axes
 from scripts.radiograph.outline import Outline
@@ -30,7 +30,6 @@ from scripts.radiograph.transforms import (
 
 _PENALTY: Final = 5.0  # on weights of contrasts with an SD of 1
 _FEWEST: Final = 60  # hips
-_SPACING_MM: Final = 0.3
 _FEMUR: Final = 1  # in a mask
 
 
@@ -46,7 +45,7 @@ def fit_singh(dataset_dir: str, output_file: str, cohort: str) -> None:
         cohort: how it was simulated, which is told in the file.
 
     Raises:
-        ValueError: where fewer than 60 hips have a true grade and contrasts.
+        ValueError: where fewer than 60 hips have a true grade and contrasts, or these do not vary.
     """
     rows = [row for row in _hips(dataset_dir) if np.isfinite(row).all()]
     if len(rows) < _FEWEST:
@@ -55,6 +54,8 @@ def fit_singh(dataset_dir: str, output_file: str, cohort: str) -> None:
             f"expected at least {_FEWEST}. Nothing was fitted."
         )
     contrasts, grades = np.array(rows)[:, :-1], np.array(rows)[:, -1]
+    if not np.ptp(np.array(rows), axis=0).all():
+        raise ValueError(f"{dataset_dir}: the true grade or a contrast is the same in all hips. Nothing was fitted.")
     weights = fitted_weights(contrasts, grades)
     document = {"source": f"fit_singh.yaml on {len(rows)} hips of: {cohort}", "weights": weights}
     with replacing(Path(output_file)) as temporary:
@@ -76,10 +77,10 @@ def fitted_weights(contrasts: Any, grades: Any) -> dict[str, float]:
 def _hips(dataset_dir: str) -> Iterator[list[float]]:
     """The contrasts and, last, the true grade of each hip that has all that is needed."""
     read = Compose([
-        LoadRadiographd("image"), ResampleRadiographd("image", spacing_mm=_SPACING_MM), NormaliseRadiographd("image"),
+        LoadRadiographd("image"), ResampleRadiographd("image", spacing_mm=NETWORK_SPACING_MM), NormaliseRadiographd("image"),
         LoadLabeld("label"), LoadLandmarksd("landmarks"),
     ])  # fmt: skip
-    localiser = HipLocaliser(crop_size=(224, 224), crop_spacing_mm=0.55)
+    localiser = HipLocaliser()
     for item in tqdm(list_radiographs(dataset_dir), desc="films"):
         grades = [_grade(item, side) for side in SIDES]
         if not np.isfinite(grades).any() or not (item.get("label") and item.get("landmarks")):

@@ -171,8 +171,8 @@ class HipLocaliser(nn.Module):
         """Choose the peak of each landmark, or none, with which the landmarks lie as a femur's do.
 
         Every choice with three or more landmarks is tried; each that is left out must bring the others nearer by some mm, each
-        lower peak by half as much, and the hip must have a believable size, else there is none. Nor is there where it fits better
-        as one of the other side, mirrored: left and right are never swapped.
+        lower peak by half as much, and the hip must have a believable size, else there is none. Nor is there where the first
+        peaks fit better as one of the other side, mirrored: left and right are never swapped.
 
         Args:
             points: (B, 2, 5, 3, 2) peaks of each landmark, (row, col) in image pixels.
@@ -183,7 +183,8 @@ class HipLocaliser(nn.Module):
             points (B, 2, 5, 2) and weight (B, 2, 5), 0 where a landmark was left out; all of them where there is no hip.
         """
         own, best = self._best_choice(points, weight, spacing_mm)
-        other, _ = self._best_choice(points * self.mirror.to(points.dtype), weight, spacing_mm)
+        first = weight * self.choices[0].to(weight.dtype)
+        other, _ = self._best_choice(points * self.mirror.to(points.dtype), first, spacing_mm)
         chosen = self.choices.to(weight.dtype)[best]  # (B, 2, 5, 3)
         believed = (own <= other + self.mirrored_mm) & (own < self.impossible / 2)
         return (points * chosen.unsqueeze(4)).sum(dim=3), (weight * chosen).sum(dim=3) * believed.to(weight.dtype).unsqueeze(2)

@@ -19,6 +19,8 @@ _JOINT_REACH_PX: Final = 165  # 50 mm from the thickest place, which is in head 
 _FLAT: Final = 0.01  # of the film's range in a pixel: noise and the course of a stem, no edge
 _PLUG_PX: Final = 300  # 27 mm²
 _DARKER: Final = 0.03  # of the film's range, at least, between a stem and the plug below it
+_WIDER: Final = 1.1  # times the stem's width above it: a stem grows narrower downwards, a plug fills the canal
+_TIP_PX: Final = 40
 _CEMENTED_PX: Final = 0.7
 """Thickness that an outline loses along a cemented stem, on average; along others it is 0.1 to 0.6 (simulated films)."""
 
@@ -26,6 +28,7 @@ _RIM_PX: Final = (3, 8)  # how deep in a cup the wire at its mouth lies
 _BESIDE_WIRE_PX: Final = 11
 _WIRE: Final = 0.2  # of the metal's contrast, between the wire and the polyethylene beside it; a titanium shell has 0.15 at most
 _WIRE_LENGTH_PX: Final = 25  # wires of simulated cups: 30 and more; other cups: 17 at most
+_CUP_PX: Final = (50, 150)  # radius, 15 to 45 mm
 _CIRCLE_PX: Final = 2.0
 _ROUND_PX: Final = 6.0  # from the circle to a cup's uneven outline
 _GAP_DEG: Final = 5
@@ -51,13 +54,20 @@ def without_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) ->
     rows, cols = (np.flatnonzero(prosthesis.any(axis=axis)) for axis in (1, 0))
     box = tuple(slice(max(line[0] - _MARGIN_PX, 0), line[-1] + _MARGIN_PX + 1) for line in (rows, cols))
     part, outline = image[box], prosthesis[box]
-    depth = ndimage.distance_transform_edt(ndimage.binary_fill_holes(outline))
-    if depth.max() < JOINT_PX:
+    thickness = thickness_px(outline)
+    if thickness.max() < JOINT_PX:
         return prosthesis
-    joint = _distance(part.shape, *np.unravel_index(depth.argmax(), depth.shape)) <= _JOINT_REACH_PX
+    middle = np.unravel_index(thickness.argmax(), part.shape)
+    joint = _distance(part.shape, float(middle[0]), float(middle[1])) <= _JOINT_REACH_PX
+    depth = ndimage.distance_transform_edt(ndimage.binary_fill_holes(outline))
     metal = np.zeros_like(prosthesis)
     metal[box] = _bare_cup(part, _bare_stem(part, outline, joint), depth, joint)
     return metal
+
+
+def thickness_px(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How far each pixel of a mask (rows, cols) lies inside it; the film's edge is an end."""
+    return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
 
 
 def _bare_stem(image: NDArray[np.float32], outline: NDArray[np.bool_], joint: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -70,10 +80,13 @@ def _bare_stem(image: NDArray[np.float32], outline: NDArray[np.bool_], joint: ND
     pieces = np.arange(1, count + 1)
     area, level = ndimage.sum_labels(even > 0, even, pieces), ndimage.mean(image, even, pieces)
     stem = int(area.argmax())
-    plugs = np.append(False, (area >= _PLUG_PX) & (level < level[stem] - _DARKER))[even]
     seeds = np.where(outline, joint, 2).astype(np.int32)
     seeds[even == pieces[stem]] = 1
-    seeds[plugs] = 2
+    for piece in pieces[(area >= _PLUG_PX) & (level < level[stem] - _DARKER)]:
+        plug = even == piece
+        above = (even == pieces[stem]) & (ndimage.distance_transform_edt(~plug) <= _TIP_PX)
+        if not above.any() or inside[plug].max() > _WIDER * inside[above].max():
+            seeds[plug] = 2
     bare = outline & (watershed(ndimage.gaussian_gradient_magnitude(image, 1.0), seeds) == 1)
     edge = np.count_nonzero((inside > 0) & (inside <= 1) & ~joint)
     return bare if np.count_nonzero(outline & ~bare) > _CEMENTED_PX * edge else outline
@@ -88,6 +101,8 @@ def _bare_cup(
         return outline
     edge = np.argwhere(filled & (depth <= 1))
     circle, _ = ransac(edge, CircleModel, min_samples=3, residual_threshold=_CIRCLE_PX, max_trials=300, rng=0)
+    if circle is None or not _CUP_PX[0] <= circle.radius <= _CUP_PX[1]:
+        return outline
     row, col = circle.center
     away = _distance(image.shape, row, col)
     degree = np.degrees(np.arctan2(*(line - middle for line, middle in zip(np.indices(image.shape), (row, col), strict=True))))
@@ -95,10 +110,12 @@ def _bare_cup(
     outermost = ndimage.maximum(np.where(filled, away, 0.0), degree, np.arange(360))
     cup = _longest_arc(np.abs(outermost - circle.radius) <= _ROUND_PX)[degree] & joint
 
-    rings = np.arange(-_MANTLE_PX, _AROUND_PX + 1)
     ring = np.where(cup, np.round(away - circle.radius), -np.inf)
-    profile = ndimage.gaussian_filter1d(ndimage.mean(image, ring, rings), 1.0)
-    wall = circle.radius + rings[np.argmax(profile[:_MANTLE_PX])]
+    rings = np.intersect1d(np.arange(-_MANTLE_PX, _AROUND_PX + 1), ring)
+    profile = ndimage.gaussian_filter1d(ndimage.mean(image, ring, rings), 1.0)[rings < 0]
+    if not profile.size or profile.argmax() == 0:  # no mantle is seen
+        return outline
+    wall = circle.radius + rings[profile.argmax()]
     return (outline & ~(cup & (away > wall))) | (cup & (away <= wall) & (away > circle.radius / 2))
 
 

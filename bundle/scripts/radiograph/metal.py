@@ -54,9 +54,11 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames
     part, core, frames = image[box], core[box], frames[box]
     away, nearest = ndimage.distance_transform_edt(~core, return_indices=True)
     level, _ = _average(part, core)
-    level, _ = _average(part, core & (part >= level))
-    level = level[tuple(nearest)]
+    brighter, weight = _average(part, core & (part >= level))  # what was outlined too far takes no part
+    level = np.where(weight > 0, brighter, level)[tuple(nearest)]
     ring = (away > _CORE_PX + _RING_PX[0]) & (away <= _CORE_PX + _RING_PX[1])
+    if not ring.any():
+        return metal
     contrast = float(np.percentile((level - part)[ring], _DARK_PERCENT))  # some of the ring may be missed metal
     beside, weight = _average(part, ring & (part < level - contrast / 3))
     if contrast < _LEAST_CONTRAST or not (weight > 0).any():

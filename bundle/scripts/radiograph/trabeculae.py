@@ -83,7 +83,7 @@ def strand_contrasts(image: NDArray[Any], outline: Outline, axes: HipAxes) -> di
 
     Returns:
         `CONTRASTS` by name: log of the energy across the group's strands over the mean of all directions; 0 where there is no
-        direction, NaN where the place is not on the film.
+        direction, NaN where less than 15 mm² of the place is in the bone and on the film.
     """
     groups = lay_out(outline, axes)
     film = outline.sample(image, groups.points)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
 from scripts.radiograph import LANDMARKS
-from scripts.radiograph.cement import JOINT_PX, without_cement
+from scripts.radiograph.cement import JOINT_PX, thickness_px, without_cement
 from scripts.radiograph.exposure import white_frames
 from scripts.radiograph.metal import sharpened_metal
 from scripts.radiograph.quality import exposure_statistics, head_diameter_mm, measured_femur
@@ -25,6 +25,8 @@ from scripts.results.engine import REFUSAL
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
 _NOTHING = -20.0  # logit of a pixel that is certainly none
 _MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
+_BALL_PX = 54  # 16 mm: the largest radius of a calibration ball
+_ROUND = 1.2  # times a disc's area: a head is larger, by its neck at least
 _CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 _COVARIATES = ("age", "sex", "weight", "height")
 
@@ -146,8 +148,8 @@ def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bo
 def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
     """Bring the outlines of metal to their edges on the film (`sharpened_metal`), and take cement out of them (`without_cement`).
 
-    What is connected is one implant: a prosthesis where it is as thick as a head or a cup, else the larger class of metal. What
-    is no metal any more is what lies beside it.
+    What is connected is one implant: a prosthesis where it is as thick as a head or a cup, else the larger class of metal. A
+    round one of such thickness is a calibration ball and none. What is no metal any more is what lies beside it.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
@@ -164,9 +166,11 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tens
         return mask_logits
     pieces, count = label(sharp)
     areas = np.stack([np.bincount(pieces[best == value], minlength=count + 1) for value in (2, 3)])
-    grown = np.bincount(pieces.ravel()) > _MOST_GROWN * areas.sum(axis=0)
-    thick = maximum(distance_transform_edt(sharp), pieces, np.arange(count + 1)) >= JOINT_PX
-    kind = np.where(thick & ~grown, 2, 2 + areas.argmax(axis=0))
+    size = np.bincount(pieces.ravel())
+    thick = maximum(thickness_px(sharp), pieces, np.arange(count + 1))  # radius of the largest disc inside
+    grown = size > _MOST_GROWN * areas.sum(axis=0)
+    kind = np.where((thick >= JOINT_PX) & ~grown, 2, 2 + areas.argmax(axis=0))
+    kind[(thick >= JOINT_PX) & (thick <= _BALL_PX) & (size < _ROUND * np.pi * thick**2)] = 0
     kind[areas.sum(axis=0) == 0] = 0  # no metal was drawn there
     kind[0] = 0
     # Of a joint the half may have been missed; screws that grow so much have run into what is as bright as they are.

@@ -27,6 +27,7 @@ from scripts.simulation.view import draw_view
 
 _TOTAL_HIP_BMD: Final = (0.85, 0.70, 0.61, 0.53, 0.45, 0.36)  # g/cm², of one woman; gives grades VI to I
 _NECK_OVER_TOTAL: Final = 0.84
+_ATTEMPTS: Final = 8  # views, until one shows the whole hip
 _SPACING_MM: Final = 0.34  # at the detector
 _NUMERALS: Final = ("I", "II", "III", "IV", "V", "VI")
 _COLOURS: Final = {"compressive": "#40c4ff", "tensile": "#ff9100", "secondary": "#76ff03", "trochanteric": "#e040fb"}
@@ -72,15 +73,17 @@ def _film(density: float, site: Site, seed: int) -> tuple[NDArray[Any], Outline,
     sound, without = {"right": Disease(), "left": Disease()}, {"right": Implant.NONE, "left": Implant.NONE}
     phantom = replace(draw_phantom(person, rng, without, sound), objects=())
     plain = replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0))
-    view = draw_view(np.random.default_rng([seed, 2]), plain, _SPACING_MM, "A")
-    shot = take(phantom, view, seed)
-    outline = Outline(shot.mask == 1, (view.film.spacing, view.film.spacing))
-    marks = shot.landmarks["right"] or {}
-    points = np.array([marks.get(name) or (np.nan, np.nan) for name in LANDMARKS])
-    axes = find_axes(outline, points, np.eye(2, 3))
-    if axes is None:
-        raise RuntimeError(f"The hip of seed {seed} is not on the film as a whole; choose another seed.")
-    return shot.rendering.displayed().numpy(), outline, axes, femur_bone.singh_grade(phantom.femurs["right"].bone.strength)
+    grade = femur_bone.singh_grade(phantom.femurs["right"].bone.strength)
+    for attempt in range(_ATTEMPTS):
+        view = draw_view(np.random.default_rng([seed, 2 + attempt]), plain, _SPACING_MM, "A")
+        shot = take(phantom, view, seed)
+        outline = Outline(shot.mask == 1, (view.film.spacing, view.film.spacing))
+        marks = shot.landmarks["right"] or {}
+        points = np.array([marks.get(name) or (np.nan, np.nan) for name in LANDMARKS])
+        axes = find_axes(outline, points, np.eye(2, 3))
+        if axes is not None:
+            return shot.rendering.displayed().numpy(), outline, axes, grade
+    raise RuntimeError(f"The hip of seed {seed} is not on the film as a whole in {_ATTEMPTS} views; choose another seed.")
 
 
 def _show(panel: Any, image: NDArray[Any], outline: Outline, axes: HipAxes) -> None:

@@ -18,7 +18,7 @@ GROUPS = ("principal_compressive", "principal_tensile", "secondary_compressive",
 _DENSITY = (0.17, 0.09, 0.065, 0.045, 0.06)
 """Mineral in g/cm³ that each group adds in a young adult where it is densest."""
 _LOST_BETWEEN = ((0.70, 0.22), (0.92, 0.48), (0.98, 0.56), (1.00, 0.62), (0.98, 0.58))
-"""Strength at which the loss of each group begins and at which the group is gone (Singh grades VI to I: 1.0 to 0.5)."""
+"""Strength at which the loss of each group begins and at which the group is gone (Singh grades VI to I: 1.0 to 0.46)."""
 _BREAKS_EARLIER = 0.10
 """How much sooner the principal tensile group is lost opposite the greater trochanter (grade III)."""
 
@@ -79,8 +79,9 @@ def singh_grade(strength: float) -> float:
     young adult's that is left.
 
     The groups go in Singh's order, so the rounded grade says about what he describes (Singh et al., JBJS 1970). At 5 a quarter
-    of the secondary groups is gone, which opens Ward's triangle; at 4 a third of the principal tensile group; at 3 four fifths of
-    it opposite the greater trochanter; at 2 little but the principal compressive group is left; below 1.5 less than half of that.
+    to a third of the secondary groups is gone, which opens Ward's triangle; at 4 a third of the principal tensile group; at 3
+    four fifths of it opposite the greater trochanter; at 2 little but the principal compressive group is left; below 1.5 less
+    than half of that.
     """
     return 1.0 + sum(min(share, 1.0) for share in group_share(strength))
 
