@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Final
 
 import numpy as np
@@ -100,7 +101,9 @@ def _bare_cup(
     if not _has_wire(image, outline, depth, joint):
         return outline
     edge = np.argwhere(filled & (depth <= 1))
-    circle, _ = ransac(edge, CircleModel, min_samples=3, residual_threshold=_CIRCLE_PX, max_trials=300, rng=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that there is no circle
+        circle, _ = ransac(edge, CircleModel, min_samples=3, residual_threshold=_CIRCLE_PX, max_trials=300, rng=0)
     if circle is None or not _CUP_PX[0] <= circle.radius <= _CUP_PX[1]:
         return outline
     row, col = circle.center
