@@ -49,10 +49,7 @@ def true_measures(item: Mapping[str, Any], side: str, level_mm: float) -> dict[s
     """
 
     def column(name: str) -> float:
-        try:
-            return float(item.get(f"{side}_{name}") or math.nan)
-        except ValueError:  # a column of the user's own
-            return math.nan
+        return true_measure(item, side, name)
 
     def at_level(name: str) -> float:
         weight = (level_mm - _LEVELS_MM[0]) / (_LEVELS_MM[1] - _LEVELS_MM[0])
@@ -66,6 +63,14 @@ def true_measures(item: Mapping[str, Any], side: str, level_mm: float) -> dict[s
         "canal_flare_index": column("canal_20_above_mm") / canal,
         "singh_grade": column("singh_grade"),
     }
+
+
+def true_measure(item: Mapping[str, Any], side: str, name: str) -> float:
+    """What a simulated cohort's manifest tells of one hip's ``name``, such as "singh_grade"; NaN where it does not."""
+    try:
+        return float(item.get(f"{side}_{name}") or math.nan)
+    except ValueError:  # a column of the user's own
+        return math.nan
 
 
 def measure_agreement(hips: Sequence[Measured]) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sklearn.linear_model import Ridge
 from tqdm import tqdm
 
 from scripts.clinical import SIDES
+from scripts.evaluation.morphometry import true_measure
 from scripts.networks import HipLocaliser
 from scripts.radiograph import NETWORK_SPACING_MM, list_radiographs
 from scripts.radiograph.atomic import replacing
@@ -82,7 +83,7 @@ def _hips(dataset_dir: str) -> Iterator[list[float]]:
     ])  # fmt: skip
     localiser = HipLocaliser()
     for item in tqdm(list_radiographs(dataset_dir), desc="films"):
-        grades = [_grade(item, side) for side in SIDES]
+        grades = [true_measure(item, side, "singh_grade") for side in SIDES]
         if not np.isfinite(grades).any() or not (item.get("label") and item.get("landmarks")):
             continue
         film = read({name: item[name] for name in ("image", "label", "landmarks")})
@@ -95,10 +96,3 @@ def _hips(dataset_dir: str) -> Iterator[list[float]]:
             axes = find_axes(outline, landmarks, pose) if np.isfinite(grade) else None
             if axes is not None:
                 yield [*strand_contrasts(film["image"][0].numpy(), outline, axes).values(), grade]
-
-
-def _grade(item: Mapping[str, Any], side: str) -> float:
-    try:
-        return float(item.get(f"{side}_singh_grade") or np.nan)
-    except ValueError:  # a column of the user's own
-        return float(np.nan)

@@ -65,17 +65,18 @@ def measured_pairs(cases: Sequence[Case], site: str) -> list[tuple[Case, HipCase
 
 
 def _metrics(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    hips = [hip for case in cases for hip in case.hips]
     return {
         "data": data_kind(case.site for case in cases),
         "radiographs": _admission(cases),
         "segmentation": {name: _overlap(cases, name) for name in MASK_CLASSES},
-        "hips": hip_femur([hip for case in cases for hip in case.hips]),
+        "hips": hip_femur(hips),
         "agreement": _agreement(cases),
         "landmarks": _localisation(cases),
         "osteoporosis": _diagnosis(cases, criteria),
         "bmd": {site: _bmd(cases, site, seed) for site in reversed(SITES)},
-        "morphometry": measure_agreement([hip for case in cases for hip in case.hips]),
-        "singh_grade": grade_agreement([hip for case in cases for hip in case.hips]),
+        "morphometry": measure_agreement(hips),
+        "singh_grade": grade_agreement(hips),
     }
 
 

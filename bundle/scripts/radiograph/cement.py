@@ -6,7 +6,7 @@ import warnings
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage.measure import CircleModel, ransac
 from skimage.segmentation import watershed
@@ -59,7 +59,7 @@ def without_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) ->
     if thickness.max() < JOINT_PX:
         return prosthesis
     middle = np.unravel_index(thickness.argmax(), part.shape)
-    joint = _distance(part.shape, float(middle[0]), float(middle[1])) <= _JOINT_REACH_PX
+    joint = np.hypot(*_offsets(part.shape, middle)) <= _JOINT_REACH_PX
     depth = ndimage.distance_transform_edt(ndimage.binary_fill_holes(outline))
     metal = np.zeros_like(prosthesis)
     metal[box] = _bare_cup(part, _bare_stem(part, outline, joint), depth, joint)
@@ -80,12 +80,13 @@ def _bare_stem(image: NDArray[np.float32], outline: NDArray[np.bool_], joint: ND
         return outline
     pieces = np.arange(1, count + 1)
     area, level = ndimage.sum_labels(even > 0, even, pieces), ndimage.mean(image, even, pieces)
-    stem = int(area.argmax())
+    largest = int(area.argmax())
+    stem = even == pieces[largest]
     seeds = np.where(outline, joint, 2).astype(np.int32)
-    seeds[even == pieces[stem]] = 1
-    for piece in pieces[(area >= _PLUG_PX) & (level < level[stem] - _DARKER)]:
+    seeds[stem] = 1
+    for piece in pieces[(area >= _PLUG_PX) & (level < level[largest] - _DARKER)]:
         plug = even == piece
-        above = (even == pieces[stem]) & (ndimage.distance_transform_edt(~plug) <= _TIP_PX)
+        above = stem & (ndimage.distance_transform_edt(~plug) <= _TIP_PX)
         if not above.any() or inside[plug].max() > _WIDER * inside[above].max():
             seeds[plug] = 2
     bare = outline & (watershed(ndimage.gaussian_gradient_magnitude(image, 1.0), seeds) == 1)
@@ -106,10 +107,8 @@ def _bare_cup(
         circle, _ = ransac(edge, CircleModel, min_samples=3, residual_threshold=_CIRCLE_PX, max_trials=300, rng=0)
     if circle is None or not _CUP_PX[0] <= circle.radius <= _CUP_PX[1]:
         return outline
-    row, col = circle.center
-    away = _distance(image.shape, row, col)
-    degree = np.degrees(np.arctan2(*(line - middle for line, middle in zip(np.indices(image.shape), (row, col), strict=True))))
-    degree = degree.astype(int) % 360
+    offsets = _offsets(image.shape, circle.center)
+    away, degree = np.hypot(*offsets), np.degrees(np.arctan2(*offsets)).astype(int) % 360
     outermost = ndimage.maximum(np.where(filled, away, 0.0), degree, np.arange(360))
     cup = _longest_arc(np.abs(outermost - circle.radius) <= _ROUND_PX)[degree] & joint
 
@@ -148,5 +147,6 @@ def _longest_arc(there: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(longest.reshape(3, 360).any(axis=0))
 
 
-def _distance(shape: tuple[int, ...], row: float, col: float) -> NDArray[np.float64]:
-    return np.asarray(np.hypot(*(line - middle for line, middle in zip(np.indices(shape), (row, col), strict=True))))
+def _offsets(shape: tuple[int, ...], centre: ArrayLike) -> NDArray[np.float64]:
+    """Rows and columns of all pixels (2, rows, cols) from a centre (row, col)."""
+    return np.indices(shape, dtype=np.float64) - np.reshape(centre, (2, 1, 1))
