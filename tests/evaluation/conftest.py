@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from scripts.evaluation.cases import MASK_CLASSES, Case, HipCase
+from scripts.evaluation.accuracy.cases import MASK_CLASSES, Case, HipCase
 
 UNKNOWN = {"neck": math.nan, "total": math.nan}
 

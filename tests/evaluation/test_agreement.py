@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from scripts.evaluation.agreement import bmd_agreement
+from scripts.evaluation.statistics.agreement import bmd_agreement
 
 ESTIMATE = np.array([0.60, 0.70, 0.80, 0.90])
 DXA = np.array([0.62, 0.70, 0.76, 0.92])

@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from scripts.evaluation.overlap import confusion_by_hip, dice, dice_of, false_alarm, iou
-from scripts.evaluation.points import distances_mm, is_swapped
+from scripts.evaluation.accuracy.overlap import confusion_by_hip, dice, dice_of, false_alarm, iou
+from scripts.evaluation.accuracy.points import distances_mm, is_swapped
 
 HIP = np.array([[100.0, 50.0], [120.0, 40.0], [110.0, 30.0], [140.0, 45.0], [190.0, 40.0]])
 OTHER = HIP + np.array([0.0, 200.0])

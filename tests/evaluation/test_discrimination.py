@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from scripts.evaluation.discrimination import auc_delong, operating_point, wilson_interval
+from scripts.evaluation.statistics.discrimination import auc_delong, operating_point, wilson_interval
 from sklearn.metrics import roc_auc_score
 
 

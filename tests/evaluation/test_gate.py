@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 from scripts.clinical import Code, Exposure, RadiographFacts, Reason, interpret, load_gate
+from scripts.clinical.anatomy import HIP
 from scripts.clinical.limits import NETWORK_GATE_FILE
-from scripts.evaluation.gate import FINE, read_refusable, read_valid
-from scripts.evaluation.gate_calibration import calibrate_gate
-from scripts.evaluation.gate_evaluation import evaluate_gate
-from scripts.radiograph.landmarks import LANDMARKS
+from scripts.evaluation.gate.calibration import calibrate_gate
+from scripts.evaluation.gate.evaluation import evaluate_gate
+from scripts.evaluation.gate.radiographs import FINE, read_refusable, read_valid
 from scripts.results.record import refused_record, screened_record
 
-POINTS = {name: [10.0, 10.0] for name in LANDMARKS}
+POINTS = {name: [10.0, 10.0] for name in HIP.landmarks}
 CUT = {**POINTS, "lesser_trochanter": None}
 HIP = {
     "present": 0.9,

@@ -4,7 +4,8 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from scripts.evaluation.morphometry import MEASURES, grade_agreement, measure_agreement, true_measures
+from scripts.dataset.truth import MEASURES, true_measures
+from scripts.evaluation.accuracy.morphometry import grade_agreement, measure_agreement
 
 ROW = {
     "right_neck_shaft_deg": "125.0",

@@ -14,10 +14,11 @@ import scripts
 import torch
 from monai.data import MetaTensor
 from PIL import Image
-from scripts.evaluation.perturbations import PERTURBATIONS, Film, chosen_perturbations
-from scripts.evaluation.robustness import JOURNAL, Outcome, measure_robustness, summarise_steps
-from scripts.evaluation.robustness_tables import markdown_robustness
-from scripts.radiograph import LANDMARKS, REFUSAL, Orientation
+from scripts.clinical.anatomy import HIP
+from scripts.evaluation.robustness.measure import JOURNAL, Outcome, measure_robustness, summarise_steps
+from scripts.evaluation.robustness.perturbations import PERTURBATIONS, Film, chosen_perturbations
+from scripts.evaluation.robustness.tables import markdown_robustness
+from scripts.radiograph import REFUSAL, Orientation
 
 BUNDLE = Path(scripts.__file__).parents[1]
 ROWS, COLS = 120, 200
@@ -101,7 +102,7 @@ def judged(item):
 def folder(tmp_path, film):
     """Items of three radiographs with masks, the last of which is refused; and their reader."""
     Image.fromarray(film.label).save(tmp_path / "mask.png")
-    points = [dict(zip(LANDMARKS, hip.tolist(), strict=True)) for hip in film.landmarks]
+    points = [dict(zip(HIP.landmarks, hip.tolist(), strict=True)) for hip in film.landmarks]
     (tmp_path / "points.json").write_text(json.dumps({"right": points[0], "left": points[1]}))
     truth = {"site": "simulated-1", "label": str(tmp_path / "mask.png"), "landmarks": str(tmp_path / "points.json")}
     items = [{"image": f"{name}.dcm", "name": name, **truth} for name in ("a", "b", "refused")]

@@ -11,6 +11,7 @@ import pytest
 import scripts
 from PIL import Image
 from pydicom.dataset import Dataset
+from scripts.dataset.listing import list_radiographs
 from scripts.evaluation.shortcuts import (
     Film,
     feature_matrix,
@@ -20,7 +21,6 @@ from scripts.evaluation.shortcuts import (
     measure_gains,
     shortcut_table,
 )
-from scripts.radiograph import list_radiographs
 
 FILMS = 300
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from scripts.evaluation.strata import hip_strata, stratify
-from scripts.evaluation.strata_tables import markdown_strata, write_strata, write_strata_figure
+from scripts.evaluation.accuracy.strata import hip_strata, stratify
+from scripts.evaluation.accuracy.strata_tables import markdown_strata, write_strata, write_strata_figure
 
 WHOLE = np.arange(10.0).reshape(5, 2)
 SIMULATED = {

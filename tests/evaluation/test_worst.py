@@ -7,9 +7,9 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from PIL import Image
-from scripts.evaluation.reasons import reason
-from scripts.evaluation.strata import hip_strata
-from scripts.evaluation.worst import WorstFilms
+from scripts.evaluation.accuracy.reasons import reason
+from scripts.evaluation.accuracy.strata import hip_strata
+from scripts.evaluation.accuracy.worst import WorstFilms
 from scripts.radiograph import Orientation
 
 SIDE = 200  # of a film with pixels of 1 mm

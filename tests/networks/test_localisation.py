@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
+from scripts.clinical.anatomy import HIP
 from scripts.networks import HipLocaliser
-from scripts.networks.localisation import PEAKS, RIGHT_HIP_TEMPLATE_MM, find_landmarks, find_peaks, shaft_angle
-from scripts.radiograph import LANDMARKS
+from scripts.networks.localisation import PEAKS, find_landmarks, find_peaks, shaft_angle
 from scripts.training.losses import heat_maps
 
 SPACING_MM = 0.3
-TEMPLATE = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+TEMPLATE = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks])
 
 
 def hips(abduction_degrees: float, scale: float, centres: tuple = ((300.0, 350.0), (310.0, 800.0))) -> torch.Tensor:
@@ -93,7 +93,7 @@ def test_an_empty_heat_map_has_no_confidence() -> None:
 def test_misfit_tells_a_femur_from_scattered_points() -> None:
     localiser = HipLocaliser()
     confidence = torch.ones(1, 2, 5)
-    right = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+    right = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks])
     hips = torch.stack((right + 200.0, right * torch.tensor([1.0, -1.0]) + 300.0))[None] / 0.3
     assert (localiser.misfit(hips, confidence, localiser.fit(hips, confidence)) < 0.01).all()
     scattered = hips[:, :, [2, 4, 0, 1, 3]]

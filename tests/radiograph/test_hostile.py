@@ -10,8 +10,8 @@ import pytest
 from films import write
 from monai.transforms import Compose
 from scripts.clinical import Code
-from scripts.evaluation.hostile_seeds import load_seeds
-from scripts.evaluation.mutation import mutate
+from scripts.development.hostile_seeds import load_seeds
+from scripts.development.mutation import mutate
 from scripts.radiograph import IsolatedReader, LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
 
 IMAGE = "image"

@@ -12,9 +12,8 @@ from monai.data import DataLoader, Dataset
 from monai.transforms import Compose, EnsureTyped
 from PIL import Image
 from scripts.clinical import Code, RefusedError
+from scripts.dataset.truth import LoadLabeld, LoadLandmarksd
 from scripts.radiograph import (
-    LoadLabeld,
-    LoadLandmarksd,
     LoadRadiographd,
     NormaliseRadiographd,
     ResampleRadiographd,

@@ -24,7 +24,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
-from scripts.evaluation.jpeg_lossless import encode_jpeg_lossless
+from scripts.development.jpeg_lossless import encode_jpeg_lossless
 from scripts.radiograph import Orientation, read_radiograph
 
 R = ramp().astype(np.int64)  # 0 to 4095

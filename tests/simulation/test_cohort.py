@@ -22,7 +22,7 @@ import scripts
 import torch
 from PIL import Image
 from scripts.clinical import load_reference
-from scripts.radiograph import list_radiographs
+from scripts.dataset.listing import list_radiographs
 from scripts.simulation import patient
 from scripts.simulation.anatomy.morphometry import MORPHOMETRY
 from scripts.simulation.cohort import simulate_cohort

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
 from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.imaging import take
@@ -15,8 +15,8 @@ from scripts.simulation.sites import load_sites
 from scripts.simulation.view import Field, Marker, draw_view
 
 SPACING = 0.8
-HEALTHY = {side: Disease() for side in SIDES}
-NO_METAL = dict.fromkeys(SIDES, Implant.NONE)
+HEALTHY = {side: Disease() for side in HIP.sides}
+NO_METAL = dict.fromkeys(HIP.sides, Implant.NONE)
 
 
 def usual_site():
@@ -42,7 +42,7 @@ def shot(patient, view):
 
 
 def test_landmarks_lie_in_the_femur_that_they_name(shot):
-    for side in SIDES:
+    for side in HIP.sides:
         for name in ("head_centre", "neck_base", "shaft"):
             point = shot.landmarks[side][name]
             if point is not None:
@@ -144,7 +144,7 @@ def test_osteoarthritis_comes_with_age_and_mostly_to_both_sides():
         rng = np.random.default_rng(2)
         return [draw_diseases(person, rng) for _ in range(1500)]
 
-    young, old = (np.array([[d[side].osteoarthritis > 0 for side in SIDES] for d in drawn(age)]) for age in (35.0, 75.0))
+    young, old = (np.array([[d[side].osteoarthritis > 0 for side in HIP.sides] for d in drawn(age)]) for age in (35.0, 75.0))
     assert young.any(axis=1).mean() < 0.02
     assert 0.15 < old.any(axis=1).mean() < 0.45
     assert old.all(axis=1).mean() > 2 * old[:, 0].mean() * old[:, 1].mean()

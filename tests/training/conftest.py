@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
-from scripts.networks.localisation import RIGHT_HIP_TEMPLATE_MM
+from scripts.clinical.anatomy import HIP
 from skimage.draw import disk, polygon
 
 SPACING_MM = 1.0
@@ -56,7 +56,7 @@ def write_patient(folder: Path, index: int, split: str) -> dict[str, object]:
     film, mask = rng.normal(1200, 60, SHAPE), np.zeros(SHAPE, np.uint8)
     landmarks = {}
     for side, head, mirror in (("right", HEADS[0], 1), ("left", HEADS[1], -1)):
-        points = {key: (head[0] + row, head[1] + mirror * col) for key, (row, col) in RIGHT_HIP_TEMPLATE_MM.items()}
+        points = {key: (head[0] + row, head[1] + mirror * col) for key, (row, col) in HIP.template_mm.items()}
         landmarks[side] = points
         femur = np.zeros(SHAPE, bool)
         femur[disk(head, 22, shape=SHAPE)] = True

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from scripts.clinical.anatomy import HIP
 from scripts.networks import HipLocaliser
-from scripts.networks.localisation import RIGHT_HIP_TEMPLATE_MM
 from scripts.networks.segmentation import coarser
-from scripts.radiograph import LANDMARKS
 from scripts.training import (
     LandmarkJitter,
     RandAppearanced,
@@ -27,7 +26,7 @@ NAN = float("nan")
 
 def item(rows: int = 300, cols: int = 400) -> dict[str, torch.Tensor]:
     """A dark film with a bright dot at every landmark; the right hip's dots are brighter, and are the first class."""
-    template = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+    template = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks])
     left = template * torch.tensor([1.0, -1.0])
     landmarks = torch.stack((template + torch.tensor([90.0, 130.0]), left + torch.tensor([90.0, 270.0]))).round()
     image, label = torch.zeros(1, rows, cols), torch.zeros(2, rows, cols, dtype=torch.uint8)
@@ -223,7 +222,7 @@ def test_a_manifest_tells_what_a_film_shows(row: dict[str, str], femurs: list[fl
 
 
 def hip_item() -> dict[str, torch.Tensor]:
-    template = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS]) / 0.3
+    template = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks]) / 0.3
     left = template * torch.tensor([1.0, -1.0])
     film = torch.rand(1, 60, 80, generator=torch.Generator().manual_seed(0))
     return {

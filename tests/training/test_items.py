@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scripts.clinical import load_reference
-from scripts.training.items import has_osteoporosis, hip_bmd, training_items
+from scripts.dataset.truth import has_osteoporosis, hip_bmd
+from scripts.training.items import training_items
 
 NAN = math.nan
 

@@ -1,6 +1,7 @@
 """Clinical meaning of measurements: T- and Z-scores, categories, the quality gate and the reasons for refusals. No torch."""
 
-from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, PICTURE_CHANNELS, SIDES, SITES
+from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
+from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, PICTURE_CHANNELS
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
 from scripts.clinical.facts import Exposure, RadiographFacts
 from scripts.clinical.gate import Gate, load_gate
@@ -11,10 +12,11 @@ from scripts.clinical.screening import Estimate, Hip, Lowest, Screening, interpr
 
 __all__ = [
     "CHANNELS",
+    "COVARIATES",
+    "HIP",
     "HIP_CHANNELS",
+    "NETWORK_SPACING_MM",
     "PICTURE_CHANNELS",
-    "SIDES",
-    "SITES",
     "Category",
     "Code",
     "Criteria",

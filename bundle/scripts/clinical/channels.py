@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SIDES: Final = ("right", "left")
-"""The order of the hips everywhere: the patient's right hip first."""
-
-SITES: Final = ("neck", "total")
-"""The measured sites of a hip: femoral neck and total hip."""
+from scripts.clinical.anatomy import HIP
 
 HIP_CHANNELS: Final = (
     "present",
@@ -49,5 +45,5 @@ novelty: distance of the encoder's features from those of simulated AP hips, 0 o
 pelvic_turn: rotation of the pelvis about the body's long axis, degrees; 0 = facing the tube, or where not both hips are seen.
 """
 
-CHANNELS: Final = (*(f"{side}_{channel}" for side in SIDES for channel in HIP_CHANNELS), OSTEOPOROSIS, *PICTURE_CHANNELS)
+CHANNELS: Final = (*(f"{side}_{channel}" for side in HIP.sides for channel in HIP_CHANNELS), OSTEOPOROSIS, *PICTURE_CHANNELS)
 """All 26 channel names, in the order of the second axis of the cascade's (B, 26) output."""

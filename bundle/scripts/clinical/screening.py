@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, OSTEOPOROSIS, PICTURE_CHANNELS, SIDES, SITES
+from scripts.clinical.anatomy import HIP
+from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, OSTEOPOROSIS, PICTURE_CHANNELS
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
 from scripts.clinical.facts import Exposure, RadiographFacts
 from scripts.clinical.gate import Gate, load_gate
@@ -118,7 +119,7 @@ def interpret(
     if missing:
         raise ValueError(f"channels: {missing} missing; expected all of {list(CHANNELS)}")
     gate, reference, criteria = gate or load_gate(), reference or load_reference(), criteria or load_criteria()
-    hips = [_screen_hip(index, channels, radiograph, gate) for index in range(len(SIDES))]
+    hips = [_screen_hip(index, channels, radiograph, gate) for index in range(len(HIP.sides))]
     alone = [hip.reason for hip in hips]
     picture = {name: float(channels[name]) for name in PICTURE_CHANNELS}
     shown = [hip.side for hip in hips if hip.shown]
@@ -150,7 +151,7 @@ def interpret(
 
 def _screen_hip(index: int, channels: Mapping[str, float], radiograph: RadiographFacts, gate: Gate) -> Hip:
     """A hip, judged by itself and not yet measured."""
-    side, exposure = SIDES[index], radiograph.exposures[index]
+    side, exposure = HIP.sides[index], radiograph.exposures[index]
     hip = {name: float(channels[f"{side}_{name}"]) for name in HIP_CHANNELS}
     return Hip(
         side=side,
@@ -183,7 +184,7 @@ class _Estimator:
         """Those of one hip, by site."""
         return {
             site: self._estimate(float(channels[f"{side}_{site}_bmd"]), float(channels[f"{side}_{site}_bmd_sd"]), site)
-            for site in SITES
+            for site in HIP.sites
         }
 
     def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:

@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from tqdm import tqdm
 
-from scripts.clinical import SIDES, Criteria, Reference, RefusedError, load_criteria, load_reference
-from scripts.evaluation.agreement import bootstrap_ci95
-from scripts.evaluation.baseline import covariate_bmd, covariate_probability
-from scripts.evaluation.discrimination import auc_delong
-from scripts.evaluation.truth import dxa_bmd, is_osteoporosis, lowest_t_score
+from scripts.clinical import Criteria, Reference, RefusedError, load_criteria, load_reference
+from scripts.clinical.anatomy import HIP
+from scripts.dataset.truth import dxa_bmd, is_osteoporosis, lowest_t_score
+from scripts.evaluation.statistics.agreement import bootstrap_ci95
+from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
+from scripts.evaluation.statistics.discrimination import auc_delong
+from scripts.files import replacing
 from scripts.radiograph import LoadRadiographd
-from scripts.radiograph.atomic import replacing
 from scripts.radiograph.dicom import is_dicom
 
 Floats = NDArray[np.float64]
@@ -214,7 +215,7 @@ def feature_matrix(rows: Sequence[Mapping[str, float | str]]) -> Floats:
 
 
 def _has_bmd(item: Mapping[str, Any]) -> bool:
-    return any(math.isfinite(value) for side in SIDES for value in dxa_bmd(item, side).values())
+    return any(math.isfinite(value) for side in HIP.sides for value in dxa_bmd(item, side).values())
 
 
 def _film(item: Mapping[str, Any], criteria: Criteria, reference: Reference) -> Film:
@@ -226,7 +227,7 @@ def _film(item: Mapping[str, Any], criteria: Criteria, reference: Reference) -> 
     rows, columns = image.meta["film_shape"]
     spacing = image.meta["spacing_detector_mm"] or image.meta["spacing_mm"] or (math.nan, math.nan)
     at_patient = image.meta["spacing_mm"] or (math.nan, math.nan)
-    bmds = [dxa_bmd(item, side) for side in SIDES]
+    bmds = [dxa_bmd(item, side) for side in HIP.sides]
     lowest = lowest_t_score(bmds, reference)
     totals = [bmd["total"] for bmd in bmds if math.isfinite(bmd["total"])]
     return Film(

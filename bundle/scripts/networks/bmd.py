@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from scripts.clinical.anatomy import COVARIATES
 from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
-from scripts.radiograph import COVARIATES
 
 
 class BmdNetwork(nn.Module):

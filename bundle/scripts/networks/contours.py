@@ -6,6 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from scripts.clinical.anatomy import HIP
+
+HEAD, GREATER, LESSER = (HIP.landmark(name) for name in ("head_centre", "greater_trochanter", "lesser_trochanter"))
+
 
 def to_film(points: Tensor, transforms: Tensor) -> Tensor:
     """Points of crops on the film: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3) of a localiser."""
@@ -42,21 +46,24 @@ def between(first: Tensor, second: Tensor) -> Tensor:
     return inverse @ torch.cat((second[..., :2], shift), dim=3)
 
 
-def mirrored(points: Tensor, weight: Tensor, sine: float = 0.3) -> Tensor:
+def mirrored(
+    points: Tensor, weight: Tensor, sine: float = 0.3, head: int = HEAD, greater: int = GREATER, lesser: int = LESSER
+) -> Tensor:
     """Whether landmarks run round the hip as the other side's do, which no pose can bring about: a left hip is no right one.
 
     Args:
         points: (B, 2, 5, 2), (row, col) on the film; the right hip first.
         weight: (B, 2, 5), 0 for a landmark that is not seen; a hip that lacks its head or a trochanter is not judged.
         sine: of the angle at the head, from which on; a bent hip brings both trochanters into one line with it.
+        head, greater, lesser: indices of these landmarks (arguments, since TorchScript knows no constants of a module).
 
     Returns:
         (B, 2) bool.
     """
-    greater, lesser = points[:, :, 2] - points[:, :, 0], points[:, :, 3] - points[:, :, 0]
-    length = torch.linalg.vector_norm(greater, dim=2) * torch.linalg.vector_norm(lesser, dim=2)
-    area = (greater[..., 0] * lesser[..., 1] - greater[..., 1] * lesser[..., 0]) / length.clamp(min=1e-6)
-    seen = (weight[:, :, 0] > 0) & (weight[:, :, 2] > 0) & (weight[:, :, 3] > 0)
+    one, other = points[:, :, greater] - points[:, :, head], points[:, :, lesser] - points[:, :, head]
+    length = torch.linalg.vector_norm(one, dim=2) * torch.linalg.vector_norm(other, dim=2)
+    area = (one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]) / length.clamp(min=1e-6)
+    seen = (weight[:, :, head] > 0) & (weight[:, :, greater] > 0) & (weight[:, :, lesser] > 0)
     return torch.stack((area[:, 0] < -sine, area[:, 1] > sine), dim=1) & seen
 
 

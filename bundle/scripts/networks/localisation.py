@@ -2,23 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.radiograph import LANDMARKS
+from scripts.clinical.anatomy import HIP
 
-RIGHT_HIP_TEMPLATE_MM: Mapping[str, tuple[float, float]] = {
-    "head_centre": (0.0, 0.0),
-    "neck_base": (32.0, -38.0),
-    "greater_trochanter": (2.0, -55.0),
-    "lesser_trochanter": (58.0, -25.0),
-    "shaft": (98.0, -40.0),
-}
-"""The landmarks of an average right hip in neutral pose, (row, col) in mm from the head centre, as seen on an AP film (the
-lateral side is to the viewer's left). It only fixes the canonical pose: any hip is brought to it by a similarity."""
+SHAFT, NECK_BASE = HIP.landmark("shaft"), HIP.landmark("neck_base")
 
 PEAKS = 3
 """Places of a heat map that are considered for a landmark."""
@@ -75,16 +67,17 @@ def find_peaks(heat: Tensor, radius: float, apart: float, count: int) -> tuple[T
     return torch.stack(peaks, dim=2), torch.stack(confidences, dim=2)
 
 
-def shaft_angle(points: Tensor) -> Tensor:
+def shaft_angle(points: Tensor, shaft: int = SHAFT, neck_base: int = NECK_BASE) -> Tensor:
     """Abduction of the femoral shaft axis (neck base to shaft) from the image's vertical.
 
     Args:
         points: (B, 2, 5, 2) landmarks, (row, col).
+        shaft, neck_base: indices of these landmarks (arguments, since TorchScript knows no constants of a module).
 
     Returns:
         (B, 2) degrees, positive when the knee points laterally.
     """
-    axis = points[:, :, 4] - points[:, :, 1]  # LANDMARKS: shaft - neck base
+    axis = points[:, :, shaft] - points[:, :, neck_base]
     lateral = torch.stack((-axis[:, 0, 1], axis[:, 1, 1]), dim=1)  # a right hip's lateral side is the viewer's left
     return torch.rad2deg(torch.atan2(lateral, axis[:, :, 0]))
 
@@ -113,7 +106,7 @@ class HipLocaliser(nn.Module):
     ) -> None:
         super().__init__()
         self.crop_rows, self.crop_cols = crop_size
-        millimetres = torch.tensor([RIGHT_HIP_TEMPLATE_MM[name] for name in LANDMARKS])
+        millimetres = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks])
         right = (millimetres - torch.tensor(origin_mm)) / crop_spacing_mm
         self.crop_spacing_mm = crop_spacing_mm
         self.register_buffer("template", right, persistent=False)  # crop pixels, (5, 2)
@@ -121,7 +114,7 @@ class HipLocaliser(nn.Module):
         self.fewest = 3  # landmarks that place a hip: any two fit a similarity
         # Of every landmark one peak or none; the first choice is all the first ones.
         peaks = torch.eye(PEAKS + 1)[:, :PEAKS]
-        choices = peaks[torch.tensor(list(itertools.product(range(PEAKS + 1), repeat=len(LANDMARKS))))]
+        choices = peaks[torch.tensor(list(itertools.product(range(PEAKS + 1), repeat=len(HIP.landmarks))))]
         self.register_buffer("choices", choices[choices.sum(dim=(1, 2)) >= self.fewest], persistent=False)  # (918, 5, 3)
         self.gain_mm = 8.0  # by which leaving one out must bring the others nearer; a simulated hip's lie within 10 of its shape
         self.lower_mm = 4.0  # by which a lower peak than the first must

@@ -6,13 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scripts.clinical.anatomy import COVARIATES, HIP
 from scripts.clinical.channels import HIP_CHANNELS
 from scripts.networks.localisation import HipLocaliser, shaft_angle
 from scripts.networks.search import HipSearch
 from scripts.networks.segmentation import CONTOUR_FACTOR, coarser
 from scripts.networks.view import ViewNetwork
-from scripts.radiograph import COVARIATES
-from scripts.radiograph.landmarks import LOCATING
 
 
 class ScreeningNetwork(nn.Module):
@@ -55,7 +54,7 @@ class ScreeningNetwork(nn.Module):
         self.implant_threshold = implant_threshold
         self.factor = CONTOUR_FACTOR
         self.block = self.factor * search.block
-        self.locating = LOCATING
+        self.locating, self.shaft = HIP.locating, HIP.landmark("shaft")
         self.hip_channels = len(HIP_CHANNELS)
         self.covariates = len(COVARIATES)
 
@@ -103,7 +102,7 @@ class ScreeningNetwork(nn.Module):
         valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
 
         # Where the film ends above the shaft's landmark, the pose of the whole hip stands for the shaft's.
-        shaft_seen = confidence[:, :, self.locating] >= self.presence_threshold
+        shaft_seen = confidence[:, :, self.shaft] >= self.presence_threshold
         angle = torch.where(shaft_seen, shaft_angle(landmarks), torch.rad2deg(poses[:, :, 1]))
         femur, fracture, rotation = self.view.hips(seen["hip_features"])
         hips = torch.stack(

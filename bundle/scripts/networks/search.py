@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scripts.clinical.anatomy import HIP
 from scripts.networks.contours import between, lay_on_film, mirrored, nudged, to_film
 from scripts.networks.localisation import PEAKS, HipLocaliser, find_landmarks, find_peaks
 from scripts.networks.segmentation import CONTOUR_FACTOR, FILM_FACTOR, MASKS, SegmentationNetwork, coarser
-from scripts.radiograph import LANDMARKS
 
 
 class HipSearch(nn.Module):
@@ -68,7 +68,7 @@ class HipSearch(nn.Module):
         self.heads_apart = heads_apart_mm / self.spacing_mm
         self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
-        self.landmarks = len(LANDMARKS)
+        self.landmarks, self.head = len(HIP.landmarks), HIP.landmark("head_centre")
 
     def forward(self, film: Tensor) -> dict[str, Tensor]:
         """Search.
@@ -104,7 +104,7 @@ class HipSearch(nn.Module):
         share = (third_confidence / (second_confidence + third_confidence).clamp(min=1e-6)).unsqueeze(3)
         fine_points = second_points + share * (third_points - second_points)
         fine_confidence = (second_confidence + third_confidence) / 2 * there
-        there = there * self.once(fine_points[:, :, 0], agreement * fine_confidence.mean(dim=2)).unsqueeze(2)
+        there = there * self.once(fine_points[:, :, self.head], agreement * fine_confidence.mean(dim=2)).unsqueeze(2)
         fine_confidence = fine_confidence * there
         _, drawn = self.place(fine_points, fine_confidence)
         coarse = F.interpolate(
@@ -117,7 +117,7 @@ class HipSearch(nn.Module):
         return {
             "small": small,
             "landmarks": fine_points,
-            "heads": (fine_points[:, :, 0] + 0.5) / self.film_factor - 0.5,
+            "heads": (fine_points[:, :, self.head] + 0.5) / self.film_factor - 0.5,
             "confidence": fine_confidence,
             "masks": masks,
             "agreement": agreement * there[:, :, 0],

@@ -9,9 +9,9 @@ from monai.networks.layers.simplelayers import SkipConnection
 from monai.networks.nets import UNet
 from torch import Tensor, nn
 
-from scripts.radiograph import CLASSES
+from scripts.clinical.anatomy import HIP
 
-MASKS = CLASSES[1:]
+MASKS = HIP.classes[1:]
 """The order of the mask channels; the class in a mask file is the channel + 1 (0 is background)."""
 
 CONTOUR_FACTOR = 2

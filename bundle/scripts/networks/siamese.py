@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from scripts.clinical.anatomy import COVARIATES
 from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
-from scripts.radiograph import COVARIATES
 
 
 class SiameseNetwork(nn.Module):

@@ -12,7 +12,8 @@ from monai.transforms import MapTransform
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from scripts.radiograph.transforms import NETWORK_SPACING_MM, resampled
+from scripts.clinical.anatomy import NETWORK_SPACING_MM
+from scripts.radiograph.transforms import resampled
 
 BALL_SPACING_SD: Final = 0.01
 """Relative, of a spacing measured with a ball of known size."""

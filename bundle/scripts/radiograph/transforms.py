@@ -18,22 +18,15 @@ from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
 from scripts.clinical import Code
+from scripts.clinical.anatomy import COVARIATES, NETWORK_SPACING_MM
 from scripts.radiograph.admission import refused
 from scripts.radiograph.exposure import display_limits
-from scripts.radiograph.labels import read_label, read_landmarks
-from scripts.radiograph.landmarks import LANDMARKS, SIDES
 from scripts.radiograph.lazy import LazyRadiograph
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.reader import open_radiograph
-from scripts.radiograph.sampling import covering_grid, resample, resample_nearest, to_resampled_points
+from scripts.radiograph.sampling import covering_grid, resample
 
 Item = dict[Hashable, Any]
-
-COVARIATES: Final = ("age_years", "sex", "weight_kg", "height_cm")
-"""The order of the covariates; sex is 0 for female and 1 for male, NaN is unknown."""
-
-NETWORK_SPACING_MM: Final = 0.3
-"""Pixel size, in the patient, of the image that the networks see."""
 
 UNSCALED_SIDE: Final = 2150
 """Pixels of the longer side of a film whose scale is not known yet: 0.2 mm if it is 430 mm long."""
@@ -86,7 +79,7 @@ class ResampleRadiographd(MapTransform):
         keys: of images (1, H, W) of `LoadRadiographd`.
         spacing_mm: the wanted pixel size in the patient, mm.
         admit_unscaled: let a film whose pixel size is unknown pass, for its scale to be found later (`CalibrateRadiographd`,
-            then `scripts.results.scaling`); its longer side is brought to at most `UNSCALED_SIDE` pixels, and its meta's
+            then `scripts.screening.scaling`); its longer side is brought to at most `UNSCALED_SIDE` pixels, and its meta's
             `spacing_mm` stays None.
 
     Raises:
@@ -185,76 +178,7 @@ class NormaliseRadiographd(MapTransform):
         return item
 
 
-class LoadLabeld(MapTransform):
-    """Reads a film's mask onto the grid of its image: nearest, (1, H, W) uint8, see `read_label`.
-
-    Where the key's value is empty, the masks `left_label` and `right_label` are joined, if the item has them.
-
-    Args:
-        keys: of the masks' paths.
-        image_key: of the loaded (and resampled, if it is to be) image.
-        allow_none: an item without a mask gets one of background alone.
-
-    Raises:
-        ValueError: if the mask is missing or bad.
-    """
-
-    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_none: bool = False) -> None:
-        super().__init__(keys)
-        self.image_key, self.allow_none = image_key, allow_none
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
-        """Replace the path of each key by its mask."""
-        item = dict(data)
-        image = item[self.image_key]
-        for key in self.key_iterator(item):
-            paths = [item[key]] if item[key] else [item.get(f"{side}_label") for side in ("left", "right")]
-            masks = [read_label(path, _stored_shape(image.meta)) for path in paths if path]
-            if not masks and self.allow_none:
-                masks = [np.zeros(_stored_shape(image.meta), np.uint8)]
-            if not masks:
-                raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a mask. Training stops.")
-            shown = image.meta["orientation"].to_display(np.maximum.reduce(masks))
-            mask = resample_nearest(shown, tuple(image.shape[-2:]))
-            item[key] = MetaTensor(torch.from_numpy(np.ascontiguousarray(mask))[None], affine=image.affine)
-        return item
-
-
-class LoadLandmarksd(MapTransform):
-    """Reads a film's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
-
-    Where the key's value is empty, all are missing.
-
-    Args:
-        keys: of the landmark files' paths.
-        image_key: of the loaded (and resampled, if it is to be) image.
-
-    Raises:
-        ValueError: if the file is missing or bad.
-    """
-
-    def __init__(self, keys: KeysCollection = "landmarks", image_key: str = "image", allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.image_key = image_key
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
-        """Replace the path of each key by its landmarks."""
-        item = dict(data)
-        meta = item[self.image_key].meta
-        for key in self.key_iterator(item):
-            stored = read_landmarks(item[key]) if item[key] else np.full((len(SIDES), len(LANDMARKS), 2), np.nan)
-            shown = meta["orientation"].points_to_display(stored, _stored_shape(meta))
-            points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
-            item[key] = torch.from_numpy(points.astype(np.float32))
-        return item
-
-
 def _covariates(meta: Mapping[str, Any]) -> torch.Tensor:
     sex = {"F": 0.0, "M": 1.0}.get(meta["sex"])
     values = [meta["age_years"], sex, meta["weight_kg"], meta["height_cm"]]
     return torch.tensor([math.nan if value is None else value for value in values], dtype=torch.float32)
-
-
-def _stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:
-    rows, cols = meta["film_shape"]
-    return (cols, rows) if meta["orientation"].transpose else (rows, cols)

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from scripts.radiograph import CLASSES
+from scripts.clinical.anatomy import HIP
 
 _PHYSICAL_OBJECT: Final = Code("260787004", "SCT", "Physical object")
 
@@ -41,9 +41,9 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
     expected = (int(film.Rows), int(film.Columns))
     if mask.shape != expected:
         raise ValueError(f"The mask has the size {mask.shape}, expected the film's {expected}; no object was made.")
-    present = [value for value in range(1, len(CLASSES)) if np.any(mask == value)]
+    present = [value for value in range(1, len(HIP.classes)) if np.any(mask == value)]
     if not present:
-        raise ValueError(f"The mask is empty, expected one of {', '.join(CLASSES[1:])}; DICOM knows no empty segmentation.")
+        raise ValueError(f"The mask is empty, expected one of {', '.join(HIP.classes[1:])}; DICOM knows no empty segmentation.")
     algorithm = hd.AlgorithmIdentificationSequence(
         name="OsteoXR", version=version("osteoxr"), family=codes.DCM.ArtificialIntelligence
     )
@@ -51,9 +51,9 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
     segments = [
         hd.seg.SegmentDescription(
             segment_number=number,
-            segment_label=CLASSES[value],
-            segmented_property_category=_PROPERTIES[CLASSES[value]][0],
-            segmented_property_type=_PROPERTIES[CLASSES[value]][1],
+            segment_label=HIP.classes[value],
+            segmented_property_category=_PROPERTIES[HIP.classes[value]][0],
+            segmented_property_type=_PROPERTIES[HIP.classes[value]][1],
             algorithm_type=kind,
             algorithm_identification=algorithm,
         )
@@ -99,14 +99,14 @@ def mask_of(segmentation: Dataset) -> NDArray[np.uint8]:
     """
     mask = np.zeros((segmentation.Rows, segmentation.Columns), np.uint8)
     labels = {int(segment.SegmentNumber): str(segment.SegmentLabel).lower() for segment in segmentation.SegmentSequence}
-    if unknown := sorted(set(labels.values()) - set(CLASSES[1:])):
+    if unknown := sorted(set(labels.values()) - set(HIP.classes[1:])):
         raise ValueError(
-            f"Segmentation {segmentation.SOPInstanceUID}: has a segment {unknown[0]!r}, expected only {', '.join(CLASSES[1:])}; "
-            "it was not read."
+            f"Segmentation {segmentation.SOPInstanceUID}: has a segment {unknown[0]!r}, expected only "
+            f"{', '.join(HIP.classes[1:])}; it was not read."
         )
     frames: Any = segmentation.pixel_array
     for frame, groups in zip(frames.reshape(-1, *mask.shape), segmentation.PerFrameFunctionalGroupsSequence, strict=True):
-        mask[frame > 0] = CLASSES.index(labels[_segment_number(segmentation, groups)])
+        mask[frame > 0] = HIP.classes.index(labels[_segment_number(segmentation, groups)])
     return mask
 
 

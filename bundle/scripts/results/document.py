@@ -12,7 +12,7 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 
 from scripts.clinical import Category
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 from scripts.results.record import Record
 
 SCHEMA_VERSION: Final = "2.3"

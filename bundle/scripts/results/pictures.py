@@ -11,9 +11,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
 
-from scripts.clinical import SIDES, Screening
-from scripts.radiograph.atomic import replacing
-from scripts.results.hip_geometry import HipGeometry
+from scripts.clinical import Screening
+from scripts.clinical.anatomy import HIP
+from scripts.files import replacing
+from scripts.measurement.hip_geometry import HipGeometry
 
 CONTOUR_COLOURS = ((64, 196, 255), (255, 145, 0), (224, 64, 251))
 """Of femur, prosthesis and fixation. The HTML report's legend repeats them."""
@@ -82,7 +83,7 @@ def draw_overlay(
 
     for index, box in boxes.items():
         pen.line(place(box[[0, 1, 2, 3, 0]]), fill=BOX_COLOUR, width=2)
-        _label(picture, SIDES[index][0].upper(), place(box)[1 if index else 0], right_aligned=index == 1)
+        _label(picture, HIP.sides[index][0].upper(), place(box)[1 if index else 0], right_aligned=index == 1)
     for hip in geometry:
         for line, colour in _thin_lines(hip, spacing_mm):
             pen.line(place(line), fill=colour, width=2)

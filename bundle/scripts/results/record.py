@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from scripts.clinical import SIDES, Estimate, Hip, RadiographFacts, Reason, Screening
+from scripts.clinical import Estimate, Hip, RadiographFacts, Reason, Screening
+from scripts.clinical.anatomy import HIP
+from scripts.measurement.hip_geometry import HipGeometry
+from scripts.measurement.regions import REGIONS, Region
 from scripts.radiograph import to_film_points
-from scripts.radiograph.regions import REGIONS, Region
-from scripts.results.hip_geometry import HipGeometry
-from scripts.results.study import StudyOutcome
+from scripts.screening.study import StudyOutcome
 
 Record = dict[str, Any]
 
@@ -98,7 +99,7 @@ def study_record(items: Sequence[Mapping[str, Any]], outcome: StudyOutcome) -> R
         "films": [str(item["name"]) for item in items],
         "status": "measured" if outcome.screening else "refused",
         "reason": _reason(outcome.reason),
-        "hips": dict(zip(SIDES, names, strict=True)),
+        "hips": dict(zip(HIP.sides, names, strict=True)),
         "outcome": outcome.screening and _outcome(outcome.screening),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.clinical import load_criteria, load_reference
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, LANDMARK_COLOUR, REGION_COLOUR
 
 _SCALE_T = (-5.0, 2.0)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.clinical import SITES
-from scripts.radiograph.atomic import replacing
+from scripts.clinical.anatomy import HIP
+from scripts.files import replacing
 from scripts.results.record import Record
 
 _ESTIMATE_COLUMNS = (
@@ -41,7 +41,7 @@ RESULT_COLUMNS = (
     "patient",
     "side",
     "status",
-    *(f"{site}_{column}" for site in SITES for column in (*_ESTIMATE_COLUMNS, "category")),
+    *(f"{site}_{column}" for site in HIP.sites for column in (*_ESTIMATE_COLUMNS, "category")),
     "landmark_confidence",
     "femur_probability",
     "metal_fraction",

@@ -9,15 +9,15 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator
 
 from scripts.clinical import Reason
+from scripts.radiograph.isolation import REFUSAL
 from scripts.results.document import make_document, write_document
-from scripts.results.engine import REFUSAL
-from scripts.results.ledger import Ledger
 from scripts.results.pictures import draw_overlay, write_mask, write_overlay
-from scripts.results.postprocessing import Interpretd, radiograph_facts
 from scripts.results.record import Record, refused_record, screened_record, study_record
 from scripts.results.report import write_report
-from scripts.results.study import interpret_study, unmeasured
 from scripts.results.tables import write_rejected_table, write_results_table
+from scripts.screening.interpretation import Interpretd, radiograph_facts
+from scripts.screening.ledger import Ledger
+from scripts.screening.study import interpret_study, unmeasured
 
 
 class ResultsWriter:

@@ -15,10 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from scripts.clinical import Category, load_criteria, load_reference
-from scripts.radiograph import SIDES, read_radiograph
-from scripts.radiograph.atomic import replacing
-from scripts.radiograph.listing import CARD_NAME
-from scripts.radiograph.manifest import SPLITS
+from scripts.clinical.anatomy import HIP
+from scripts.dataset.listing import CARD_NAME
+from scripts.dataset.manifest import SPLITS
+from scripts.files import replacing
+from scripts.radiograph import read_radiograph
 from scripts.simulation.population import BONE_SITES, DECADE_BMD, decade_ends
 
 _SHEET_PATIENTS, _SHEET_COLUMNS = 24, 6
@@ -27,8 +28,8 @@ _ARTHRITIC: Final = 0.5
 _SEX_COLOURS: Final = {"F": "#c0392b", "M": "#1f4e79"}
 _SEX_NAMES: Final = {"F": "women", "M": "men"}
 _BMD_COLUMNS: Final = {
-    "total_hip": [f"{side}_total_bmd_exact" for side in SIDES],
-    "femoral_neck": [f"{side}_neck_bmd_exact" for side in SIDES],
+    "total_hip": [f"{side}_total_bmd_exact" for side in HIP.sides],
+    "femoral_neck": [f"{side}_neck_bmd_exact" for side in HIP.sides],
     "lumbar": ["lumbar_bmd_exact"],
 }
 
@@ -112,7 +113,7 @@ def _description(films: pd.DataFrame) -> dict[str, str]:
             rows[f"{name} aBMD, {people}, g/cm²"] = _spread(_both_hips(of_sex, f"{site}_bmd_exact"), 3)
     rows |= _classes(patients)
     for what, absent in (("implant", "none"), ("fracture", "none")):
-        found = pd.concat([patients[f"{side}_{what}"] for side in SIDES])
+        found = pd.concat([patients[f"{side}_{what}"] for side in HIP.sides])
         found = found[found != absent]
         kinds = ", ".join(f"{kind} {count}" for kind, count in found.value_counts().sort_index().items())
         rows[f"Hips with {what}"] = f"{len(found)} ({len(found) / hips:.1%}){': ' + kinds if kinds else ''}"
@@ -136,7 +137,7 @@ def _classes(patients: pd.DataFrame) -> dict[str, str]:
 
 
 def _both_hips(patients: pd.DataFrame, column: str) -> pd.Series:
-    return pd.concat([patients[f"{side}_{column}"] for side in SIDES]).dropna()
+    return pd.concat([patients[f"{side}_{column}"] for side in HIP.sides]).dropna()
 
 
 def _spread(values: pd.Series, decimals: int) -> str:

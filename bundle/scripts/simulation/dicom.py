@@ -17,7 +17,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 from scripts.simulation.physics.processing import Curve, Rendering, Style, Tone
 from scripts.simulation.physics.xray import Exposure
 from scripts.simulation.population import Person

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture
 from scripts.simulation.phantom import Pose
 
@@ -28,7 +28,7 @@ class Fault:
         """The poses of both femurs with the fault's rotation."""
         if self.rotation is None:
             return poses
-        return {side: replace(poses[side], rotation=turn) for side, turn in zip(SIDES, self.rotation, strict=True)}
+        return {side: replace(poses[side], rotation=turn) for side, turn in zip(HIP.sides, self.rotation, strict=True)}
 
 
 def draw_fault(rng: np.random.Generator) -> Fault:
@@ -39,5 +39,5 @@ def draw_fault(rng: np.random.Generator) -> Fault:
     if kind == "turned femur":
         return Fault(rotation=(float(rng.uniform(-50, 75)), float(rng.uniform(-50, 75))))
     broken = Disease(fracture=Fracture(str(rng.choice([Fracture.NECK, Fracture.INTERTROCHANTERIC]))))
-    side = str(rng.choice(SIDES))
-    return Fault(diseases={name: broken if name == side else Disease() for name in SIDES})
+    side = str(rng.choice(HIP.sides))
+    return Fault(diseases={name: broken if name == side else Disease() for name in HIP.sides})

@@ -12,8 +12,8 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from scripts.radiograph.atomic import replacing
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
+from scripts.files import replacing
 from scripts.simulation.anatomy.disease import Disease, Fracture
 from scripts.simulation.hardware.foreign_objects import KINDS, ForeignObject
 from scripts.simulation.hardware.implants import Implant
@@ -117,8 +117,8 @@ def _film(tile: Tile, patient: int, site: Site, seed: int) -> np.ndarray:
     person = draw_person(rng, site.population)
     if tile.density is not None:
         person = replace(person, total_hip=tile.density, femoral_neck=0.84 * tile.density)
-    diseases = dict(zip(SIDES, tile.diseases, strict=True))
-    phantom = draw_phantom(person, rng, dict(zip(SIDES, tile.implants, strict=True)), diseases)
+    diseases = dict(zip(HIP.sides, tile.diseases, strict=True))
+    phantom = draw_phantom(person, rng, dict(zip(HIP.sides, tile.implants, strict=True)), diseases)
     phantom = replace(phantom, objects=tuple(tile.belonging(rng)) if tile.belonging else ())
     view: View = draw_view(rng, site, _SPACING_MM, tile.style)
     return _shown(take(phantom, view, seed).rendering)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from scripts.radiograph.landmarks import LANDMARKS, SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.curves import smooth_noise
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.soft_tissue import soft_tissue
@@ -63,7 +63,7 @@ def take(phantom: Phantom, view: View, seed: int) -> Shot:
     """
     generator = torch.Generator().manual_seed(seed)
     film = view.film
-    femurs = {side: _posed(phantom, view, side) for side in SIDES}
+    femurs = {side: _posed(phantom, view, side) for side in HIP.sides}
     strands = torch.Generator().manual_seed(phantom.seed)
     bones = _bones(phantom, femurs, film, strands)
     texture = sum((trabecular_texture(femur, film, strands) - 1 for femur in femurs.values()), torch.ones(()))
@@ -192,9 +192,9 @@ def displaced(lean: Tensor, fat: Tensor, bone: Tensor, core: Tensor, mineral: Te
 def _visible(femur: Femur, film: Film, exposed: Tensor) -> dict[str, list[float] | None] | None:
     """Landmarks in (row, column) of the film, None for one outside the exposed field; None where no landmark is seen."""
     names = femur.landmarks
-    points = femur.to_patient(torch.tensor([names[name] for name in LANDMARKS]))
+    points = femur.to_patient(torch.tensor([names[name] for name in HIP.landmarks]))
     result: dict[str, list[float] | None] = {}
-    for name, (row, col) in zip(LANDMARKS, film.pixel_of(points).tolist(), strict=True):
+    for name, (row, col) in zip(HIP.landmarks, film.pixel_of(points).tolist(), strict=True):
         r, c = round(row), round(col)
         seen = 0 <= r < film.rows and 0 <= c < film.columns and bool(exposed[r, c])
         result[name] = [round(row, 2), round(col, 2)] if seen else None

@@ -16,10 +16,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from scripts.clinical import SITES as HIP_SITES
 from scripts.clinical import load_reference
-from scripts.radiograph.atomic import replacing
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
+from scripts.files import replacing
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.dxa import precision
 from scripts.simulation.anatomy.morphometry import MORPHOMETRY, true_morphometry
@@ -33,7 +32,7 @@ from scripts.simulation.view import View, draw_view
 
 EXTERNAL: Final = "external"
 
-_HIP_BMDS: Final = tuple(f"{side}_{site}_bmd" for side in ("left", "right") for site in HIP_SITES)
+_HIP_BMDS: Final = tuple(f"{side}_{site}_bmd" for side in ("left", "right") for site in HIP.sites)
 COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
     "label", "landmarks", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
@@ -166,14 +165,14 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
         "objects": ";".join(sorted({item.name for item in phantom.objects})),
     }
     t_scores = [reference.t_score(person.lumbar, "lumbar")]
-    for side in SIDES:
+    for side in HIP.sides:
         disease, exact = phantom.diseases[side], phantom.dxa[side]
         if disease.fracture is not Fracture.NONE:
             exact = None  # nobody scans a broken hip
         read = None if exact is None else precision(exact, rng)
         measures = {} if exact is None else true_morphometry(phantom.femurs[side])
         known |= {f"{side}_{name}": round(measures[name], 2) if measures else "" for name in MORPHOMETRY}
-        for site in HIP_SITES:
+        for site in HIP.sites:
             known[f"{side}_{site}_bmd"] = "" if read is None else round(getattr(read, site), 4)
             known[f"{side}_{site}_bmd_exact"] = "" if exact is None else round(getattr(exact, site), 4)
             if exact is not None:
@@ -189,7 +188,7 @@ def _seen_in(view: View, phantom: Phantom) -> dict[str, Any]:
     turn = phantom.pelvis.rotation
     return {
         "view": "frog-leg" if view.frog_leg else "AP",
-        **{f"{side}_rotation_deg": round(view.poses[side].rotation + phantom.femurs[side].anteversion, 1) for side in SIDES},
+        **{f"{side}_rotation_deg": round(view.poses[side].rotation + phantom.femurs[side].anteversion, 1) for side in HIP.sides},
         "pelvic_turn_deg": round(math.degrees(math.atan2(float(turn[1, 0]), float(turn[0, 0]))), 1),
         "style": view.style.name,
     }

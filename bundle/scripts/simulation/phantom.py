@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
 from scripts.simulation.anatomy.dxa import Reading, scan
 from scripts.simulation.anatomy.femur import Femur, draw_femurs
@@ -89,7 +89,7 @@ def draw_phantom(
     for side, femur in draw_femurs(person, rng, head_radius, suffered).items():
         readings[side] = scan(femur) if carried[side] is Implant.NONE else None
         femurs[side] = replace(femur, position=pelvis.hip_centre(side), resected=carried[side].is_joint)
-    fittings = {side: draw_fitting(carried[side], rng) for side in SIDES}
+    fittings = {side: draw_fitting(carried[side], rng) for side in HIP.sides}
     body = draw_body(person, rng, pelvis.scale)
     return Phantom(person, pelvis, femurs, fittings, suffered, body, tuple(draw_objects(rng)), readings,
                    int(rng.integers(2**31)))  # fmt: skip
@@ -104,8 +104,8 @@ def draw_implants(rng: np.random.Generator, operated: bool = False) -> dict[str,
     """
     kinds = [*_IMPLANT_SHARE, Implant.NONE]
     shares = [*_IMPLANT_SHARE.values(), 1 - sum(_IMPLANT_SHARE.values())]
-    drawn = {side: kinds[rng.choice(len(kinds), p=shares)] for side in SIDES}
+    drawn = {side: kinds[rng.choice(len(kinds), p=shares)] for side in HIP.sides}
     if operated:
         metal = np.array(shares[:-1])
-        drawn[SIDES[rng.integers(2)]] = kinds[rng.choice(len(metal), p=metal / metal.sum())]
+        drawn[HIP.sides[rng.integers(2)]] = kinds[rng.choice(len(metal), p=metal / metal.sum())]
     return drawn

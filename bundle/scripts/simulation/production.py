@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from scripts.radiograph.atomic import replacing
-from scripts.radiograph.manifest import SPLITS
+from scripts.dataset.manifest import SPLITS
+from scripts.files import replacing
 from scripts.simulation.sites import Site, load_sites
 
 _INTERRUPTED: Final = 130  # the exit code that shells give to what Ctrl-C ended

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from scripts.radiograph.atomic import replacing
-from scripts.radiograph.hip_axes import HipAxes, find_axes
-from scripts.radiograph.landmarks import LANDMARKS
-from scripts.radiograph.outline import Outline
-from scripts.radiograph.trabeculae import CONTRASTS, Groups, lay_out, singh_grade, strand_contrasts
+from scripts.clinical.anatomy import HIP
+from scripts.files import replacing
+from scripts.measurement.hip_axes import HipAxes, find_axes
+from scripts.measurement.outline import Outline
+from scripts.measurement.singh import CONTRASTS, Groups, lay_out, singh_grade, strand_contrasts
 from scripts.simulation.anatomy import femur_bone
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.hardware.implants import Implant
@@ -79,7 +79,7 @@ def _film(density: float, site: Site, seed: int) -> tuple[NDArray[Any], Outline,
         shot = take(phantom, view, seed)
         outline = Outline(shot.mask == 1, (view.film.spacing, view.film.spacing))
         marks = shot.landmarks["right"] or {}
-        points = np.array([marks.get(name) or (np.nan, np.nan) for name in LANDMARKS])
+        points = np.array([marks.get(name) or (np.nan, np.nan) for name in HIP.landmarks])
         axes = find_axes(outline, points, np.eye(2, 3))
         if axes is not None:
             return shot.rendering.displayed().numpy(), outline, axes, grade

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.dicom import Acquisition
 from scripts.simulation.phantom import Pose
 from scripts.simulation.physics.processing import STYLES, Style, vary
@@ -116,7 +116,7 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
     else:
         height, width = rng.uniform(300, 352), rng.uniform(400, 430)
     height, width = height * focus / sid, width * focus / sid
-    only = str(rng.choice(SIDES)) if one_hip else ""
+    only = str(rng.choice(HIP.sides)) if one_hip else ""
     centre_x = rng.normal(0, 8) if not only else (1 if only == "left" else -1) * rng.normal(95, 18)
     centre_z = rng.normal(4, 16)
     film = Film(
@@ -142,7 +142,7 @@ def _draw_poses(rng: np.random.Generator, frog: bool, only: str) -> dict[str, Po
     """Feet 15 degrees inward is what is asked for; a straight leg's shaft is adducted by 6.5 degrees."""
     turn, spread = rng.normal(-12, 12), rng.normal(-4, 3.5)
     poses = {}
-    for side in SIDES:
+    for side in HIP.sides:
         ordinary = Pose(spread + rng.normal(0, 2.5), float(np.clip(turn + rng.normal(0, 6), -38, 30)), abs(rng.normal(0, 5)))
         abducted = Pose(rng.uniform(28, 62), rng.uniform(5, 60), rng.uniform(0, 40))
         poses[side] = abducted if frog and only in ("", side) else ordinary

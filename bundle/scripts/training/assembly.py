@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 from scripts.training.provenance import versions
 
 

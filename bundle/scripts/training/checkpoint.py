@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 
 LAST, BEST = "last.pt", "best.pt"
 

@@ -7,7 +7,7 @@ import torch
 from monai.transforms import RandomizableTransform
 from torch import Tensor
 
-from scripts.radiograph.landmarks import LOCATING
+from scripts.clinical.anatomy import HIP
 from scripts.training.jitter import LandmarkJitter
 
 
@@ -54,7 +54,7 @@ class RandHipCropsd(RandomizableTransform):
         points = torch.as_tensor(data["landmarks"]).float()[None]
         visible = torch.isfinite(points).all(dim=3)
         points, weight = torch.nan_to_num(points), visible.float()
-        valid = visible[:, :, :LOCATING].all(dim=2).float()
+        valid = visible[:, :, : HIP.locating].all(dim=2).float()
         if "label" in data:
             valid = valid * (self._metal(torch.as_tensor(data["label"])[None], points, weight) < self.implant_threshold)
         guessed = self.jitter.apply(points[0], weight[0], self.spacing_mm, self.R)

@@ -1,6 +1,5 @@
 """The patients of one split of a data set, and what they are to be taught."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +7,9 @@ from typing import Any
 import numpy as np
 from monai.transforms import Transform
 
-from scripts.clinical import SIDES, SITES, Reference
-from scripts.radiograph import list_radiographs
-from scripts.radiograph.manifest import number
-
-BMD_COLUMNS = tuple(f"{side}_{site}_bmd" for side in SIDES for site in SITES)
+from scripts.clinical import Reference
+from scripts.dataset.listing import list_radiographs
+from scripts.dataset.truth import has_osteoporosis, hip_bmd
 
 
 def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> list[dict[str, Any]]:
@@ -39,23 +36,6 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
             f"none of which has {' and '.join(required)}; expected at least one. Nothing was trained."
         )
     return [{"label": "", "landmarks": "", **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
-
-
-def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:
-    """The DXA result of an item: float32 (2, 2), side by site (neck, total), g/cm²; NaN = unknown."""
-    values = [number(item.get(column)) for column in BMD_COLUMNS]
-    return np.array(values, dtype=np.float32).reshape(len(SIDES), len(SITES))
-
-
-def has_osteoporosis(bmd: np.ndarray, reference: Reference, threshold: float = -2.5) -> float:
-    """Whether the lowest T-score of a (2, 2) `hip_bmd` is at most the threshold: 1, 0, or NaN when no site was measured."""
-    scores = [
-        reference.t_score(float(bmd[side, column]), site)
-        for side in range(len(SIDES))
-        for column, site in enumerate(SITES)
-        if math.isfinite(bmd[side, column])
-    ]
-    return float(min(scores) <= threshold) if scores else math.nan
 
 
 class HipTargetsd(Transform):

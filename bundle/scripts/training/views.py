@@ -13,9 +13,8 @@ import torch.nn.functional as F
 from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor, nn
 
-from scripts.clinical import SIDES
-from scripts.radiograph.landmarks import LOCATING
-from scripts.radiograph.manifest import number
+from scripts.clinical.anatomy import HIP
+from scripts.dataset.manifest import number
 from scripts.training.appearance import RandAppearanced, smooth
 from scripts.training.items import training_items
 from scripts.training.other_films import Read, films_of_other_kinds
@@ -72,13 +71,13 @@ class ViewTargetsd(Transform):
         """Add the targets."""
         shown = not data.get("kind")
         frontal = data.get("view") in ("", "AP", None)
-        intact = [data.get(f"{side}_implant") in ("", "none", None) for side in SIDES]
+        intact = [data.get(f"{side}_implant") in ("", "none", None) for side in HIP.sides]
         femurs = [1.0 if shown and frontal and side else math.nan for side in intact]
         if not shown and data["kind"] not in _PERHAPS_FEMURS:
             femurs = [0.0, 0.0]
-        broken = [data.get(f"{side}_fracture") for side in SIDES]
+        broken = [data.get(f"{side}_fracture") for side in HIP.sides]
         fractures = [float(value != "none") if value else math.nan for value in broken]
-        rotations = [number(data.get(f"{side}_rotation_deg")) for side in SIDES]
+        rotations = [number(data.get(f"{side}_rotation_deg")) for side in HIP.sides]
         turn = number(data.get("pelvic_turn_deg"))
         view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)
         if view and abs(turn) > _FLAT_DEGREES:
@@ -142,7 +141,7 @@ class SeenFilmsd(Transform):
     def _known(self, target: Tensor, truth: Tensor, seen: Mapping[str, Tensor], spoilt: bool) -> Tensor:
         """The targets (8,) of a drawing, by those of the film, the landmarks (2, 5, 2) left on it, and what was found."""
         visible = torch.isfinite(truth).all(dim=2)
-        whole, none = visible[:, :LOCATING].all(dim=1), ~visible.any(dim=1)
+        whole, none = visible[:, : HIP.locating].all(dim=1), ~visible.any(dim=1)
         apart = torch.linalg.vector_norm(seen["landmarks"][0, :, 0] - truth[:, 0], dim=1) * self.spacing_mm
         found = seen["found"][0] > 0
         here = found & whole & (apart <= _NEAR_MM) & (not spoilt)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scripts.radiograph.landmarks import LANDMARKS
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture
 from scripts.simulation.anatomy.femur import Bone, Femur, draw_femurs, draw_shape
 from scripts.simulation.anatomy.femur_bone import GROUPS, group_share, mineral, places
@@ -139,7 +139,7 @@ def test_warped_femurs_keep_their_angle_on_average():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_landmarks_sit_on_the_bone_that_they_name(seed):
     femur = Femur(**vars(draw_shape(WOMAN, np.random.default_rng(seed), 21.6)))
-    points = torch.tensor([femur.landmarks[name] for name in LANDMARKS])
+    points = torch.tensor([femur.landmarks[name] for name in HIP.landmarks])
     distance = femur.outline(femur.bent(points))
     assert points[0].norm() < 0.05
     assert distance[0] < -15 and distance[1] < -4 and distance[4] < -7

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.hip_bone import HipBone
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
@@ -17,7 +17,7 @@ from scripts.simulation.physics.projection import Film, cast
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
 from scripts.simulation.population import Person
 
-HEALTHY = dict.fromkeys(SIDES, Disease())
+HEALTHY = dict.fromkeys(HIP.sides, Disease())
 FILM = Film(400, 440, 0.9, -197.0, -235.0)
 
 
@@ -67,7 +67,7 @@ def joint_space(pelvis: Pelvis, direction: tuple[float, float, float]) -> float:
 
 
 def with_osteoarthritis(amount: float) -> Pelvis:
-    return Pelvis(hips={side: HipBone(osteoarthritis=amount) for side in SIDES})
+    return Pelvis(hips={side: HipBone(osteoarthritis=amount) for side in HIP.sides})
 
 
 def lowest_arch_angle(pelvis: Pelvis) -> float:
@@ -118,7 +118,7 @@ def test_enthesophytes_roughen_the_crest() -> None:
     film = Film(150, 170, 0.3, 70.0, -165.0)
 
     def roughness(spurs: float) -> float:
-        pelvis = Pelvis(hips={side: HipBone(enthesophytes=spurs) for side in SIDES})
+        pelvis = Pelvis(hips={side: HipBone(enthesophytes=spurs) for side in HIP.sides})
         rows = (mineral(pelvis, 1, film, 1.0) > 0.02).int().argmax(0).float()
         return float(rows.diff().diff().abs().mean())
 
@@ -219,7 +219,7 @@ def test_projected_volume_is_the_volume() -> None:
 
 def test_less_density_less_mineral_same_shape() -> None:
     def built(strength: float) -> Pelvis:
-        return Pelvis(hips={side: HipBone(strength=strength) for side in SIDES})
+        return Pelvis(hips={side: HipBone(strength=strength) for side in HIP.sides})
 
     strong, weak = mineral(built(1.0), 1), mineral(built(0.6), 1)
     assert 0.45 < float(weak.sum() / strong.sum()) < 0.75

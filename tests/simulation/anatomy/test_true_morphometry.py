@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scripts.radiograph.hip_axes import find_axes
-from scripts.radiograph.landmarks import LANDMARKS
-from scripts.radiograph.morphometry import measure
-from scripts.radiograph.outline import Outline
-from scripts.radiograph.regions import place_regions
+from scripts.clinical.anatomy import HIP
+from scripts.measurement.hip_axes import find_axes
+from scripts.measurement.morphometry import measure
+from scripts.measurement.outline import Outline
+from scripts.measurement.regions import place_regions
 from scripts.simulation.anatomy.dxa import Scan
 from scripts.simulation.anatomy.femur import Bone, Femur, draw_shape
 from scripts.simulation.anatomy.morphometry import MORPHOMETRY, true_morphometry
@@ -24,7 +24,7 @@ def shadow(femur):
     """Mineral along parallel AP rays, the outline, landmarks and canonical pose of a femur that lies as for DXA."""
     seen = cast(femur, FILM, femur.box(), step=2.0)
     mineral = seen.cortex * CORTICAL_MINERAL / 10 + seen.interior
-    points = torch.tensor([femur.intact_landmarks[name] for name in LANDMARKS]) * femur.size
+    points = torch.tensor([femur.intact_landmarks[name] for name in HIP.landmarks]) * femur.size
     canonical = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     return mineral.numpy(), Outline((seen.path > 0.6).numpy(), (0.5, 0.5)), FILM.pixel_of(points).numpy(), canonical
 

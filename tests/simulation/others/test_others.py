@@ -10,8 +10,8 @@ import pydicom
 import pytest
 import scripts
 import torch
+from scripts.dataset.manifest import read_manifest
 from scripts.radiograph import read_radiograph
-from scripts.radiograph.manifest import read_manifest
 from scripts.simulation.others import distortions
 from scripts.simulation.others.collection import simulate_others
 from scripts.simulation.others.hips import child_pelvis

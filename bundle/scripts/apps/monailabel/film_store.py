@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from scripts.apps.monailabel.labels import read_mask, removed_on_error, write_mask
 from scripts.apps.monailabel.screener import Screener
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 
 TAGS: Final = ("final", "original")
 """Of labels: submitted by a radiologist, or as the networks drew them."""

@@ -12,8 +12,8 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from scripts.apps.monailabel.labels import ENDINGS, LABELS, removed_on_error, write_mask
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import Hip
-from scripts.results.postprocessing import radiograph_facts
 from scripts.results.record import Record, screened_record
+from scripts.screening.interpretation import radiograph_facts
 
 
 class Segmentation(InferTask):

@@ -11,9 +11,9 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its customary name
 from numpy.typing import NDArray
 
-from scripts.radiograph import CLASSES
+from scripts.clinical.anatomy import HIP
 
-LABELS: Final = {name: value for value, name in enumerate(CLASSES) if value}
+LABELS: Final = {name: value for value, name in enumerate(HIP.classes) if value}
 """Value of each class in a mask, by name."""
 
 ENDINGS: Final = (".nii.gz", ".nii", ".nrrd", ".mha", ".png")
@@ -117,7 +117,8 @@ def _classes(found: NDArray[Any], label_info: Sequence[Mapping[str, Any]] | None
                 )
     if wrong := sorted(set(np.unique(found).tolist()) - set(meant)):
         raise ValueError(
-            f"The label holds the value {wrong[0]}, expected 0 to {len(CLASSES) - 1} ({', '.join(CLASSES)}). It was not saved."
+            f"The label holds the value {wrong[0]}, expected 0 to {len(HIP.classes) - 1} "
+            f"({', '.join(HIP.classes)}). It was not saved."
         )
     mask = np.zeros(found.shape, np.uint8)
     for value, of_class in meant.items():

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import RefusedError
-from scripts.radiograph import LANDMARKS, SIDES, Orientation, read_label, read_radiograph, sort_studies, to_film_points
-from scripts.radiograph.manifest import MANIFEST_NAME
+from scripts.clinical.anatomy import HIP
+from scripts.dataset.labels import read_label
+from scripts.dataset.manifest import MANIFEST_NAME
+from scripts.dataset.studies import sort_studies
+from scripts.radiograph import Orientation, read_radiograph, to_film_points
 
 _FEWEST_LANDMARKS: Final = 3  # that place a hip
 _SEEN: Final = 0.25  # confidence of a landmark that is taught
@@ -97,8 +100,8 @@ def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: 
 def _landmarks(points: NDArray[np.float64], seen: NDArray[np.bool_]) -> dict[str, Any]:
     """Points (2, 5, 2) as `read_landmarks` reads them."""
     return {
-        side: {name: points[i, j].tolist() if seen[i, j] else None for j, name in enumerate(LANDMARKS)}
-        for i, side in enumerate(SIDES)
+        side: {name: points[i, j].tolist() if seen[i, j] else None for j, name in enumerate(HIP.landmarks)}
+        for i, side in enumerate(HIP.sides)
     }
 
 

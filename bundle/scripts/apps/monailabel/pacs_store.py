@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.labels import removed_on_error
 from scripts.apps.monailabel.screener import Screener
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
 
 MODALITIES: Final = ("DX", "CR")

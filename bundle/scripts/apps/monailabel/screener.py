@@ -12,8 +12,8 @@ from monai.bundle import ConfigParser
 
 import scripts
 from scripts.clinical import RefusedError
-from scripts.results import FilmLoader
-from scripts.results.engine import REFUSAL
+from scripts.radiograph.isolation import REFUSAL
+from scripts.screening.engine import FilmLoader
 
 BUNDLE = Path(scripts.__file__).parents[1]
 INFERENCE = BUNDLE / "configs" / "inference.yaml"

@@ -12,7 +12,7 @@ import torch
 from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.curves import Grid
 from scripts.simulation.anatomy.pelvis import HALF_HIP_DISTANCE
 from scripts.simulation.population import Person
@@ -169,7 +169,7 @@ def _extent(
     squared = across * across
     extent = depth * end * (1 - squared * across.sqrt().sqrt() * across).clamp_min(0).sqrt()
     flat = min(1.9, 0.9 * body.thickness / body.thigh)
-    for side, lateral in zip(SIDES, (-x, x), strict=True):
+    for side, lateral in zip(HIP.sides, (-x, x), strict=True):
         tilt = math.radians(max(0.0, abduction[side] - _FREE_ABDUCTION))
         beside = lateral - body.hip
         offset = beside * math.cos(tilt) - z * math.sin(tilt) - (centre - body.hip)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.body_shape import Body, placed_course
 from scripts.simulation.anatomy.curves import Grid, beside, smooth_curve, smooth_noise
 
@@ -35,7 +35,7 @@ def calcium(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Tensor:
     mineral = torch.zeros(grid.shape, device=grid.x.device)
     rng = np.random.default_rng([body.seed, 3])
     if body.calcium > 0.02:
-        for side in SIDES:
+        for side in HIP.sides:
             for course, radius, follows in _ARTERIES:
                 own = np.asarray(course) + rng.normal(0, 3, size=(len(course), 2))
                 plaques = torch.from_numpy(rng.normal(size=(1, 1, 45, 4)).astype(np.float32)).to(mineral)

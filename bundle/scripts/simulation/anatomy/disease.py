@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.population import Person
 
 _BOTH_SIDES = 0.6  # correlation of the two hips
@@ -48,10 +48,10 @@ def draw_diseases(person: Person, rng: np.random.Generator) -> dict[str, Disease
     spurs = float(np.clip((person.age - 45) / 60, 0, 0.7))
     weak = np.clip((0.95 - person.total_hip) / 0.25, 0.2, 2.0)
     broken = rng.random() < _FRACTURE_SHARE * weak
-    side_broken = str(rng.choice(SIDES))
+    side_broken = str(rng.choice(HIP.sides))
     kind = Fracture(str(rng.choice([Fracture.NECK, Fracture.INTERTROCHANTERIC])))
     diseases = {}
-    for side in SIDES:
+    for side in HIP.sides:
         latent = math.sqrt(_BOTH_SIDES) * common + math.sqrt(1 - _BOTH_SIDES) * rng.normal()
         diseases[side] = Disease(
             osteoarthritis=float(np.clip(0.25 + 0.6 * (latent - threshold), 0, 1)) if latent > threshold else 0.0,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.femur_bone import Bone, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM
 from scripts.simulation.physics.projection import inside_fraction
@@ -21,7 +22,6 @@ from scripts.simulation.physics.xray import CORTICAL_MINERAL
 if TYPE_CHECKING:
     from scripts.simulation.anatomy.femur import Femur
 
-_NECK_BOX_MM = 15.0
 _NECK_CV, _TOTAL_CV = 0.0166, 0.0065
 _STRENGTHS, _NECKS = (0.15, 2.5), (0.3, 3.0)
 
@@ -44,7 +44,7 @@ class Scan:
         """Sample the femur on a grid of ``spacing`` mm in the image and ``step`` mm along the rays."""
         size, device = femur.size, femur.position.device
         low, high = (corner.tolist() for corner in femur.own_box())
-        lowest = min(femur.intact_landmarks["lesser_trochanter"][2] + 10 / size, LENGTH_MM)
+        lowest = min(femur.intact_landmarks["lesser_trochanter"][2] + HIP.dxa.total_below_mm / size, LENGTH_MM)
         self._femur, self._step = femur, step
         x = torch.arange(low[0] * size, high[0] * size, spacing, device=device) / size
         z = torch.arange(low[2] * size, (lowest + 2) * size, spacing, device=device) / size
@@ -61,8 +61,12 @@ class Scan:
         along, up = femur.neck_axes(points[:, :, 0])
         flat_x, flat_z = points[:, :, 0, 0], points[:, :, 0, 2]
         bone = self._inside * step > 0.5
-        middle, half = 0.52 * femur.neck_length, _NECK_BOX_MM / 2 / size
-        beside = (flat_x > -femur.offset * 0.95) & (flat_z < femur.drop + 12) & (up.abs() < 1.6 * femur.neck_radius)
+        middle, half = HIP.dxa.neck_middle * femur.neck_length, HIP.dxa.neck_box_mm[1] / 2 / size
+        beside = (  # of the trochanter
+            (flat_x > -femur.offset * (1 - HIP.dxa.beside_trochanter))
+            & (flat_z < femur.drop + HIP.dxa.below_base_mm)
+            & (up.abs() < 1.6 * femur.neck_radius)
+        )
         self.neck_region = bone & ((along - middle).abs() <= half) & beside
         self.total_region = bone & (along >= middle - half) & (flat_z <= lowest)
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.dxa import Reading, mineralised
 from scripts.simulation.anatomy.femur_bone import Bone, mineral, places
@@ -185,7 +185,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
     anteversion = rng.normal(14.5, 7.8)
     trabecular, shell = rng.normal(1, 0.08), rng.normal(1, 0.05)
     femurs = {}
-    for side in SIDES:
+    for side in HIP.sides:
         state = disease[side]
         own: dict[str, Any] = {name: float(getattr(shape, name) * rng.normal(1, 0.012)) for name in _TWO_SIDED}
         worn = state.osteoarthritis

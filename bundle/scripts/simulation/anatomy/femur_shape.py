@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scripts.radiograph.landmarks import LANDMARKS
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.solids import NO_WARP, Warp, intersection, union
 
 LENGTH_MM = 215.0
@@ -81,7 +81,7 @@ class FemurShape:
             (base + 0.5, 4.5, drop + 25.5 + _LANDMARK_BELOW_TROCHANTER),
         ]
         points = torch.tensor(places, device=self.warp.phases.device)
-        return {name: (p[0], p[1], p[2]) for name, p in zip(LANDMARKS, self.unbent(points).tolist(), strict=True)}
+        return {name: (p[0], p[1], p[2]) for name, p in zip(HIP.landmarks, self.unbent(points).tolist(), strict=True)}
 
     def bent(self, points: Tensor) -> Tensor:
         """Take points (..., 3) of the femur's own frame to where the unwarped femur has them; the head's centre stays."""

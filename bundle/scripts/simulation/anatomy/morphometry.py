@@ -1,4 +1,4 @@
-"""The morphometry of a phantom femur: what `scripts.radiograph.morphometry` measures on a film, taken from the solid itself.
+"""The morphometry of a phantom femur: what `scripts.measurement.morphometry` measures on a film, taken from the solid itself.
 
 The femur lies as for a DXA scan, its neck parallel to the table, seen by parallel AP rays: no magnification, no rotation, no
 noise. A fracture and a resection are left out of account.

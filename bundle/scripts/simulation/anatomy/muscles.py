@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.body_shape import Body, placed_course
 from scripts.simulation.anatomy.curves import Grid, beside, smooth_curve, smooth_noise
 
@@ -66,7 +66,7 @@ def fat_planes(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Tensor
         course = np.asarray(plane.course)
         shared = rng.normal(0, 2.5, size=course.shape)
         depth, wide = plane.depth * plenty * rng.lognormal(0, 0.35), rng.lognormal(0, 0.25)
-        for side in SIDES:
+        for side in HIP.sides:
             own = course + shared + rng.normal(0, 1.0, size=course.shape)
             strength = depth * rng.lognormal(0, 0.2)
             line = placed_course(smooth_curve(own, 14), body, side, abduction[side], plane.follows)
@@ -108,7 +108,7 @@ def folds(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Tensor:
     rng = np.random.default_rng([body.seed, 2])
     change = torch.zeros(grid.shape, device=grid.x.device)
     heavy = min(1.0, body.fat / 45)
-    for side in SIDES:
+    for side in HIP.sides:
         for course, crease, overhang, follows in (
             (_INGUINAL, rng.uniform(-4, 4) * (0.3 + heavy), rng.uniform(0, 9) * heavy, 0.7),
             (_GLUTEAL, rng.uniform(-5, 4), rng.uniform(-4, 12), 0.0),

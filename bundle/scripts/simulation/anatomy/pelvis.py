@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.hip_bone import HALF_HIP_DISTANCE, HIGH, LOW, HipBone
 from scripts.simulation.anatomy.solids import Warp, about_x, about_y, about_z, draw_warp, vector
@@ -33,7 +33,7 @@ class Pelvis:
     stretches it along z. ``rotation`` (3, 3) tilts and turns it about the origin.
     """
 
-    hips: Mapping[str, HipBone] = field(default_factory=lambda: {side: HipBone() for side in SIDES})
+    hips: Mapping[str, HipBone] = field(default_factory=lambda: {side: HipBone() for side in HIP.sides})
     spine: Spine = field(default_factory=Spine)
     scale: float = 1.0
     height: float = 1.0
@@ -49,7 +49,7 @@ class Pelvis:
 
     def parts(self) -> list[tuple[Solid, tuple[Tensor, Tensor]]]:
         """The solids that make up the pelvis, each with a box (low, high) around it in mm, ready to be cast."""
-        pieces = [(self._hip(side), self._box(LOW, HIGH, _lateral(side))) for side in SIDES]
+        pieces = [(self._hip(side), self._box(LOW, HIGH, _lateral(side))) for side in HIP.sides]
         pieces.append((self._axial(self.spine.sacrum), self._box(*SACRUM_BOX)))
         pieces.append((self._axial(self.spine.lumbar), self._box(*LUMBAR_BOX)))
         return pieces
@@ -106,7 +106,7 @@ def draw_pelvis(person: Person, rng: np.random.Generator, head_radius: float, di
     }
     warp = _draw_warp(rng, 1.4)
     hips = {}
-    for side in SIDES:
+    for side in HIP.sides:
         own = _draw_warp(rng, 0.45)
         state = disease[side]
         cysts = rng.normal(

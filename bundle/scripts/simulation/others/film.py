@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from scripts.radiograph.atomic import replacing
+from scripts.files import replacing
 from scripts.simulation.dicom import Study, write_radiograph
 from scripts.simulation.others.kinds import KINDS
 from scripts.simulation.patient import EXTERNAL_WEIGHT, split_of

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.radiograph.landmarks import SIDES
+from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.femur import Bone as Mineral
 from scripts.simulation.anatomy.femur import Femur, draw_shape
@@ -34,11 +34,11 @@ def _draw(rng: np.random.Generator, poses: dict[str, Pose]) -> tuple[Pelvis, dic
     """Pelvis and femurs as they lie, without the search for a mineral that meets a DXA reading."""
     person = draw_person(rng)
     radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
-    pelvis = draw_pelvis(person, rng, radius, {side: Disease() for side in SIDES})
+    pelvis = draw_pelvis(person, rng, radius, {side: Disease() for side in HIP.sides})
     shape, turn = draw_shape(person, rng, radius), float(rng.normal(14.5, 7.8))
     mineral = Mineral(strength=float(np.clip(rng.normal(0.95, 0.2), 0.4, 1.5)))
     femurs = {}
-    for side in SIDES:
+    for side in HIP.sides:
         pose = poses[side]
         femurs[side] = Femur(
             **vars(shape),
@@ -68,7 +68,7 @@ def _flesh(rng: np.random.Generator, poses: dict[str, Pose], stout: float) -> tu
         return intersection((ring - 1) * min(wide, deep), p[..., 2] - 95 + 20 * (p[..., 0] / wide) ** 2, 90.0)
 
     thighs = []
-    for side, mirror in zip(SIDES, (-1, 1), strict=True):
+    for side, mirror in zip(HIP.sides, (-1, 1), strict=True):
         turn = Pose(poses[side].abduction, 0.0, poses[side].flexion).matrix()
         thigh = chain([(0, 5, -25), (6, 8, 110), (12, 10, 420)], [78 + fat, 66 + fat, 52 + 0.7 * fat], individual(rng, fat, 0, 2))
         # A pose is that of a right hip.
@@ -78,7 +78,7 @@ def _flesh(rng: np.random.Generator, poses: dict[str, Pose], stout: float) -> tu
 
 
 def _straight(rng: np.random.Generator) -> dict[str, Pose]:
-    return {side: Pose(float(rng.normal(-3, 4)), float(rng.normal(-8, 12)), float(abs(rng.normal(0, 6)))) for side in SIDES}
+    return {side: Pose(float(rng.normal(-3, 4)), float(rng.normal(-8, 12)), float(abs(rng.normal(0, 6)))) for side in HIP.sides}
 
 
 def turned_pelvis(rng: np.random.Generator) -> Scene:
@@ -101,13 +101,13 @@ def turned_pelvis(rng: np.random.Generator) -> Scene:
 
 def lateral_hip(rng: np.random.Generator) -> Scene:
     """One hip from the side across the table, the other leg out of the beam's way."""
-    side = str(rng.choice(SIDES))
+    side = str(rng.choice(HIP.sides))
     poses = _straight(rng)
     pelvis, femurs = _draw(rng, poses)
     parts = pelvis.parts()
-    bones = [Piece(solid, *box) for solid, box in (parts[SIDES.index(side)], parts[2], *femurs[side].parts())]
+    bones = [Piece(solid, *box) for solid, box in (parts[HIP.sides.index(side)], parts[2], *femurs[side].parts())]
     body, *thighs = _flesh(rng, poses, float(rng.uniform(0.4, 1.1)))
-    flesh = (body, thighs[SIDES.index(side)])
+    flesh = (body, thighs[HIP.sides.index(side)])
     x, _, z = pelvis.hip_centre(side).tolist()
     # The beam comes through the groin, 45 degrees to the body's axis.
     tilt = about_x(math.radians(float(rng.normal(0, 8)))) @ about_z(math.radians(float(rng.choice([-1, 1]) * rng.normal(90, 8))))
@@ -124,12 +124,12 @@ def child_pelvis(rng: np.random.Generator) -> Scene:
     frog = rng.random() < 0.2
     poses = _straight(rng)
     if frog:
-        poses = {name: Pose(float(rng.uniform(30, 60)), 30.0, 30.0) for name in SIDES}
+        poses = {name: Pose(float(rng.uniform(30, 60)), 30.0, 30.0) for name in HIP.sides}
     pelvis, femurs = _draw(rng, poses)
     pelvis = replace(pelvis, spine=replace(pelvis.spine, gap=3 + 0.5 * gap))
     hips, rest = pelvis.parts()[:2], pelvis.parts()[2:]
     bones = [Piece(solid, *box) for solid, box in rest]
-    for side, (solid, box) in zip(SIDES, hips, strict=True):
+    for side, (solid, box) in zip(HIP.sides, hips, strict=True):
         bones.append(Piece(_open_hip(solid, pelvis.hip_centre(side), 1.0 if side == "left" else -1.0, gap, age), *box))
     for femur in femurs.values():
         ((_, box),) = femur.parts()

@@ -1,0 +1,90 @@
+"""Reading what an expert or the simulator drew on a film: the mask of the femurs, and their landmarks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from scripts.clinical.anatomy import HIP
+
+
+def read_label(path: str | Path, film_shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read a mask: a grey PNG, or a 2D NIfTI in the (x, y) order of `read_nifti`.
+
+    Args:
+        path: of the mask.
+        film_shape: rows and columns of the film as its file stores it, which the mask must have too.
+
+    Returns:
+        (rows, cols) uint8, 0 to 3 (`CLASSES`).
+
+    Raises:
+        ValueError: if it cannot be read, has another shape, or holds another value.
+    """
+    path = Path(path)
+    try:
+        if path.name.lower().endswith((".nii", ".nii.gz")):
+            volume: Any = nib.load(path)
+            found = np.squeeze(np.asarray(volume.dataobj)).T
+        else:
+            with Image.open(path) as image:
+                found = np.asarray(image)
+    except (OSError, SyntaxError, EOFError, nib.filebasedimages.ImageFileError) as error:
+        raise ValueError(f"{path}: the mask cannot be read; expected a grey PNG or a 2D NIfTI. Training stops.") from error
+    if found.shape != tuple(film_shape):
+        raise ValueError(
+            f"{path}: the mask's shape is {found.shape}, expected {tuple(film_shape)} (rows, columns) as its film has. "
+            "Training stops."
+        )
+    wrong = np.setdiff1d(found, range(len(HIP.classes)))
+    if wrong.size:
+        raise ValueError(
+            f"{path}: the mask holds the value {wrong[0]}, expected 0 to {len(HIP.classes) - 1} ({', '.join(HIP.classes)}). "
+            "Training stops."
+        )
+    return found.astype(np.uint8)
+
+
+def read_landmarks(path: str | Path) -> NDArray[np.float32]:
+    """Read the landmarks of a film: `{"right": {"head_centre": [row, col] or null, ...} or null, "left": ...}`.
+
+    Args:
+        path: of the JSON file.
+
+    Returns:
+        (2, 5, 2) float32: side (`SIDES`), landmark (`LANDMARKS`), (row, col) in pixels of the film as its file stores it;
+        NaN where null or left out.
+
+    Raises:
+        ValueError: if it is no such file, or names another side or landmark.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: the landmarks cannot be read; expected a JSON file. Training stops.") from error
+    points = np.full((len(HIP.sides), len(HIP.landmarks), 2), np.nan, dtype=np.float32)
+    for side, landmarks in _object(path, "the file", content, HIP.sides).items():
+        for name, point in _object(path, side, landmarks, HIP.landmarks).items():
+            if point is None:
+                continue
+            good = isinstance(point, list) and len(point) == 2
+            if not good or not all(type(value) in (int, float) and np.isfinite(value) for value in point):
+                raise ValueError(f"{path}: {side}.{name} is {point!r}, expected [row, col] or null. Training stops.")
+            points[HIP.sides.index(side), HIP.landmarks.index(name)] = point
+    return points
+
+
+def _object(path: Path, field: str, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not set(value) <= set(names):
+        found = ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)
+        raise ValueError(f"{path}: {field} holds {found}; expected only {', '.join(names)}. Training stops.")
+    return value

@@ -1,0 +1,139 @@
+"""Sorting the radiographs of a folder by patient and study, and giving them pseudonyms, before any is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tqdm import tqdm
+
+from scripts.clinical import Code, Reason
+from scripts.dataset.identity import Identity, identify
+from scripts.dataset.pseudonyms import pseudonym
+
+_PATIENCE_S: Final = 2.0  # a folder that is sorted sooner needs no progress bar
+
+_Parts = tuple[str, ...]
+
+
+def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathLike[str], key: bytes) -> list[dict[str, Any]]:
+    """Bring the films of a study together, and refuse what is no radiograph by its header alone.
+
+    A study is what has one Study Instance UID and one patient; without a UID, what the manifest gives the same `patient_id`
+    and `study_date`; else each file is a study of its own. Two patients of the manifest are never one study.
+
+    Args:
+        items: of `list_radiographs`.
+        dataset_dir: the folder listed; a film without a UID is known by its path in it.
+        key: of the pseudonyms.
+
+    Returns:
+        The items, those of one study one after another, in the order of the studies' first paths. Each gets "name",
+        "study" and "patient", pseudonyms of the film (unique; fit for a file name), its study and its patient; and
+        "refusal", a `Reason`, where it need not be read: one of `identify`, or DUPLICATE for a file with the UID and
+        the bytes of another.
+    """
+    paths = [Path(item["image"]) for item in items]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's quote the header's values, and those may name the patient
+        bar = tqdm(paths, desc="Sorting", unit=" files", delay=_PATIENCE_S, file=sys.stderr, leave=False)
+        identities = [identify(path) for path in bar]
+    places = [os.path.relpath(path, dataset_dir) for path in paths]
+    names, refusals = _names(paths, places, identities, key)
+    studies = _studies(items, places, identities)
+
+    # A film whose header is silent on the patient has that of its study.
+    patients: dict[_Parts, _Parts] = {}
+    for item, identity, study in zip(items, identities, studies, strict=True):
+        known = _patient(item, identity)
+        if known or study not in patients:
+            patients[study] = patients.get(study) or known
+    first: dict[_Parts, int] = {}
+    for index, study in enumerate(studies):
+        first.setdefault(study, index)
+
+    sorted_items = []
+    for index in sorted(range(len(items)), key=lambda index: (first[studies[index]], index)):
+        study = studies[index]
+        item = {
+            **items[index],
+            "name": names[index],
+            "study": pseudonym(key, "study", *study),
+            "patient": pseudonym(key, "patient", *(patients[study] or study)),
+        }
+        reason = identities[index].reason or refusals.get(index)
+        sorted_items.append({**item, "refusal": reason} if reason else item)
+    return sorted_items
+
+
+def _names(
+    paths: Sequence[Path], places: Sequence[str], identities: Sequence[Identity], key: bytes
+) -> tuple[list[str], dict[int, Reason]]:
+    """Return each film's name, and by index the refusals of duplicates.
+
+    Some programs give films the same UID by mistake: only files with the same bytes are one film.
+    """
+    names: list[str] = []
+    refusals: dict[int, Reason] = {}
+    seen: dict[str, list[int]] = defaultdict(list)
+    for index, identity in enumerate(identities):
+        uid = identity.sop_uid
+        if not uid or identity.reason:
+            names.append(pseudonym(key, "file", places[index]))
+            continue
+        names.append(pseudonym(key, "file", uid, places[index]) if seen[uid] else pseudonym(key, "film", uid))
+        original = next((other for other in seen[uid] if _same(paths[index], paths[other])), None)
+        if original is None:
+            seen[uid].append(index)
+        else:
+            refusals[index] = Reason(
+                Code.DUPLICATE,
+                f"The file has the same content as another one, {names[original]}, but each film counts once; that one was "
+                "analysed in its place.",
+            )
+    return names, refusals
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size and _digest(one) == _digest(other)
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _patient(item: Mapping[str, Any], identity: Identity) -> _Parts:
+    """What tells a patient from others, () where nothing does; the manifest knows better than the header."""
+    if item.get("patient_id"):
+        return ("manifest", item["patient_id"])
+    return ("header", identity.issuer, identity.patient_id) if identity.patient_id else ()
+
+
+def _studies(items: Sequence[Mapping[str, Any]], places: Sequence[str], identities: Sequence[Identity]) -> list[_Parts]:
+    """What tells each item's study from others."""
+    by_header = [
+        ("uid", identity.study_uid, identity.issuer, identity.patient_id) if identity.study_uid else () for identity in identities
+    ]
+    owners: dict[_Parts, set[str]] = defaultdict(set)
+    for study, item in zip(by_header, items, strict=True):
+        owners[study] |= {item["patient_id"]} if item.get("patient_id") else set()
+    found: list[_Parts] = []
+    for study, item, place in zip(by_header, items, places, strict=True):
+        patient, date = item.get("patient_id", ""), item.get("study_date", "")
+        if study:
+            found.append((*study, patient) if len(owners[study]) > 1 else study)
+        elif patient and date:
+            found.append(("manifest", patient, date.replace("-", "")))
+        else:
+            found.append(("file", place))
+    return found

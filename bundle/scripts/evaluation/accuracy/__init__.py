@@ -1,0 +1,1 @@
+"""How well contours, landmarks, density and classes agree with a known truth."""

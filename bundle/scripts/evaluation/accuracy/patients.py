@@ -1,0 +1,57 @@
+"""From radiographs to patients: diagnosis is a patient's, however many radiographs there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scripts.clinical import Criteria
+from scripts.dataset.truth import is_osteoporosis
+from scripts.evaluation.accuracy.cases import Case
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient whose true diagnosis is known.
+
+    positive: whether the lowest DXA T-score over all hips means osteoporosis. probability: mean over the radiographs that
+    were not refused, 0..1; NaN where all were. lowest_t: the lowest estimated T-score; NaN likewise. covariates: of the
+    first radiograph that was not refused.
+    """
+
+    key: str
+    positive: bool
+    probability: float
+    lowest_t: float
+    covariates: tuple[float, float, float, float]
+
+    @property
+    def measured(self) -> bool:
+        """Whether any radiograph gave an answer."""
+        return math.isfinite(self.probability)
+
+
+def group_patients(cases: Sequence[Case], criteria: Criteria) -> list[Patient]:
+    """Join the cases of each patient, in the order of their first appearance; those without any DXA are left out."""
+    cases_of: dict[str, list[Case]] = {}
+    for case in cases:
+        cases_of.setdefault(case.patient, []).append(case)
+    patients = []
+    for key, own in cases_of.items():
+        dxa = [case.dxa_lowest_t for case in own if math.isfinite(case.dxa_lowest_t)]
+        if not dxa:
+            continue
+        answered = [case for case in own if math.isfinite(case.probability)]
+        patients.append(
+            Patient(
+                key=key,
+                positive=is_osteoporosis(min(dxa), criteria),
+                probability=float(np.mean([case.probability for case in answered])) if answered else math.nan,
+                lowest_t=min((case.lowest_t for case in answered), default=math.nan),
+                covariates=answered[0].covariates if answered else own[0].covariates,
+            )
+        )
+    return patients

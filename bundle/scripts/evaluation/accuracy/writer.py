@@ -1,0 +1,101 @@
+"""The handler that compares every finished radiograph with its truth, and writes the evaluation at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ignite.engine import Engine, Events
+
+from scripts.clinical import load_criteria, load_reference
+from scripts.dataset.truth import ALL, HELD_OUT
+from scripts.evaluation.accuracy.cases import Case, refused_case, screened_case
+from scripts.evaluation.accuracy.figures import write_figures
+from scripts.evaluation.accuracy.strata import stratify
+from scripts.evaluation.accuracy.strata_tables import markdown_strata, write_strata, write_strata_figure
+from scripts.evaluation.accuracy.summary import data_kind, summarise
+from scripts.evaluation.accuracy.tables import markdown_report, write_metrics_json, write_metrics_table
+from scripts.evaluation.accuracy.worst import WorstFilms
+
+SCHEMA_VERSION = "1.0"
+
+
+class EvaluationWriter:
+    """Writes metrics.json, metrics.csv, metrics.md, strata.csv, strata.md, the worst films and figures of a run of inference.
+
+    Args:
+        radiographs: the items evaluated, see `held_out_radiographs`.
+        output_dir: where to; it must exist.
+        provenance: plain data on what made the results.
+        notice: the sentence that every result carries.
+        split: what was chosen; None for the splits held out from training.
+        seed: of the bootstrap.
+    """
+
+    def __init__(
+        self,
+        radiographs: Sequence[Mapping[str, Any]],
+        output_dir: str | Path,
+        provenance: Mapping[str, Any],
+        notice: str,
+        split: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.truths = {item["name"]: item for item in radiographs}
+        self.output_dir = Path(output_dir)
+        self.provenance = provenance
+        self.notice = notice
+        self.split = split
+        self.seed = seed
+        self.reference, self.criteria = load_reference(), load_criteria()
+        self.cases: list[Case] = []
+        self.worst = WorstFilms()
+
+    def attach(self, engine: Engine) -> None:
+        """Register with the evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.compare)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def compare(self, engine: Engine) -> None:
+        """Compare the radiographs of this iteration with their truth."""
+        state: Any = engine.state  # the evaluator keeps lists of items here
+        for item, output in zip(state.batch, state.output, strict=True):
+            truth = self.truths[item["name"]]
+            screened = {**item, **output}
+            if "screening" in screened:
+                case = screened_case(truth, screened, self.reference)
+                self.worst.add(case, truth, screened)
+            else:
+                case = refused_case(truth, screened["refusal"], self.reference)
+            self.cases.append(case)
+
+    def finish(self, engine: Engine) -> None:
+        """Write everything, metrics.json last, and print the table."""
+        kind = data_kind(case.site for case in self.cases)
+        held_out = ", ".join(name or "none" for name in HELD_OUT)
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "notice": self.notice,
+            "data": kind,
+            "split": held_out if self.split is None else ("all" if self.split == ALL else self.split),
+            "provenance": dict(self.provenance),
+            **summarise(self.cases, self.criteria, self.seed),
+        }
+        strata = stratify([hip for case in self.cases for hip in case.hips])
+        document["strata"] = [asdict(stratum) for stratum in strata]
+        report = markdown_report(document)
+        write_figures(self.cases, self.criteria, self.output_dir)
+        write_strata(strata, self.output_dir / "strata.csv")
+        (self.output_dir / "strata.md").write_text(markdown_strata(strata, kind, self.notice), encoding="utf-8")
+        write_strata_figure(strata, self.output_dir / "strata.png", kind)
+        self.worst.write(self.output_dir, kind, self.notice)
+        write_metrics_table(document, self.output_dir / "metrics.csv")
+        (self.output_dir / "metrics.md").write_text(report, encoding="utf-8")
+        write_metrics_json(document, self.output_dir / "metrics.json")
+        print(report)
+        print(
+            f"{len(self.cases)} radiographs ({kind}) evaluated; see metrics.md (.csv, .json), strata.md, worst.md and figures in "
+            f"{self.output_dir}."
+        )

@@ -1,0 +1,62 @@
+"""The command that evaluates the gate: valid radiographs that it must accept, others that it must refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.clinical import load_gate
+from scripts.dataset.truth import HELD_OUT
+from scripts.evaluation.gate.figures import write_gate_figure
+from scripts.evaluation.gate.radiographs.radiographs import GateFilm, check_same_weights, read_refusable, read_valid
+from scripts.evaluation.gate.tables import gate_shares, markdown_gate, write_shares, write_wrong
+from scripts.files import replacing
+
+
+def evaluate_gate(
+    valid_dir: str,
+    valid_results: str,
+    refusable_dir: str | None,
+    refusable_results: str | None,
+    gate_file: str,
+    output_dir: str,
+    notice: str,
+    splits: Sequence[str] = HELD_OUT,
+) -> None:
+    """Write gate.csv, gate.md, wrong.csv and gate.png, and print the table.
+
+    Args:
+        valid_dir, valid_results: a cohort with its manifest, and what inference wrote about it.
+        refusable_dir, refusable_results: the same of radiographs that must be refused; None: only those of the cohort.
+        gate_file: the networks' thresholds, for the picture.
+        output_dir: where to; it must exist.
+        notice: the sentence that every result carries.
+        splits: of the manifests.
+
+    Raises:
+        ValueError: see `scripts.evaluation.gate.radiographs`.
+    """
+    films = read_films(valid_dir, valid_results, refusable_dir, refusable_results, splits)
+    folder, shares = Path(output_dir), gate_shares(films)
+    write_shares(shares, folder / "gate.csv")
+    write_wrong(films, folder / "wrong.csv")
+    write_gate_figure(films, load_gate(gate_file).limits, folder / "gate.png")
+    report = markdown_gate(shares, films, notice)
+    with replacing(folder / "gate.md") as temporary:
+        temporary.write_text(report, encoding="utf-8")
+    print(report)
+
+
+def read_films(
+    valid_dir: str, valid_results: str, refusable_dir: str | None, refusable_results: str | None, splits: Sequence[str]
+) -> list[GateFilm]:
+    """Read both sets, which the same weights must have judged.
+
+    Raises:
+        ValueError: where they have not, and as `scripts.evaluation.gate.radiographs`.
+    """
+    films = read_valid(valid_dir, valid_results, splits)
+    if refusable_dir is None or refusable_results is None:
+        return films
+    check_same_weights(valid_results, refusable_results)
+    return [*films, *read_refusable(refusable_dir, refusable_results, splits)]

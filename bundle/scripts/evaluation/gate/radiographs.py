@@ -1,0 +1,217 @@
+"""Radiographs that the gate judged, beside what it should have said: read from folders of results and their manifests."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from scripts.clinical import Limits, load_gate
+from scripts.clinical.anatomy import HIP
+from scripts.dataset.labels import read_landmarks
+from scripts.dataset.manifest import MANIFEST_NAME, number, read_manifest
+
+FINE: Final = "fine"
+"""What a hip is that must be measured, and the kind of a radiograph that must be accepted."""
+
+_PICTURE: Final = ("hip_view", "novelty", "pelvic_turn_deg")
+_HIP: Final = (
+    "landmark_confidence",
+    "femur_probability",
+    "metal_fraction",
+    "fracture_probability",
+    "shaft_abduction_deg",
+    "outward_rotation_deg",
+    "contour_agreement",
+    "head_diameter_mm",
+)
+_EXPOSURE: Final = ("black", "white", "contrast", "noise", "edge")
+
+
+@dataclass(frozen=True)
+class GateHip:
+    """One hip.
+
+    truth: `FINE`, "implant", "fracture", "cut off", "turned", or "" where it is not known or the radiograph is none of hips.
+    measured: whether it was. code: why not, "" if it was. values: what the gate compared, by name; NaN where there is none.
+    """
+
+    side: str
+    truth: str
+    measured: bool
+    code: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class GateFilm:
+    """One radiograph.
+
+    kind: `FINE` where at least one hip must be measured, else what it is. site: "" where unknown. accepted: whether a hip was
+    measured. code: why none was, "" if one was. values: what the gate compared; NaN where the file was not read.
+    """
+
+    file: str
+    kind: str
+    site: str
+    accepted: bool
+    code: str
+    values: Mapping[str, float]
+    hips: tuple[GateHip, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether the gate did what it should."""
+        return self.accepted == (self.kind == FINE)
+
+
+def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateFilm]:
+    """Read a cohort of hips: valid are adults' AP views of a flat pelvis, with a hip that is fine.
+
+    A fine hip is neither implanted nor broken, cut off or turned beyond the clinical limit.
+
+    Args:
+        dataset_dir: folder with a manifest that has landmarks, and `view`, `pelvic_turn_deg`, `<side>_implant`,
+            `<side>_fracture` and `<side>_rotation_deg` where known.
+        results_dir: what inference wrote about that folder.
+        splits: of the manifest, those to take; "" is a radiograph without one.
+
+    Raises:
+        ValueError: where results or manifest are missing or do not belong together, or none is left.
+    """
+    entries = _manifest(dataset_dir)
+    limits = load_gate().limits
+    films = []
+    for file, record in _records(results_dir).items():
+        entry = entries.get(Path(dataset_dir).absolute() / file)
+        if entry is None:
+            raise ValueError(f"{results_dir}: {file} has no row in the manifest of {dataset_dir}; nothing was evaluated.")
+        if entry.get("split", "") not in splits:
+            continue
+        truths = _hip_truths(entry, limits)
+        view = entry.get("view") or "AP"
+        age = float(entry.get("age_years", math.nan))
+        if age < limits.youngest_age_years:
+            kind = f"under {limits.youngest_age_years:.0f}"
+        elif view != "AP":
+            kind = view
+        elif abs(number(entry.get("pelvic_turn_deg"))) > limits.pelvic_turn_at_most_deg:
+            kind = "turned pelvis"
+        else:
+            kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
+        films.append(_film(file, record, kind, entry.get("site", ""), truths if view == "AP" else ("", "")))
+    if not films:
+        raise _none_left(results_dir, splits)
+    return films
+
+
+def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateFilm]:
+    """Read radiographs that must all be refused.
+
+    Args:
+        dataset_dir: folder with a manifest that has `kind`; without a manifest, the sub-folder is the kind.
+        results_dir: what inference wrote about that folder.
+        splits: of the manifest, where it has that column.
+
+    Raises:
+        ValueError: as `read_valid`.
+    """
+    entries = _manifest(dataset_dir) if (Path(dataset_dir) / MANIFEST_NAME).is_file() else {}
+    films = []
+    for file, record in _records(results_dir).items():
+        entry = entries.get(Path(dataset_dir).absolute() / file, {})
+        if entry.get("split", splits[0]) not in splits:
+            continue
+        folder = Path(file).parent.name
+        kind = str(entry.get("kind") or folder or "other")
+        films.append(_film(file, record, kind, str(entry.get("site", "")), ("", "")))
+    if not films:
+        raise _none_left(results_dir, splits)
+    return films
+
+
+def weights_of(results_dir: str) -> str:
+    """The SHA-256 of the weights that made some results."""
+    return str(_document(results_dir)["provenance"]["weights"]["sha256"])
+
+
+def check_same_weights(results_dir: str, other_dir: str) -> None:
+    """Raise ValueError where two folders of results were made with different weights."""
+    if weights_of(results_dir) != weights_of(other_dir):
+        raise ValueError(
+            f"{results_dir} and {other_dir} are results of different weights; expected the same. Nothing was evaluated."
+        )
+
+
+def _none_left(results_dir: str, splits: Sequence[str]) -> ValueError:
+    named = ", ".join(split or "none" for split in splits)
+    return ValueError(f"{results_dir}: no radiograph is in split {named}; expected some. Nothing was evaluated.")
+
+
+def _document(results_dir: str) -> dict[str, Any]:
+    path = Path(results_dir) / "results.json"
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document["radiographs"], document["provenance"]["weights"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: no results can be read ({type(error).__name__}); expected those of inference.yaml. Nothing was evaluated."
+        ) from error
+    return document
+
+
+def _records(results_dir: str) -> dict[str, dict[str, Any]]:
+    return {str(record["file"]): record for record in _document(results_dir)["radiographs"]}
+
+
+def _manifest(dataset_dir: str) -> dict[Path, dict[str, Any]]:
+    path = Path(dataset_dir).absolute() / MANIFEST_NAME
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no manifest; expected one that says what the films show. Nothing was evaluated.")
+    return read_manifest(path)
+
+
+def _hip_truths(entry: Mapping[str, Any], limits: Limits) -> tuple[str, str]:
+    points = read_landmarks(entry["landmarks"]) if entry.get("landmarks") else np.full((2, 5, 2), np.nan)
+    truths = []
+    for index, side in enumerate(HIP.sides):
+        if entry.get(f"{side}_implant", "none") not in ("none", ""):
+            truths.append("implant")
+        elif entry.get(f"{side}_fracture", "none") not in ("none", ""):
+            truths.append("fracture")
+        elif not np.isfinite(points[index, : HIP.locating]).all():
+            truths.append("cut off")
+        else:
+            turn = number(entry.get(f"{side}_rotation_deg"))
+            flat = not (turn > limits.rotation_outward_at_most_deg or -turn > limits.rotation_inward_at_most_deg)
+            truths.append(FINE if flat else "turned")
+    return (truths[0], truths[1])
+
+
+def _film(file: str, record: Mapping[str, Any], kind: str, site: str, truths: tuple[str, str]) -> GateFilm:
+    picture = record["picture"] or {}
+    hips = tuple(_hip(hip, truth) for hip, truth in zip(record["hips"], truths, strict=False))
+    code = record["reason"]["code"] if record["reason"] else ""
+    values = {name: _number(picture.get(name)) for name in _PICTURE}
+    return GateFilm(file, kind, site, record["status"] == "measured", code, values, hips)
+
+
+def _hip(hip: Mapping[str, Any], truth: str) -> GateHip:
+    exposure = hip["exposure"] or {}
+    values = {name: _number(hip[name]) for name in _HIP} | {name: _number(exposure.get(name)) for name in _EXPOSURE}
+    return GateHip(
+        side=hip["side"],
+        truth=truth,
+        measured=hip["status"] == "measured",
+        code=hip["reason"]["code"] if hip["reason"] else "",
+        values=values,
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

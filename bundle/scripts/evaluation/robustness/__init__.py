@@ -1,0 +1,1 @@
+"""How far a radiograph may be changed before contours and landmarks suffer."""

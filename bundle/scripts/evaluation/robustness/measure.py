@@ -1,0 +1,212 @@
+"""How far each change of a radiograph can go before contours and landmarks suffer, on films whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from tqdm import tqdm
+
+from scripts.clinical import HIP, Screening
+from scripts.clinical.anatomy import NETWORK_SPACING_MM
+from scripts.dataset.truth import LoadLabeld, LoadLandmarksd, held_out_radiographs
+from scripts.evaluation.accuracy.overlap import dice
+from scripts.evaluation.accuracy.points import distances_mm
+from scripts.evaluation.accuracy.summary import data_kind
+from scripts.evaluation.robustness.perturbations import Film, Perturbation, chosen_perturbations
+from scripts.evaluation.robustness.tables import Step, write_robustness
+from scripts.radiograph import REFUSAL, Orientation
+
+UNCHANGED: Final = "none"
+JOURNAL: Final = "films.jsonl"
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found on one film, changed in one way: femur ``dice`` (NaN where none is left on the film), ``errors_mm`` of the
+    landmarks of hips found, and of ``hips`` with a head on the film, how many were ``missed``."""
+
+    perturbation: str
+    level: float
+    dice: float
+    errors_mm: tuple[float, ...]
+    hips: int
+    missed: int
+
+
+def measure_robustness(
+    radiographs: Sequence[Mapping[str, Any]],
+    reader: Callable[[Iterable[Mapping[str, Any]]], Iterator[Item]],
+    network: Any,
+    postprocessing: Callable[[Item], Item],
+    output_dir: str,
+    provenance: Mapping[str, Any],
+    notice: str,
+    films: int = 40,
+    split: str | None = None,
+    seed: int = 0,
+    changes: Sequence[str] | None = None,
+) -> list[Step]:
+    """Change films step by step, run the cascade on each, and write robustness.json, .csv, .md and .png.
+
+    Each film's outcomes are kept in films.jsonl as soon as it is finished: the same call goes on where it was stopped.
+
+    Args:
+        radiographs: items of `scripts.radiograph.sort_studies`, of a folder whose manifest gives masks.
+        reader: of `inference.yaml`.
+        network: the cascade, on its device.
+        postprocessing: interpretation and mask of `inference.yaml`: adds "screening" and "mask".
+        output_dir: where to; it must exist.
+        provenance: plain data on what made the results.
+        notice: the sentence that every result carries.
+        films: how many at most, evenly over the folder.
+        split: as for `held_out_radiographs`.
+        seed: of what is random about a change; the same for all steps of one film and kind.
+        changes: names of the `PERTURBATIONS` to apply; all for None.
+
+    Raises:
+        ValueError: when no radiograph has a mask, ``films`` is below 1, a change has an unknown name, none can be read, a mask
+            or landmark file is bad, or output_dir holds outcomes of other settings.
+    """
+    if not isinstance(films, int) or films < 1:
+        raise ValueError(f"films is {films!r}; expected a whole number of at least 1. Nothing was run.")
+    perturbations = chosen_perturbations(changes)
+    chosen = _spread([item for item in held_out_radiographs(radiographs, split) if item.get("label")], films)
+    if not chosen:
+        raise ValueError("None of the radiographs has a label; expected a manifest.csv that names masks. Nothing was run.")
+    journal = Path(output_dir) / JOURNAL
+    settings = {"seed": seed, "weights": provenance.get("weights", {}).get("sha256"), "perturbations": _described(perturbations)}
+    finished = _read_journal(journal, settings)
+    pending = [(number, item) for number, item in enumerate(chosen) if item["name"] not in finished]
+    with (
+        journal.open("a", encoding="utf-8") as file,
+        tqdm(total=len(chosen), initial=len(chosen) - len(pending), desc="Radiographs", unit="", file=sys.stderr) as bar,
+    ):
+        for (number, truth), item in zip(pending, reader([item for _, item in pending]), strict=True):
+            outcomes = _outcomes(number, truth, item, network, postprocessing, perturbations, seed)
+            finished[truth["name"]] = outcomes
+            line = {"name": truth["name"], "outcomes": [asdict(outcome) for outcome in outcomes]}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            bar.update()
+    measured = [finished[item["name"]] for item in chosen if finished[item["name"]]]
+    if not measured:
+        raise ValueError(f"None of the {len(chosen)} radiographs could be read, with a pixel size. Nothing was measured.")
+    steps = summarise_steps([outcome for outcomes in measured for outcome in outcomes], perturbations)
+    data = data_kind(str(item.get("site", "")) for item in chosen)
+    document = {"notice": notice, "data": data, "films": len(measured), "provenance": dict(provenance)}
+    written = write_robustness(steps, perturbations, document, Path(output_dir))
+    left = len(chosen) - len(measured)
+    print((Path(output_dir) / "robustness.md").read_text(encoding="utf-8"))
+    print(
+        f"{len(measured)} radiographs ({data}), {left} more could not be used, each changed in {len(steps) - 1} ways; written to "
+        f"{output_dir}: {', '.join(written)}; each film's outcomes in {JOURNAL}."
+    )
+    return steps
+
+
+def summarise_steps(outcomes: Sequence[Outcome], perturbations: Sequence[Perturbation]) -> list[Step]:
+    """The unchanged films, then each kind's steps from weak to strong."""
+    steps = [Step.of(UNCHANGED, 0.0, True, [found for found in outcomes if found.perturbation == UNCHANGED])]
+    for kind in perturbations:
+        for level in kind.levels:
+            of_step = [found for found in outcomes if (found.perturbation, found.level) == (kind.name, level)]
+            steps.append(Step.of(kind.name, level, level <= kind.hospital, of_step))
+    return steps
+
+
+def _outcomes(
+    number: int,
+    truth: Mapping[str, Any],
+    item: Item,
+    network: Any,
+    postprocessing: Callable[[Item], Item],
+    perturbations: Sequence[Perturbation],
+    seed: int,
+) -> list[Outcome]:
+    """All outcomes of one film; none where it was refused, or its scale is unknown."""
+    if REFUSAL in item or item["image"].meta["spacing_mm"] is None:
+        return []
+    labels: dict[Hashable, Any] = {"image": item["image"], "label": truth["label"], "landmarks": truth.get("landmarks") or ""}
+    loaded = LoadLandmarksd(keys="landmarks")(LoadLabeld(keys="label")(labels))
+    film = Film(
+        np.asarray(item["image"][0], dtype=np.float32),
+        np.asarray(loaded["label"][0], dtype=np.uint8),
+        np.asarray(loaded["landmarks"], dtype=np.float64),
+    )
+    found = [_outcome(UNCHANGED, 0.0, film, item, network, postprocessing)]
+    for index, kind in enumerate(perturbations):
+        for level in kind.levels:
+            changed = kind(film, level, np.random.default_rng([seed, number, index]))
+            found.append(_outcome(kind.name, level, changed, item, network, postprocessing))
+    return found
+
+
+def _outcome(name: str, level: float, film: Film, item: Item, network: Any, postprocessing: Callable[[Item], Item]) -> Outcome:
+    """Screen a changed film as it were one that the hospital sent, already at the network's pixel size, and compare."""
+    device = next(network.parameters()).device
+    shape = film.image.shape
+    image = torch.from_numpy(np.ascontiguousarray(film.image))[None]
+    with torch.inference_mode():
+        prediction = network.predict(image[None].to(device), item["covariates"][None].to(device))
+        outputs = {key: value[0].float().cpu() for key, value in prediction.items()}
+    meta = {**item["image"].meta, "film_shape": shape, "resample_scale": (1.0, 1.0), "orientation": Orientation()}
+    screened = postprocessing({**item, "image": MetaTensor(image, meta=meta), **outputs})
+    screening: Screening = screened["screening"]
+    points = np.asarray(screened["landmarks"], dtype=np.float64)
+    errors: list[float] = []
+    for index, hip in enumerate(screening.hips):
+        if hip.shown:
+            distances = distances_mm(points[index], film.landmarks[index], (NETWORK_SPACING_MM, NETWORK_SPACING_MM))
+            errors += [round(float(distance), 3) for distance in distances if math.isfinite(distance)]
+    heads = np.asarray(np.isfinite(film.landmarks[:, HIP.landmark("head_centre")]).all(axis=1))
+    return Outcome(
+        perturbation=name,
+        level=level,
+        dice=round(dice(screened["mask"] == 1, film.label == 1), 5),
+        errors_mm=tuple(errors),
+        hips=int(heads.sum()),
+        missed=sum(bool(head) and not hip.shown for head, hip in zip(heads, screening.hips, strict=True)),
+    )
+
+
+def _spread(items: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """At most `count` of them, evenly over their order."""
+    if len(items) <= count:
+        return list(items)
+    return [items[index] for index in np.linspace(0, len(items) - 1, count).round().astype(int)]
+
+
+def _described(perturbations: Sequence[Perturbation]) -> list[list[Any]]:
+    return [[kind.name, list(kind.levels)] for kind in perturbations]
+
+
+def _read_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, list[Outcome]]:
+    """The outcomes of films that an earlier call finished, by name; a new journal gets its first line, the settings."""
+    if not path.exists() or not path.stat().st_size:
+        path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+        return {}
+    first, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    if json.loads(first) != settings:
+        raise ValueError(
+            f"{path}: holds outcomes of other weights, another seed or other changes. Choose another output_dir, or remove the "
+            "file. Nothing was run."
+        )
+    if lines and not lines[-1].endswith("\n"):  # the call before was stopped while it wrote
+        lines.pop()
+        path.write_text("".join([first, *lines]), encoding="utf-8")
+    read = [json.loads(line) for line in lines]
+    return {
+        line["name"]: [Outcome(**{**found, "errors_mm": tuple(found["errors_mm"])}) for found in line["outcomes"]]
+        for line in read
+    }

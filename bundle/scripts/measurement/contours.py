@@ -1,0 +1,113 @@
+"""The outlines of femurs and metal on the whole radiograph: without strays, sharp at metal, as classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import distance_transform_edt, label, maximum
+from torch import Tensor
+
+from scripts.clinical.anatomy import HIP
+from scripts.measurement.cement import JOINT_PX, thickness_px, without_cement
+from scripts.measurement.metal import sharpened_metal
+
+_STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
+NOTHING = -20.0  # logit of a pixel that is certainly none
+_MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
+_BALL_PX = 54  # 16 mm: the largest radius of a calibration ball
+_ROUND = 1.2  # times a disc's area: a head is larger, by its neck at least
+_CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
+
+
+def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
+    """Take pieces of femur away that belong to no hip: other bones, gas, folds.
+
+    A piece is of bone and metal together, since metal cuts a bone's picture in several. A hip that was found has the pieces that
+    hold a landmark of it. What is left of a hip that was not found, at the edge of a film say, is large, and lies on its side.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
+        landmarks: (2, 5, 2), (row, col) in pixels, of the right and the left hip.
+        found: whether these were.
+
+    Returns:
+        (3, H, W), a copy.
+    """
+    pieces, count = label((mask_logits > 0).any(dim=0).numpy())
+    size = np.bincount(pieces.ravel(), minlength=count + 1)
+    stray = np.full(count + 1, all(found)) | (size < _STRAY_PIXELS)
+    if any(found) and not all(found):
+        head, outward = landmarks[found.index(True), HIP.landmarks.index("head_centre")], 1 if found[1] else -1
+        columns = np.broadcast_to(np.arange(pieces.shape[1]), pieces.shape)
+        middles = np.bincount(pieces.ravel(), columns.ravel(), count + 1) / np.maximum(size, 1)
+        stray |= (middles - float(head[1])) * outward > 0
+    rows, cols = landmarks[torch.tensor(found)].reshape(-1, 2).round().long().T.numpy()
+    inside = (rows >= 0) & (rows < pieces.shape[0]) & (cols >= 0) & (cols < pieces.shape[1])
+    stray[pieces[rows[inside], cols[inside]]] = False
+    stray[0] = False
+    kept = mask_logits.clone()
+    kept[0][torch.from_numpy(stray[pieces])] = NOTHING
+    return kept
+
+
+def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
+    """Bring the outlines of metal to their edges on the film (`sharpened_metal`), and take cement out of them (`without_cement`).
+
+    What is connected is one implant: a prosthesis where it is as thick as a head or a cup, else the larger class of metal. A
+    round one of such thickness is a calibration ball and none. What is no metal any more is what lies beside it.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
+        image: (H, W) normalised radiograph.
+        frames: (H, W), true on its white frames.
+
+    Returns:
+        (3, H, W), a copy where there is metal.
+    """
+    best = classes(mask_logits, (image.shape[0], image.shape[1]))
+    rough = best > 1
+    sharp = sharpened_metal(image.numpy(), rough, frames.numpy())
+    if sharp is rough:
+        return mask_logits
+    pieces, count = label(sharp)
+    areas = np.stack([np.bincount(pieces[best == value], minlength=count + 1) for value in (2, 3)])
+    size = np.bincount(pieces.ravel())
+    thick = maximum(thickness_px(sharp), pieces, np.arange(count + 1))  # radius of the largest disc inside
+    grown = size > _MOST_GROWN * areas.sum(axis=0)
+    kind = np.where((thick >= JOINT_PX) & ~grown, 2, 2 + areas.argmax(axis=0))
+    kind[(thick >= JOINT_PX) & (thick <= _BALL_PX) & (size < _ROUND * np.pi * thick**2)] = 0
+    kind[areas.sum(axis=0) == 0] = 0  # no metal was drawn there
+    kind[0] = 0
+    # Of a joint the half may have been missed; screws that grow so much have run into what is as bright as they are.
+    sharp = np.where(((kind == 3) & grown)[pieces], rough, sharp)
+    metal = np.where(sharp, kind[pieces], 0)
+    for joint in np.flatnonzero(kind == 2):
+        outline = pieces == joint
+        metal[outline] = 0
+        metal[without_cement(image.numpy(), outline)] = 2
+    nearest = distance_transform_edt(rough, return_distances=False, return_indices=True)
+    settled = torch.from_numpy(np.where(metal > 0, metal, best[tuple(nearest)]))
+    changed = torch.from_numpy(distance_transform_edt((metal == 0) & ~(sharp | rough)) <= 2)
+    drawn = torch.stack([torch.where(settled == value, _CERTAIN, -_CERTAIN) for value in (1, 2, 3)])
+    return torch.where(changed, drawn, mask_logits)
+
+
+def classes(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:
+    """The likeliest class of every pixel, or background where the probability of each is below 0.5.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation.
+        shape: (rows, cols) of the wanted grid, which covers the same field.
+
+    Returns:
+        (rows, cols) uint8: 0 background, 1 femur, 2 prosthesis, 3 fixation.
+    """
+    best = torch.zeros(shape)
+    classes_found = torch.zeros(shape, dtype=torch.uint8)
+    # One class at a time, since a film has tens of megapixels. Interpolated logits, unlike labels, keep edges smooth.
+    for index, logits in enumerate(mask_logits, start=1):
+        film = F.interpolate(logits[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0]
+        classes_found[film > best] = index
+        best = torch.maximum(best, film)
+    return classes_found.numpy()

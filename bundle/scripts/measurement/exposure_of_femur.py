@@ -1,0 +1,106 @@
+"""Picture quality at the measured femur: whether it is exposed well, and whether its head has a believable size."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from scripts.clinical import Exposure
+from scripts.clinical.anatomy import HIP
+
+_REACH_MM: Final = 75.0  # of the measured femur from the base of its neck: head, neck, trochanters and the first of the shaft
+_FLAT: Final = 0.002  # range within 3 x 3 pixels, of the field's: less than the noise of any film, more than rounding
+_MIDDLE: Final = 0.5  # of the field's range: a flat tone below it is black, above it white
+_PERCENTILES: Final = (5.0, 95.0)
+_LEAST_PIXELS: Final = 200
+_RIM_PX: Final = (3, 13)  # 1 to 4 mm from the outline, to either side
+_SEARCH_MM: Final = 10.0  # round the landmark of the head's centre
+_LARGEST_RADIUS_MM: Final = 60.0
+_NOTCH_MM: Final = 12.0  # of a mask: narrower ones, where a contour follows the acetabulum's rim, are no part of a head's outline
+
+_NOISE_KERNEL: Final = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
+"""Blind to planes and to edges along an axis; noise of SD 1 becomes SD 6 (Immerkaer, Comput Vis Image Underst 1996;64:300)."""
+
+
+def exposure_statistics(image: NDArray[Any], femur: NDArray[np.bool_]) -> Exposure | None:
+    """Measure how well a femur is exposed.
+
+    Where a film has no detail left, by the detector, the processing or the window, its pixels are all alike: no real film is
+    flat to a fraction of its noise anywhere else.
+
+    Args:
+        image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
+        femur: (rows, cols), true in the femur to be measured.
+
+    Returns:
+        None where there is no femur to speak of (under 200 pixels).
+    """
+    if np.count_nonzero(femur) < _LEAST_PIXELS:
+        return None
+    rows, cols = (np.flatnonzero(femur.any(axis=axis)) for axis in (1, 0))
+    around = _RIM_PX[1] + 1
+    box = (slice(max(rows[0] - around, 0), rows[-1] + around + 1), slice(max(cols[0] - around, 0), cols[-1] + around + 1))
+    part, inside = np.asarray(image[box], dtype=np.float64), femur[box]
+    flat = ndimage.maximum_filter(part, 3) - ndimage.minimum_filter(part, 3) < _FLAT
+    low, high = np.percentile(part[inside], _PERCENTILES)
+    # The median keeps edges and trabeculae, which are few, out of the noise.
+    noise = np.median(np.abs(ndimage.convolve(part, _NOISE_KERNEL)[inside])) / 0.6745 / 6
+    return Exposure(
+        black=float((flat & (part < _MIDDLE))[inside].mean()),
+        white=float((flat & (part >= _MIDDLE))[inside].mean()),
+        contrast=float(high - low),
+        noise=float(noise / max(high - low, 1e-6)),
+        edge=float((_rim(part, inside) - _rim(part, ~inside)) / max(high - low, 1e-6)),
+    )
+
+
+def _rim(image: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+    """The median of what lies inside, near the outline; that of all of it where nothing does."""
+    depth = ndimage.distance_transform_edt(inside)
+    rim = (depth > _RIM_PX[0]) & (depth <= _RIM_PX[1])
+    return float(np.median(image[rim if rim.any() else inside]))
+
+
+def measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> NDArray[np.bool_]:
+    """Choose the part of a femur mask (rows, cols) that is measured: what lies within 75 mm of the base of one hip's neck.
+
+    Args:
+        femur: of both hips.
+        landmarks: (5, 2) of one hip, (row, col) in pixels, in the order of `LANDMARKS`.
+        spacing_mm: size of a pixel in the patient.
+    """
+    row, col = landmarks[HIP.landmarks.index("neck_base")]
+    reach = _REACH_MM / spacing_mm
+    row_offsets = np.arange(femur.shape[0])[:, None] - row
+    col_offsets = np.arange(femur.shape[1])[None, :] - col
+    near: NDArray[np.bool_] = femur & (row_offsets**2 + col_offsets**2 <= reach**2)
+    return near
+
+
+def head_diameter_mm(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> float | None:
+    """The diameter of a femoral head: that of the largest circle inside the femur round a centre near its landmark.
+
+    Args:
+        femur: as for `measured_femur`.
+        landmarks: as for `measured_femur`.
+        spacing_mm: as for `measured_femur`.
+
+    Returns:
+        mm in the patient, by the pixel size; at most 120, and None where the landmark does not lie in the femur.
+    """
+    row, col = (round(float(value)) for value in landmarks[HIP.landmarks.index("head_centre")])
+    if not (0 <= row < femur.shape[0] and 0 <= col < femur.shape[1] and femur[row, col]):
+        return None
+    # Beyond the film nothing is known of the head: its edge bounds the circle.
+    around, search = round(_LARGEST_RADIUS_MM / spacing_mm), round(_SEARCH_MM / spacing_mm)
+    top, left = max(row - around, 0), max(col - around, 0)
+    notch = round(_NOTCH_MM / 2 / spacing_mm)
+    window = np.pad(femur[top : row + around + 1, left : col + around + 1], notch + 1)
+    apart = ndimage.distance_transform_edt(~window) > notch
+    radius = ndimage.distance_transform_edt(ndimage.distance_transform_edt(~apart) > notch)
+    row, col = row - top + notch + 1, col - left + notch + 1
+    near = radius[max(row - search, 0) : row + search + 1, max(col - search, 0) : col + search + 1]
+    return 2.0 * float(near.max()) * spacing_mm

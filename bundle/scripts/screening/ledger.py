@@ -1,0 +1,150 @@
+"""What a run has to do: the studies of a folder, those that an earlier run finished, and those still pending."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from scripts.screening.journal import JOURNAL_NAME, BusyError, Entry, Journal
+from scripts.screening.provenance import fingerprint
+
+Item = Mapping[str, Any]
+
+PICTURE_FOLDERS: Final = ("masks", "overlays")
+
+_PICTURE: Final = re.compile(r"[0-9a-f]{16}\.png")
+_LEFTOVER: Final = re.compile(r"\.(?:[0-9a-f]{16}\.\d+\.png|(?:results|rejected|index)\.\d+\.(?:csv|json|html))")
+
+
+class Ledger:
+    """The studies to screen, in order, and what is known of each.
+
+    An entry of the journal counts where its study has the same films, each with the same size and time of change, the same
+    pseudonyms and the same row of the manifest; where weights, configuration, code and device are the same; and where its
+    pictures are still there. A study without such an entry is pending.
+
+    Args:
+        radiographs: items of `startup.find_radiographs`.
+        dataset_dir: the folder screened.
+        output_dir: the folder of results; it must exist when the ledger is opened.
+        provenance: see `provenance.describe_run`.
+    """
+
+    def __init__(
+        self, radiographs: Sequence[Item], dataset_dir: str | Path, output_dir: str | Path, provenance: Mapping[str, Any]
+    ) -> None:
+        self.studies = {study: list(items) for study, items in groupby(radiographs, key=lambda item: str(item["study"]))}
+        self.items = {str(item["name"]): item for item in radiographs}
+        self.dataset_dir, self.output_dir = Path(dataset_dir), Path(output_dir)
+        self.provenance = provenance
+        self.entries: dict[str, Entry] = {}
+        self._settings = fingerprint(provenance)
+        self._journal: Journal | None = None
+
+    def open(self) -> None:
+        """Read the journal, say what is done already, and clear away what a killed run left half-written.
+
+        The command ends where another run writes to the same folder.
+        """
+        try:
+            self._journal = Journal(self.output_dir / JOURNAL_NAME)
+        except BusyError as error:
+            raise SystemExit(f"--output_dir: {error}; wait for it, or name another folder. Nothing was analysed.") from error
+        self._clear(_LEFTOVER)
+        seen: set[str] = set()
+        for entry in self._journal.read():
+            study = str(entry.get("study"))
+            if study in self.studies:
+                seen.add(study)
+                self.entries.pop(study, None)
+                if self._is_current(study, entry):
+                    self.entries[study] = entry
+        pending = len(self.pending())
+        if changed := len(seen) - len(self.entries):
+            print(
+                f"{self.output_dir}: {changed} finished studies are screened again, since their files, the manifest, the "
+                "weights, the configuration, the software or the device have changed.",
+                flush=True,
+            )
+        if self.entries and pending:
+            print(f"{self.output_dir}: {self.finished()} radiographs are finished already, {pending} are to do.", flush=True)
+        elif self.entries:
+            print(f"{self.output_dir}: all radiographs are finished already; the tables are written again.", flush=True)
+
+    def pending(self) -> list[Item]:
+        """The radiographs to read, those of one study one after another; not those that the listing refused."""
+        return [item for study in self.studies for item in self._admitted(study) if study not in self.entries]
+
+    def finished(self) -> int:
+        """How many radiographs are in the journal."""
+        return sum(len(entry["films"]) for entry in self.entries.values())
+
+    def add(self, names: Sequence[str], content: Mapping[str, Any]) -> None:
+        """Enter a finished study.
+
+        Args:
+            names: of its films.
+            content: plain data; comes back under "content".
+
+        Raises:
+            ValueError: where the films are not those of one study.
+            OSError: where the disk fails.
+        """
+        if self._journal is None:
+            raise ValueError("the ledger is not open; call open() first")
+        study = str(self.items[names[0]]["study"])
+        if list(names) != [item["name"] for item in self._admitted(study)]:
+            raise ValueError(f"study {study}: the films {list(names)} came together, expected all of the study and no others")
+        entry = {"study": study, "settings": self._settings, "films": self._films(study), "content": dict(content)}
+        self.entries[study] = self._journal.append(entry)
+
+    def finish(self, pictures: Sequence[str]) -> None:
+        """Clear away the pictures of radiographs that are no longer there; `pictures` (relative paths) stay."""
+        self._clear(_PICTURE, kept={self.output_dir / picture for picture in pictures})
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def place(self, name: str) -> str:
+        """A film's path in the folder screened, fit for a table: bytes that are no UTF-8 are written as escapes."""
+        path = Path(os.path.relpath(self.items[name]["image"], self.dataset_dir)).as_posix()
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+    def _admitted(self, study: str) -> list[Item]:
+        return [item for item in self.studies[study] if "refusal" not in item]
+
+    def _films(self, study: str) -> list[str]:
+        """What tells whether a study's films are still the same: one digest each."""
+        return [self._digest(item) for item in self._admitted(study)]
+
+    def _digest(self, item: Item) -> str:
+        try:
+            status = os.stat(item["image"])
+            state = [status.st_size, status.st_mtime_ns]
+        except OSError:
+            state = []
+        known = {key: value for key, value in item.items() if key != "image"}
+        content = json.dumps([self.place(item["name"]), state, known], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def _is_current(self, study: str, entry: Entry) -> bool:
+        if entry.get("settings") != self._settings or entry.get("films") != self._films(study):
+            return False
+        pictures = [path for record in entry["content"]["radiographs"] for path in record["outputs"].values() if path]
+        return all((self.output_dir / path).is_file() and (self.output_dir / path).stat().st_size for path in pictures)
+
+    def _clear(self, pattern: re.Pattern[str], kept: Collection[Path] = ()) -> None:
+        for path in self._outputs():
+            if pattern.fullmatch(path.name) and path not in kept:
+                path.unlink(missing_ok=True)
+
+    def _outputs(self) -> Iterator[Path]:
+        for folder in (self.output_dir, *(self.output_dir / name for name in PICTURE_FOLDERS)):
+            if folder.is_dir():
+                yield from list(folder.iterdir())

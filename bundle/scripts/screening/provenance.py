@@ -1,0 +1,82 @@
+"""What made a result: versions, configuration, weights, seed, and the files that gave the numbers their meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scripts.clinical.diagnosis import DIAGNOSIS_FILE
+from scripts.clinical.limits import GATE_FILE
+from scripts.clinical.reference import REFERENCE_FILE
+from scripts.files import sha256
+
+_PACKAGES = ("osteoxr", "torch", "monai", "numpy")
+_CODE = Path(__file__).parents[1]
+_WITHOUT_EFFECT = frozenset({"checkpoint", "notice", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"})
+"""Overrides that change no number; of the checkpoint the hash counts."""
+
+
+def describe_run(
+    config_files: Sequence[str | Path],
+    overrides: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    gate_file: str | Path,
+    seed: int,
+    device: torch.device | str,
+) -> dict[str, Any]:
+    """The provenance of a run, as `results.json` holds it.
+
+    Args:
+        config_files: what `--config_file` named.
+        overrides: what else the command line set. A path can name patients: leave those out.
+        weights: "file", "sha256" and "provenance" of the loaded weights.
+        gate_file: the gate's thresholds for them.
+        seed: of all random generators.
+        device: where the network ran.
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "configuration": {
+            "files": [{"file": Path(file).name, "sha256": sha256(Path(file))} for file in config_files],
+            "overrides": {key: str(value) for key, value in overrides.items()},
+        },
+        "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
+        "seed": seed,
+        "device": str(device),
+        "reference": [_described(file) for file in (REFERENCE_FILE, DIAGNOSIS_FILE, GATE_FILE, Path(gate_file))],
+    }
+
+
+def fingerprint(provenance: Mapping[str, Any]) -> str:
+    """A SHA-256 that differs where the numbers may: by weights, configuration, device, versions and the bundle's own code.
+
+    Args:
+        provenance: of `describe_run`. When it was made, and what the command line says of anything else, do not count.
+    """
+    configuration = provenance["configuration"]
+    overrides = {key: value for key, value in configuration["overrides"].items() if key not in _WITHOUT_EFFECT}
+    code = hashlib.sha256()
+    for file in sorted([*_CODE.rglob("*.py"), *_CODE.rglob("*.json")]):
+        code.update(file.read_bytes())
+    counted = {
+        **{key: provenance[key] for key in ("software", "seed", "device", "reference")},
+        "configuration": [file["sha256"] for file in configuration["files"]],
+        "overrides": overrides,
+        "weights": provenance["weights"]["sha256"],
+        "code": code.hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
+
+
+def _described(file: Path) -> dict[str, Any]:
+    number = json.loads(file.read_text(encoding="utf-8"))["version"]
+    return {"file": file.name, "version": number, "sha256": sha256(file)}

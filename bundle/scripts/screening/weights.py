@@ -1,0 +1,76 @@
+"""Weights: loaded whole into the network that they were made for, or one sentence on why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from scripts.files import sha256
+
+_SHOWN_KEYS: Final = 3  # of those that do not match, in the sentence on weights that do not fit
+
+
+def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
+    """Load a weights file into the network it was made for, all keys and shapes, and say where it comes from.
+
+    Args:
+        network: changed in place.
+        checkpoint: a file {"state_dict": tensors by name, "provenance": plain data}, read with `weights_only=True`.
+
+    Returns:
+        "file" (its name), "sha256" and "provenance" (what its training wrote). The command ends where the file is
+        missing, not the one that its checksum file (beside it, NAME.sha256, as `sha256sum` writes it) tells of, no such
+        file, or of another network.
+    """
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise SystemExit(f"Weights {checkpoint}: there is no such file; train and assemble one, or name one with --checkpoint.")
+    found = _checked_sha256(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        state, provenance = content["state_dict"], content["provenance"]
+    except Exception as error:
+        raise SystemExit(
+            f"Weights {checkpoint}: not a weights file of OsteoXR ({type(error).__name__}); expected one with a "
+            "'state_dict' and its 'provenance'."
+        ) from error
+    if mismatches := _mismatches(network.state_dict(), state):
+        more = f" and {len(mismatches) - _SHOWN_KEYS} more" if len(mismatches) > _SHOWN_KEYS else ""
+        raise SystemExit(
+            f"Weights {checkpoint} do not fit the network of the configuration: {'; '.join(mismatches[:_SHOWN_KEYS])}"
+            f"{more}. Name the weights that were trained with it by --checkpoint."
+        )
+    network.load_state_dict(state)
+    return {"file": path.name, "sha256": found, "provenance": dict(provenance)}
+
+
+def _checked_sha256(path: Path) -> str:
+    beside = path.with_name(f"{path.name}.sha256")
+    try:
+        expected = beside.read_text(encoding="ascii").split()[0].lower()
+    except (OSError, ValueError, IndexError) as error:
+        raise SystemExit(
+            f"Weights {path}: their checksum, {beside.name} beside them, is missing or empty; without it damaged or exchanged "
+            f"weights would pass. assemble.yaml writes both. Where you trust the weights: sha256sum {path.name} > {beside.name}"
+        ) from error
+    found = sha256(path)
+    if found != expected:
+        raise SystemExit(
+            f"Weights {path}: their SHA-256 is {found}, but {beside.name} says {expected}: the file is damaged or another one. "
+            "Copy both files again. Nothing was analysed."
+        )
+    return found
+
+
+def _mismatches(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> list[str]:
+    missing = [f"{key} is missing" for key in expected if key not in found]
+    unknown = [f"{key} is unknown" for key in found if key not in expected]
+    shapes = [
+        f"{key} is {tuple(found[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in found and found[key].shape != expected[key].shape
+    ]
+    return missing + unknown + shapes

@@ -1,0 +1,51 @@
+import math
+
+import pytest
+from scripts.clinical import load_reference
+from scripts.dataset.truth import dxa_bmd, held_out_radiographs, lowest_t_score
+from scripts.screening.configured import read_inference
+
+
+def item(name, split="", **truth):
+    return {"image": f"/d/{name}.dcm", "name": name, "split": split, "label": "", "right_total_bmd": math.nan, **truth}
+
+
+FOLDER = [
+    item("a", "train", right_total_bmd=0.9),
+    item("b", "test", right_total_bmd=0.8),
+    item("c", "external", label="/d/c.png"),
+    item("d", label="/d/d.png"),
+    item("e", "test"),
+]
+
+
+@pytest.mark.parametrize(("split", "names"), [(None, "bcd"), ("train", "a"), ("all", "abcd"), ("test", "b")])
+def test_the_split_chooses_and_radiographs_without_truth_are_left_out(split, names):
+    assert "".join(found["name"] for found in held_out_radiographs(FOLDER, split)) == names
+
+
+@pytest.mark.parametrize(
+    ("folder", "split", "message"),
+    [(FOLDER, "validation", "validation.*external, none, test, train"), (FOLDER[-1:], None, "manifest.csv")],
+)
+def test_nothing_to_evaluate_is_an_error_that_says_what_there_is(folder, split, message):
+    with pytest.raises(ValueError, match=message):
+        held_out_radiographs(folder, split)
+
+
+def test_the_lowest_t_score_decides_over_known_hips_and_sites():
+    right = dxa_bmd({"right_neck_bmd": 0.618, "right_total_bmd": 0.82}, "right")
+    left = dxa_bmd({"left_neck_bmd": math.nan, "left_total_bmd": ""}, "left")
+    assert lowest_t_score([right, left], load_reference()) == pytest.approx(-2.0)
+    assert math.isnan(lowest_t_score([left], load_reference()))
+
+
+def test_a_path_that_looks_like_a_reference_is_left_alone(tmp_path):
+    config = tmp_path / "inference.yaml"
+    config.write_text("handlers: [1, 2]\nseed: 0\ndataloader:\n  data: null\nfirst: $@dataloader::data[0]['image']\n")
+    parser = read_inference(str(config), [{"image": "@odd/$path", "name": "x"}], {"seed": 3})
+    assert parser.get_parsed_content("first") == "@odd/$path"
+    assert parser.get_parsed_content("seed") == 3
+    assert parser.get_parsed_content("handlers") == []
+    with pytest.raises(ValueError, match="has no key 'sed'"):
+        read_inference(str(config), [], {"sed": 3})

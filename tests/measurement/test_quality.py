@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from scripts.measurement.exposure_of_femur import exposure_statistics, head_diameter_mm, measured_femur
+
+SHAPE = (300, 260)
+
+
+@pytest.fixture
+def femur():
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[40:280, 60:200] = True
+    return mask
+
+
+@pytest.fixture
+def film():
+    """A ramp from dark to light down the rows, with a film's noise."""
+    ramp = np.linspace(0.1, 0.9, SHAPE[0])[:, None] * np.ones(SHAPE)
+    return (ramp + np.random.default_rng(0).normal(0, 0.01, SHAPE)).astype(np.float32)
+
+
+def test_a_well_exposed_femur_is_nowhere_flat(film, femur):
+    found = exposure_statistics(film, femur)
+    assert found.black == found.white == 0
+    assert found.contrast == pytest.approx(0.9 * 240 / 300 * 0.8, abs=0.02)
+    assert found.noise * found.contrast == pytest.approx(0.01, rel=0.1)
+
+
+@pytest.mark.parametrize("level", [0.3, 0.4])
+def test_what_is_burnt_out_is_flat_black(film, femur, level):
+    found = exposure_statistics(np.maximum(film, level), femur)
+    rows = (level - 0.1) / 0.8 * 300 - 40
+    assert found.black == pytest.approx(rows / 240, abs=0.06) and found.white == 0
+
+
+def test_what_is_not_exposed_is_flat_white(film, femur):
+    found = exposure_statistics(np.minimum(film, 0.6), femur)
+    assert found.white > 0.3 and found.black == 0
+
+
+def test_noise_is_told_from_structure(film, femur):
+    noisy = film + np.random.default_rng(1).normal(0, 0.1, SHAPE)
+    assert exposure_statistics(noisy, femur).noise > 5 * exposure_statistics(film, femur).noise
+
+
+def test_a_femur_darker_than_what_lies_beside_it_is_told(film, femur):
+    bright = film + 0.3 * femur
+    assert exposure_statistics(bright, femur).edge == pytest.approx(0.3 / exposure_statistics(film, femur).contrast, abs=0.1)
+    assert exposure_statistics(1 - bright, femur).edge == pytest.approx(-exposure_statistics(bright, femur).edge, abs=0.01)
+
+
+def test_where_there_is_no_femur_nothing_is_said(film):
+    assert exposure_statistics(film, np.zeros(SHAPE, dtype=bool)) is None
+
+
+def disc(radius_mm, spacing, centre=(150, 130)):
+    rows, cols = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    return (rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 <= (radius_mm / spacing) ** 2
+
+
+@pytest.mark.parametrize("spacing", [0.5, 1.0])
+def test_a_heads_diameter_is_that_of_its_circle_though_the_neck_is_joined(spacing):
+    femur = disc(23.0, spacing)
+    femur[150:170, 130:] = True
+    landmarks = np.array([[152.0, 128.0], [160.0, 200.0], *[[0.0, 0.0]] * 3])
+    assert head_diameter_mm(femur, landmarks, spacing) == pytest.approx(46.0, abs=2.5 * spacing)
+
+
+def test_a_head_that_is_not_outlined_has_no_size():
+    landmarks = np.array([[10.0, 10.0], [20.0, 20.0], *[[0.0, 0.0]] * 3])
+    assert head_diameter_mm(disc(23.0, 0.5), landmarks, 0.5) is None
+    assert head_diameter_mm(disc(23.0, 0.5), landmarks - 100, 0.5) is None
+
+
+def test_the_measured_femur_is_that_of_one_hip(femur):
+    landmarks = np.array([[0.0, 0.0], [150.0, 130.0], *[[0.0, 0.0]] * 3])
+    near = measured_femur(femur, landmarks, spacing_mm=1.0)
+    assert near[150, 130] and near[150 - 70, 130] and not near[150 - 80, 130] and not (near & ~femur).any()

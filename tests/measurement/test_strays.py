@@ -1,0 +1,53 @@
+"""Only bone that belongs to a hip is shown."""
+
+import pytest
+import torch
+from scripts.measurement.contours import without_strays
+
+RIGHT = [[60.0, 150.0], [100.0, 120.0], [60.0, 90.0], [150.0, 120.0], [250.0, 110.0]]
+
+
+def film() -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits with the right femur alone, and the landmarks of both hips on a film of 300 x 600."""
+    logits = torch.full((3, 300, 600), -5.0)
+    logits[0, 20:290, 80:180] = 5.0
+    right = torch.tensor(RIGHT)
+    return logits, torch.stack((right, right * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, 599.0])))
+
+
+def shown(logits: torch.Tensor, landmarks: torch.Tensor, found: tuple[bool, bool]) -> torch.Tensor:
+    kept = without_strays(logits, landmarks, found)
+    assert torch.equal(kept[1:], logits[1:])
+    return kept[0] > 0
+
+
+@pytest.mark.parametrize("found", [(True, True), (True, False)])
+def test_what_lies_outside_the_hips_that_were_found_is_no_femur_however_large(found):
+    logits, landmarks = film()
+    logits[0, 0:290, 0:70] = 5.0
+    mask = shown(logits, landmarks, found)
+    assert mask[20:290, 80:180].all() and not mask[:, :70].any()
+
+
+def test_bone_that_metal_cuts_off_is_kept_with_the_rest():
+    logits, landmarks = film()
+    logits[0, 200:210, 80:180] = -5.0
+    logits[2, 200:210, 70:190] = 5.0
+    logits[0, 270:280, 80:180] = -5.0  # a gap without metal: below it is no piece of this bone
+    assert shown(logits, landmarks, (True, True)).nonzero()[:, 0].max() == 269
+
+
+def test_of_a_hip_that_was_not_found_a_large_part_on_its_side_is_kept():
+    logits, landmarks = film()
+    logits[0, 100:290, 500:590] = 5.0
+    logits[0, 0:20, 400:420] = 5.0
+    mask = shown(logits, landmarks, (True, False))
+    assert mask[100:290, 500:590].all() and not mask[0:20, 400:420].any()
+    assert not shown(logits, landmarks, (True, True))[:, 300:].any()
+
+
+def test_where_no_hip_was_found_only_what_is_large_is_left():
+    logits, landmarks = film()
+    logits[0, 0:20, 400:420] = 5.0
+    mask = shown(logits, landmarks, (False, False))
+    assert mask[20:290, 80:180].all() and not mask[:, 300:].any()

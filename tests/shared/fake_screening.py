@@ -1,0 +1,153 @@
+"""Radiographs whose findings are known, a network that obeys the cascade's contract and knows them, and a run of both."""
+
+from itertools import groupby
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from fake_preprocessing import FILM_SHAPE, SCALE, LoadFake
+from ignite.handlers.tqdm_logger import ProgressBar
+from monai.engines import SupervisedEvaluator
+from monai.transforms import Compose
+from scripts.apps.main_job import screen_pending
+from scripts.clinical import CHANNELS, HIP_CHANNELS, Code, Reason, RefusedError
+from scripts.dataset.pseudonyms import pseudonym
+from scripts.measurement.hip_geometry import HipGeometryd
+from scripts.results import ResultsWriter
+from scripts.screening.engine import ScreeningInferer, screen
+from scripts.screening.interpretation import FilmMaskd, Interpretd
+from scripts.screening.ledger import Ledger
+
+KEY = b"0123456789abcdef0123456789abcdef"
+NOTICE = "Research use only, trained on simulated patients"
+
+
+@pytest.fixture
+def film() -> SimpleNamespace:
+    return SimpleNamespace(shape=FILM_SHAPE, scale=SCALE, patient="DOE^JANE", patient_id="MRN-4711")
+
+
+JOINT_PROBABILITY = 0.55
+
+RIGHT = {
+    "present": 0.9,
+    "femur": 0.98,
+    "shaft_angle": 4.0,
+    "agreement": 0.98,
+    "neck_bmd": 0.498,
+    "neck_bmd_sd": 0.04,
+    "total_bmd": 0.70,
+    "total_bmd_sd": 0.05,
+}
+IMPLANTED = {"present": 0.8, "implant": 0.5, "shaft_angle": -2.0}
+ABSENT = {"present": 0.1}
+
+
+def channels_of(right: dict, left: dict, probability: float = 0.91) -> torch.Tensor:
+    """(K,) channels of these hips."""
+    values = {f"{side}_{name}": hip.get(name, 0.0) for side, hip in (("right", right), ("left", left)) for name in HIP_CHANNELS}
+    values |= {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0}
+    return torch.tensor([values[name] for name in CHANNELS])
+
+
+class FakeCascade(torch.nn.Module):
+    """`predict` with the shapes of the contract: one film after another with these channels, the last for all that follow."""
+
+    def __init__(self, *channels: torch.Tensor) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(3, 2))
+        self.channels = list(channels or [channels_of(RIGHT, IMPLANTED)])
+
+    def predict(self, image: torch.Tensor, covariates: torch.Tensor) -> dict[str, torch.Tensor]:
+        height, width = image.shape[-2:]
+        assert covariates.shape == (1, 4)
+        channels = (self.channels.pop(0) if len(self.channels) > 1 else self.channels[0])[None]
+        masks = torch.full((1, 3, height, width), -5.0)
+        masks[:, 0, 60:200, 60:200] = 5.0
+        masks[:, 0, 60:200, 220:360] = 5.0
+        masks[:, 1, 100:200, 290:340] = 7.0
+        right_points = torch.tensor([[90.0, 140.0], [120.0, 100.0], [80.0, 80.0], [150.0, 110.0], [190.0, 100.0]])
+        left_points = right_points * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, width - 1.0])
+        return {
+            "channels": channels,
+            "mask_logits": masks,
+            "landmarks": torch.stack((right_points, left_points))[None],
+            "landmark_confidence": torch.full((1, 2, 5), 0.9),
+            "crops": torch.zeros(1, 2, 100, 100),
+            "poses": torch.zeros(1, 2, 2),
+            "crop_transforms": torch.tensor(
+                [[[[1.6, 0.0, 50.0], [0.0, 1.4, 40.0]], [[1.6, 0.0, 50.0], [0.0, -1.4, width - 41.0]]]]
+            ),
+        }
+
+    def join(self, predictions: list, usable: torch.Tensor, covariates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each hip's channels from the film that may lend it and is surest of it; a probability of its own."""
+        hips = torch.stack([prediction["channels"][: 2 * len(HIP_CHANNELS)].view(2, -1) for prediction in predictions])
+        films = torch.where(usable, hips[:, :, 0], -1.0).argmax(dim=0)
+        rest = predictions[0]["channels"][2 * len(HIP_CHANNELS) :].clone()
+        rest[0] = JOINT_PROBABILITY
+        return torch.cat([hips[film, side] for side, film in enumerate(films)] + [rest]), films
+
+
+def item_of(folder, file: str, study: str = "") -> dict:
+    """An item as the listing gives it; `study` groups, a file without is a study of its own."""
+    names = {kind: pseudonym(KEY, kind, study or file) for kind in ("study", "patient")}
+    return {"image": str(folder / file), "name": pseudonym(KEY, file), **names}
+
+
+class Screen:
+    """Screens items in a folder "in" beside the results in "out", as the main job does, with stand-ins for files and network."""
+
+    def __init__(self, folder, provenance: dict) -> None:
+        self.folder, self.out, self.provenance = folder / "in", folder / "out", provenance
+        self.screened: list[str] = []
+
+    def __call__(self, items: list[dict], network: torch.nn.Module | None = None, load=None) -> Path:
+        self.out.mkdir(exist_ok=True)
+        ledger = Ledger(items, self.folder, self.out, self.provenance)
+        ledger.open()
+        interpretation = Interpretd()
+        writer = ResultsWriter(ledger, interpretation, NOTICE)
+        studies = [list(films) for _, films in groupby(ledger.pending(), key=lambda item: item["study"])]
+        evaluator = studies and SupervisedEvaluator(
+            device="cpu",
+            val_data_loader=[[self._read(item, load or LoadFake()) for item in films] for films in studies],
+            network=network or FakeCascade(),
+            inferer=ScreeningInferer(),
+            iteration_update=screen,
+            decollate=False,
+            postprocessing=Compose([interpretation, FilmMaskd(), HipGeometryd()]),
+            val_handlers=[writer],
+        )
+        screen_pending(evaluator or None, writer, ProgressBar())
+        return self.out
+
+    def _read(self, item: dict, load) -> dict:
+        identity = {"name": item["name"], "file": item["image"]}
+        self.screened.append(Path(item["image"]).name)
+        try:
+            return {**load(item), **identity}
+        except RefusedError as error:
+            return {**identity, "refusal": error.reason}
+        except OSError:
+            return {**identity, "refusal": Reason(Code.UNREADABLE, "The file is damaged.")}
+
+
+@pytest.fixture
+def screening(tmp_path, provenance) -> Screen:
+    return Screen(tmp_path, provenance)
+
+
+@pytest.fixture
+def provenance() -> dict:
+    return {
+        "created": "2026-01-01T00:00:00+00:00",
+        "software": {"osteoxr": "0", "python": "3", "torch": "2", "monai": "1", "numpy": np.__version__},
+        "configuration": {"files": [], "overrides": {}},
+        "weights": {"file": "model.pt", "sha256": "0" * 64, "provenance": {"data": "simulated"}},
+        "seed": 0,
+        "device": "cpu",
+        "reference": [],
+    }
