@@ -13,7 +13,7 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from scripts.apps import cli as startup
 
-CONFIGS = Path(startup.__file__).parents[1] / "configs"
+CONFIGS = Path(startup.__file__).parents[2] / "configs"
 INFERENCE = str(CONFIGS / "inference.yaml")
 MODULE = "/any/python/site-packages/monai/bundle/__main__.py"
 
