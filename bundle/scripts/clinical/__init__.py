@@ -1,9 +1,9 @@
 """Clinical meaning of measurements: T- and Z-scores, categories, the quality gate and the reasons for refusals. No torch."""
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
-from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, PICTURE_CHANNELS
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
-from scripts.clinical.facts import Exposure, RadiographFacts
+from scripts.clinical.facts import RadiographFacts
+from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
 from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.limits import Limits
 from scripts.clinical.outcomes import Code, Reason, RefusedError
@@ -14,25 +14,28 @@ __all__ = [
     "CHANNELS",
     "COVARIATES",
     "HIP",
-    "HIP_CHANNELS",
     "NETWORK_SPACING_MM",
-    "PICTURE_CHANNELS",
+    "QUANTITIES",
     "Category",
+    "Channels",
     "Code",
     "Criteria",
     "Estimate",
     "Expectation",
-    "Exposure",
     "Gate",
     "Hip",
     "Limits",
     "Lowest",
+    "Of",
+    "Quantity",
     "RadiographFacts",
     "Reason",
     "Reference",
     "RefusedError",
     "Screening",
+    "Source",
     "Triage",
+    "Values",
     "classify",
     "interpret",
     "load_criteria",

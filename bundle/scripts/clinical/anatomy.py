@@ -41,7 +41,7 @@ class BoneSystem:
 
     name: of the system.
     sides: the bones, in their order everywhere.
-    sites: where DXA measures each of them.
+    sites, site_names: where DXA measures each of them, and how people call that.
     landmarks: points that locate one bone, in their order everywhere.
     locating: how many of them, the first ones, must be seen for a bone to be measured.
     classes: of a mask, by value; 0 is the background, 1 the bone.
@@ -57,6 +57,7 @@ class BoneSystem:
     name: str
     sides: tuple[str, ...]
     sites: tuple[str, ...]
+    site_names: Mapping[str, str]
     landmarks: tuple[str, ...]
     locating: int
     classes: tuple[str, ...]
@@ -79,7 +80,8 @@ class BoneSystem:
 HIP: Final = BoneSystem(
     name="hip",
     sides=("right", "left"),  # the patient's right hip, at the viewer's left, comes first
-    sites=("neck", "total"),  # femoral neck and total hip
+    sites=("neck", "total"),
+    site_names=MappingProxyType({"neck": "femoral neck", "total": "total hip"}),
     # Centre of the femoral head; where the neck's axis meets the shaft's; tips of both trochanters; centre of the shaft 40 mm
     # below the lesser trochanter.
     landmarks=("head_centre", "neck_base", "greater_trochanter", "lesser_trochanter", "shaft"),

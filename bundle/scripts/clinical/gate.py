@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.clinical.facts import Exposure, RadiographFacts
+from scripts.clinical.anatomy import HIP
+from scripts.clinical.facts import RadiographFacts
+from scripts.clinical.findings import QUANTITIES, Of
 from scripts.clinical.limits import NETWORK_GATE_FILE, Limits, load_limits
 from scripts.clinical.outcomes import Code, Reason
 
 _SCALED = {None, Code.EXPOSURE, Code.ROTATED}
 """Outcomes of a hip whose head has its true size."""
 
-# Every comparison is written so that a NaN refuses.
+_BY_VIEW = frozenset({Code.NOT_A_HIP, Code.NOVEL})
+"""Reasons that a frog-leg view explains."""
 
 
 @dataclass(frozen=True)
@@ -51,46 +54,25 @@ class Gate:
         A frog-leg view is no AP view, but one of hips: where all hips shown are refused for that, the hips' reasons stand.
 
         Args:
-            picture: the `PICTURE_CHANNELS`.
+            picture: the values of the radiograph, by name.
             hips: of the right and the left hip, why it is refused by itself.
         """
         shown = [reason for reason in hips if reason is None or reason.code is not Code.NO_FEMUR]
         explained = bool(shown) and all(reason is not None and reason.code is Code.NOT_AP for reason in shown)
-        if not explained and not picture["hip_view"] >= self.limits.hip_view_at_least:
-            return Reason(
-                Code.NOT_A_HIP,
-                "The picture does not look like an upright AP radiograph of an adult's hip or pelvis (probability "
-                f"{picture['hip_view']:.2f}, expected {self.limits.hip_view_at_least:.2f} or more); nothing was measured. Send "
-                "the AP view, upright.",
-            )
-        if not explained and not picture["novelty"] <= self.limits.novelty_at_most:
-            return Reason(
-                Code.NOVEL,
-                "The picture is unlike all radiographs that the networks learnt from (distance "
-                f"{picture['novelty']:.1f}, at most {self.limits.novelty_at_most:.1f} is allowed), so their estimates cannot be "
-                "trusted; nothing was measured. A radiologist should look at the picture.",
-            )
-        if not abs(picture["pelvic_turn"]) <= self.limits.pelvic_turn_at_most_deg:
-            return Reason(
-                Code.ROTATED,
-                f"The pelvis is turned by {abs(picture['pelvic_turn']):.0f} degrees about the body's long axis (at most "
-                f"{self.limits.pelvic_turn_at_most_deg:.0f} are allowed), which hides and distorts the hips; nothing was "
-                "measured. Repeat the radiograph with the pelvis flat.",
-            )
-        return None
+        return self._ask(Of.RADIOGRAPH, picture, "", _BY_VIEW if explained else frozenset())
 
     def scale_reason(self, facts: RadiographFacts, hips: Sequence[Reason | None]) -> Reason | None:
         """Why the whole radiograph is refused by the size of its femoral heads, or None; one head of a believable size will do.
 
         Args:
-            facts: `head_diameters_mm`.
+            facts: `measured`.
             hips: as for `picture_reason`.
         """
         low, high = self.limits.head_diameter_at_least_mm, self.limits.head_diameter_at_most_mm
         heads = [
-            diameter
-            for diameter, reason in zip(facts.head_diameters_mm, hips, strict=True)
-            if diameter is not None and (reason.code if reason else None) in _SCALED
+            measured["head_diameter_mm"]
+            for measured, reason in zip(facts.measured, hips, strict=True)
+            if "head_diameter_mm" in measured and (reason.code if reason else None) in _SCALED
         ]
         if not heads or any(low <= diameter <= high for diameter in heads):
             return None
@@ -102,114 +84,38 @@ class Gate:
         )
 
     def shows(self, hip: Mapping[str, float]) -> bool:
-        """Whether there is a proximal femur at all, measurable or not, by one hip's `HIP_CHANNELS`."""
-        return hip["present"] >= self.limits.present_at_least
+        """Whether there is a proximal femur at all, measurable or not, by the values of one hip."""
+        return hip["landmark_confidence"] >= self.limits.present_at_least
 
-    def hip_reason(self, side: str, hip: Mapping[str, float], exposure: Exposure | None) -> Reason | None:
+    def hip_reason(self, side: str, hip: Mapping[str, float]) -> Reason | None:
         """Why one hip is refused by what is seen of it, or None.
-
-        The order matters: metal, an abducted leg, a burnt-out film and a fracture also lower the landmarks' confidence and spoil
-        what comes after them, and are the truer reason.
 
         Args:
             side: "right" or "left".
-            hip: the `HIP_CHANNELS` of that hip.
-            exposure: of its proximal femur; None where none was outlined.
+            hip: the values of that hip, by name; those of `Source.MEASURED` are left out where nothing was outlined.
         """
-        limits = self.limits
-        if not self.shows(hip):
-            return Reason(
-                Code.NO_FEMUR,
-                f"No proximal femur found on the {side} side (landmark confidence {hip['present']:.2f}, expected "
-                f"{limits.present_at_least:.2f} or more); that side is not measured.",
-            )
-        if not hip["implant"] <= limits.implant_at_most:
-            return Reason(
-                Code.IMPLANT,
-                f"Metal covers {hip['implant']:.0%} of the {side} proximal femur (at most {limits.implant_at_most:.0%} is "
-                "allowed); the BMD of an implanted hip is not measured.",
-            )
-        if abs(hip["shaft_angle"]) > limits.shaft_angle_at_most_deg:
-            return self._abducted(side, hip["shaft_angle"])
-        if exposure is not None and (reason := self._exposure_reason(side, exposure)):
+        if reason := self._ask(Of.BONE, hip, side):
             return reason
-        if not hip["femur"] >= limits.femur_at_least:
-            return Reason(
-                Code.NO_FEMUR,
-                f"What was found on the {side} side does not look like an adult's proximal femur, seen clearly and from the "
-                f"front (probability {hip['femur']:.2f}, expected {limits.femur_at_least:.2f} or more); it is not measured.",
-            )
-        if not hip["fracture"] <= limits.fracture_at_most:
-            return Reason(
-                Code.FRACTURE,
-                f"The {side} proximal femur looks broken or deformed (probability {hip['fracture']:.0%}, at most "
-                f"{limits.fracture_at_most:.0%} is allowed); its BMD is not measured. A radiologist should look at the picture.",
-            )
-        if not hip["present"] >= limits.complete_at_least:
-            return Reason(
-                Code.CUT_OFF,
-                f"The {side} proximal femur is not shown whole and clear (landmark confidence {hip['present']:.2f}, "
-                f"expected {limits.complete_at_least:.2f} or more); it is not measured.",
-            )
-        if not hip["agreement"] >= limits.agreement_at_least:
-            return Reason(
-                Code.UNSURE_CONTOUR,
-                f"The contour of the {side} femur is unsure: drawn twice, it agrees with itself by {hip['agreement']:.2f} (Dice, "
-                f"expected {limits.agreement_at_least:.2f} or more); the hip is not measured. Look at the picture, and correct "
-                "the contour in MONAI Label if it is to be learnt.",
-            )
-        if not -limits.rotation_inward_at_most_deg <= hip["rotation"] <= limits.rotation_outward_at_most_deg:
-            return self._turned(side, hip["rotation"])
-        if not (hip["neck_bmd"] > 0 and hip["total_bmd"] > 0 and math.isfinite(hip["shaft_angle"])):
+        if not (all(hip[f"{site}_bmd"] > 0 for site in HIP.sites) and math.isfinite(hip["shaft_abduction_deg"])):
             return Reason(
                 Code.CUT_OFF, f"The network gave no BMD for the {side} hip, because it is not shown whole; it is not measured."
             )
         return None
 
-    def _abducted(self, side: str, angle: float) -> Reason:
-        turned, like = ("abducted", " as in a frog-leg view") if angle > 0 else ("adducted", "")
-        return Reason(
-            Code.NOT_AP,
-            f"The {side} femur is {turned} by {abs(angle):.0f} degrees{like} (at most "
-            f"{self.limits.shaft_angle_at_most_deg:.0f} are allowed); BMD is only measured on an AP view with the leg straight.",
-        )
-
-    def _turned(self, side: str, rotation: float) -> Reason:
-        inward = rotation < 0
-        limit = self.limits.rotation_inward_at_most_deg if inward else self.limits.rotation_outward_at_most_deg
-        return Reason(
-            Code.ROTATED,
-            f"The {side} femur is turned {'inward' if inward else 'outward'} by {abs(rotation):.0f} degrees from the pose in "
-            f"which its neck lies in the film's plane (at most {limit:.0f} are allowed), so its neck is foreshortened; it is not "
-            "measured. Repeat the radiograph with the foot turned in by 15 degrees.",
-        )
-
-    def _exposure_reason(self, side: str, exposure: Exposure) -> Reason | None:
-        limits = self.limits
-        flat, tone, way = max((exposure.black, "black", "over"), (exposure.white, "white", "under"))
-        if not flat <= limits.flat_at_most:
-            found = (
-                f"{flat:.0%} of the {side} proximal femur is flat {tone}, without any detail (at most {limits.flat_at_most:.0%} "
-                f"is allowed): the film is {way}-exposed, or its display window too narrow"
-            )
-        elif not exposure.contrast >= limits.contrast_at_least:
-            found = (
-                f"The {side} proximal femur has hardly any contrast ({exposure.contrast:.2f} of the film's range, expected "
-                f"{limits.contrast_at_least:.2f} or more): the film is badly exposed or its display window too wide"
-            )
-        elif not exposure.noise <= limits.noise_at_most:
-            found = (
-                f"Noise at the {side} proximal femur is {exposure.noise:.0%} of its contrast (at most {limits.noise_at_most:.0%} "
-                "is allowed): the film is under-exposed"
-            )
-        elif not exposure.edge >= limits.edge_at_least:
-            found = (
-                f"The {side} proximal femur is darker than the tissue beside it ({exposure.edge:.1f} of its contrast, expected "
-                f"{limits.edge_at_least:.1f} or more): the film is a negative"
-            )
-        else:
+    def _ask(self, of: Of, values: Mapping[str, float], side: str, spared: Collection[Code] = ()) -> Reason | None:
+        """The first limit, in the order in which they are asked, that a value is beyond; of several at once the furthest."""
+        beyond = [
+            (limit.asked, -limit.sign * value, limit)
+            for quantity in QUANTITIES
+            for limit in quantity.limits
+            if quantity.of is of and limit.code not in spared
+            if not limit.holds(value := values.get(quantity.name, math.nan), getattr(self.limits, limit.name))
+        ]
+        if not beyond:
             return None
-        return Reason(Code.EXPOSURE, f"{found}; the hip is not measured. Export the original DICOM, or repeat the radiograph.")
+        _, value, limit = min(beyond, key=lambda found: found[:2])
+        bound = getattr(self.limits, limit.name)
+        return Reason(limit.code, limit.sentence.format(side=side, value=-value, limit=bound))
 
 
 def load_gate(network_file: str | Path = NETWORK_GATE_FILE, weights_sha256: str | None = None) -> Gate:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
+
+from scripts.clinical.findings import QUANTITIES
 
 GATE_FILE: Final = Path(__file__).with_name("gate.json")
 """Limits that hold for any weights: {"version", "limits": {name: {"value", "why", "source"}}}."""
@@ -16,51 +18,17 @@ NETWORK_GATE_FILE: Final = Path(__file__).parents[2] / "models" / "gate.json"
 """Thresholds on the outputs of the shipped weights: {"version", "weights_sha256", "calibration", "limits": as above}."""
 
 
-@dataclass(frozen=True)
-class Limits:
+_OTHERS: Final = ("youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm")
+"""Limits that are asked of no single quantity."""
+
+
+class Limits(SimpleNamespace):
     """Every number that the gate compares with; "at least" and "at most" belong to what is allowed.
 
-    Args:
-        youngest_age_years: below it the radiograph is refused.
-        views: the projections that are measured ("" = unknown).
-        shaft_angle_at_most_deg: abduction or adduction of the shaft, degrees, beyond which it is no AP view.
-        rotation_outward_at_most_deg, rotation_inward_at_most_deg: turn of the femur about its long axis, degrees, both positive.
-        pelvic_turn_at_most_deg: turn of the pelvis to either side, degrees.
-        head_diameter_at_least_mm, head_diameter_at_most_mm: of an adult's femoral head in the patient.
-        flat_at_most: share of the femur, 0..1, that may be one flat black or white tone.
-        contrast_at_least: see `Exposure.contrast`.
-        noise_at_most: see `Exposure.noise`.
-        edge_at_least: see `Exposure.edge`.
-        present_at_least: landmark confidence, 0..1, below which there is no proximal femur.
-        complete_at_least: landmark confidence, 0..1, below which a part of the femur is not shown.
-        femur_at_least: probability, 0..1, below which what was found is no adult's proximal femur seen from the front.
-        agreement_at_least: Dice, 0..1, of two drawings of a femur's contour, below which neither is to be trusted.
-        implant_at_most: fraction of metal in the proximal femur, 0..1, above which it is an implant.
-        fracture_at_most: probability, 0..1, above which the femur counts as broken or deformed.
-        hip_view_at_least: probability, 0..1, below which the picture is no upright AP view of an adult's hip.
-        novelty_at_most: distance beyond which the picture is unlike all that the networks learnt from.
+    youngest_age_years: below it the radiograph is refused. views: the projections that are measured ("" = unknown).
+    head_diameter_at_least_mm, head_diameter_at_most_mm: of an adult's femoral head in the patient. All others: see the limits
+    of `scripts.clinical.findings.QUANTITIES`; what each is good for stands beside its value in the gate's JSON files.
     """
-
-    youngest_age_years: float
-    views: tuple[str, ...]
-    shaft_angle_at_most_deg: float
-    rotation_outward_at_most_deg: float
-    rotation_inward_at_most_deg: float
-    pelvic_turn_at_most_deg: float
-    head_diameter_at_least_mm: float
-    head_diameter_at_most_mm: float
-    flat_at_most: float
-    contrast_at_least: float
-    noise_at_most: float
-    edge_at_least: float
-    present_at_least: float
-    complete_at_least: float
-    femur_at_least: float
-    agreement_at_least: float
-    implant_at_most: float
-    fracture_at_most: float
-    hip_view_at_least: float
-    novelty_at_most: float
 
 
 def load_limits(network_file: str | Path, weights_sha256: str | None = None) -> tuple[Limits, tuple[str, ...]]:
@@ -80,7 +48,7 @@ def load_limits(network_file: str | Path, weights_sha256: str | None = None) -> 
     path = Path(network_file)
     network = _read(path)
     values = {**_values(_read(GATE_FILE), GATE_FILE), **_values(network, path)}
-    expected = {field.name for field in fields(Limits)}
+    expected = {*_OTHERS, *(limit.name for quantity in QUANTITIES for limit in quantity.limits)}
     if missing := sorted(expected - set(values)):
         raise ValueError(f"{path}: the gate has no limit {', '.join(missing)}; expected all. Nothing was analysed.")
     if unknown := sorted(set(values) - expected):

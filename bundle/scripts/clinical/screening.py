@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from scripts.clinical.anatomy import HIP
-from scripts.clinical.channels import CHANNELS, HIP_CHANNELS, OSTEOPOROSIS, PICTURE_CHANNELS
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
-from scripts.clinical.facts import Exposure, RadiographFacts
+from scripts.clinical.facts import RadiographFacts
+from scripts.clinical.findings import Values
 from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.laterality import contradiction, side_note
 from scripts.clinical.outcomes import Code, Reason
@@ -38,25 +38,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Hip:
-    """One hip: estimates by site ("neck", "total"), or none and the reason why.
+    """One hip: estimates by site (`HIP.sites`), or none and the reason why.
 
-    shown: whether a proximal femur was found on that side at all.
-    present, femur, implant, fracture (0..1), shaft_angle (degrees, positive = abducted), rotation (degrees, positive =
-    outward) and agreement (0..1): as the network gave them, see `HIP_CHANNELS`. exposure, head_diameter_mm: as measured on the
-    picture; None where not outlined.
+    shown: whether a proximal femur was found on that side at all. values: by the name of their quantity, as the network gave
+    them and as they were measured on the picture; see `scripts.clinical.findings.QUANTITIES`.
     """
 
     side: str
     shown: bool
-    present: float
-    femur: float
-    implant: float
-    fracture: float
-    shaft_angle: float
-    rotation: float
-    agreement: float
-    exposure: Exposure | None
-    head_diameter_mm: float | None
+    values: Mapping[str, float]
     estimates: Mapping[str, Estimate]
     reason: Reason | None
 
@@ -75,15 +65,13 @@ class Lowest:
 class Screening:
     """The outcome of one radiograph. `reason` is set exactly where the whole radiograph is refused.
 
-    hip_view, novelty, pelvic_turn: as the network gave them, see `PICTURE_CHANNELS`. lowest, category, triage: None below the age
-    of T-scores, where expectation (by the lowest Z-score) stands in their place. osteoporosis_probability: 0..1, of the
-    classifier. notes: limitations, one sentence each, for a report's reader.
+    values: of the radiograph, by the name of their quantity. lowest, category, triage: None below the age of T-scores, where
+    expectation (by the lowest Z-score) stands in their place. osteoporosis_probability: 0..1, of the classifier. notes:
+    limitations, one sentence each, for a report's reader.
     """
 
     hips: tuple[Hip, Hip]
-    hip_view: float
-    novelty: float
-    pelvic_turn: float
+    values: Mapping[str, float]
     reason: Reason | None
     lowest: Lowest | None
     category: Category | None
@@ -94,7 +82,7 @@ class Screening:
 
 
 def interpret(
-    channels: Mapping[str, float],
+    found: Values,
     radiograph: RadiographFacts,
     *,
     gate: Gate | None = None,
@@ -105,69 +93,52 @@ def interpret(
     """Give the cascade's numbers their clinical meaning.
 
     Args:
-        channels: the 22 `CHANNELS` by name, in their units.
+        found: what the cascade gave, see `Channels.unpack`.
         radiograph: what header, manifest and picture say.
         gate: what is measured at all; the shipped limits if None.
         reference: young adults for the T-score; the shipped NHANES III if None.
         criteria: cut points; the shipped `diagnosis.json` if None.
         sex_specific: compare men with young men; by default the female reference serves both sexes (ISCD).
 
-    Raises:
-        ValueError: when a channel is missing.
+    Example:
+        >>> numbers = dict.fromkeys(CHANNELS.names, 0.0)
+        >>> str(interpret(CHANNELS.unpack(list(numbers.values())), RadiographFacts()).reason.code)
+        'NOT_A_HIP'
     """
-    missing = [name for name in CHANNELS if name not in channels]
-    if missing:
-        raise ValueError(f"channels: {missing} missing; expected all of {list(CHANNELS)}")
     gate, reference, criteria = gate or load_gate(), reference or load_reference(), criteria or load_criteria()
-    hips = [_screen_hip(index, channels, radiograph, gate) for index in range(len(HIP.sides))]
+    hips = [_judge(*hip, gate) for hip in zip(HIP.sides, found.bones, radiograph.measured, strict=True)]
     alone = [hip.reason for hip in hips]
-    picture = {name: float(channels[name]) for name in PICTURE_CHANNELS}
     shown = [hip.side for hip in hips if hip.shown]
     whole = (
         gate.header_reason(radiograph)
         or gate.scale_reason(radiograph, alone)  # a wrong scale also makes a picture unlike a hip's
-        or gate.picture_reason(picture, alone)
+        or gate.picture_reason(found.radiograph, alone)
         or contradiction(radiograph.laterality, radiograph.markers, shown)
     )
     estimator = _Estimator(radiograph, reference, criteria, sex_specific)
     right, left = (
-        replace(hip, reason=whole or hip.reason, estimates={} if whole or hip.reason else estimator.estimates(hip.side, channels))
+        replace(hip, reason=whole or hip.reason, estimates={} if whole or hip.reason else estimator.estimates(hip.values))
         for hip in hips
     )
     reason = whole or _refusal_of_all(right, left)
     lowest = _lowest(right, left)
     return Screening(
         hips=(right, left),
-        **picture,
+        values=found.radiograph,
         reason=reason,
         lowest=lowest,
         category=criteria.classify(lowest.t_score) if lowest else None,
         expectation=None if estimator.adult else _expectation(right, left, criteria),
         triage=criteria.triage(lowest.t_score) if lowest else None,
-        osteoporosis_probability=float(channels[OSTEOPOROSIS]) if lowest else None,
+        osteoporosis_probability=found.patient["osteoporosis_probability"] if lowest else None,
         notes=gate.notes if reason else (*gate.notes, *_notes(radiograph, right, left, criteria, estimator.adult)),
     )
 
 
-def _screen_hip(index: int, channels: Mapping[str, float], radiograph: RadiographFacts, gate: Gate) -> Hip:
+def _judge(side: str, seen: Mapping[str, float], measured: Mapping[str, float], gate: Gate) -> Hip:
     """A hip, judged by itself and not yet measured."""
-    side, exposure = HIP.sides[index], radiograph.exposures[index]
-    hip = {name: float(channels[f"{side}_{name}"]) for name in HIP_CHANNELS}
-    return Hip(
-        side=side,
-        shown=gate.shows(hip),
-        present=hip["present"],
-        femur=hip["femur"],
-        implant=hip["implant"],
-        fracture=hip["fracture"],
-        shaft_angle=hip["shaft_angle"],
-        rotation=hip["rotation"],
-        agreement=hip["agreement"],
-        exposure=exposure,
-        head_diameter_mm=radiograph.head_diameters_mm[index],
-        estimates={},
-        reason=gate.hip_reason(side, hip, exposure),
-    )
+    values = {**seen, **measured}
+    return Hip(side, shown=gate.shows(values), values=values, estimates={}, reason=gate.hip_reason(side, values))
 
 
 class _Estimator:
@@ -180,12 +151,9 @@ class _Estimator:
         self.young_sex = "M" if sex_specific and radiograph.sex == "M" else "F"
         self.adult = radiograph.age_years is None or radiograph.age_years >= criteria.youngest_age_years
 
-    def estimates(self, side: str, channels: Mapping[str, float]) -> dict[str, Estimate]:
+    def estimates(self, hip: Mapping[str, float]) -> dict[str, Estimate]:
         """Those of one hip, by site."""
-        return {
-            site: self._estimate(float(channels[f"{side}_{site}_bmd"]), float(channels[f"{side}_{site}_bmd_sd"]), site)
-            for site in HIP.sites
-        }
+        return {site: self._estimate(hip[f"{site}_bmd"], hip[f"{site}_bmd_sd"], site) for site in HIP.sites}
 
     def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:
         low, high = self.criteria.interval(bmd, sd)

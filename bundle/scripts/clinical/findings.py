@@ -1,0 +1,507 @@
+"""The one table of quantities: what is found of a bone, a radiograph or a patient, and the limits that the gate asks for.
+
+The channels of the cascade's tensor, `metadata.json`, `results.json` and its schema, `results.csv` and its dictionary, and the
+gate derive from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from scripts.clinical.anatomy import HIP
+from scripts.clinical.outcomes import Code
+
+
+class Of(StrEnum):
+    """What a quantity belongs to."""
+
+    BONE = "bone"
+    PATIENT = "patient"
+    RADIOGRAPH = "radiograph"
+
+
+class Source(StrEnum):
+    """Where a quantity comes from."""
+
+    NETWORK = "network"  # a channel of the cascade
+    MEASURED = "measured"  # on the picture, within the outline that the cascade drew
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A question of the gate: the quantity must be at least, or at most, the limit of this name.
+
+    Args:
+        name: of the limit, in the gate's JSON files.
+        code: of the refusal.
+        asked: the order of the questions about one bone, or one radiograph: the truer reason is asked for first.
+        sentence: of the refusal, with {side}, {value} and {limit}.
+        sign: -1 for a limit to the negative side: then the negative of the value is compared, and told.
+        unknown_passes: whether a NaN is no reason to refuse.
+    """
+
+    name: str
+    code: Code
+    asked: int
+    sentence: str
+    sign: int = 1
+    unknown_passes: bool = False
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether a value is within the limit."""
+        if math.isnan(value):
+            return self.unknown_passes
+        return self.sign * value >= limit if "_at_least" in self.name else self.sign * value <= limit
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One row of the table.
+
+    Args:
+        name: everywhere.
+        unit: "" for a plain number.
+        meaning: in a sentence's part that stands after the name.
+        of: what it belongs to.
+        source: where it comes from.
+        decimals: in results.csv; None keeps it out of that table.
+        group: object of results.json that holds it; "" is the bone, or the radiograph, itself.
+        bounds: least and greatest possible value; None where there is none.
+        limits: questions of the gate.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    of: Of = Of.BONE
+    source: Source = Source.NETWORK
+    decimals: int | None = 3
+    group: str = ""
+    bounds: tuple[float | None, float | None] = (None, None)
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Its name within its group, of which it need not repeat the name."""
+        return self.name.removeprefix(f"{self.group}_")
+
+    def describe(self) -> str:
+        """Its meaning and unit, for people."""
+        return f"{self.meaning}, {self.unit}" if self.unit else self.meaning
+
+
+SHARE: Final = (0.0, 1.0)
+_POSITIVE: Final = (0.0, None)
+
+_EXPORT: Final = "; the hip is not measured. Export the original DICOM, or repeat the radiograph."
+_TURNED: Final = (
+    "The {{side}} femur is turned {way} by {{value:.0f}} degrees from the pose in which its neck lies in the film's plane (at "
+    "most {{limit:.0f}} are allowed), so its neck is foreshortened; it is not measured. Repeat the radiograph with the foot "
+    "turned in by 15 degrees."
+)
+_ABDUCTED: Final = (
+    "The {{side}} femur is {way} (at most {{limit:.0f}} are allowed); BMD is only measured on an AP view with the leg straight."
+)
+_PELVIS: Final = (
+    "The pelvis is turned by {value:.0f} degrees about the body's long axis (at most {limit:.0f} are allowed), which hides and "
+    "distorts the hips; nothing was measured. Repeat the radiograph with the pelvis flat."
+)
+_FLAT: Final = (
+    "{{value:.0%}} of the {{side}} proximal femur is flat {tone}, without any detail (at most {{limit:.0%}} is allowed): the "
+    "film is {way}-exposed, or its display window too narrow"
+)
+
+QUANTITIES: Final = (
+    Quantity(
+        "landmark_confidence",
+        "",
+        "confidence that the proximal femur is shown: the least of its landmarks' peak probabilities",
+        bounds=SHARE,
+        limits=(
+            Limit(
+                "present_at_least",
+                Code.NO_FEMUR,
+                1,
+                "No proximal femur found on the {side} side (landmark confidence {value:.2f}, expected {limit:.2f} or more); "
+                "that side is not measured.",
+            ),
+            Limit(
+                "complete_at_least",
+                Code.CUT_OFF,
+                10,
+                "The {side} proximal femur is not shown whole and clear (landmark confidence {value:.2f}, expected {limit:.2f} "
+                "or more); it is not measured.",
+            ),
+        ),
+    ),
+    Quantity(
+        "femur_probability",
+        "",
+        "probability that what was found is an adult's proximal femur, seen clearly and from the front",
+        bounds=SHARE,
+        limits=(
+            Limit(
+                "femur_at_least",
+                Code.NO_FEMUR,
+                8,
+                "What was found on the {side} side does not look like an adult's proximal femur, seen clearly and from the front "
+                "(probability {value:.2f}, expected {limit:.2f} or more); it is not measured.",
+            ),
+        ),
+    ),
+    Quantity(
+        "metal_fraction",
+        "",
+        "share of metal in the outline of the proximal femur",
+        bounds=SHARE,
+        limits=(
+            Limit(
+                "implant_at_most",
+                Code.IMPLANT,
+                2,
+                "Metal covers {value:.0%} of the {side} proximal femur (at most {limit:.0%} is allowed); the BMD of an implanted "
+                "hip is not measured.",
+            ),
+        ),
+    ),
+    Quantity(
+        "fracture_probability",
+        "",
+        "probability that the proximal femur is broken or deformed",
+        bounds=SHARE,
+        limits=(
+            Limit(
+                "fracture_at_most",
+                Code.FRACTURE,
+                9,
+                "The {side} proximal femur looks broken or deformed (probability {value:.0%}, at most {limit:.0%} is allowed); "
+                "its BMD is not measured. A radiologist should look at the picture.",
+            ),
+        ),
+    ),
+    Quantity(
+        "shaft_abduction_deg",
+        "degrees",
+        "abduction of the femoral shaft from the image's vertical; positive = knee lateral",
+        decimals=1,
+        limits=(
+            Limit(
+                "shaft_angle_at_most_deg",
+                Code.NOT_AP,
+                3,
+                _ABDUCTED.format(way="abducted by {value:.0f} degrees as in a frog-leg view"),
+                unknown_passes=True,
+            ),
+            Limit(
+                "shaft_angle_at_most_deg",
+                Code.NOT_AP,
+                3,
+                _ABDUCTED.format(way="adducted by {value:.0f} degrees"),
+                sign=-1,
+                unknown_passes=True,
+            ),
+        ),
+    ),
+    Quantity(
+        "outward_rotation_deg",
+        "degrees",
+        "turn of the femur, outward, from the pose in which its neck lies in the image's plane; negative = inward",
+        decimals=1,
+        limits=(
+            Limit("rotation_outward_at_most_deg", Code.ROTATED, 12, _TURNED.format(way="outward")),
+            Limit("rotation_inward_at_most_deg", Code.ROTATED, 12, _TURNED.format(way="inward"), sign=-1),
+        ),
+    ),
+    Quantity(
+        "contour_agreement",
+        "",
+        "Dice of two drawings of the femur's contour, the second a little turned and enlarged; 0 where none was found",
+        bounds=SHARE,
+        limits=(
+            Limit(
+                "agreement_at_least",
+                Code.UNSURE_CONTOUR,
+                11,
+                "The contour of the {side} femur is unsure: drawn twice, it agrees with itself by {value:.2f} (Dice, expected "
+                "{limit:.2f} or more); the hip is not measured. Look at the picture, and correct the contour in MONAI Label if "
+                "it is to be learnt.",
+            ),
+        ),
+    ),
+    *(
+        quantity
+        for site in HIP.sites
+        for quantity in (
+            Quantity(
+                f"{site}_bmd",
+                "g/cm2",
+                f"areal bone mineral density of the {HIP.site_names[site]}; 0 where the hip is masked out (absent or implanted)",
+                decimals=4,
+                group="estimates",
+                bounds=_POSITIVE,
+            ),
+            Quantity(
+                f"{site}_bmd_sd",
+                "g/cm2",
+                f"standard deviation of the estimated density of the {HIP.site_names[site]}; 0 where the hip is masked out",
+                decimals=4,
+                group="estimates",
+                bounds=_POSITIVE,
+            ),
+        )
+    ),
+    Quantity(
+        "exposure_black",
+        "",
+        "share of the femur that is one flat dark tone: burnt out, or cut off by the display window",
+        source=Source.MEASURED,
+        decimals=None,
+        group="exposure",
+        limits=(Limit("flat_at_most", Code.EXPOSURE, 4, _FLAT.format(tone="black", way="over") + _EXPORT, unknown_passes=True),),
+    ),
+    Quantity(
+        "exposure_white",
+        "",
+        "share of the femur that is one flat light tone",
+        source=Source.MEASURED,
+        decimals=None,
+        group="exposure",
+        limits=(Limit("flat_at_most", Code.EXPOSURE, 4, _FLAT.format(tone="white", way="under") + _EXPORT, unknown_passes=True),),
+    ),
+    Quantity(
+        "exposure_contrast",
+        "",
+        "from the 5th to the 95th percentile of the femur, in units of the exposed field's range",
+        source=Source.MEASURED,
+        decimals=None,
+        group="exposure",
+        limits=(
+            Limit(
+                "contrast_at_least",
+                Code.EXPOSURE,
+                5,
+                "The {side} proximal femur has hardly any contrast ({value:.2f} of the film's range, expected {limit:.2f} or "
+                "more): the film is badly exposed or its display window too wide" + _EXPORT,
+                unknown_passes=True,
+            ),
+        ),
+    ),
+    Quantity(
+        "exposure_noise",
+        "",
+        "standard deviation of the noise at 0.3 mm, as a share of the contrast",
+        source=Source.MEASURED,
+        decimals=None,
+        group="exposure",
+        limits=(
+            Limit(
+                "noise_at_most",
+                Code.EXPOSURE,
+                6,
+                "Noise at the {side} proximal femur is {value:.0%} of its contrast (at most {limit:.0%} is allowed): the film is "
+                "under-exposed" + _EXPORT,
+                unknown_passes=True,
+            ),
+        ),
+    ),
+    Quantity(
+        "exposure_edge",
+        "",
+        "by how much the rim of the femur is denser than the tissue beside it, as a share of the contrast; below 0 on a negative",
+        source=Source.MEASURED,
+        decimals=None,
+        group="exposure",
+        limits=(
+            Limit(
+                "edge_at_least",
+                Code.EXPOSURE,
+                7,
+                "The {side} proximal femur is darker than the tissue beside it ({value:.1f} of its contrast, expected {limit:.1f} "
+                "or more): the film is a negative" + _EXPORT,
+                unknown_passes=True,
+            ),
+        ),
+    ),
+    Quantity(
+        "head_diameter_mm",
+        "mm",
+        "diameter of the femoral head, by the radiograph's pixel size",
+        source=Source.MEASURED,
+        decimals=None,
+        bounds=_POSITIVE,
+    ),
+    Quantity(
+        "neck_shaft_deg",
+        "degrees",
+        "angle between the axes of neck and shaft, as projected",
+        source=Source.MEASURED,
+        decimals=1,
+        group="morphometry",
+    ),
+    Quantity(
+        "neck_axis_length_mm",
+        "mm",
+        "along the neck's axis, from the lateral outline of the trochanter to the medial outline of the head",
+        source=Source.MEASURED,
+        decimals=1,
+        group="morphometry",
+    ),
+    Quantity(
+        "neck_width_mm",
+        "mm",
+        "width of the neck, across its axis, where it is narrowest",
+        source=Source.MEASURED,
+        decimals=1,
+        group="morphometry",
+    ),
+    Quantity(
+        "shaft_level_mm",
+        "mm",
+        "where the shaft was measured, below the tip of the lesser trochanter",
+        source=Source.MEASURED,
+        decimals=0,
+        group="morphometry",
+    ),
+    Quantity(
+        "cortical_thickness_index",
+        "",
+        "both cortices together over the shaft's width at that level",
+        source=Source.MEASURED,
+        group="morphometry",
+    ),
+    Quantity(
+        "canal_flare_index",
+        "",
+        "width of the canal 20 mm above the lesser trochanter over that at that level",
+        source=Source.MEASURED,
+        decimals=2,
+        group="morphometry",
+    ),
+    Quantity(
+        "singh_grade",
+        "",
+        "grade of the trabeculae, like Singh's, 1 (I) to 6 (VI) and continuous",
+        source=Source.MEASURED,
+        decimals=1,
+        group="morphometry",
+    ),
+    Quantity(
+        "osteoporosis_probability",
+        "",
+        "probability that the lowest T-score of the patient's hips is -2.5 or less; 0 where no hip was measured",
+        of=Of.PATIENT,
+        bounds=SHARE,
+    ),
+    Quantity(
+        "hip_view",
+        "",
+        "probability that this is an upright AP view of an adult's hip or pelvis",
+        of=Of.RADIOGRAPH,
+        decimals=None,
+        group="picture",
+        bounds=SHARE,
+        limits=(
+            Limit(
+                "hip_view_at_least",
+                Code.NOT_A_HIP,
+                1,
+                "The picture does not look like an upright AP radiograph of an adult's hip or pelvis (probability {value:.2f}, "
+                "expected {limit:.2f} or more); nothing was measured. Send the AP view, upright.",
+            ),
+        ),
+    ),
+    Quantity(
+        "novelty",
+        "",
+        "distance of the networks' features from those of the radiographs that were learnt from; 1 is usual",
+        of=Of.RADIOGRAPH,
+        decimals=None,
+        group="picture",
+        bounds=_POSITIVE,
+        limits=(
+            Limit(
+                "novelty_at_most",
+                Code.NOVEL,
+                2,
+                "The picture is unlike all radiographs that the networks learnt from (distance {value:.1f}, at most {limit:.1f} is "
+                "allowed), so their estimates cannot be trusted; nothing was measured. A radiologist should look at the "
+                "picture.",
+            ),
+        ),
+    ),
+    Quantity(
+        "pelvic_turn_deg",
+        "degrees",
+        "rotation of the pelvis about the body's long axis; 0 = facing the tube, or where not both hips were found",
+        of=Of.RADIOGRAPH,
+        decimals=None,
+        group="picture",
+        limits=(
+            Limit("pelvic_turn_at_most_deg", Code.ROTATED, 3, _PELVIS),
+            Limit("pelvic_turn_at_most_deg", Code.ROTATED, 3, _PELVIS, sign=-1),
+        ),
+    ),
+)
+"""Every quantity, in the order of the channels and of the tables."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """Numbers by the name of their quantity: of each bone (`HIP.sides`), of the radiograph, and of the patient."""
+
+    bones: tuple[dict[str, float], ...]
+    radiograph: dict[str, float]
+    patient: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The second axis of the cascade's (B, K) output: those of each bone, then the patient's, then the radiograph's.
+
+    Args:
+        quantities: of `Source.NETWORK`, in any order of `Of`.
+
+    Example:
+        >>> CHANNELS.names[0], len(CHANNELS.names), CHANNELS.index("neck_bmd", "left")
+        ('right_landmark_confidence', 26, 18)
+    """
+
+    quantities: tuple[Quantity, ...]
+
+    def of(self, kind: Of) -> tuple[Quantity, ...]:
+        """Those of bones, of the patient or of the radiograph."""
+        return tuple(quantity for quantity in self.quantities if quantity.of is kind)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All names in order; that of a bone's begins with its side."""
+        bones = [f"{side}_{quantity.name}" for side in HIP.sides for quantity in self.of(Of.BONE)]
+        return (*bones, *(quantity.name for kind in (Of.PATIENT, Of.RADIOGRAPH) for quantity in self.of(kind)))
+
+    def index(self, name: str, side: str = "") -> int:
+        """Place of a quantity, of one side where it is a bone's."""
+        return self.names.index(f"{side}_{name}" if side else name)
+
+    def unpack(self, numbers: Sequence[float]) -> Values:
+        """Name the (K,) numbers of one radiograph.
+
+        Raises:
+            ValueError: when there are more or fewer.
+        """
+        if len(numbers) != len(self.names):
+            raise ValueError(f"{len(numbers)} channels; expected {len(self.names)}: {', '.join(self.names)}.")
+        given = dict(zip(self.names, map(float, numbers), strict=True))
+        bones = tuple({quantity.name: given[f"{side}_{quantity.name}"] for quantity in self.of(Of.BONE)} for side in HIP.sides)
+        radiograph, patient = (
+            {quantity.name: given[quantity.name] for quantity in self.of(kind)} for kind in (Of.RADIOGRAPH, Of.PATIENT)
+        )
+        return Values(bones, radiograph, patient)
+
+
+CHANNELS: Final = Channels(tuple(quantity for quantity in QUANTITIES if quantity.source is Source.NETWORK))
+"""What every cascade gives; a head of the configuration may add to it."""
