@@ -71,6 +71,7 @@ class Quantity:
         source: where it comes from.
         decimals: in results.csv; None keeps it out of that table.
         group: object of results.json that holds it; "" is the bone, or the radiograph, itself.
+        of_shown: whether it means nothing where no femur was found.
         bounds: least and greatest possible value; None where there is none.
         limits: questions of the gate.
     """
@@ -82,6 +83,7 @@ class Quantity:
     source: Source = Source.NETWORK
     decimals: int | None = 3
     group: str = ""
+    of_shown: bool = False
     bounds: tuple[float | None, float | None] = (None, None)
     limits: tuple[Limit, ...] = ()
 
@@ -95,7 +97,7 @@ class Quantity:
         return f"{self.meaning}, {self.unit}" if self.unit else self.meaning
 
 
-SHARE: Final = (0.0, 1.0)
+_SHARE: Final = (0.0, 1.0)
 _POSITIVE: Final = (0.0, None)
 
 _EXPORT: Final = "; the hip is not measured. Export the original DICOM, or repeat the radiograph."
@@ -121,7 +123,7 @@ QUANTITIES: Final = (
         "landmark_confidence",
         "",
         "confidence that the proximal femur is shown: the least of its landmarks' peak probabilities",
-        bounds=SHARE,
+        bounds=_SHARE,
         limits=(
             Limit(
                 "present_at_least",
@@ -143,7 +145,7 @@ QUANTITIES: Final = (
         "femur_probability",
         "",
         "probability that what was found is an adult's proximal femur, seen clearly and from the front",
-        bounds=SHARE,
+        bounds=_SHARE,
         limits=(
             Limit(
                 "femur_at_least",
@@ -158,7 +160,7 @@ QUANTITIES: Final = (
         "metal_fraction",
         "",
         "share of metal in the outline of the proximal femur",
-        bounds=SHARE,
+        bounds=_SHARE,
         limits=(
             Limit(
                 "implant_at_most",
@@ -173,7 +175,7 @@ QUANTITIES: Final = (
         "fracture_probability",
         "",
         "probability that the proximal femur is broken or deformed",
-        bounds=SHARE,
+        bounds=_SHARE,
         limits=(
             Limit(
                 "fracture_at_most",
@@ -189,6 +191,8 @@ QUANTITIES: Final = (
         "degrees",
         "abduction of the femoral shaft from the image's vertical; positive = knee lateral",
         decimals=1,
+        of_shown=True,
+        bounds=(-180.0, 180.0),
         limits=(
             Limit(
                 "shaft_angle_at_most_deg",
@@ -212,6 +216,7 @@ QUANTITIES: Final = (
         "degrees",
         "turn of the femur, outward, from the pose in which its neck lies in the image's plane; negative = inward",
         decimals=1,
+        of_shown=True,
         limits=(
             Limit("rotation_outward_at_most_deg", Code.ROTATED, 12, _TURNED.format(way="outward")),
             Limit("rotation_inward_at_most_deg", Code.ROTATED, 12, _TURNED.format(way="inward"), sign=-1),
@@ -221,7 +226,7 @@ QUANTITIES: Final = (
         "contour_agreement",
         "",
         "Dice of two drawings of the femur's contour, the second a little turned and enlarged; 0 where none was found",
-        bounds=SHARE,
+        bounds=_SHARE,
         limits=(
             Limit(
                 "agreement_at_least",
@@ -321,8 +326,8 @@ QUANTITIES: Final = (
                 "edge_at_least",
                 Code.EXPOSURE,
                 7,
-                "The {side} proximal femur is darker than the tissue beside it ({value:.1f} of its contrast, expected {limit:.1f} "
-                "or more): the film is a negative" + _EXPORT,
+                "The {side} proximal femur is darker than the tissue beside it ({value:.1f} of its contrast, expected "
+                "{limit:.1f} or more): the film is a negative" + _EXPORT,
                 unknown_passes=True,
             ),
         ),
@@ -342,6 +347,7 @@ QUANTITIES: Final = (
         source=Source.MEASURED,
         decimals=1,
         group="morphometry",
+        bounds=(0.0, 180.0),
     ),
     Quantity(
         "neck_axis_length_mm",
@@ -350,6 +356,7 @@ QUANTITIES: Final = (
         source=Source.MEASURED,
         decimals=1,
         group="morphometry",
+        bounds=_POSITIVE,
     ),
     Quantity(
         "neck_width_mm",
@@ -358,6 +365,7 @@ QUANTITIES: Final = (
         source=Source.MEASURED,
         decimals=1,
         group="morphometry",
+        bounds=_POSITIVE,
     ),
     Quantity(
         "shaft_level_mm",
@@ -366,6 +374,7 @@ QUANTITIES: Final = (
         source=Source.MEASURED,
         decimals=0,
         group="morphometry",
+        bounds=_POSITIVE,
     ),
     Quantity(
         "cortical_thickness_index",
@@ -373,6 +382,7 @@ QUANTITIES: Final = (
         "both cortices together over the shaft's width at that level",
         source=Source.MEASURED,
         group="morphometry",
+        bounds=_SHARE,
     ),
     Quantity(
         "canal_flare_index",
@@ -381,6 +391,7 @@ QUANTITIES: Final = (
         source=Source.MEASURED,
         decimals=2,
         group="morphometry",
+        bounds=_POSITIVE,
     ),
     Quantity(
         "singh_grade",
@@ -389,13 +400,14 @@ QUANTITIES: Final = (
         source=Source.MEASURED,
         decimals=1,
         group="morphometry",
+        bounds=(1.0, 6.0),
     ),
     Quantity(
         "osteoporosis_probability",
         "",
         "probability that the lowest T-score of the patient's hips is -2.5 or less; 0 where no hip was measured",
         of=Of.PATIENT,
-        bounds=SHARE,
+        bounds=_SHARE,
     ),
     Quantity(
         "hip_view",
@@ -404,7 +416,7 @@ QUANTITIES: Final = (
         of=Of.RADIOGRAPH,
         decimals=None,
         group="picture",
-        bounds=SHARE,
+        bounds=_SHARE,
         limits=(
             Limit(
                 "hip_view_at_least",
@@ -428,8 +440,8 @@ QUANTITIES: Final = (
                 "novelty_at_most",
                 Code.NOVEL,
                 2,
-                "The picture is unlike all radiographs that the networks learnt from (distance {value:.1f}, at most {limit:.1f} is "
-                "allowed), so their estimates cannot be trusted; nothing was measured. A radiologist should look at the "
+                "The picture is unlike all radiographs that the networks learnt from (distance {value:.1f}, at most {limit:.1f} "
+                "is allowed), so their estimates cannot be trusted; nothing was measured. A radiologist should look at the "
                 "picture.",
             ),
         ),
@@ -476,6 +488,11 @@ class Channels:
     def of(self, kind: Of) -> tuple[Quantity, ...]:
         """Those of bones, of the patient or of the radiograph."""
         return tuple(quantity for quantity in self.quantities if quantity.of is kind)
+
+    @property
+    def table(self) -> tuple[Quantity, ...]:
+        """`QUANTITIES`, and the channels that it lacks."""
+        return tuple(dict.fromkeys((*QUANTITIES, *self.quantities)))
 
     @cached_property
     def names(self) -> tuple[str, ...]:

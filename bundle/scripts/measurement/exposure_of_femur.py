@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from scripts.clinical import Exposure
 from scripts.clinical.anatomy import HIP
 
 _REACH_MM: Final = 75.0  # of the measured femur from the base of its neck: head, neck, trochanters and the first of the shaft
@@ -25,7 +24,7 @@ _NOISE_KERNEL: Final = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0
 """Blind to planes and to edges along an axis; noise of SD 1 becomes SD 6 (Immerkaer, Comput Vis Image Underst 1996;64:300)."""
 
 
-def exposure_statistics(image: NDArray[Any], femur: NDArray[np.bool_]) -> Exposure | None:
+def measure_exposure(image: NDArray[Any], femur: NDArray[np.bool_]) -> dict[str, float]:
     """Measure how well a femur is exposed.
 
     Where a film has no detail left, by the detector, the processing or the window, its pixels are all alike: no real film is
@@ -36,10 +35,10 @@ def exposure_statistics(image: NDArray[Any], femur: NDArray[np.bool_]) -> Exposu
         femur: (rows, cols), true in the femur to be measured.
 
     Returns:
-        None where there is no femur to speak of (under 200 pixels).
+        the quantities "exposure_..." by name; nothing where there is no femur to speak of (under 200 pixels).
     """
     if np.count_nonzero(femur) < _LEAST_PIXELS:
-        return None
+        return {}
     rows, cols = (np.flatnonzero(femur.any(axis=axis)) for axis in (1, 0))
     around = _RIM_PX[1] + 1
     box = (slice(max(rows[0] - around, 0), rows[-1] + around + 1), slice(max(cols[0] - around, 0), cols[-1] + around + 1))
@@ -48,13 +47,13 @@ def exposure_statistics(image: NDArray[Any], femur: NDArray[np.bool_]) -> Exposu
     low, high = np.percentile(part[inside], _PERCENTILES)
     # The median keeps edges and trabeculae, which are few, out of the noise.
     noise = np.median(np.abs(ndimage.convolve(part, _NOISE_KERNEL)[inside])) / 0.6745 / 6
-    return Exposure(
-        black=float((flat & (part < _MIDDLE))[inside].mean()),
-        white=float((flat & (part >= _MIDDLE))[inside].mean()),
-        contrast=float(high - low),
-        noise=float(noise / max(high - low, 1e-6)),
-        edge=float((_rim(part, inside) - _rim(part, ~inside)) / max(high - low, 1e-6)),
-    )
+    return {
+        "exposure_black": float((flat & (part < _MIDDLE))[inside].mean()),
+        "exposure_white": float((flat & (part >= _MIDDLE))[inside].mean()),
+        "exposure_contrast": float(high - low),
+        "exposure_noise": float(noise / max(high - low, 1e-6)),
+        "exposure_edge": float((_rim(part, inside) - _rim(part, ~inside)) / max(high - low, 1e-6)),
+    }
 
 
 def _rim(image: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
 from monai.transforms import Transform
 
+from scripts.clinical import Screening
 from scripts.measurement.hip_axes import HipAxes, find_axes
 from scripts.measurement.morphometry import Morphometry, measure
 from scripts.measurement.outline import Outline
 from scripts.measurement.regions import Region, place_regions
-from scripts.radiograph.isolation import REFUSAL
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,24 @@ class HipGeometry:
 
 
 class HipGeometryd(Transform):
-    """Adds "geometry", a `HipGeometry` of the right and of the left hip.
+    """Adds "geometry", a `HipGeometry` of the right and of the left hip, and the morphometry to the hips of its "screening".
 
     An item needs "image" (1, H, W), "mask_logits" (3, H, W) without strays, "landmarks" (2, 5, 2), "crops" (2, h, w),
     "crop_transforms" (2, 2, 3) and its "screening".
     """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Measure one item; a refused one passes unchanged."""
-        if REFUSAL in data:
-            return dict(data)
+        """Measure one item."""
         outline = Outline(torch.sigmoid(data["mask_logits"][0]).numpy(), tuple(data["image"].meta["spacing_mm"]))
-        hips = enumerate(data["screening"].hips)
-        geometry = tuple(HipGeometry() if hip.reason else _geometry(data, outline, index) for index, hip in hips)
-        return {**data, "geometry": geometry}
+        screening: Screening = data["screening"]
+        geometry = tuple(
+            HipGeometry() if hip.reason else _geometry(data, outline, index) for index, hip in enumerate(screening.hips)
+        )
+        hips = tuple(
+            replace(hip, values={**hip.values, **asdict(found.morphometry)})
+            for hip, found in zip(screening.hips, geometry, strict=True)
+        )
+        return {**data, "geometry": geometry, "screening": replace(screening, hips=(hips[0], hips[1]))}
 
 
 def _geometry(data: Mapping[str, Any], outline: Outline, index: int) -> HipGeometry:

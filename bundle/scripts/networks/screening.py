@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES, HIP
-from scripts.clinical.channels import HIP_CHANNELS
+from scripts.clinical.findings import CHANNELS, Of
 from scripts.networks.localisation import HipLocaliser, shaft_angle
 from scripts.networks.search import HipSearch
 from scripts.networks.segmentation import CONTOUR_FACTOR, coarser
@@ -15,7 +15,7 @@ from scripts.networks.view import ViewNetwork
 
 
 class ScreeningNetwork(nn.Module):
-    """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.channels.CHANNELS`.
+    """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.findings.CHANNELS`.
 
     A look at the whole film at 1.8 mm finds the hips; three more at each of them, upright and in one size at 0.6 mm, a left hip
     mirrored into a right one, draw the contours and place the landmarks. A hip that is absent or implanted is
@@ -55,7 +55,7 @@ class ScreeningNetwork(nn.Module):
         self.factor = CONTOUR_FACTOR
         self.block = self.factor * search.block
         self.locating, self.shaft = HIP.locating, HIP.landmark("shaft")
-        self.hip_channels = len(HIP_CHANNELS)
+        self.hip_channels = len(CHANNELS.of(Of.BONE))
         self.covariates = len(COVARIATES)
 
     def forward(self, image: Tensor, covariates: Tensor | None = None) -> Tensor:

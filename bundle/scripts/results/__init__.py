@@ -1,5 +1,18 @@
 """The results of a run: pictures, tables, results.json and the HTML report, written from what the screen found."""
 
+from scripts.results.document import write_document
+from scripts.results.pictures import MaskWriter, OverlayWriter
+from scripts.results.report import write_report
+from scripts.results.tables import write_columns_table, write_rejected_table, write_results_table
 from scripts.results.writer import ResultsWriter
 
-__all__ = ["ResultsWriter"]
+__all__ = [
+    "MaskWriter",
+    "OverlayWriter",
+    "ResultsWriter",
+    "write_columns_table",
+    "write_document",
+    "write_rejected_table",
+    "write_report",
+    "write_results_table",
+]

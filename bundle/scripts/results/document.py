@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
-from scripts.clinical import Category
+from scripts.clinical import Category, Of, Quantity
 from scripts.files import replacing
 from scripts.results.record import Record
 
-SCHEMA_VERSION: Final = "2.3"
+Document = Mapping[str, Any]
+"""What results.json holds."""
+
+SCHEMA_VERSION: Final = "2.4"
 
 
 def make_document(
@@ -49,18 +51,20 @@ def make_document(
     }
 
 
-def write_document(document: Mapping[str, Any], path: Path) -> None:
-    """Write results.json, once it is valid.
+def write_document(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
+    """Write results.json, once it is valid, and its schema, results.schema.json.
 
     Raises:
         ValueError: where the document breaks the schema; nothing is written then.
     """
-    check_document(document)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    schema = make_schema(quantities)
+    check_document(document, schema)
+    for content, name in ((schema, "results.schema.json"), (document, "results.json")):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def check_document(document: Mapping[str, Any]) -> None:
+def check_document(document: Document, schema: Mapping[str, Any]) -> None:
     """Compare a document with the schema.
 
     Raises:
@@ -68,12 +72,32 @@ def check_document(document: Mapping[str, Any]) -> None:
     """
     # jsonschema knows plain JSON types only; the enums of `clinical` become their strings on the way.
     plain = json.loads(json.dumps(document, allow_nan=False))
-    for error in _validator().iter_errors(plain):
+    for error in Draft202012Validator(schema).iter_errors(plain):
         raise ValueError(f"results.json, {error.json_path}: {error.message}; the document was not written")
 
 
-@cache
-def _validator() -> Draft202012Validator:
-    schema = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
+def make_schema(quantities: Sequence[Quantity]) -> dict[str, Any]:
+    """The JSON schema of results.json: the frame that ships beside this file, with a property for every quantity.
+
+    Args:
+        quantities: of which there are values, see `Channels.table`.
+    """
+    schema: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
+    for of, definition in ((Of.RADIOGRAPH, "radiograph"), (Of.BONE, "hip")):
+        for quantity in quantities:
+            if quantity.of is of and quantity.group != "estimates":
+                _add_property(schema["$defs"][definition], quantity)
     Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return schema
+
+
+def _add_property(owner: dict[str, Any], quantity: Quantity) -> None:
+    if quantity.group:
+        group = owner["properties"].setdefault(quantity.group, {})
+        if "type" not in group:
+            owner["required"] = list(dict.fromkeys([*owner["required"], quantity.group]))
+            group |= {"type": ["object", "null"], "required": [], "additionalProperties": False, "properties": {}}
+        owner = group
+    bounds = {key: bound for key, bound in zip(("minimum", "maximum"), quantity.bounds, strict=True) if bound is not None}
+    owner["properties"][quantity.key] = {"description": quantity.describe(), "type": ["number", "null"], **bounds}
+    owner["required"].append(quantity.key)

@@ -15,6 +15,7 @@ from scripts.clinical import Screening
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.measurement.hip_geometry import HipGeometry
+from scripts.screening.findings import Seen
 
 CONTOUR_COLOURS = ((64, 196, 255), (255, 145, 0), (224, 64, 251))
 """Of femur, prosthesis and fixation. The HTML report's legend repeats them."""
@@ -29,14 +30,36 @@ _DISPLAY_GAMMA = 0.9
 _LEVEL_MM = 20.0  # to either side of the shaft's axis, where its cortex was measured
 
 
-def write_mask(mask: np.ndarray, path: Path) -> None:
-    """Write a mask, (rows, cols) uint8 classes 0..3, as a grey PNG of the film's size."""
-    with replacing(path) as temporary:
-        Image.fromarray(mask).save(temporary)
+class MaskWriter:
+    """Writes masks/NAME.png: the classes on the grid of the file, (rows, cols) uint8 values of `HIP.classes`."""
+
+    key = "mask"
+
+    def __call__(self, name: str, seen: Seen, folder: Path) -> str | None:
+        """Write the mask of one radiograph, and return its path, relative to ``folder``."""
+        path = f"masks/{name}.png"
+        _save(Image.fromarray(seen.mask), folder / path)
+        return path
 
 
-def write_overlay(picture: Image.Image, path: Path) -> None:
-    """Write an overlay as PNG, without any metadata."""
+class OverlayWriter:
+    """Writes overlays/NAME.png: what was found, drawn onto the radiograph; without any metadata."""
+
+    key = "overlay"
+
+    def __call__(self, name: str, seen: Seen, folder: Path) -> str | None:
+        """Write the overlay of one radiograph, and return its path, relative to ``folder``; None where there is none to draw."""
+        overlay = draw_overlay(
+            seen.image.as_tensor(), seen.prediction, seen.screening, seen.geometry, seen.image.meta["spacing_mm"]
+        )
+        if overlay is None:
+            return None
+        path = f"overlays/{name}.png"
+        _save(overlay, folder / path)
+        return path
+
+
+def _save(picture: Image.Image, path: Path) -> None:
     with replacing(path) as temporary:
         picture.save(temporary)
 

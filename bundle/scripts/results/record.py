@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from scripts.clinical import Estimate, Hip, RadiographFacts, Reason, Screening
+from scripts.clinical import QUANTITIES, Estimate, Hip, Of, Quantity, Reason, Screening
 from scripts.clinical.anatomy import HIP
 from scripts.measurement.hip_geometry import HipGeometry
 from scripts.measurement.regions import REGIONS, Region
 from scripts.radiograph import to_film_points
-from scripts.screening.study import StudyOutcome
+from scripts.screening.findings import Seen, StudyFindings
 
 Record = dict[str, Any]
 
@@ -22,7 +22,7 @@ def refused_record(item: Mapping[str, Any], file: str, reason: Reason) -> Record
     """The record of a file that was refused by its header, or could not be read.
 
     Args:
-        item: of `startup.find_radiographs`.
+        item: of `cli.find_radiographs`.
         file: its path, relative to the folder that was screened.
         reason: why.
     """
@@ -41,23 +41,20 @@ def refused_record(item: Mapping[str, Any], file: str, reason: Reason) -> Record
 def screened_record(
     item: Mapping[str, Any],
     file: str,
-    screening: Screening,
-    facts: RadiographFacts,
-    meta: Mapping[str, Any],
+    seen: Seen,
     outputs: Mapping[str, str | None],
-    geometry: Sequence[HipGeometry] = (HipGeometry(), HipGeometry()),
+    quantities: Sequence[Quantity] = QUANTITIES,
 ) -> Record:
     """The record of a radiograph that the network saw, measured or refused by the gate.
 
     Args:
-        item: of `startup.find_radiographs`.
+        item: of `cli.find_radiographs`.
         file: its path, relative to the folder that was screened.
-        screening: the findings.
-        facts: age, sex, view and laterality, as used.
-        meta: of the resampled `MetaTensor`. Names and patient IDs are not taken from it.
-        outputs: paths of "mask" and "overlay", relative to the output folder; None where there is none.
-        geometry: of the right and the left hip.
+        seen: the findings. Names and patient IDs are not taken from the image's meta.
+        outputs: paths of the pictures, relative to the output folder; None where there is none.
+        quantities: of which there are values, see `Channels.table`.
     """
+    screening, facts, meta = seen.screening, seen.facts, seen.image.meta
     film_spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
     return {
         **_identity(item, file),
@@ -74,33 +71,29 @@ def screened_record(
             "spacing_mm": film_spacing,
             "spacing_source": str(meta["spacing_source"]),
         },
-        "picture": {
-            "hip_view": _number(screening.hip_view),
-            "novelty": _number(screening.novelty),
-            "pelvic_turn_deg": _number(screening.pelvic_turn),
-        },
-        "hips": [_hip(hip, found, meta) for hip, found in zip(screening.hips, geometry, strict=True)],
+        **_grouped([quantity for quantity in quantities if quantity.of is Of.RADIOGRAPH], screening.values),
+        "hips": [_hip(*hip, meta, quantities) for hip in zip(screening.hips, seen.geometry, strict=True)],
         "notes": list(screening.notes),
-        "outputs": dict(outputs),
+        "outputs": {"mask": None, "overlay": None, **outputs},
     }
 
 
-def study_record(items: Sequence[Mapping[str, Any]], outcome: StudyOutcome) -> Record:
+def study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) -> Record:
     """The record of a study: one patient, by what its films show.
 
     Args:
-        items: of `startup.find_radiographs`, the study's films that were read.
-        outcome: of these films together.
+        items: of `cli.find_radiographs`, the study's radiographs that were read.
+        found: on these radiographs together.
     """
-    names = [None if film is None else str(items[film]["name"]) for film in outcome.films]
+    names = [None if index is None else str(items[index]["name"]) for index in found.sources]
     return {
         "study": str(items[0]["study"]),
         "patient": str(items[0]["patient"]),
         "films": [str(item["name"]) for item in items],
-        "status": "measured" if outcome.screening else "refused",
-        "reason": _reason(outcome.reason),
+        "status": "measured" if found.screening else "refused",
+        "reason": _reason(found.reason),
         "hips": dict(zip(HIP.sides, names, strict=True)),
-        "outcome": outcome.screening and _outcome(outcome.screening),
+        "outcome": found.screening and _outcome(found.screening),
     }
 
 
@@ -121,25 +114,32 @@ def _outcome(screening: Screening) -> dict[str, Any]:
     }
 
 
-def _hip(hip: Hip, geometry: HipGeometry, meta: Mapping[str, Any]) -> dict[str, Any]:
-    # A landmark that was not found has no angle: 0..1 confidences are kept, NaN is not JSON.
+def _hip(hip: Hip, geometry: HipGeometry, meta: Mapping[str, Any], quantities: Sequence[Quantity]) -> dict[str, Any]:
+    plain = [quantity for quantity in quantities if quantity.of is Of.BONE and quantity.group != "estimates"]
+    values = {**hip.values, **({} if hip.shown else {quantity.name: math.nan for quantity in plain if quantity.of_shown})}
     return {
         "side": hip.side,
         "status": "refused" if hip.reason else "measured",
         "reason": _reason(hip.reason),
-        "landmark_confidence": _number(hip.present),
-        "femur_probability": _number(hip.femur),
-        "metal_fraction": _number(hip.implant),
-        "fracture_probability": _number(hip.fracture),
-        "shaft_abduction_deg": _number(hip.shaft_angle) if hip.shown else None,
-        "outward_rotation_deg": _number(hip.rotation) if hip.shown else None,
-        "contour_agreement": _number(hip.agreement),
-        "exposure": asdict(hip.exposure) if hip.exposure else None,
-        "head_diameter_mm": hip.head_diameter_mm,
+        **_grouped(plain, values),
         "regions": {name: _region(geometry.regions.get(name), meta) for name in REGIONS},
-        "morphometry": {name: _number(float(value)) for name, value in asdict(geometry.morphometry).items()},
         "estimates": {site: _estimate(estimate) for site, estimate in hip.estimates.items()},
     }
+
+
+def _grouped(quantities: Sequence[Quantity], values: Mapping[str, float]) -> dict[str, Any]:
+    """Values by key, in an object a group; one that was not looked for is null, and so is each NaN."""
+    found: dict[str, Any] = {}
+    for quantity in quantities:
+        value = values.get(quantity.name)
+        number = None if value is None or math.isnan(value) else value
+        if not quantity.group:
+            found[quantity.key] = number
+        elif value is None:
+            found.setdefault(quantity.group, None)
+        else:
+            found[quantity.group] = {**(found.get(quantity.group) or {}), quantity.key: number}
+    return found
 
 
 def _region(region: Region | None, meta: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -167,7 +167,3 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
 
 def _reason(reason: Reason | None) -> dict[str, str] | None:
     return None if reason is None else {"code": str(reason.code), "sentence": reason.sentence}
-
-
-def _number(value: float) -> float | None:
-    return value if value == value else None

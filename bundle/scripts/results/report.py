@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scripts.clinical import load_criteria, load_reference
+from scripts.clinical import Quantity, load_criteria, load_reference
 from scripts.files import replacing
+from scripts.results.document import Document
 from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, LANDMARK_COLOUR, REGION_COLOUR
 
 _SCALE_T = (-5.0, 2.0)
 """The T-scores at both ends of the scale that is drawn beside each number."""
 
 
-def write_report(document: Mapping[str, Any], path: Path) -> None:
-    """Write the page.
-
-    Args:
-        document: see `document.make_document`. Overlays are linked, relative to `path`.
-        path: of index.html.
-    """
+def write_report(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
+    """Write index.html; overlays are linked, relative to its folder."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -47,7 +42,7 @@ def write_report(document: Mapping[str, Any], path: Path) -> None:
         },
         site_names={"neck": "Femoral neck", "total": "Total hip"},
     )
-    with replacing(path) as temporary:
+    with replacing(folder / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

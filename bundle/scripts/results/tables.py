@@ -1,88 +1,100 @@
-"""The tables: results.csv, one row a hip, and rejected.csv, one row a radiograph or a hip that was refused."""
+"""The tables: results.csv, one row a hip, with the dictionary of its columns, and rejected.csv, one row a refusal."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from scripts.clinical import Of, Quantity
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
+from scripts.results.document import Document
 from scripts.results.record import Record
 
-_ESTIMATE_COLUMNS = (
-    "bmd_g_cm2",
-    "bmd_sd_g_cm2",
-    "bmd_low_g_cm2",
-    "bmd_high_g_cm2",
-    "t_score",
-    "t_low",
-    "t_high",
-    "z_score",
-    "z_low",
-    "z_high",
-)
-
-_MORPHOMETRY_DECIMALS = {
-    "neck_shaft_deg": 1,
-    "neck_axis_length_mm": 1,
-    "neck_width_mm": 1,
-    "shaft_level_mm": 0,
-    "cortical_thickness_index": 3,
-    "canal_flare_index": 2,
-    "singh_grade": 1,
+_HIP_COLUMNS: Final = {
+    "name": "pseudonym of the radiograph, and stem of its pictures",
+    "file": "its path, relative to the folder that was screened",
+    "study": "pseudonym of the study",
+    "patient": "pseudonym of the patient",
+    "side": "right or left hip of the patient",
+    "status": "measured, or refused",
+}
+_ESTIMATE_COLUMNS: Final = {
+    "bmd_g_cm2": ("g/cm2", "estimated areal bone mineral density"),
+    "bmd_sd_g_cm2": ("g/cm2", "its standard deviation"),
+    "bmd_low_g_cm2": ("g/cm2", "lower end of its 90% interval"),
+    "bmd_high_g_cm2": ("g/cm2", "upper end of its 90% interval"),
+    "t_score": ("", "T-score, against young adults"),
+    "t_low": ("", "lower end of its 90% interval"),
+    "t_high": ("", "upper end of its 90% interval"),
+    "z_score": ("", "Z-score, against people of the same age and sex"),
+    "z_low": ("", "lower end of its 90% interval"),
+    "z_high": ("", "upper end of its 90% interval"),
+    "category": ("", "the WHO's category of the T-score"),
+}
+_OUTCOME_COLUMNS: Final = {
+    "code": ("", "of the refusal"),
+    "reason": ("", "of the refusal, in a sentence"),
+    "patient_hip": ("", "yes where the row's hip is the one that counts for the patient"),
+    "patient_lowest_t_score": ("", "of the study; repeated on each of its hips, as all patient_ columns are"),
+    "patient_lowest_site": ("", "side and site of that T-score"),
+    "patient_category": ("", "the WHO's category of that T-score"),
+    "patient_expectation": ("", "by the lowest Z-score, below the age of T-scores"),
+    "patient_osteoporosis_probability": ("", "0..1, by the classifier"),
+    "patient_triage": ("", "what is advised next"),
+    "age_years": ("years", "of the patient"),
+    "sex": ("", "F or M"),
+    "spacing_source": ("", "where the pixel size comes from"),
+    "notes": ("", "limitations and assumptions"),
+    "notice": ("", "what holds for every result"),
 }
 
-RESULT_COLUMNS = (
-    "name",
-    "file",
-    "study",
-    "patient",
-    "side",
-    "status",
-    *(f"{site}_{column}" for site in HIP.sites for column in (*_ESTIMATE_COLUMNS, "category")),
-    "landmark_confidence",
-    "femur_probability",
-    "metal_fraction",
-    "fracture_probability",
-    "shaft_abduction_deg",
-    "outward_rotation_deg",
-    "contour_agreement",
-    *_MORPHOMETRY_DECIMALS,
-    "code",
-    "reason",
-    "patient_hip",
-    "patient_lowest_t_score",
-    "patient_lowest_site",
-    "patient_category",
-    "patient_expectation",
-    "patient_osteoporosis_probability",
-    "patient_triage",
-    "age_years",
-    "sex",
-    "spacing_source",
-    "notes",
-    "notice",
-)
-"""results.csv: intervals are 90%; `patient_*` repeat the outcome of the study on each of its hips, and `patient_hip` is "yes"
-where the row's hip is the one that counts in it."""
-
-REJECTED_COLUMNS = ("file", "name", "side", "code", "reason")
+REJECTED_COLUMNS: Final = ("file", "name", "side", "code", "reason")
 """rejected.csv: `side` is empty where the whole radiograph was refused."""
 
 
-def write_results_table(records: Sequence[Record], studies: Sequence[Record], notice: str, path: Path) -> None:
+def describe_columns(quantities: Sequence[Quantity]) -> dict[str, tuple[str, str]]:
+    """The columns of results.csv in their order, each with its unit and meaning.
+
+    Args:
+        quantities: of which there are values, see `Channels.table`.
+    """
+    return {
+        **{name: ("", meaning) for name, meaning in _HIP_COLUMNS.items()},
+        **{
+            f"{site}_{column}": (unit, f"{HIP.site_names[site]}: {meaning}")
+            for site in HIP.sites
+            for column, (unit, meaning) in _ESTIMATE_COLUMNS.items()
+        },
+        **{quantity.name: (quantity.unit, quantity.meaning) for quantity in _of_hips(quantities)},
+        **_OUTCOME_COLUMNS,
+    }
+
+
+def write_columns_table(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
+    """Write columns.csv: what each column of results.csv means."""
+    rows = ({"column": name, "unit": unit, "meaning": says} for name, (unit, says) in describe_columns(quantities).items())
+    _write(folder / "columns.csv", ("column", "unit", "meaning"), rows)
+
+
+def write_results_table(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
     """Write results.csv: two rows (right, left) for every radiograph that was not refused whole."""
-    study_of = {study["study"]: study for study in studies}
-    measured = [record for record in records if record["status"] == "measured"]
-    rows = (_row(record, hip, study_of[record["study"]], notice) for record in measured for hip in record["hips"])
-    _write(path, RESULT_COLUMNS, rows)
+    study_of = {study["study"]: study for study in document["studies"]}
+    measured = [record for record in document["radiographs"] if record["status"] == "measured"]
+    rows = (
+        _row(record, hip, study_of[record["study"]], _of_hips(quantities)) | {"notice": document["notice"]}
+        for record in measured
+        for hip in record["hips"]
+    )
+    _write(folder / "results.csv", list(describe_columns(quantities)), rows)
 
 
-def write_rejected_table(records: Sequence[Record], path: Path) -> None:
+def write_rejected_table(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
     """Write rejected.csv: why of every radiograph that was refused whole, and of every hip that was on a measured one."""
-    _write(path, REJECTED_COLUMNS, (row for record in records for row in _rejections(record)))
+    rows = (row for record in document["radiographs"] for row in _rejections(record))
+    _write(folder / "rejected.csv", REJECTED_COLUMNS, rows)
 
 
 def _rejections(record: Record) -> Iterator[dict[str, str]]:
@@ -93,29 +105,28 @@ def _rejections(record: Record) -> Iterator[dict[str, str]]:
             yield {**identity, "code": reason["code"], "reason": reason["sentence"]}
 
 
-def _row(record: Record, hip: Mapping[str, Any], study: Record, notice: str) -> dict[str, Any]:
+def _of_hips(quantities: Sequence[Quantity]) -> list[Quantity]:
+    """Those that are columns of their own."""
+    return [
+        quantity
+        for quantity in quantities
+        if quantity.of is Of.BONE and quantity.decimals is not None and quantity.group != "estimates"
+    ]
+
+
+def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequence[Quantity]) -> dict[str, Any]:
     outcome, header = study["outcome"], record["header"]
     row: dict[str, Any] = {
-        "name": record["name"],
-        "file": record["file"],
-        "study": record["study"],
-        "patient": record["patient"],
-        "side": hip["side"],
-        "status": hip["status"],
-        "landmark_confidence": _rounded(hip["landmark_confidence"], 3),
-        "femur_probability": _rounded(hip["femur_probability"], 3),
-        "metal_fraction": _rounded(hip["metal_fraction"], 3),
-        "fracture_probability": _rounded(hip["fracture_probability"], 3),
-        "shaft_abduction_deg": _rounded(hip["shaft_abduction_deg"], 1),
-        "outward_rotation_deg": _rounded(hip["outward_rotation_deg"], 1),
-        "contour_agreement": _rounded(hip["contour_agreement"], 3),
+        **{name: record[name] for name in ("name", "file", "study", "patient")},
+        **{name: hip[name] for name in ("side", "status")},
         "age_years": _rounded(header["age_years"], 1),
         "sex": header["sex"],
         "spacing_source": header["spacing_source"],
         "notes": " ".join(record["notes"]),
-        "notice": notice,
     }
-    row |= {name: _rounded(hip["morphometry"][name], decimals) for name, decimals in _MORPHOMETRY_DECIMALS.items()}
+    for quantity in quantities:
+        values = hip[quantity.group] or {} if quantity.group else hip
+        row[quantity.name] = _rounded(values.get(quantity.key), quantity.decimals or 0)
     if outcome:
         row |= {
             "patient_hip": "yes" if study["hips"][hip["side"]] == record["name"] else "no",
@@ -133,10 +144,8 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, notice: str) -> 
         scores = [estimate["t_score"], *(estimate["t_interval"] or (None, None))]
         scores += [estimate["z_score"], *(estimate["z_interval"] or (None, None))]
         bmds = (estimate["bmd_g_cm2"], estimate["bmd_sd_g_cm2"], bmd_low, bmd_high)
-        values = [_rounded(value, 4) for value in bmds]
-        values += [_rounded(value, 2) for value in scores]
+        values = [_rounded(value, 4) for value in bmds] + [_rounded(value, 2) for value in scores] + [estimate["category"]]
         row |= {f"{site}_{column}": value for column, value in zip(_ESTIMATE_COLUMNS, values, strict=True)}
-        row[f"{site}_category"] = estimate["category"]
     return row
 
 

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator
 
-from scripts.clinical import Reason
-from scripts.radiograph.isolation import REFUSAL
-from scripts.results.document import make_document, write_document
-from scripts.results.pictures import draw_overlay, write_mask, write_overlay
+from scripts.clinical import Quantity, Reason
+from scripts.radiograph import REFUSAL
+from scripts.results.document import make_document
 from scripts.results.record import Record, refused_record, screened_record, study_record
-from scripts.results.report import write_report
-from scripts.results.tables import write_rejected_table, write_results_table
-from scripts.screening.interpretation import Interpretd, radiograph_facts
+from scripts.screening.findings import Findings, RadiographFindings, Seen
 from scripts.screening.ledger import Ledger
-from scripts.screening.study import interpret_study, unmeasured
+from scripts.screening.study import unmeasured
+
+
+class PictureWriter(Protocol):
+    """Writes a picture of one radiograph: from its name, what was seen and the output folder to a path in that folder."""
+
+    key: str
+
+    def __call__(self, name: str, seen: Seen, folder: Path) -> str | None:
+        """Write it."""
+
+
+RunWriter = Callable[[Mapping[str, Any], Sequence[Quantity], Path], None]
+"""Writes something of the whole run: from results.json's content, the quantities in it and the output folder."""
 
 
 class ResultsWriter:
-    """Writes masks and overlays as studies are finished, and the tables, results.json and index.html at the end.
+    """Writes pictures as studies are finished, and tables, results.json and index.html at the end.
 
-    Every file is named by the film's pseudonym. A study's pictures are written before the ledger gets its entry, so that what
-    is entered is whole.
+    Every file is named by the radiograph's pseudonym. A study's pictures are written before the ledger gets its entry, so that
+    what is entered is whole.
 
     Args:
         ledger: what the run has to do; open before the evaluator runs.
-        interpretation: the one that the evaluator's postprocessing gives each film.
+        quantities: of which the screen gives values, see `Channels.table`.
         notice: the sentence that every result carries.
+        pictures: writers of each radiograph that was seen.
+        tables: writers of the whole run, in the order of writing.
     """
 
-    def __init__(self, ledger: Ledger, interpretation: Interpretd, notice: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        quantities: Sequence[Quantity],
+        notice: str,
+        pictures: Sequence[PictureWriter],
+        tables: Sequence[RunWriter],
+    ) -> None:
         self.ledger = ledger
         self.output_dir = ledger.output_dir
-        self.interpretation = interpretation
-        self.notice = notice
+        self.quantities, self.notice = quantities, notice
+        self.pictures, self.tables = pictures, tables
 
     def attach(self, engine: Engine) -> None:
         """Register with the evaluator, of which one iteration is one study."""
@@ -44,14 +64,15 @@ class ResultsWriter:
 
     def write_study(self, engine: SupervisedEvaluator) -> None:
         """Write the pictures of the study of this iteration, and enter it."""
-        state: Any = engine.state  # MONAI's evaluator keeps lists of items here
-        films = [{**item, **output} for item, output in zip(state.batch, state.output, strict=True)]
-        items = [self.ledger.items[film["name"]] for film in films]
-        records = [self._write_film(film) for film in films]
-        reasons = [_reason(film) for film in films]
-        outcome = interpret_study(films, reasons, self.interpretation, engine.network)
-        content = {"radiographs": records, "study": study_record(items, outcome)}
-        self.ledger.add([film["name"] for film in films], content)
+        findings: Any = engine.state.output  # MONAI types it for dictionaries
+        self.write(findings)
+
+    def write(self, findings: Findings) -> None:
+        """Write the pictures of a study, and enter it in the ledger."""
+        names = [found.name for found in findings.radiographs]
+        records = [self._write_radiograph(found) for found in findings.radiographs]
+        study = study_record([self.ledger.items[name] for name in names], findings.study)
+        self.ledger.add(names, {"radiographs": records, "study": study})
 
     def finish(self) -> None:
         """Write the tables, the document and the report from the ledger, and say what is where."""
@@ -62,15 +83,13 @@ class ResultsWriter:
             for item in items:
                 name = item["name"]
                 records.append(by_name.get(name) or refused_record(item, self.ledger.place(name), item[REFUSAL]))
-            # A study without an entry has no film that was read.
+            # A study without an entry has no radiograph that was read.
             record = entry["content"]["study"] if entry else study_record(items, unmeasured(items[0][REFUSAL]))
             studies.append({**record, "films": [item["name"] for item in items]})
 
         document = make_document(records, studies, self.ledger.provenance, self.notice)
-        write_results_table(records, studies, self.notice, self.output_dir / "results.csv")
-        write_rejected_table(records, self.output_dir / "rejected.csv")
-        write_report(document, self.output_dir / "index.html")
-        write_document(document, self.output_dir / "results.json")
+        for write in self.tables:
+            write(document, self.quantities, self.output_dir)
         self.ledger.finish([path for record in records for path in record["outputs"].values() if path])
         summary = document["summary"]
         print(
@@ -79,25 +98,9 @@ class ResultsWriter:
             "results.json, refusals in rejected.csv beside it."
         )
 
-    def _write_film(self, film: Mapping[str, Any]) -> Record:
-        name = film["name"]
-        item, file = self.ledger.items[name], self.ledger.place(name)
-        if REFUSAL in film:
-            return refused_record(item, file, film[REFUSAL])
-        mask_path = f"masks/{name}.png"
-        write_mask(film["mask"], self.output_dir / mask_path)
-        overlay_path = None
-        image = film["image"]
-        overlay = draw_overlay(image.as_tensor(), film, film["screening"], film["geometry"], image.meta["spacing_mm"])
-        if overlay is not None:
-            overlay_path = f"overlays/{name}.png"
-            write_overlay(overlay, self.output_dir / overlay_path)
-        meta = film["image"].meta
-        facts = radiograph_facts(meta, film["covariates"])
-        outputs = {"mask": mask_path, "overlay": overlay_path}
-        return screened_record(item, file, film["screening"], facts, meta, outputs, film["geometry"])
-
-
-def _reason(film: Mapping[str, Any]) -> Reason | None:
-    reason: Reason | None = film[REFUSAL] if REFUSAL in film else film["screening"].reason
-    return reason
+    def _write_radiograph(self, found: RadiographFindings) -> Record:
+        item, file, seen = self.ledger.items[found.name], self.ledger.place(found.name), found.outcome
+        if isinstance(seen, Reason):
+            return refused_record(item, file, seen)
+        outputs = {writer.key: writer(found.name, seen, self.output_dir) for writer in self.pictures}
+        return screened_record(item, file, seen, outputs, self.quantities)

@@ -1,20 +1,25 @@
 """The screen: one way from radiographs to findings, its scale finding, studies, ledger, provenance and weights."""
 
-from scripts.screening.configured import read_inference
-from scripts.screening.engine import FilmLoader, ScreeningInferer, screen
-from scripts.screening.interpretation import FilmMaskd, Interpretd
+from scripts.screening.findings import Findings, RadiographFindings, Seen, StudyFindings
+from scripts.screening.interpretation import DrawMaskd, Interpretd
 from scripts.screening.ledger import Ledger
+from scripts.screening.loader import StudyDataset
 from scripts.screening.provenance import describe_run
+from scripts.screening.screen import Screen, ScreeningInferer, load_screen
 from scripts.screening.weights import load_weights
 
 __all__ = [
-    "FilmLoader",
-    "FilmMaskd",
+    "DrawMaskd",
+    "Findings",
     "Interpretd",
     "Ledger",
+    "RadiographFindings",
+    "Screen",
     "ScreeningInferer",
+    "Seen",
+    "StudyDataset",
+    "StudyFindings",
     "describe_run",
+    "load_screen",
     "load_weights",
-    "read_inference",
-    "screen",
 ]

@@ -10,52 +10,47 @@ from typing import Any
 import numpy as np
 import torch
 from monai.transforms import Transform
+from numpy.typing import NDArray
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, Gate, RadiographFacts, Screening, interpret
+from scripts.clinical import CHANNELS, Channels, Gate, RadiographFacts, Screening, interpret
 from scripts.measurement.contours import NOTHING, classes, with_sharp_metal, without_strays
-from scripts.measurement.exposure_of_femur import exposure_statistics, head_diameter_mm, measured_femur
+from scripts.measurement.exposure_of_femur import head_diameter_mm, measure_exposure, measured_femur
 from scripts.radiograph.exposure import white_frames
-from scripts.radiograph.isolation import REFUSAL
 
 _COVARIATES = ("age", "sex", "weight", "height")
 
 
 class Interpretd(Transform):
-    """Adds "screening", the `Screening` of an item's "channels" (26,), "covariates" (4,), header, mask and landmarks.
+    """Adds "facts", what is known of a radiograph, and "screening", its clinical meaning.
+
+    An item needs the cascade's "channels" (K,), "mask_logits" (3, H, W) and "landmarks" (2, 5, 2), and "image" and "covariates"
+    of the reader.
 
     Args:
+        channels: names of the cascade's channels.
         sex_specific: take men's T-scores from young men; by default the female reference serves both sexes (ISCD).
         gate: what is measured at all; the shipped limits if None.
     """
 
-    def __init__(self, sex_specific: bool = False, gate: Gate | None = None) -> None:
-        self.sex_specific = sex_specific
-        self.gate = gate
+    def __init__(self, channels: Channels = CHANNELS, sex_specific: bool = False, gate: Gate | None = None) -> None:
+        self.channels, self.sex_specific, self.gate = channels, sex_specific, gate
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Interpret one item; a refused one passes unchanged."""
-        if REFUSAL in data:
-            return dict(data)
-        channels = dict(zip(CHANNELS, data["channels"].tolist(), strict=True))
-        facts = replace(radiograph_facts(data["image"].meta, data["covariates"]), **picture_facts(data))
-        return {**data, "screening": self.interpret(channels, facts)}
+        """Interpret one item."""
+        facts = replace(radiograph_facts(data["image"].meta, data["covariates"]), measured=measure_picture(data))
+        return {**data, "facts": facts, "screening": self.interpret(data["channels"], facts)}
 
-    def interpret(self, channels: Mapping[str, float], facts: RadiographFacts) -> Screening:
-        """Interpret the `CHANNELS` by name, of a radiograph or of the films of a study together."""
-        return interpret(channels, facts, gate=self.gate, sex_specific=self.sex_specific)
+    def interpret(self, channels: Tensor, facts: RadiographFacts) -> Screening:
+        """Interpret the (K,) channels of a radiograph, or of the radiographs of a study together."""
+        return interpret(self.channels.unpack(channels.tolist()), facts, gate=self.gate, sex_specific=self.sex_specific)
 
 
-class FilmMaskd(Transform):
+class DrawMaskd(Transform):
     """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation."""
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Clear "mask_logits" (3, H, W) of white frames and strays, sharpen metal, and take them to the film.
-
-        A refused item passes unchanged.
-        """
-        if REFUSAL in data:
-            return dict(data)
+        """Clear "mask_logits" (3, H, W) of white frames and strays, sharpen metal, and take them to the file's grid."""
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
         image = data["image"][0].as_tensor()
@@ -89,8 +84,8 @@ def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographF
     )
 
 
-def picture_facts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `RadiographFacts` that the picture tells: exposure and head size at both hips.
+def measure_picture(data: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
+    """Measure exposure and head size at both hips, by the name of the quantity; what was not outlined is left out.
 
     Args:
         data: "image" (1, H, W) at 0.3 mm with meta, "mask_logits" (3, H, W), "landmarks" (2, 5, 2) in its pixels.
@@ -98,7 +93,10 @@ def picture_facts(data: Mapping[str, Any]) -> dict[str, Any]:
     image, femur = data["image"][0].numpy(), (data["mask_logits"][0] > 0).numpy()
     spacing = float(data["image"].meta["spacing_mm"][0])
     hips = [landmarks.numpy() for landmarks in data["landmarks"]]
-    return {
-        "exposures": tuple(exposure_statistics(image, measured_femur(femur, hip, spacing)) for hip in hips),
-        "head_diameters_mm": tuple(head_diameter_mm(femur, hip, spacing) for hip in hips),
-    }
+    return tuple(measure_exposure(image, measured_femur(femur, hip, spacing)) | measure_head(femur, hip, spacing) for hip in hips)
+
+
+def measure_head(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> dict[str, float]:
+    """`head_diameter_mm` by its name; nothing where it cannot be measured."""
+    diameter = head_diameter_mm(femur, landmarks, spacing_mm)
+    return {} if diameter is None else {"head_diameter_mm": diameter}

@@ -19,7 +19,8 @@ Item = Mapping[str, Any]
 PICTURE_FOLDERS: Final = ("masks", "overlays")
 
 _PICTURE: Final = re.compile(r"[0-9a-f]{16}\.png")
-_LEFTOVER: Final = re.compile(r"\.(?:[0-9a-f]{16}\.\d+\.png|(?:results|rejected|index)\.\d+\.(?:csv|json|html))")
+_TABLES: Final = r"(?:results|results\.schema|columns|rejected|index)\.\d+\.(?:csv|json|html)"
+_LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}\.\d+\.png|{_TABLES})")
 
 
 class Ledger:
@@ -30,7 +31,7 @@ class Ledger:
     pictures are still there. A study without such an entry is pending.
 
     Args:
-        radiographs: items of `startup.find_radiographs`.
+        radiographs: items of `cli.find_radiographs`.
         dataset_dir: the folder screened.
         output_dir: the folder of results; it must exist when the ledger is opened.
         provenance: see `provenance.describe_run`.

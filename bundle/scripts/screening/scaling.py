@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from monai.data import MetaTensor
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, Code, Reason
+from scripts.clinical import CHANNELS, Channels, Code, Reason
 from scripts.clinical.anatomy import HIP, NETWORK_SPACING_MM
 from scripts.measurement.exposure_of_femur import head_diameter_mm
 from scripts.radiograph.transforms import resampled
@@ -35,7 +35,7 @@ Predict = Callable[[Tensor], dict[str, Tensor]]
 """From an image (1, 1, H, W) at 0.3 mm to the outputs of `ScreeningNetwork.predict`."""
 
 
-def predict_scaled(item: dict[str, Any], predict: Predict) -> dict[str, Tensor]:
+def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = CHANNELS) -> dict[str, Tensor]:
     """Predict for one item, once its scale is known, with the uncertainty that the scale adds.
 
     Args:
@@ -43,12 +43,13 @@ def predict_scaled(item: dict[str, Any], predict: Predict) -> dict[str, Tensor]:
             "covariates" (4,). An image of unknown scale is replaced by one at 0.3 mm, whose meta says so; where no scale is
             found, the item gets a `refusal` of code NO_SPACING instead.
         predict: the network.
+        channels: of the network.
 
     Returns:
         the outputs of `ScreeningNetwork.predict`, the standard deviations widened; empty where refused.
     """
     if item["image"].meta["spacing_mm"] is None:
-        scaled = scaled_by_heads(item["image"], float(item["covariates"][1]), predict)
+        scaled = scaled_by_heads(item["image"], float(item["covariates"][1]), predict, channels)
         if scaled is None:
             item["refusal"] = Reason(
                 Code.NO_SPACING,
@@ -60,16 +61,17 @@ def predict_scaled(item: dict[str, Any], predict: Predict) -> dict[str, Tensor]:
     image = item["image"].as_tensor()[None]
     prediction = predict(image)
     spacing_sd = item["image"].meta.get("spacing_sd", 0.0)
-    return widened(prediction, image, spacing_sd, predict) if spacing_sd else prediction
+    return widened(prediction, image, spacing_sd, predict, channels) if spacing_sd else prediction
 
 
-def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict) -> MetaTensor | None:
+def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | None:
     """Bring a film of unknown scale to 0.3 mm, so that its femoral heads have the mean size of the patient's sex.
 
     Args:
         image: (1, H, W), normalised; `spacing_mm` in its meta is None.
         sex: 0 female, 1 male, NaN unknown.
         predict: the network.
+        channels: of the network.
 
     Returns:
         The image with `spacing_mm`, `resample_scale` and `affine` as `ResampleRadiographd` sets them, `spacing_source`
@@ -79,8 +81,8 @@ def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict) -> MetaTens
     best: tuple[float, float, dict[str, Tensor]] | None = None
     for side in _LONGER_SIDES_MM:
         seen = _predicted(image, side / longer, predict)
-        if seen is not None and (best is None or _confidence(seen) > best[0]):
-            best = (_confidence(seen), side / longer, seen)
+        if seen is not None and (best is None or _confidence(seen, channels) > best[0]):
+            best = (_confidence(seen, channels), side / longer, seen)
     if best is None or best[0] < _HIP_SEEN:
         return None
     _, pixel, prediction = best
@@ -96,7 +98,7 @@ def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict) -> MetaTens
         if abs(math.log(change)) < _SMALL_CHANGE:
             break
         again = _predicted(image, pixel, predict)
-        if again is None or _confidence(again) < _HIP_SEEN:
+        if again is None or _confidence(again, channels) < _HIP_SEEN:
             return None
         prediction = again
 
@@ -113,7 +115,9 @@ def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict) -> MetaTens
     return scaled
 
 
-def widened(prediction: Mapping[str, Tensor], image: Tensor, spacing_sd: float, predict: Predict) -> dict[str, Tensor]:
+def widened(
+    prediction: Mapping[str, Tensor], image: Tensor, spacing_sd: float, predict: Predict, channels: Channels = CHANNELS
+) -> dict[str, Tensor]:
     """Add to each estimate's standard deviation, in quadrature, half its change from one end of the scale's range to the other.
 
     Args:
@@ -121,22 +125,23 @@ def widened(prediction: Mapping[str, Tensor], image: Tensor, spacing_sd: float, 
         image: (1, 1, H, W).
         spacing_sd: relative standard deviation of the pixel size; the ends are one below and one above.
         predict: the network.
+        channels: of the network.
 
     Returns:
         a copy with new "channels". An estimate that only one end has counts with its change from there.
     """
     ends = [predict(_magnified(image, 1 + sign * spacing_sd))["channels"] for sign in (-1, 1)]
-    channels = prediction["channels"].clone()
+    numbers = prediction["channels"].clone()
     for side in HIP.sides:
         for site in HIP.sites:
-            mean, sd = (CHANNELS.index(f"{side}_{site}_{name}") for name in ("bmd", "bmd_sd"))
-            middle = channels[:, mean]
+            mean, sd = (channels.index(f"{site}_{name}", side) for name in ("bmd", "bmd_sd"))
+            middle = numbers[:, mean]
             # 0 stands for a hip that was not measured.
             low, high = (torch.where(end[:, mean] > 0, end[:, mean], middle) for end in ends)
             both = (ends[0][:, mean] > 0) & (ends[1][:, mean] > 0)
             spread = (high - low).abs() * torch.where(both, 0.5, 1.0)
-            channels[:, sd] = torch.where(middle > 0, torch.hypot(channels[:, sd], spread), channels[:, sd])
-    return {**prediction, "channels": channels}
+            numbers[:, sd] = torch.where(middle > 0, torch.hypot(numbers[:, sd], spread), numbers[:, sd])
+    return {**prediction, "channels": numbers}
 
 
 def head_diameter(prediction: Mapping[str, Tensor]) -> float | None:
@@ -163,8 +168,8 @@ def _predicted(image: MetaTensor, pixel_mm: float, predict: Predict) -> dict[str
     return predict(resampled(image, (pixel_mm, pixel_mm), NETWORK_SPACING_MM).as_tensor()[None])
 
 
-def _confidence(prediction: Mapping[str, Tensor]) -> float:
-    present = [CHANNELS.index(f"{side}_present") for side in HIP.sides]
+def _confidence(prediction: Mapping[str, Tensor], channels: Channels) -> float:
+    present = [channels.index("landmark_confidence", side) for side in HIP.sides]
     return float((prediction["channels"][0, present] * prediction["valid"][0]).max())
 
 
