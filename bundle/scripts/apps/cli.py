@@ -23,7 +23,10 @@ from scripts.dataset.studies import sort_studies
 
 
 def check_command_line(argv: Sequence[str] | None = None) -> None:
-    """End the command where it sets a key that the configs do not have: MONAI would ignore a misspelt one.
+    """End the command where it sets a key that the configs do not have, or a config lacks those that it is laid over.
+
+    MONAI would ignore a misspelt key, and fail without a plain word where a config is missing. A config that is laid over others
+    names them by its key `laid_over`.
 
     Args:
         argv: the command line; that of this process if None. Only one of `monai.bundle run` is looked at.
@@ -34,8 +37,17 @@ def check_command_line(argv: Sequence[str] | None = None) -> None:
     files = config_files(argv)
     if not files:
         return
+    given: list[str] = []
     for file in files:
-        known |= set(ConfigParser.load_config_file(file))
+        content = ConfigParser.load_config_file(file)
+        if missing := [name for name in content.get("laid_over", []) if name not in given]:
+            wanted = ",".join(f"'{Path(file).with_name(name)}'" for name in (*missing, Path(file).name))
+            _stop(
+                f"--config_file: {Path(file).name} is laid over {' and '.join(missing)}, which must stand before it: "
+                f'--config_file "[{wanted}]". Nothing was run.'
+            )
+        given.append(Path(file).name)
+        known |= {key.removeprefix("+") for key in content}
     for key in _options(argv):
         if (top := key.replace("::", "#").split("#")[0]) not in known and not top.startswith("_meta_"):
             _stop(f"--{key}: the configuration has no key {top!r}; it has {', '.join(sorted(known))}. Nothing was run.")

@@ -13,15 +13,16 @@ from monailabel.interfaces.tasks.strategy import Strategy
 
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import RefusedError
+from scripts.screening import Seen
 
 
-def contour_agreement(radiograph: Mapping[str, Any]) -> float:
-    """How far two drawings of a femur agree (`Hip.agreement`, Dice, 0..1), of the found hip that is worse; 0 where none was.
+def contour_agreement(radiograph: Seen) -> float:
+    """How far two drawings of a femur agree (Dice, 0..1), of the found hip that is worse; 0 where none was.
 
     Args:
         radiograph: as `Screener.screen` returns it.
     """
-    return min((float(hip.agreement) for hip in radiograph["screening"].hips if hip.shown), default=0.0)
+    return min((hip.values["contour_agreement"] for hip in radiograph.screening.hips if hip.shown), default=0.0)
 
 
 class LeastCertainFirst(Strategy):

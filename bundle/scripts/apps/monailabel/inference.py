@@ -13,7 +13,7 @@ from scripts.apps.monailabel.labels import ENDINGS, LABELS, removed_on_error, wr
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import Hip
 from scripts.results.record import Record, screened_record
-from scripts.screening.interpretation import radiograph_facts
+from scripts.screening import Seen
 
 
 class Segmentation(InferTask):
@@ -50,12 +50,12 @@ class Segmentation(InferTask):
         with tempfile.NamedTemporaryFile(prefix="mask-", suffix=ending, delete=False) as file:
             destination = Path(file.name)
         with removed_on_error(destination):
-            write_mask(radiograph["mask"], film, destination)
+            write_mask(radiograph.mask, film, destination)
         weights = {key: self._screener.weights[key] for key in ("file", "sha256")}
         params = {"label_names": dict(LABELS), "weights": weights, "notice": self._screener.notice}
         return str(destination), {**params, **self.findings(film, radiograph)}
 
-    def findings(self, film: Path, radiograph: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, film: Path, radiograph: Seen) -> dict[str, Any]:
         """What is told of the film beside its mask: here nothing."""
         return {}
 
@@ -66,12 +66,11 @@ class Screen(Segmentation):
     def __init__(self, screener: Screener) -> None:
         super().__init__(screener, "Contours, and BMD and T-scores estimated from the radiograph; research use only")
 
-    def findings(self, film: Path, radiograph: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, film: Path, radiograph: Seen) -> dict[str, Any]:
         """Return "radiograph", as in `results.json`, and "summary", one sentence a line."""
-        meta, screening = radiograph["image"].meta, radiograph["screening"]
-        facts = radiograph_facts(meta, radiograph["covariates"])
+        screening = radiograph.screening
         names = dict.fromkeys(("name", "study", "patient"), film.name)
-        record = screened_record(names, film.name, screening, facts, meta, {"mask": None, "overlay": None})
+        record = screened_record(names, film.name, radiograph, {})
         refusal = [f"Refused: {screening.reason.code}. {screening.reason.sentence}"] if screening.reason else []
         hips = [line for hip in screening.hips for line in _summary(hip)]
         return {"radiograph": _plain(record), "summary": [*refusal, *([] if refusal else hips), f"{self._screener.notice}."]}
@@ -85,7 +84,7 @@ def _summary(hip: Hip) -> list[str]:
         + ("" if estimate.t_score is None else f", T-score {estimate.t_score:.1f}")
         for site, estimate in hip.estimates.items()
     ]
-    return [*estimates, f"{hip.side} contour: two drawings of it agree by {hip.agreement:.2f} (Dice)"]
+    return [*estimates, f"{hip.side} contour: two drawings of it agree by {hip.values['contour_agreement']:.2f} (Dice)"]
 
 
 def _plain(record: Record) -> Record:

@@ -68,10 +68,10 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
 def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: Path) -> dict[str, str]:
     """One row of the manifest."""
     radiograph = screener.screen(film)
-    meta = radiograph["image"].meta
+    meta = radiograph.image.meta
     orientation: Orientation = meta["orientation"]
-    points = to_film_points(radiograph["landmarks"].numpy(), meta["resample_scale"])
-    seen = radiograph["landmark_confidence"].numpy() >= _SEEN
+    points = to_film_points(radiograph.prediction["landmarks"].numpy(), meta["resample_scale"])
+    seen = radiograph.prediction["landmark_confidence"].numpy() >= _SEEN
     seen &= (seen.sum(axis=1) >= _FEWEST_LANDMARKS)[:, None]
     if not seen.any():
         raise ValueError("no hip was found on it, so nothing places what is taught.")

@@ -8,22 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monai.bundle import ConfigParser
-
 import scripts
-from scripts.clinical import RefusedError
-from scripts.radiograph.isolation import REFUSAL
-from scripts.screening.engine import FilmLoader
+from scripts.clinical import Reason, RefusedError
+from scripts.radiograph import REFUSAL
+from scripts.screening import Seen, load_screen
 
 BUNDLE = Path(scripts.__file__).parents[1]
-INFERENCE = BUNDLE / "configs" / "inference.yaml"
 SHIPPED_WEIGHTS = BUNDLE / "models" / "model.pt"
 
 _LOGGER = logging.getLogger(__name__)
 
 
 class Screener:
-    """Runs inference.yaml on single films: the same reader, networks, gate and masks as in the main job.
+    """The main job's `Screen` for single radiographs: the same reader, networks, gate and masks.
 
     The fine-tuned weights are used from the moment they are there and whole; while they are not, the shipped ones.
 
@@ -35,20 +32,13 @@ class Screener:
         self.fine_tuned = fine_tuned
         self._lock = threading.Lock()
         self._loaded: tuple[Any, ...] | None = None
-        self._evaluator: Any = None
-        self._reader: Any = None
-        self.weights: Mapping[str, Any] = {}
-        self.notice = ""
+        self._screen: Any = None
 
-    def screen(self, film: Path) -> dict[str, Any]:
-        """Screen one film.
+    def screen(self, radiograph: Path) -> Seen:
+        """Screen one radiograph.
 
         Args:
-            film: its file.
-
-        Returns:
-            what the main job knows of it: "image" (1, H, W) with meta, "covariates" (4,), the outputs of
-            `ScreeningNetwork.predict` without their batch axis, "screening" and "mask" (rows, cols) on the file's grid.
+            radiograph: its file.
 
         Raises:
             RefusedError: where the file cannot be read as a radiograph.
@@ -56,33 +46,41 @@ class Screener:
         """
         with self._lock:
             self._refresh()
-            evaluator = self._evaluator
-            evaluator.data_loader = FilmLoader([{"image": str(film), "name": film.name}], self._reader)
-            evaluator.run()
-            item, output = evaluator.state.batch[0], evaluator.state.output[0]
-        if REFUSAL in item or REFUSAL in output:
-            raise RefusedError({**item, **output}[REFUSAL])
-        return {**item, **output}
+            outcome = self._screen.files([radiograph]).radiographs[0].outcome
+        if isinstance(outcome, Reason):
+            raise RefusedError(outcome)
+        seen: Seen = outcome
+        return seen
 
-    def read(self, film: Path) -> dict[str, Any]:
-        """Read one film as `screen` does, without the networks.
+    def read(self, radiograph: Path) -> dict[str, Any]:
+        """Read one radiograph as `screen` does, without the networks.
 
         Raises:
             RefusedError: where the file cannot be read as a radiograph.
         """
         with self._lock:
             self._refresh()
-            item: dict[str, Any] = self._reader.read({"image": str(film), "name": film.name})
+            item: dict[str, Any] = self._screen.reader.read({"image": str(radiograph), "name": radiograph.name})
         if REFUSAL in item:
             raise RefusedError(item[REFUSAL])
         return item
+
+    @property
+    def weights(self) -> Mapping[str, Any]:
+        """ "file", "sha256" and "provenance" of the weights that were used last."""
+        return self._screen.weights if self._screen else {}
+
+    @property
+    def notice(self) -> str:
+        """The sentence that every result carries."""
+        return f"{self._screen.notice}; estimated from a radiograph, not measured by DXA" if self._screen else ""
 
     @property
     def network(self) -> Any:
         """The `ScreeningNetwork` with the newest weights."""
         with self._lock:
             self._refresh()
-            return self._evaluator.network
+            return self._screen.network
 
     def _refresh(self) -> None:
         wanted = (_state(self.fine_tuned), _state(_checksum(self.fine_tuned)))
@@ -96,14 +94,7 @@ class Screener:
         self._loaded = wanted
 
     def _load(self, weights: Path) -> None:
-        parser = ConfigParser(ConfigParser.load_config_file(INFERENCE), globals={"weights_file": weights})
-        # One film at a time comes in place of the folder, and the answer in place of the results' writer.
-        one = {"dataloader": [None], "handlers": [], "checkpoint": "$str(weights_file)"}
-        parser.update(one)
-        self.weights = parser.get_parsed_content("weights")
-        self.notice = f"{parser.get_parsed_content('notice')}; estimated from a radiograph, not measured by DXA"
-        self._reader = parser.get_parsed_content("reader")
-        self._evaluator = parser.get_parsed_content("evaluator")
+        self._screen = load_screen(checkpoint=str(weights))
         _LOGGER.info("Weights %s, SHA-256 %s", weights, self.weights["sha256"])
 
 

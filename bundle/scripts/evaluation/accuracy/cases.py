@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from monai.data import MetaTensor
 from numpy.typing import NDArray
 
-from scripts.clinical import Hip, Reason, Reference, Screening
+from scripts.clinical import Hip, Reason, Reference
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import read_label
-from scripts.dataset.truth import LoadLandmarksd, dxa_bmd, lowest_t_score, true_measures
+from scripts.dataset.truth import LoadLandmarksd, dxa_bmd, lowest_t_score, true_measure, true_measures
 from scripts.evaluation.accuracy.overlap import confusion_by_hip, dice, dice_of, false_alarm
 from scripts.evaluation.accuracy.points import distances_mm, is_swapped
 from scripts.evaluation.accuracy.strata import hip_strata
 from scripts.radiograph import to_film_points
+from scripts.screening.findings import Seen
 
 MASK_CLASSES = HIP.classes[1:]
 """femur, prosthesis, fixation: the values 1, 2, 3 of a mask."""
@@ -31,7 +33,7 @@ class HipCase:
     code: why it was not measured, "" if it was. bmd, low, high: estimate and 90% interval by site, g/cm²; NaN = none.
     dxa: the truth by site, g/cm²; NaN = none. landmark_errors_mm: in the order of `LANDMARKS`; NaN where the truth has no
     such point, or the hip was not found. swapped: found at the other hip's place. agreement: Dice of the two drawings of its
-    femur; NaN where not found. measures, true_measures: of its morphometry by name, see `scripts.dataset.truth.MEASURES`; NaN =
+    femur; NaN where not found. measures, true_measures: its quantities by name; NaN =
     none. dice: by class, of the part of the film that is nearer to this hip than to the other, by the true landmarks; NaN where
     the truth has no landmark of it, or none of that class. strata: the groups that it belongs to, see
     `scripts.evaluation.accuracy.strata`.
@@ -106,38 +108,36 @@ def refused_case(truth: Mapping[str, Any], reason: Reason, reference: Reference)
     )
 
 
-def screened_case(truth: Mapping[str, Any], item: Mapping[str, Any], reference: Reference) -> Case:
+def screened_case(truth: Mapping[str, Any], seen: Seen, reference: Reference) -> Case:
     """The case of a radiograph that the networks saw, measured or refused by the gate.
 
     Args:
         truth: item of `held_out_radiographs`.
-        item: the same radiograph's item and outputs after inference: "image" (1, H, W) with meta, "covariates" (4,),
-            "landmarks" (2, 5, 2) in image pixels, "mask" (rows, cols) on the film's grid, "screening", "geometry".
+        seen: what was found on the same radiograph.
         reference: young adults, for the true T-score.
 
     Raises:
         ValueError: when a mask or landmark file of the manifest is bad.
     """
-    screening: Screening = item["screening"]
-    mask: NDArray[np.uint8] = item["mask"]
+    screening, mask, meta = seen.screening, seen.mask, seen.image.meta
     label = read_label(truth["label"], mask.shape) if truth.get("label") else None
-    true_points = true_landmarks(truth, item)
-    spacing: tuple[float, float] = item["image"].meta["spacing_mm"]
-    points = np.asarray(item["landmarks"], dtype=np.float64)
-    overlaps = hip_overlaps(mask, label, true_points, item["image"].meta)
+    true_points = true_landmarks(truth, seen.image)
+    points = np.asarray(seen.prediction["landmarks"], dtype=np.float64)
+    overlaps = hip_overlaps(mask, label, true_points, meta)
     hips = tuple(
         replace(
-            _hip_case(hip, dxa_bmd(truth, hip.side), points[index], true_points[[index, 1 - index]], spacing),
-            measures=asdict(item["geometry"][index].morphometry),
-            true_measures=true_measures(truth, hip.side, item["geometry"][index].morphometry.shaft_level_mm),
+            _hip_case(hip, dxa_bmd(truth, hip.side), points[index], true_points[[index, 1 - index]], meta["spacing_mm"]),
+            measures=hip.values,
+            true_measures={name: true_measure(truth, hip.side, name) for name in hip.values if "_bmd" not in name}
+            | true_measures(truth, hip.side, hip.values["shaft_level_mm"]),
             dice=overlaps[index],
             strata=hip_strata(truth, hip.side, true_points[index]),
         )
         for index, hip in enumerate(screening.hips)
     )
-    age, sex, weight, height = (float(value) for value in item["covariates"])
+    age, sex, weight, height = (float(value) for value in seen.covariates)
     classes = {name: value for value, name in enumerate(MASK_CLASSES, start=1)}
-    area_mm2 = film_pixel_mm2(item["image"].meta)
+    area_mm2 = film_pixel_mm2(meta)
     return Case(
         **_identity(truth),
         seen=True,
@@ -213,15 +213,15 @@ def _hip_case(
         dxa=dxa,
         landmark_errors_mm=tuple(float(error) if hip.shown else math.nan for error in errors),
         swapped=hip.shown and is_swapped(points, true_points[0], true_points[1], spacing_mm),
-        agreement=hip.agreement if hip.shown else math.nan,
+        agreement=hip.values["contour_agreement"] if hip.shown else math.nan,
     )
 
 
-def true_landmarks(truth: Mapping[str, Any], item: Mapping[str, Any]) -> NDArray[np.float64]:
+def true_landmarks(truth: Mapping[str, Any], image: MetaTensor) -> NDArray[np.float64]:
     """The true landmarks, (2, 5, 2) in the pixels of the image that the networks saw; NaN where unknown."""
     if not truth.get("landmarks"):
         return np.full((2, 5, 2), np.nan)
-    loaded = LoadLandmarksd(keys="landmarks")({"image": item["image"], "landmarks": truth["landmarks"]})
+    loaded = LoadLandmarksd(keys="landmarks")({"image": image, "landmarks": truth["landmarks"]})
     return np.asarray(loaded["landmarks"], dtype=np.float64)
 
 

@@ -13,8 +13,8 @@ from sklearn.metrics import roc_curve
 
 from scripts.clinical import Criteria
 from scripts.evaluation.accuracy.cases import Case
+from scripts.evaluation.accuracy.metrics import data_kind, measured_pairs
 from scripts.evaluation.accuracy.patients import group_patients
-from scripts.evaluation.accuracy.summary import data_kind, measured_pairs
 from scripts.evaluation.statistics.agreement import limits_of_agreement, pearson_r
 from scripts.evaluation.statistics.discrimination import auc_delong
 

@@ -29,12 +29,13 @@ class Measured(Protocol):
 
 
 def measure_agreement(hips: Sequence[Measured]) -> dict[str, dict[str, Any]]:
-    """Compare each of `MEASURES` with its truth, over the hips that have both.
+    """Compare each of `MEASURES`, and whatever else has one, with its truth, over the hips that have both.
 
     Returns:
         by name: hips; bias (measured - true), sd (of that difference) and pearson_r, NaN where fewer than three have both.
     """
-    return {name: _agreement(hips, name) for name in MEASURES}
+    others = [name for hip in hips for name, true in hip.true_measures.items() if math.isfinite(true)]
+    return {name: _agreement(hips, name) for name in dict.fromkeys((*MEASURES, *others))}
 
 
 def grade_agreement(hips: Sequence[Measured]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 _NO_VALUE = "-"
 _MEASURE_NAMES = {
@@ -43,7 +43,7 @@ def write_metrics_table(document: Mapping[str, Any], path: Path) -> None:
 def markdown_report(document: Mapping[str, Any]) -> str:
     """The numbers as Markdown: what was evaluated, then one table with a column for "overall" and each site."""
     overall = document["overall"]
-    admission, diagnosis = overall["radiographs"], overall["osteoporosis"]
+    admission = overall["radiographs"]
     groups = _groups(document)
     if len(groups) == 2:  # one site: its column would repeat the first
         groups = groups[:1]
@@ -59,29 +59,39 @@ def markdown_report(document: Mapping[str, Any]) -> str:
         f"|---|{'---|' * len(groups)}",
     ]
     columns = [list(_statements(metrics, document["goals"])) for _, metrics in groups]
-    lines += [f"| {row[0][0]} | {' | '.join(text for _, text in row)} |" for row in zip(*columns, strict=True)]
+    names = dict.fromkeys(name for column in columns for name, _ in column)
+    lines += [f"| {name} | {' | '.join(dict(column).get(name, _NO_VALUE) for column in columns)} |" for name in names]
     lines += [
         "",
-        "Dice and IoU (intersection over union) are of whole radiographs, on the film's own grid; those of a hip by itself are "
-        "of the part of the film that is nearer to it than to the other, by the true landmarks. Landmark errors are of the hips "
-        "found. All are of every radiograph that the networks saw, those that the gate refused afterwards included. "
-        f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who got an answer "
-        f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} got none: refused, or too young for a T-score); "
-        "the truth is osteoporosis by the lowest "
-        "T-score of the hip sites with DXA (T <= -2.5). BMD is of the hips that were measured and have DXA. Intervals are "
-        "95%: DeLong for AUC, Wilson for proportions, a bootstrap of patients for BMD. The covariates-only baseline (age, sex, "
-        "weight, height) is fitted and cross-validated on these very patients. Morphometry is of the hips that were measured, "
-        "against the simulated bone itself; a dash where fewer than three hips have such a truth.",
+        "Dice and IoU (intersection over union) are of whole radiographs, on the file's own grid; those of a hip by itself are "
+        "of the part that is nearer to it than to the other, by the true landmarks. Landmark errors are of the hips found. All "
+        "are of every radiograph that the networks saw, those that the gate refused afterwards included. BMD is of the hips that "
+        "were measured and have DXA. Intervals are 95%: DeLong for AUC, Wilson for proportions, a bootstrap of patients for BMD. "
+        "The covariates-only baseline (age, sex, weight, height) is fitted and cross-validated on these very patients. "
+        "Morphometry is of the hips that were measured, against the simulated bone itself; a dash where fewer than three hips "
+        "have such a truth.",
         "",
     ]
+    if diagnosis := overall.get("osteoporosis"):
+        lines += [
+            f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who got an answer "
+            f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} got none: refused, or too young for a T-score); "
+            "the truth is osteoporosis by the lowest T-score of the hip sites with DXA (T <= -2.5).",
+            "",
+        ]
     return "\n".join(lines)
 
 
 def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """The table's rows, (name, text), of one group."""
-    admission, landmarks, diagnosis = metrics["radiographs"], metrics["landmarks"], metrics["osteoporosis"]
-    codes = ", ".join(f"{code} {count}" for code, count in admission["refused_by_code"].items())
+    """The table's rows, (name, text), of one group: those of the metrics that were computed."""
     yield "Data", metrics["data"]
+    for name, rows in _ROWS.items():
+        if name in metrics:
+            yield from rows(metrics[name], goals)
+
+
+def _admission_rows(admission: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    codes = ", ".join(f"{code} {count}" for code, count in admission["refused_by_code"].items())
     yield "Radiographs / patients", f"{admission['radiographs']} / {admission['patients']}"
     yield "Radiographs refused", f"{admission['refused']} ({admission['rejection_rate']:.1%}){': ' + codes if codes else ''}"
     codes = ", ".join(f"{code} {count}" for code, count in admission["hips_with_dxa_refused_by_code"].items())
@@ -90,7 +100,10 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
         f"{admission['hips_with_dxa_measured']} of {admission['hips_with_dxa']}{'; refused: ' + codes if codes else ''}",
     )
     yield "Hips measured that have no DXA (not scanned, or implanted)", str(admission["hips_measured_without_dxa"])
-    for name, overlap in metrics["segmentation"].items():
+
+
+def _overlap_rows(classes: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    for name, overlap in classes.items():
         yield (
             f"{name.capitalize()} Dice, mean ± SD (worst)",
             (
@@ -106,15 +119,23 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
             if overlap["radiographs"]
             else f"n = {overlap['radiographs']}",
         )
-    hips = metrics["hips"]
+
+
+def _hip_rows(hips: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     yield (
         "Femur IoU of each hip by itself, mean (worst)",
         f"{text(hips['femur_iou_mean'])} ({text(hips['femur_iou_worst'])}), n = {hips['hips']}",
     )
+
+
+def _agreement_rows(agreement: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     yield (
         "Agreement of two drawings with the true femur Dice: rank correlation",
-        f"{text(metrics['agreement']['rank_correlation'], 2)}, n = {metrics['agreement']['radiographs']}",
+        f"{text(agreement['rank_correlation'], 2)}, n = {agreement['radiographs']}",
     )
+
+
+def _landmark_rows(landmarks: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     yield (
         f"Landmark error, median / 95th percentile, mm; goal {goals['landmark_error_median_mm']} / "
         f"{goals['landmark_error_p95_mm']}",
@@ -124,6 +145,9 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
         f"Hips missed / left and right swapped; goal for swaps {goals['hips_swapped']}",
         f"{landmarks['hips_missed']} / {landmarks['hips_swapped']} of {landmarks['hips_with_landmarks']}",
     )
+
+
+def _diagnosis_rows(diagnosis: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     yield (
         "Patients measured (with osteoporosis)",
         f"{diagnosis['patients_measured']} ({diagnosis['measured_with_osteoporosis']}) of {diagnosis['patients_with_dxa']} "
@@ -138,8 +162,11 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
         yield f"{name}: AUC", _with_interval(found, "auc") if found else _NO_VALUE
         yield f"{name}: sensitivity at {point}", _with_interval(found, "sensitivity") if found else _NO_VALUE
         yield f"{name}: specificity at {point}", _with_interval(found, "specificity") if found else _NO_VALUE
+
+
+def _bmd_rows(sites: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     for key, name in (("total", "Total hip"), ("neck", "Femoral neck")):
-        bmd = metrics["bmd"][key]
+        bmd = sites[key]
         low, high = bmd["limits_of_agreement"]
         baseline = bmd["covariates_only"]
         yield f"{name} BMD: Pearson r", f"{_with_interval(bmd, 'pearson_r')}, {bmd['hips']} hips"
@@ -154,18 +181,33 @@ def _statements(metrics: Mapping[str, Any], goals: Mapping[str, float]) -> Itera
             f"{name} BMD, covariates only: r / MAE, g/cm²",
             f"{text(baseline['pearson_r'])} / {text(baseline['mae'])}" if baseline else _NO_VALUE,
         )
-    yield from _measure_statements(metrics)
 
 
-def _measure_statements(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, (name, unit, decimals) in _MEASURE_NAMES.items():
-        found = metrics["morphometry"][key]
+def _measure_rows(measures: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    for key, found in measures.items():
+        name, unit, decimals = _MEASURE_NAMES.get(key, (key.replace("_", " ").capitalize(), "", 3))
         bias, sd = (text(found[value], decimals) for value in ("bias", "sd"))
         line = f"{bias} ± {sd}; {text(found['pearson_r'])}, {found['hips']} hips" if math.isfinite(found["bias"]) else _NO_VALUE
         yield f"{name}: bias ± SD{unit}; r", line
-    grade = metrics["singh_grade"]
+
+
+def _grade_rows(grade: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     shares = (f"{name} {text(grade[key], 2)}" for key, name in _GRADE_NAMES.items())
     yield "Singh-like grade, agreement", ", ".join(shares) if math.isfinite(grade["exact"]) else _NO_VALUE
+
+
+_ROWS: Final = {
+    "radiographs": _admission_rows,
+    "segmentation": _overlap_rows,
+    "hips": _hip_rows,
+    "agreement": _agreement_rows,
+    "landmarks": _landmark_rows,
+    "osteoporosis": _diagnosis_rows,
+    "bmd": _bmd_rows,
+    "morphometry": _measure_rows,
+    "singh_grade": _grade_rows,
+}
+"""How each metric of evaluate.yaml is told."""
 
 
 def _with_interval(values: Mapping[str, Any], key: str) -> str:

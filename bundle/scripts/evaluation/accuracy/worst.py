@@ -21,6 +21,7 @@ from scripts.evaluation.accuracy.overlap import iou
 from scripts.evaluation.accuracy.reasons import reason
 from scripts.files import replacing
 from scripts.radiograph.sampling import resample_nearest
+from scripts.screening.findings import Seen
 
 _COLUMNS = 2
 _CAPTION = 98  # characters a line
@@ -55,16 +56,16 @@ class WorstFilms:
         self.count = count
         self._worst: list[_Film] = []
 
-    def add(self, case: Case, truth: Mapping[str, Any], item: Mapping[str, Any]) -> None:
+    def add(self, case: Case, truth: Mapping[str, Any], seen: Seen) -> None:
         """Look at one more radiograph; the arguments are those of `screened_case`, and what it returned."""
         dice = case.dice["femur"]
         if math.isnan(dice) or (len(self._worst) == self.count and dice >= self._worst[-1].dice):
             return
-        image, mask = item["image"], item["mask"]
+        image, mask = seen.image, seen.mask
         shape = (image.shape[-2], image.shape[-1])
         label = read_label(truth["label"], mask.shape)
         found, true = (resample_nearest(image.meta["orientation"].to_display(of), shape) for of in (mask, label))
-        points = true_landmarks(truth, item)
+        points = true_landmarks(truth, seen.image)
         why = reason(truth, case.hips, found, true, points, hip_centres(points), image.meta["spacing_mm"])
         grey = (image[0].clamp(0, 1) * 255).byte().numpy()
         field = _field(found, true)

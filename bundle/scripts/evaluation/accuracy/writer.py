@@ -9,13 +9,13 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
-from scripts.clinical import load_criteria, load_reference
+from scripts.clinical import Reason, load_criteria, load_reference
 from scripts.dataset.truth import ALL, HELD_OUT
 from scripts.evaluation.accuracy.cases import Case, refused_case, screened_case
 from scripts.evaluation.accuracy.figures import write_figures
+from scripts.evaluation.accuracy.metrics import Metric, data_kind, summarise
 from scripts.evaluation.accuracy.strata import stratify
 from scripts.evaluation.accuracy.strata_tables import markdown_strata, write_strata, write_strata_figure
-from scripts.evaluation.accuracy.summary import data_kind, summarise
 from scripts.evaluation.accuracy.tables import markdown_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.accuracy.worst import WorstFilms
 
@@ -30,6 +30,7 @@ class EvaluationWriter:
         output_dir: where to; it must exist.
         provenance: plain data on what made the results.
         notice: the sentence that every result carries.
+        metrics: by the name that they get in metrics.json.
         split: what was chosen; None for the splits held out from training.
         seed: of the bootstrap.
     """
@@ -40,6 +41,7 @@ class EvaluationWriter:
         output_dir: str | Path,
         provenance: Mapping[str, Any],
         notice: str,
+        metrics: Mapping[str, Metric],
         split: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -47,7 +49,7 @@ class EvaluationWriter:
         self.output_dir = Path(output_dir)
         self.provenance = provenance
         self.notice = notice
-        self.split = split
+        self.metrics, self.split = metrics, split
         self.seed = seed
         self.reference, self.criteria = load_reference(), load_criteria()
         self.cases: list[Case] = []
@@ -60,16 +62,14 @@ class EvaluationWriter:
 
     def compare(self, engine: Engine) -> None:
         """Compare the radiographs of this iteration with their truth."""
-        state: Any = engine.state  # the evaluator keeps lists of items here
-        for item, output in zip(state.batch, state.output, strict=True):
-            truth = self.truths[item["name"]]
-            screened = {**item, **output}
-            if "screening" in screened:
-                case = screened_case(truth, screened, self.reference)
-                self.worst.add(case, truth, screened)
-            else:
-                case = refused_case(truth, screened["refusal"], self.reference)
-            self.cases.append(case)
+        findings: Any = engine.state.output  # MONAI types it for dictionaries
+        for found in findings.radiographs:
+            truth = self.truths[found.name]
+            if isinstance(found.outcome, Reason):
+                self.cases.append(refused_case(truth, found.outcome, self.reference))
+                continue
+            self.cases.append(screened_case(truth, found.outcome, self.reference))
+            self.worst.add(self.cases[-1], truth, found.outcome)
 
     def finish(self, engine: Engine) -> None:
         """Write everything, metrics.json last, and print the table."""
@@ -81,7 +81,7 @@ class EvaluationWriter:
             "data": kind,
             "split": held_out if self.split is None else ("all" if self.split == ALL else self.split),
             "provenance": dict(self.provenance),
-            **summarise(self.cases, self.criteria, self.seed),
+            **summarise(self.cases, self.criteria, self.seed, self.metrics),
         }
         strata = stratify([hip for case in self.cases for hip in case.hips])
         document["strata"] = [asdict(stratum) for stratum in strata]

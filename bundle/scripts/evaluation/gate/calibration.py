@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def calibrate_gate(
     content = json.loads(Path(gate_file).read_text(encoding="utf-8"))
     # Angles that earlier weights could not tell so well are no matter of these.
     clinical = clinical_limits()
-    limits = replace(load_gate(gate_file).limits, **{name: clinical[name] for name in _ANGLES})
+    limits = Limits(**vars(load_gate(gate_file).limits) | {name: clinical[name] for name in _ANGLES})
     found = thresholds(films, limits, accept, accept_hips)
     document = {
         "version": content["version"],

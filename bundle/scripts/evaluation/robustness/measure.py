@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,15 +15,16 @@ import torch
 from monai.data import MetaTensor
 from tqdm import tqdm
 
-from scripts.clinical import HIP, Screening
+from scripts.clinical import HIP
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
 from scripts.dataset.truth import LoadLabeld, LoadLandmarksd, held_out_radiographs
+from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.overlap import dice
 from scripts.evaluation.accuracy.points import distances_mm
-from scripts.evaluation.accuracy.summary import data_kind
 from scripts.evaluation.robustness.perturbations import Film, Perturbation, chosen_perturbations
 from scripts.evaluation.robustness.tables import Step, write_robustness
 from scripts.radiograph import REFUSAL, Orientation
+from scripts.screening import Screen, Seen
 
 UNCHANGED: Final = "none"
 JOURNAL: Final = "films.jsonl"
@@ -46,9 +47,7 @@ class Outcome:
 
 def measure_robustness(
     radiographs: Sequence[Mapping[str, Any]],
-    reader: Callable[[Iterable[Mapping[str, Any]]], Iterator[Item]],
-    network: Any,
-    postprocessing: Callable[[Item], Item],
+    screen: Screen,
     output_dir: str,
     provenance: Mapping[str, Any],
     notice: str,
@@ -63,9 +62,7 @@ def measure_robustness(
 
     Args:
         radiographs: items of `scripts.radiograph.sort_studies`, of a folder whose manifest gives masks.
-        reader: of `inference.yaml`.
-        network: the cascade, on its device.
-        postprocessing: interpretation and mask of `inference.yaml`: adds "screening" and "mask".
+        screen: of `inference.yaml`.
         output_dir: where to; it must exist.
         provenance: plain data on what made the results.
         notice: the sentence that every result carries.
@@ -92,8 +89,8 @@ def measure_robustness(
         journal.open("a", encoding="utf-8") as file,
         tqdm(total=len(chosen), initial=len(chosen) - len(pending), desc="Radiographs", unit="", file=sys.stderr) as bar,
     ):
-        for (number, truth), item in zip(pending, reader([item for _, item in pending]), strict=True):
-            outcomes = _outcomes(number, truth, item, network, postprocessing, perturbations, seed)
+        for (number, truth), item in zip(pending, screen.reader([item for _, item in pending]), strict=True):
+            outcomes = _outcomes(number, truth, item, screen, perturbations, seed)
             finished[truth["name"]] = outcomes
             line = {"name": truth["name"], "outcomes": [asdict(outcome) for outcome in outcomes]}
             file.write(json.dumps(line) + "\n")
@@ -129,8 +126,7 @@ def _outcomes(
     number: int,
     truth: Mapping[str, Any],
     item: Item,
-    network: Any,
-    postprocessing: Callable[[Item], Item],
+    screen: Screen,
     perturbations: Sequence[Perturbation],
     seed: int,
 ) -> list[Outcome]:
@@ -144,26 +140,21 @@ def _outcomes(
         np.asarray(loaded["label"][0], dtype=np.uint8),
         np.asarray(loaded["landmarks"], dtype=np.float64),
     )
-    found = [_outcome(UNCHANGED, 0.0, film, item, network, postprocessing)]
+    found = [_outcome(UNCHANGED, 0.0, film, item, screen)]
     for index, kind in enumerate(perturbations):
         for level in kind.levels:
             changed = kind(film, level, np.random.default_rng([seed, number, index]))
-            found.append(_outcome(kind.name, level, changed, item, network, postprocessing))
+            found.append(_outcome(kind.name, level, changed, item, screen))
     return found
 
 
-def _outcome(name: str, level: float, film: Film, item: Item, network: Any, postprocessing: Callable[[Item], Item]) -> Outcome:
-    """Screen a changed film as it were one that the hospital sent, already at the network's pixel size, and compare."""
-    device = next(network.parameters()).device
-    shape = film.image.shape
-    image = torch.from_numpy(np.ascontiguousarray(film.image))[None]
-    with torch.inference_mode():
-        prediction = network.predict(image[None].to(device), item["covariates"][None].to(device))
-        outputs = {key: value[0].float().cpu() for key, value in prediction.items()}
-    meta = {**item["image"].meta, "film_shape": shape, "resample_scale": (1.0, 1.0), "orientation": Orientation()}
-    screened = postprocessing({**item, "image": MetaTensor(image, meta=meta), **outputs})
-    screening: Screening = screened["screening"]
-    points = np.asarray(screened["landmarks"], dtype=np.float64)
+def _outcome(name: str, level: float, film: Film, item: Item, screen: Screen) -> Outcome:
+    """Screen a changed radiograph as it were one that the hospital sent, already at the network's pixel size, and compare."""
+    meta = {**item["image"].meta, "film_shape": film.image.shape, "resample_scale": (1.0, 1.0), "orientation": Orientation()}
+    image = MetaTensor(torch.from_numpy(np.ascontiguousarray(film.image))[None], meta=meta)
+    seen = screen.see({**item, "image": image}).outcome
+    assert isinstance(seen, Seen)  # it was read, and has a scale
+    screening, points = seen.screening, np.asarray(seen.prediction["landmarks"], dtype=np.float64)
     errors: list[float] = []
     for index, hip in enumerate(screening.hips):
         if hip.shown:
@@ -173,7 +164,7 @@ def _outcome(name: str, level: float, film: Film, item: Item, network: Any, post
     return Outcome(
         perturbation=name,
         level=level,
-        dice=round(dice(screened["mask"] == 1, film.label == 1), 5),
+        dice=round(dice(seen.mask == 1, film.label == 1), 5),
         errors_mm=tuple(errors),
         hips=int(heads.sum()),
         missed=sum(bool(head) and not hip.shown for head, hip in zip(heads, screening.hips, strict=True)),

@@ -1,10 +1,10 @@
-"""All metrics of a set of cases, overall and by site, as plain data."""
+"""The metrics of a set of cases, overall and by site, as plain data; evaluate.yaml names those that are computed."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -35,19 +35,29 @@ GOALS: Final = {
 """What the contours and landmarks are meant to reach: overlaps at least, errors and swaps at most."""
 
 
-def summarise(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+Metric = Callable[[Sequence[Case], Criteria, int], dict[str, Any]]
+"""From the cases, the cut points of the diagnosis and the bootstrap's seed to plain numbers, by name."""
+
+
+def summarise(cases: Sequence[Case], criteria: Criteria, seed: int, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """Compute every metric, of all cases ("overall") and of each site ("sites"); "goals" stand beside them.
 
     Args:
         cases: of all radiographs evaluated, refused ones too.
         criteria: cut points of the diagnosis.
         seed: of the bootstrap.
+        metrics: by the name that they get.
     """
+
+    def compute(chosen: Sequence[Case]) -> dict[str, Any]:
+        found = {name: metric(chosen, criteria, seed) for name, metric in metrics.items()}
+        return {"data": data_kind(case.site for case in chosen), "radiographs": count_radiographs(chosen), **found}
+
     sites = sorted({case.site for case in cases})
     return {
         "goals": dict(GOALS),
-        "overall": _metrics(cases, criteria, seed),
-        "sites": {site or "unnamed": _metrics([case for case in cases if case.site == site], criteria, seed) for site in sites},
+        "overall": compute(cases),
+        "sites": {site or "unnamed": compute([case for case in cases if case.site == site]) for site in sites},
     }
 
 
@@ -64,23 +74,8 @@ def measured_pairs(cases: Sequence[Case], site: str) -> list[tuple[Case, HipCase
     return [(case, hip) for case in cases for hip in case.hips if math.isfinite(hip.bmd[site]) and math.isfinite(hip.dxa[site])]
 
 
-def _metrics(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
-    hips = [hip for case in cases for hip in case.hips]
-    return {
-        "data": data_kind(case.site for case in cases),
-        "radiographs": _admission(cases),
-        "segmentation": {name: _overlap(cases, name) for name in MASK_CLASSES},
-        "hips": hip_femur(hips),
-        "agreement": _agreement(cases),
-        "landmarks": _localisation(cases),
-        "osteoporosis": _diagnosis(cases, criteria),
-        "bmd": {site: _bmd(cases, site, seed) for site in reversed(HIP.sites)},
-        "morphometry": measure_agreement(hips),
-        "singh_grade": grade_agreement(hips),
-    }
-
-
-def _admission(cases: Sequence[Case]) -> dict[str, Any]:
+def count_radiographs(cases: Sequence[Case]) -> dict[str, Any]:
+    """Count radiographs, patients and hips with DXA: how many were measured, and why the others were not."""
     refused = Counter(case.code for case in cases if case.code)
     with_dxa = [hip for case in cases for hip in case.hips if any(map(math.isfinite, hip.dxa.values()))]
     return {
@@ -100,6 +95,16 @@ def _admission(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
+def measure_overlap(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """Dice and IoU of each class of the masks, of whole radiographs; and how often one was drawn where there is none."""
+    return {name: _overlap(cases, name) for name in MASK_CLASSES}
+
+
+def measure_hips(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """The femur's overlap of each hip by itself."""
+    return hip_femur([hip for case in cases for hip in case.hips])
+
+
 def _overlap(cases: Sequence[Case], name: str) -> dict[str, Any]:
     values = np.array([case.dice[name] for case in cases if math.isfinite(case.dice[name])])
     return {
@@ -113,7 +118,7 @@ def _overlap(cases: Sequence[Case], name: str) -> dict[str, Any]:
     }
 
 
-def _agreement(cases: Sequence[Case]) -> dict[str, Any]:
+def rank_agreement(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
     """How well the agreement of two drawings, the mean of a film's hips, ranks films by their true femur Dice."""
     pairs = [
         (np.mean([hip.agreement for hip in case.hips if math.isfinite(hip.agreement)]), case.dice["femur"])
@@ -124,7 +129,8 @@ def _agreement(cases: Sequence[Case]) -> dict[str, Any]:
     return {"radiographs": len(pairs), "rank_correlation": float(spearmanr(*zip(*pairs, strict=True))[0]) if known else math.nan}
 
 
-def _localisation(cases: Sequence[Case]) -> dict[str, Any]:
+def measure_landmarks(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """Landmark errors of the hips that were found, and how many hips were missed or swapped."""
     seen = [hip for case in cases if case.seen for hip in case.hips]
     found = np.array([hip.landmark_errors_mm for hip in seen if hip.found], dtype=float).reshape(-1, len(HIP.landmarks))
     known = found[np.isfinite(found)]
@@ -144,7 +150,8 @@ def _localisation(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _diagnosis(cases: Sequence[Case], criteria: Criteria) -> dict[str, Any]:
+def measure_diagnosis(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """How well classifier, lowest T-score and covariates alone tell patients with osteoporosis."""
     patients = group_patients(cases, criteria)
     measured = [patient for patient in patients if patient.measured]
     positive = np.array([patient.positive for patient in measured], dtype=bool)
@@ -169,6 +176,21 @@ def _diagnosis(cases: Sequence[Case], criteria: Criteria) -> dict[str, Any]:
 def _discrimination(score: np.ndarray, positive: np.ndarray, flagged: np.ndarray) -> dict[str, Any]:
     auc = auc_delong(score, positive)
     return {"auc": auc.value, "auc_ci95": auc.interval, **operating_point(flagged, positive)}
+
+
+def measure_bmd(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """The agreement of estimated density with DXA, by site."""
+    return {site: _bmd(cases, site, seed) for site in reversed(HIP.sites)}
+
+
+def measure_morphometry(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """The agreement of every quantity of a hip with the truth that the manifest has of it."""
+    return measure_agreement([hip for case in cases for hip in case.hips])
+
+
+def compare_grades(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """The agreement of the Singh-like grade with the true one."""
+    return grade_agreement([hip for case in cases for hip in case.hips])
 
 
 def _bmd(cases: Sequence[Case], site: str, seed: int) -> dict[str, Any]:

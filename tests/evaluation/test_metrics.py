@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scripts.clinical import load_criteria
 from scripts.evaluation.accuracy.figures import write_figures
-from scripts.evaluation.accuracy.summary import data_kind, summarise
+from scripts.evaluation.accuracy.metrics import data_kind, summarise
 from scripts.evaluation.accuracy.tables import markdown_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
 
