@@ -1,12 +1,17 @@
-"""Files: written so that nobody ever finds half of one, and told apart by their hash."""
+"""Files: written so that nobody ever finds half of one, told apart by their hash, and the journal of a run."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+Entry = dict[str, Any]
 
 
 @contextmanager
@@ -29,3 +34,91 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class BusyError(OSError):
+    """Raised where another process writes to the same journal."""
+
+
+class Journal:
+    """What a run has finished, so that a killed run goes on where it stopped: a file that only grows, by a line of JSON for each
+    entry, which is in it, flushed to the disk, or is not.
+
+    Args:
+        path: made when missing. One process at a time may have it open.
+
+    Raises:
+        BusyError: if another process has it open.
+        OSError: if it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._descriptor)
+            raise BusyError(
+                f"{path}: another run writes to this folder; wait for it, or name another folder. Nothing was run."
+            ) from error
+
+    def read(self) -> list[Entry]:
+        """Return all entries, oldest first; a last line that is torn is cut off, one that is damaged is left out."""
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.ftruncate(self._descriptor, whole)
+        entries = []
+        for line in content[:whole].splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # of a disk that failed
+                continue
+            if isinstance(entry, dict):
+                entries.append(entry)
+        return entries
+
+    def resume(self, settings: Mapping[str, Any]) -> list[Entry]:
+        """Return the entries of a run with these settings, which are the file's first line; a new journal gets it.
+
+        Args:
+            settings: plain data, as JSON gives it back.
+
+        Raises:
+            ValueError: if the journal is that of a run with others.
+        """
+        first, *entries = self.read() or [self.append(settings)]
+        if first != settings:
+            other = ", ".join(key for key, value in settings.items() if first.get(key) != value)
+            raise ValueError(
+                f"{self.path}: holds a run with other settings ({other}). Name another folder or remove it. Nothing was run."
+            )
+        return entries
+
+    def append(self, entry: Mapping[str, Any]) -> Entry:
+        """Add an entry and wait until the disk has it.
+
+        Returns:
+            the entry as `read` will give it.
+
+        Raises:
+            OSError: if it could not be written whole, such as on a full disk; nothing of it is left then.
+        """
+        line = json.dumps(entry, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        before = os.fstat(self._descriptor).st_size
+        try:
+            written = os.write(self._descriptor, line)
+            # Short only where the disk has just become full: trying the rest brings the error that says so.
+            while written < len(line):
+                written += os.write(self._descriptor, line[written:])
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, before)
+            raise
+        kept: Entry = json.loads(line)
+        return kept
+
+    def close(self) -> None:
+        """Let other processes have it."""
+        os.close(self._descriptor)

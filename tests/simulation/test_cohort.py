@@ -24,7 +24,7 @@ from PIL import Image
 from scripts.clinical import load_reference
 from scripts.dataset.listing import list_radiographs
 from scripts.simulation import patient
-from scripts.simulation.anatomy.morphometry import MORPHOMETRY
+from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY
 from scripts.simulation.cohort import simulate_cohort
 from scripts.simulation.data_card import write_data_card
 from scripts.simulation.hardware.implants import Implant, draw_fitting

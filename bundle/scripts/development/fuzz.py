@@ -6,7 +6,8 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from scripts.clinical import Code, RefusedError
 from scripts.development.hostile_seeds import load_seeds
 from scripts.development.mutation import mutate
-from scripts.files import replacing
+from scripts.files import Journal, replacing
 from scripts.radiograph import REFUSAL, IsolatedReader
 from scripts.radiograph.causes import causes
 
@@ -80,6 +81,7 @@ def fuzz(
 
     Raises:
         ValueError: an argument is out of its range, or the folder holds a run with another seed.
+        BusyError: another run writes to the folder.
     """
     if not output_dir:
         raise ValueError("No output_dir given: name the folder to write to. Nothing was read.")
@@ -90,38 +92,30 @@ def fuzz(
     if only is not None:
         _read_one(transform, folder, seed, only)
         return
-    settings = folder / "settings.json"
-    if settings.exists() and json.loads(settings.read_text(encoding="utf-8")) != {"seed": seed}:
-        raise ValueError(f"{folder} holds a run with another seed than {seed}; name another folder. Nothing was read.")
-    with replacing(settings) as temporary:
-        temporary.write_text(json.dumps({"seed": seed}), encoding="utf-8")
-
-    outcomes = folder / "outcomes.jsonl"
-    done = len(_lines(outcomes))
-    mutants = folder / "mutants"
-    shutil.rmtree(mutants, ignore_errors=True)
-    mutants.mkdir()
-    reader = IsolatedReader(Measured(transform, str(folder / "measured.jsonl")), seconds=_PATIENCE * LONGEST_SECONDS)
     seeds = load_seeds()
+    mutants, measures = folder / "mutants", folder / "measured.jsonl"
+    reader = IsolatedReader(Measured(transform, str(measures)), seconds=_PATIENCE * LONGEST_SECONDS)
 
-    def written() -> Iterator[dict[str, str]]:
-        for index in range(done, files):
+    def written(indices: Iterable[int]) -> Iterator[dict[str, str]]:
+        for index in indices:
             mutant = mutate(seeds, seed, index)
             path = mutants / f"{index}.dcm"
             path.write_bytes(mutant.content)
             yield {"image": str(path), "name": str(index), "recipe": mutant.recipe}
 
-    with outcomes.open("a", encoding="utf-8") as stream:
-        for film in tqdm(reader(written()), desc="Mutants", total=files, initial=done, unit="file"):
-            index = int(film["name"])
+    with closing(Journal(folder / "outcomes.jsonl")) as journal:
+        outcomes = journal.resume({"seed": seed})
+        done = len(outcomes)
+        shutil.rmtree(mutants, ignore_errors=True)
+        mutants.mkdir()
+        for film in tqdm(reader(written(range(done, files))), desc="Mutants", total=files, initial=done, unit="file"):
             reason = film.get(REFUSAL)
-            line = {"index": index, "code": reason.code if reason else "image", "sentence": reason.sentence if reason else ""}
-            stream.write(json.dumps(line) + "\n")
-            stream.flush()
+            found = {"code": reason.code, "sentence": reason.sentence} if reason else {"code": "image", "sentence": ""}
+            outcomes.append(journal.append({"index": int(film["name"]), **found}))
             Path(film["file"]).unlink()
-    shutil.rmtree(mutants)
-
-    report = _report(_lines(outcomes), {line["index"]: line for line in _lines(folder / "measured.jsonl")})
+        shutil.rmtree(mutants)
+    with closing(Journal(measures)) as journal:
+        report = _report(outcomes, {line["index"]: line for line in journal.read()})
     for worst in report["found"] + report["slowest"] + report["largest"]:
         worst["recipe"] = mutate(seeds, seed, worst["index"]).recipe
     with replacing(folder / "fuzz.json") as temporary:
@@ -173,17 +167,6 @@ def _said(report: Mapping[str, Any], folder: Path) -> str:
     )
     lines.append(f"All in {folder / 'fuzz.json'}; --only INDEX with the same --seed makes one mutant again.")
     return "\n".join(lines)
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file; half a line of a killed run is cut off."""
-    if not file.exists():
-        return []
-    content = file.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        file.write_bytes(whole)
-    return [json.loads(line) for line in whole.splitlines()]
 
 
 def _cause(error: BaseException) -> str:

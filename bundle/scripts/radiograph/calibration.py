@@ -11,6 +11,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import CircleModel
 
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
 from scripts.radiograph.transforms import resampled
@@ -144,12 +145,10 @@ def _measured(film: NDArray[Any], row: float, col: float, radius: float) -> Ball
         good = (contrast > _CONTRAST) & (blur < max(_SHARP * radius, 2.0)) & (np.abs(edge - np.median(edge)) < _SHARP * radius)
         if good.mean() < _SEEN:
             return None
-        # Least squares of a circle in its algebraic form (Kasa 1976).
-        x, y = col + edge[good] * np.cos(angles[good]), row + edge[good] * np.sin(angles[good])
-        (a, b, c), *_ = np.linalg.lstsq(np.stack([x, y, np.ones_like(x)], axis=1), x**2 + y**2, rcond=None)
-        row, col = float(b / 2), float(a / 2)
-        radius = float(np.sqrt(c + row**2 + col**2))
-    if np.std(np.hypot(x - col, y - row)) > _ROUND * radius:
+        outline = np.stack([row + edge[good] * np.sin(angles[good]), col + edge[good] * np.cos(angles[good])], axis=1)
+        circle = CircleModel.from_estimate(outline)
+        (row, col), radius = circle.center.tolist(), float(circle.radius)
+    if np.std(circle.residuals(outline)) > _ROUND * radius:
         return None
     return Ball((row, col), 2 * radius)
 

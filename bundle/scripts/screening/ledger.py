@@ -11,10 +11,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.screening.journal import JOURNAL_NAME, BusyError, Entry, Journal
+from scripts.files import BusyError, Entry, Journal
 from scripts.screening.provenance import fingerprint
 
 Item = Mapping[str, Any]
+
+JOURNAL_NAME: Final = "journal.jsonl"
 
 PICTURE_FOLDERS: Final = ("masks", "overlays")
 
@@ -56,7 +58,7 @@ class Ledger:
         try:
             self._journal = Journal(self.output_dir / JOURNAL_NAME)
         except BusyError as error:
-            raise SystemExit(f"--output_dir: {error}; wait for it, or name another folder. Nothing was analysed.") from error
+            raise SystemExit(f"--output_dir: {error}") from error
         self._clear(_LEFTOVER)
         seen: set[str] = set()
         for entry in self._journal.read():

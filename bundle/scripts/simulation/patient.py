@@ -21,7 +21,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.dxa import precision
-from scripts.simulation.anatomy.morphometry import MORPHOMETRY, true_morphometry
+from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY, true_morphometry
 from scripts.simulation.dicom import Study, write_radiograph
 from scripts.simulation.faults import Fault, draw_fault
 from scripts.simulation.imaging import Shot, take

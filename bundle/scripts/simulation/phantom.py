@@ -10,7 +10,8 @@ from torch import Tensor
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
 from scripts.simulation.anatomy.dxa import Reading, scan
-from scripts.simulation.anatomy.femur import Femur, draw_femurs
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femurs_of_person import draw_femurs
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.anatomy.soft_tissue import Body, draw_body
 from scripts.simulation.anatomy.solids import about_x, about_y, about_z

@@ -7,7 +7,9 @@ import pytest
 import torch
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.dxa import Reading, Scan, mineralised, precision, scan
-from scripts.simulation.anatomy.femur import Bone, Femur, draw_femurs, draw_shape
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_bone import Bone
+from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_shape
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
 from scripts.simulation.population import Person, draw_person
 

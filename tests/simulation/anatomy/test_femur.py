@@ -7,8 +7,9 @@ import pytest
 import torch
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture
-from scripts.simulation.anatomy.femur import Bone, Femur, draw_femurs, draw_shape
-from scripts.simulation.anatomy.femur_bone import GROUPS, group_share, mineral, places
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_bone import GROUPS, Bone, group_share, mineral, places
+from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_shape
 from scripts.simulation.anatomy.fractures import draw_fragments
 from scripts.simulation.physics.projection import Film, cast
 from scripts.simulation.population import Person, draw_person

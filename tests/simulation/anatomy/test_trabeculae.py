@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from scripts.simulation.anatomy.disease import Fracture
-from scripts.simulation.anatomy.femur import Bone, Femur
-from scripts.simulation.anatomy.femur_bone import strands
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_bone import Bone, strands
 from scripts.simulation.anatomy.fractures import draw_fragments
 from scripts.simulation.anatomy.trabeculae import trabecular_texture
 from scripts.simulation.physics.projection import Film

@@ -11,8 +11,10 @@ from scripts.measurement.morphometry import measure
 from scripts.measurement.outline import Outline
 from scripts.measurement.regions import place_regions
 from scripts.simulation.anatomy.dxa import Scan
-from scripts.simulation.anatomy.femur import Bone, Femur, draw_shape
-from scripts.simulation.anatomy.morphometry import MORPHOMETRY, true_morphometry
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_bone import Bone
+from scripts.simulation.anatomy.femurs_of_person import draw_shape
+from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY, true_morphometry
 from scripts.simulation.physics.projection import Film, cast
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
 from scripts.simulation.population import Person

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scripts.simulation.anatomy.femur import LENGTH_MM, Femur
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_shape import LENGTH_MM
 from scripts.simulation.hardware.implants import Fitting, Implant, draw_fitting, parts, placed
 from scripts.simulation.physics.projection import Film, cast
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from scripts.evaluation.accuracy.strata import Stratum
 from scripts.evaluation.accuracy.metrics import GOALS
+from scripts.evaluation.accuracy.strata import Stratum
 from scripts.evaluation.accuracy.tables import text
 from scripts.files import replacing
 

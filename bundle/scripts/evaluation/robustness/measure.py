@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +21,10 @@ from scripts.dataset.truth import LoadLabeld, LoadLandmarksd, held_out_radiograp
 from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.overlap import dice
 from scripts.evaluation.accuracy.points import distances_mm
+from scripts.evaluation.accuracy.tables import plain
 from scripts.evaluation.robustness.perturbations import Film, Perturbation, chosen_perturbations
 from scripts.evaluation.robustness.tables import Step, write_robustness
+from scripts.files import Journal
 from scripts.radiograph import REFUSAL, Orientation
 from scripts.screening import Screen, Seen
 
@@ -74,6 +76,7 @@ def measure_robustness(
     Raises:
         ValueError: when no radiograph has a mask, ``films`` is below 1, a change has an unknown name, none can be read, a mask
             or landmark file is bad, or output_dir holds outcomes of other settings.
+        BusyError: when another run writes to output_dir.
     """
     if not isinstance(films, int) or films < 1:
         raise ValueError(f"films is {films!r}; expected a whole number of at least 1. Nothing was run.")
@@ -81,21 +84,16 @@ def measure_robustness(
     chosen = _spread([item for item in held_out_radiographs(radiographs, split) if item.get("label")], films)
     if not chosen:
         raise ValueError("None of the radiographs has a label; expected a manifest.csv that names masks. Nothing was run.")
-    journal = Path(output_dir) / JOURNAL
     settings = {"seed": seed, "weights": provenance.get("weights", {}).get("sha256"), "perturbations": _described(perturbations)}
-    finished = _read_journal(journal, settings)
-    pending = [(number, item) for number, item in enumerate(chosen) if item["name"] not in finished]
-    with (
-        journal.open("a", encoding="utf-8") as file,
-        tqdm(total=len(chosen), initial=len(chosen) - len(pending), desc="Radiographs", unit="", file=sys.stderr) as bar,
-    ):
-        for (number, truth), item in zip(pending, screen.reader([item for _, item in pending]), strict=True):
-            outcomes = _outcomes(number, truth, item, screen, perturbations, seed)
-            finished[truth["name"]] = outcomes
-            line = {"name": truth["name"], "outcomes": [asdict(outcome) for outcome in outcomes]}
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            bar.update()
+    with closing(Journal(Path(output_dir) / JOURNAL)) as journal:
+        finished = {entry["name"]: _read(entry["outcomes"]) for entry in journal.resume(settings)}
+        pending = [(number, item) for number, item in enumerate(chosen) if item["name"] not in finished]
+        with tqdm(total=len(chosen), initial=len(chosen) - len(pending), desc="Radiographs", unit="", file=sys.stderr) as bar:
+            for (number, truth), item in zip(pending, screen.reader([item for _, item in pending]), strict=True):
+                outcomes = _outcomes(number, truth, item, screen, perturbations, seed)
+                finished[truth["name"]] = outcomes
+                journal.append({"name": truth["name"], "outcomes": [plain(asdict(outcome)) for outcome in outcomes]})
+                bar.update()
     measured = [finished[item["name"]] for item in chosen if finished[item["name"]]]
     if not measured:
         raise ValueError(f"None of the {len(chosen)} radiographs could be read, with a pixel size. Nothing was measured.")
@@ -182,22 +180,9 @@ def _described(perturbations: Sequence[Perturbation]) -> list[list[Any]]:
     return [[kind.name, list(kind.levels)] for kind in perturbations]
 
 
-def _read_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, list[Outcome]]:
-    """The outcomes of films that an earlier call finished, by name; a new journal gets its first line, the settings."""
-    if not path.exists() or not path.stat().st_size:
-        path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
-        return {}
-    first, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    if json.loads(first) != settings:
-        raise ValueError(
-            f"{path}: holds outcomes of other weights, another seed or other changes. Choose another output_dir, or remove the "
-            "file. Nothing was run."
-        )
-    if lines and not lines[-1].endswith("\n"):  # the call before was stopped while it wrote
-        lines.pop()
-        path.write_text("".join([first, *lines]), encoding="utf-8")
-    read = [json.loads(line) for line in lines]
-    return {
-        line["name"]: [Outcome(**{**found, "errors_mm": tuple(found["errors_mm"])}) for found in line["outcomes"]]
-        for line in read
-    }
+def _read(outcomes: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    """What the journal keeps of one film; it has null for NaN."""
+    return [
+        Outcome(**{**found, "dice": math.nan if found["dice"] is None else found["dice"], "errors_mm": tuple(found["errors_mm"])})
+        for found in outcomes
+    ]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import binomtest, norm, rankdata
 
 Interval = tuple[float, float]
 
@@ -50,7 +49,7 @@ def auc_delong(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> Auc:
     if not (0.0 < area < 1.0 and variance > 0.0):
         return Auc(area, (math.nan, math.nan))
     logit = math.log(area / (1.0 - area))
-    half = _z95() * math.sqrt(variance) / (area * (1.0 - area))
+    half = norm.ppf(0.975) * math.sqrt(variance) / (area * (1.0 - area))
     low, high = (1.0 / (1.0 + math.exp(-(logit + step))) for step in (-half, half))
     return Auc(area, (low, high))
 
@@ -59,11 +58,8 @@ def wilson_interval(count: int, of: int) -> Interval:
     """95% interval of a proportion (Wilson, J Am Stat Assoc 1927;22:209); NaN where `of` is 0."""
     if of == 0:
         return (math.nan, math.nan)
-    z = _z95()
-    share = count / of
-    centre = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return (max(0.0, centre - half), min(1.0, centre + half))
+    interval = binomtest(count, of).proportion_ci(method="wilson")
+    return (float(interval.low), float(interval.high))
 
 
 def operating_point(flagged: NDArray[np.bool_], positive: NDArray[np.bool_]) -> dict[str, float | int | Interval]:
@@ -88,7 +84,3 @@ def operating_point(flagged: NDArray[np.bool_], positive: NDArray[np.bool_]) -> 
         "specificity_ci95": wilson_interval(counts["true_negatives"], without),
         **counts,
     }
-
-
-def _z95() -> float:
-    return NormalDist().inv_cdf(0.975)

@@ -5,22 +5,17 @@ of the neck; the total hip from that box's proximal edge to 10 mm below the less
 (coefficient of variation): femoral neck 1.66%, total hip 0.65%.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from scripts.clinical.anatomy import HIP
+from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import Bone, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM
 from scripts.simulation.physics.projection import inside_fraction
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
-
-if TYPE_CHECKING:
-    from scripts.simulation.anatomy.femur import Femur
 
 _NECK_CV, _TOTAL_CV = 0.0166, 0.0065
 _STRENGTHS, _NECKS = (0.15, 2.5), (0.3, 3.0)

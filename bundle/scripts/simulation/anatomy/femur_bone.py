@@ -8,7 +8,9 @@ to it.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from skimage.measure import CircleModel
 from torch import Tensor
 
 from scripts.simulation.anatomy.femur_shape import FemurShape
@@ -129,15 +131,13 @@ def _arch(shape: FemurShape) -> tuple[float, float, float]:
     the lower medial part of the head."""
     along, up = 0.45, 0.50 * shape.neck_radius
     cos, sin = -shape.offset / shape.neck_length, shape.drop / shape.neck_length
-    a = (-shape.offset - 13.0, shape.drop + 16.0)
-    b = (-shape.offset * along - sin * up, shape.drop * along + cos * up)
-    c = (0.60 * shape.head_radius, 0.38 * shape.head_radius)
-    (ax, az), (bx, bz), (cx, cz) = a, b, c
-    d = 2 * (ax * (bz - cz) + bx * (cz - az) + cx * (az - bz))
-    sa, sb, sc = ax * ax + az * az, bx * bx + bz * bz, cx * cx + cz * cz
-    x = (sa * (bz - cz) + sb * (cz - az) + sc * (az - bz)) / d
-    z = (sa * (cx - bx) + sb * (ax - cx) + sc * (bx - ax)) / d
-    return x, z, ((ax - x) ** 2 + (az - z) ** 2) ** 0.5
+    through = np.array([
+        (-shape.offset - 13.0, shape.drop + 16.0),
+        (-shape.offset * along - sin * up, shape.drop * along + cos * up),
+        (0.60 * shape.head_radius, 0.38 * shape.head_radius),
+    ])  # fmt: skip
+    circle = CircleModel.from_estimate(through)
+    return (*circle.center.tolist(), float(circle.radius))
 
 
 def places(shape: FemurShape, p: Tensor, distance: Tensor) -> Places:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.simulation.anatomy.femur import LENGTH_MM, Femur
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_shape import LENGTH_MM
 
 _LEVELS = 8
 _BELOW_BASE = 55.0  # mm below the base of the neck, where the canal has become a tube

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
-from scripts.simulation.anatomy.femur import Bone as Mineral
-from scripts.simulation.anatomy.femur import Femur, draw_shape
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_bone import Bone as Mineral
+from scripts.simulation.anatomy.femurs_of_person import draw_shape
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.anatomy.solids import about_x, about_y, about_z, intersection, vector
 from scripts.simulation.hardware.foreign_objects import draw_objects

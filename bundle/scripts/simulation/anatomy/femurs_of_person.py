@@ -1,0 +1,97 @@
+"""How the two femurs of a person are drawn: a shape that both share, small differences of the sides, and the mineral."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scripts.clinical.anatomy import HIP
+from scripts.simulation.anatomy.disease import Disease
+from scripts.simulation.anatomy.dxa import Reading, mineralised
+from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.femur_bone import Bone
+from scripts.simulation.anatomy.femur_shape import FemurShape
+from scripts.simulation.anatomy.fractures import draw_fragments
+from scripts.simulation.anatomy.solids import Warp, draw_warp
+from scripts.simulation.population import Person
+
+_SIDE_DIFFERENCE_SD = 0.02
+"""How far the two hips of a person differ in aBMD, g/cm²."""
+_TWO_SIDED = ("neck_shaft_angle", "offset", "neck_radius", "shaft_radius", "flare", "trochanter", "lesser_trochanter")
+_ADDED = ("flattening", "osteophytes", "spur")
+
+
+def draw_shape(person: Person, rng: np.random.Generator, head_radius: float) -> FemurShape:
+    """Draw the shape of a person's femurs, of which the two sides are variations.
+
+    Args:
+        person: sex and height set the size.
+        rng: source of everything that varies.
+        head_radius: of the femoral head, mm.
+    """
+    female = person.sex == "F"
+    size = float((0.945 if female else 1.055) * (person.height / (162 if female else 176)) ** 0.6 * rng.normal(1, 0.02))
+    turn, reach = rng.normal(size=2)
+    extreme = rng.choice([-12.0, 0.0, 12.0], p=[0.05, 0.90, 0.05])
+    # A valgus neck goes with a small offset.
+    offset = 43.6 + 6.1 * (-0.5 * turn + 0.866 * reach)
+    return FemurShape(
+        size=size,
+        head_radius=head_radius / size,
+        neck_shaft_angle=float(np.clip(124.7 + 4.9 * turn + extreme, 102, 148)),
+        offset=float(np.clip(offset, 27, 62)),
+        neck_radius=float(np.clip(rng.normal(17.4, 0.95), 14.5, 20.5)),
+        neck_depth=float(np.clip(rng.normal(0.82, 0.055), 0.66, 1.0)),
+        shaft_radius=float(np.clip(14.4 + 0.9 * rng.standard_t(6), 11.2, 18.5)),
+        shaft_depth=float(np.clip(rng.normal(0.93, 0.05), 0.78, 1.08)),
+        bow=float(np.clip(rng.normal(0.0012, 0.0004), 0, 0.0026)),
+        flare=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
+        trochanter=float(np.clip(rng.normal(1, 0.09), 0.75, 1.28)),
+        overhang=float(np.clip(rng.normal(0, 2.5), -6, 7)),
+        lesser_trochanter=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
+        flattening=float(rng.uniform(0.02, 0.09)) if rng.random() < 0.12 else 0.0,
+        cam=float(rng.uniform(1.0, 3.5)) if rng.random() < (0.10 if female else 0.22) else 0.0,
+        warp=_draw_warp(rng),
+    )
+
+
+def _draw_warp(rng: np.random.Generator) -> Warp:
+    """Three long waves that bend the bone and four short ones that make bumps."""
+    lengths = np.concatenate([rng.uniform(90, 200, 3), rng.uniform(24, 50, 4)])
+    return draw_warp(rng, lengths, np.array([0.85] * 3 + [0.30] * 4))
+
+
+def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, disease: Mapping[str, Disease]) -> dict[str, Femur]:
+    """Draw both femurs of a person, at the origin, with mineral that makes DXA read the person's aBMD.
+
+    Args:
+        person: demographics and the expected aBMD; the two sides scatter about it by 0.02 g/cm².
+        rng: source of everything that varies.
+        head_radius: of the femoral heads, mm.
+        disease: of each side ("right", "left").
+    """
+    shape = draw_shape(person, rng, head_radius)
+    anteversion = rng.normal(14.5, 7.8)
+    trabecular, shell = rng.normal(1, 0.08), rng.normal(1, 0.05)
+    femurs = {}
+    for side in HIP.sides:
+        state = disease[side]
+        own: dict[str, Any] = {name: float(getattr(shape, name) * rng.normal(1, 0.012)) for name in _TWO_SIDED}
+        worn = state.osteoarthritis
+        femur = Femur(
+            **{name: value for name, value in vars(shape).items() if name not in own and name not in _ADDED},
+            **own,
+            flattening=shape.flattening + 0.07 * worn,
+            osteophytes=float(4.5 * worn * rng.uniform(0.5, 1.3)),
+            spur=6.0 * state.enthesophytes,
+            sclerosis=worn,
+            anteversion=float(anteversion + rng.normal(0, 2.0)),
+            bone=Bone(trabecular=float(trabecular), shell=float(shell)),
+            mirrored=side == "left",
+        )
+        shift = rng.normal(0, _SIDE_DIFFERENCE_SD)
+        target = Reading(max(0.2, person.femoral_neck + shift), max(0.25, person.total_hip + shift))
+        femur = mineralised(femur, target)
+        femurs[side] = replace(femur, fragments=draw_fragments(state.fracture, femur, rng))
+    return femurs
