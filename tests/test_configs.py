@@ -35,9 +35,10 @@ def bundle(tmp_path_factory):
     """Runs a config as a user does, in a folder that is not the repository's; relative paths are in that folder."""
     folder = tmp_path_factory.mktemp("elsewhere")
 
-    def run(config, **settings):
+    def run(*configs, **settings):
+        files = str([str(CONFIGS / config) for config in configs])
         options = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
-        command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / config), *options]
+        command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, *options]
         result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
@@ -87,14 +88,14 @@ def screened(cohort, model, bundle):
 def test_inference_accounts_for_every_radiograph(screened):
     said, results = screened
     document = json.loads((results / "results.json").read_text())
-    check_document(document)
+    check_document(document, json.loads((results / "results.schema.json").read_text()))
     assert document["summary"]["radiographs"] == len(SPLITS)
     assert len(list((results / "masks").glob("*.png"))) == len(SPLITS)
     assert said.strip().splitlines()[-1].startswith(f"{len(SPLITS)} radiographs")
 
 
 def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
-    said = bundle("evaluate.yaml", dataset_dir=cohort, output_dir="evaluation", checkpoint=model)
+    said = bundle("inference.yaml", "evaluate.yaml", dataset_dir=cohort, output_dir="evaluation", checkpoint=model)
     metrics = json.loads((bundle.folder / "evaluation" / "metrics.json").read_text())
     overall = metrics["overall"]
     assert metrics["data"] == "simulated"
@@ -102,12 +103,12 @@ def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
     assert overall["segmentation"]["femur"]["radiographs"] == SPLITS.count("test")
     assert 0 <= overall["segmentation"]["femur"]["dice_mean"] <= 1
     assert set(metrics["provenance"]["weights"]["provenance"]["trainings"]) == set(NETWORKS)
-    assert [file["file"] for file in metrics["provenance"]["configuration"]["files"]] == ["evaluate.yaml", "inference.yaml"]
+    assert [file["file"] for file in metrics["provenance"]["configuration"]["files"]] == ["inference.yaml", "evaluate.yaml"]
     assert "# Evaluation (simulated data)" in said
 
 
 def test_evaluation_refuses_what_inference_refuses(cohort, model, bundle, screened):
-    said = bundle("evaluate.yaml", dataset_dir=cohort, output_dir="everything", checkpoint=model, split="all")
+    said = bundle("inference.yaml", "evaluate.yaml", dataset_dir=cohort, output_dir="everything", checkpoint=model, split="all")
     assert f"{len(SPLITS)} radiographs of {len(SPLITS)} patients, split all" in said
     admission = json.loads((bundle.folder / "everything" / "metrics.json").read_text())["overall"]["radiographs"]
     with (screened[1] / "rejected.csv").open(newline="") as file:

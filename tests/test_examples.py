@@ -100,7 +100,7 @@ def test_the_contours_lie_on_the_bones(output, row):
 
 def test_the_results_say_what_made_them(output):
     document = json.loads((output / "results.json").read_text())
-    check_document(document)
+    check_document(document, json.loads((output / "results.schema.json").read_text()))
     trainings = document["provenance"]["weights"]["provenance"]["trainings"]
     assert {"localisation", "segmentation", "view", "siamese", "bmd"} == set(trainings)
     for training in trainings.values():

@@ -9,7 +9,6 @@ from scripts.clinical import (
     Category,
     Code,
     Expectation,
-    Exposure,
     RadiographFacts,
     Reason,
     RefusedError,
@@ -21,13 +20,13 @@ from scripts.clinical.laterality import SideMarker
 from scripts.clinical.limits import NETWORK_GATE_FILE
 
 HIP = {
-    "present": 0.9,
-    "femur": 0.97,
-    "implant": 0.0,
-    "fracture": 0.02,
-    "shaft_angle": 5.0,
-    "rotation": 3.0,
-    "agreement": 0.98,
+    "landmark_confidence": 0.9,
+    "femur_probability": 0.97,
+    "metal_fraction": 0.0,
+    "fracture_probability": 0.02,
+    "shaft_abduction_deg": 5.0,
+    "outward_rotation_deg": 3.0,
+    "contour_agreement": 0.98,
     "neck_bmd": 0.75,
     "neck_bmd_sd": 0.05,
     "total_bmd": 0.85,
@@ -37,25 +36,41 @@ ADULT = RadiographFacts(age_years=70, sex="F", view="AP", laterality="B")
 
 
 LIMITS = load_gate().limits
-CLEAR = Exposure(black=0.0, white=0.0, contrast=0.5, noise=0.02, edge=0.6)
+CLEAR = {
+    "exposure_black": 0.0,
+    "exposure_white": 0.0,
+    "exposure_contrast": 0.5,
+    "exposure_noise": 0.02,
+    "exposure_edge": 0.6,
+}
 
 
-def channels(right=None, left=None, probability=0.2, **picture):
-    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0, **picture}
+def named(right=None, left=None, probability=0.2, **picture):
+    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn_deg": 2.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
         values |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
     return values
 
 
+def found(*hips, **settings):
+    values = named(*hips, **settings)
+    return CHANNELS.unpack([values[name] for name in CHANNELS.names])
+
+
+def heads(right, left):
+    return tuple({} if diameter is None else {"head_diameter_mm": diameter} for diameter in (right, left))
+
+
 def test_channels_are_twenty_six_right_first():
-    assert len(CHANNELS) == 26
-    assert CHANNELS[0] == "right_present" and CHANNELS[11] == "left_present"
-    assert CHANNELS[-4:] == ("osteoporosis_probability", "hip_view", "novelty", "pelvic_turn")
-    assert set(channels()) == set(CHANNELS)
+    names = CHANNELS.names
+    assert len(names) == 26
+    assert names[0] == "right_landmark_confidence" and names[11] == "left_landmark_confidence"
+    assert names[-4:] == ("osteoporosis_probability", "hip_view", "novelty", "pelvic_turn_deg")
+    assert set(named()) == set(names)
 
 
 def test_both_hips_are_measured_and_the_lowest_t_score_decides():
-    screening = interpret(channels(left={"neck_bmd": 0.498}), ADULT)
+    screening = interpret(found(left={"neck_bmd": 0.498}), ADULT)
     assert screening.reason is None
     assert [set(hip.estimates) for hip in screening.hips] == [{"neck", "total"}] * 2
     assert (screening.lowest.side, screening.lowest.site) == ("left", "neck")
@@ -67,7 +82,7 @@ def test_both_hips_are_measured_and_the_lowest_t_score_decides():
 
 
 def test_an_implanted_hip_is_refused_and_the_other_decides():
-    screening = interpret(channels(right={"implant": 0.4, "neck_bmd": 0, "total_bmd": 0}), ADULT)
+    screening = interpret(found(right={"metal_fraction": 0.4, "neck_bmd": 0, "total_bmd": 0}), ADULT)
     right, left = screening.hips
     assert right.reason.code == Code.IMPLANT and not right.estimates
     assert left.reason is None and screening.reason is None
@@ -77,32 +92,32 @@ def test_an_implanted_hip_is_refused_and_the_other_decides():
 @pytest.mark.parametrize(
     ("hip", "code", "words"),
     [
-        ({"present": 0.01}, Code.NO_FEMUR, "No proximal femur found"),
-        ({"shaft_angle": 47.0}, Code.NOT_AP, "abducted by 47 degrees as in a frog-leg view"),
-        ({"shaft_angle": 47.0, "present": 0.2}, Code.NOT_AP, "only measured on an AP"),
-        ({"shaft_angle": -40.0}, Code.NOT_AP, "adducted by 40 degrees"),
-        ({"implant": 0.3, "present": 0.2}, Code.IMPLANT, "30%"),
-        ({"present": 0.2}, Code.CUT_OFF, "0.20"),
+        ({"landmark_confidence": 0.01}, Code.NO_FEMUR, "No proximal femur found"),
+        ({"shaft_abduction_deg": 47.0}, Code.NOT_AP, "abducted by 47 degrees as in a frog-leg view"),
+        ({"shaft_abduction_deg": 47.0, "landmark_confidence": 0.2}, Code.NOT_AP, "only measured on an AP"),
+        ({"shaft_abduction_deg": -40.0}, Code.NOT_AP, "adducted by 40 degrees"),
+        ({"metal_fraction": 0.3, "landmark_confidence": 0.2}, Code.IMPLANT, "30%"),
+        ({"landmark_confidence": 0.2}, Code.CUT_OFF, "0.20"),
         ({"neck_bmd": 0.0}, Code.CUT_OFF, "shown whole"),
-        ({"femur": 0.01}, Code.NO_FEMUR, "No proximal femur found"),
-        ({"femur": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
-        ({"fracture": 0.97}, Code.FRACTURE, "broken or deformed (probability 97%"),
-        ({"fracture": 0.97, "present": 0.2}, Code.FRACTURE, "radiologist"),
-        ({"fracture": 0.97, "implant": 0.3}, Code.IMPLANT, "Metal"),
-        ({"fracture": 0.97, "shaft_angle": 47.0}, Code.NOT_AP, "frog-leg"),
-        ({"rotation": 62.0}, Code.ROTATED, "turned outward by 62 degrees"),
-        ({"rotation": -55.0}, Code.ROTATED, "turned inward by 55 degrees"),
-        ({"fracture": math.nan}, Code.FRACTURE, "broken"),
-        ({"rotation": math.nan}, Code.ROTATED, "turned"),
-        ({"agreement": 0.5}, Code.UNSURE_CONTOUR, "agrees with itself by 0.50"),
-        ({"agreement": math.nan}, Code.UNSURE_CONTOUR, "unsure"),
-        ({"present": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
+        ({"femur_probability": 0.01}, Code.NO_FEMUR, "No proximal femur found"),
+        ({"femur_probability": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
+        ({"fracture_probability": 0.97}, Code.FRACTURE, "broken or deformed (probability 97%"),
+        ({"fracture_probability": 0.97, "landmark_confidence": 0.2}, Code.FRACTURE, "radiologist"),
+        ({"fracture_probability": 0.97, "metal_fraction": 0.3}, Code.IMPLANT, "Metal"),
+        ({"fracture_probability": 0.97, "shaft_abduction_deg": 47.0}, Code.NOT_AP, "frog-leg"),
+        ({"outward_rotation_deg": 62.0}, Code.ROTATED, "turned outward by 62 degrees"),
+        ({"outward_rotation_deg": -55.0}, Code.ROTATED, "turned inward by 55 degrees"),
+        ({"fracture_probability": math.nan}, Code.FRACTURE, "broken"),
+        ({"outward_rotation_deg": math.nan}, Code.ROTATED, "turned"),
+        ({"contour_agreement": 0.5}, Code.UNSURE_CONTOUR, "agrees with itself by 0.50"),
+        ({"contour_agreement": math.nan}, Code.UNSURE_CONTOUR, "unsure"),
+        ({"landmark_confidence": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
         ({"total_bmd": math.nan}, Code.CUT_OFF, "shown whole"),
-        ({"shaft_angle": math.nan}, Code.CUT_OFF, "shown whole"),
+        ({"shaft_abduction_deg": math.nan}, Code.CUT_OFF, "shown whole"),
     ],
 )
 def test_a_radiograph_whose_every_hip_is_refused_is_refused_for_the_same_reason(hip, code, words):
-    screening = interpret(channels(right=hip, left={"present": 0.0}), ADULT)
+    screening = interpret(found(right=hip, left={"landmark_confidence": 0.0}), ADULT)
     assert screening.reason.code == code
     assert words in screening.reason.sentence
     assert not any(hip.estimates for hip in screening.hips)
@@ -110,27 +125,27 @@ def test_a_radiograph_whose_every_hip_is_refused_is_refused_for_the_same_reason(
 
 
 def test_hips_refused_for_different_reasons_are_both_told():
-    reason = interpret(channels(right={"implant": 0.3}, left={"shaft_angle": 50}), ADULT).reason
+    reason = interpret(found(right={"metal_fraction": 0.3}, left={"shaft_abduction_deg": 50}), ADULT).reason
     assert reason.code == Code.IMPLANT
     assert "right" in reason.sentence and "left femur is abducted" in reason.sentence
 
 
 def test_limits_belong_to_the_allowed_range():
     on_the_limit = {
-        "shaft_angle": LIMITS.shaft_angle_at_most_deg,
-        "present": LIMITS.complete_at_least,
-        "femur": LIMITS.femur_at_least,
-        "implant": LIMITS.implant_at_most,
-        "fracture": LIMITS.fracture_at_most,
-        "rotation": -LIMITS.rotation_inward_at_most_deg,
-        "agreement": LIMITS.agreement_at_least,
+        "shaft_abduction_deg": LIMITS.shaft_angle_at_most_deg,
+        "landmark_confidence": LIMITS.complete_at_least,
+        "femur_probability": LIMITS.femur_at_least,
+        "metal_fraction": LIMITS.implant_at_most,
+        "fracture_probability": LIMITS.fracture_at_most,
+        "outward_rotation_deg": -LIMITS.rotation_inward_at_most_deg,
+        "contour_agreement": LIMITS.agreement_at_least,
     }
     picture = {
         "hip_view": LIMITS.hip_view_at_least,
         "novelty": LIMITS.novelty_at_most,
-        "pelvic_turn": -LIMITS.pelvic_turn_at_most_deg,
+        "pelvic_turn_deg": -LIMITS.pelvic_turn_at_most_deg,
     }
-    assert interpret(channels(right=on_the_limit, **picture), ADULT).hips[0].reason is None
+    assert interpret(found(right=on_the_limit, **picture), ADULT).hips[0].reason is None
 
 
 @pytest.mark.parametrize(
@@ -140,12 +155,12 @@ def test_limits_belong_to_the_allowed_range():
         ({"hip_view": math.nan}, Code.NOT_A_HIP, "does not look like"),
         ({"novelty": 1e6}, Code.NOVEL, "unlike all radiographs"),
         ({"novelty": math.nan}, Code.NOVEL, "unlike all radiographs"),
-        ({"pelvic_turn": -31.0}, Code.ROTATED, "pelvis is turned by 31 degrees"),
-        ({"hip_view": 0.03, "novelty": 1e6, "pelvic_turn": 90.0}, Code.NOT_A_HIP, "does not look like"),
+        ({"pelvic_turn_deg": -31.0}, Code.ROTATED, "pelvis is turned by 31 degrees"),
+        ({"hip_view": 0.03, "novelty": 1e6, "pelvic_turn_deg": 90.0}, Code.NOT_A_HIP, "does not look like"),
     ],
 )
 def test_the_picture_can_refuse_the_whole_radiograph(picture, code, words):
-    screening = interpret(channels(**picture), ADULT)
+    screening = interpret(found(**picture), ADULT)
     assert screening.reason.code == code
     assert words in screening.reason.sentence
     assert not any(hip.estimates for hip in screening.hips)
@@ -153,26 +168,26 @@ def test_the_picture_can_refuse_the_whole_radiograph(picture, code, words):
 
 
 def test_a_frog_leg_view_is_told_from_a_picture_of_no_hip():
-    frog, absent = {"shaft_angle": 50.0}, {"present": 0.0}
-    screening = interpret(channels(right=frog, left=absent, hip_view=0.01, novelty=1e6), ADULT)
+    frog, absent = {"shaft_abduction_deg": 50.0}, {"landmark_confidence": 0.0}
+    screening = interpret(found(right=frog, left=absent, hip_view=0.01, novelty=1e6), ADULT)
     assert screening.reason.code == Code.NOT_AP
-    assert interpret(channels(right=frog, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
+    assert interpret(found(right=frog, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
     # Metal on a chest is no hip's.
-    assert interpret(channels(right={"implant": 0.4}, left=absent, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
+    assert interpret(found(right={"metal_fraction": 0.4}, left=absent, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
 
 
 @pytest.mark.parametrize(
     ("exposure", "words"),
     [
-        (replace(CLEAR, black=0.3), "30% of the right proximal femur is flat black, without any detail"),
-        (replace(CLEAR, white=0.4), "flat white"),
-        (replace(CLEAR, contrast=0.01), "hardly any contrast"),
-        (replace(CLEAR, noise=0.9), "Noise at the right proximal femur"),
-        (replace(CLEAR, edge=-0.6), "darker than the tissue beside it"),
+        ({**CLEAR, "exposure_black": 0.3}, "30% of the right proximal femur is flat black, without any detail"),
+        ({**CLEAR, "exposure_white": 0.4}, "flat white"),
+        ({**CLEAR, "exposure_contrast": 0.01}, "hardly any contrast"),
+        ({**CLEAR, "exposure_noise": 0.9}, "Noise at the right proximal femur"),
+        ({**CLEAR, "exposure_edge": -0.6}, "darker than the tissue beside it"),
     ],
 )
 def test_a_hip_that_is_badly_exposed_is_refused_and_the_other_measured(exposure, words):
-    screening = interpret(channels(), replace(ADULT, exposures=(exposure, CLEAR)))
+    screening = interpret(found(), replace(ADULT, measured=(exposure, CLEAR)))
     right, left = screening.hips
     assert right.reason.code == Code.EXPOSURE and words in right.reason.sentence
     assert left.estimates and screening.reason is None
@@ -181,33 +196,35 @@ def test_a_hip_that_is_badly_exposed_is_refused_and_the_other_measured(exposure,
 def test_heads_of_an_impossible_size_betray_the_pixel_size():
     for diameters in ((97.0, 95.0), (22.0, None)):
         # Such a picture looks like no hip either: the truer reason is told.
-        screening = interpret(channels(hip_view=0.01), replace(ADULT, head_diameters_mm=diameters))
+        screening = interpret(found(hip_view=0.01), replace(ADULT, measured=heads(*diameters)))
         assert screening.reason.code == Code.WRONG_SCALE
         assert f"{diameters[0]:.0f} mm wide" in screening.reason.sentence
 
 
 def test_one_head_of_a_believable_size_vouches_for_the_scale():
-    assert interpret(channels(), replace(ADULT, head_diameters_mm=(97.0, 46.0))).reason is None
-    implanted = interpret(channels(left={"implant": 0.3}), replace(ADULT, head_diameters_mm=(97.0, 46.0)))
+    assert interpret(found(), replace(ADULT, measured=heads(97.0, 46.0))).reason is None
+    implanted = interpret(found(left={"metal_fraction": 0.3}), replace(ADULT, measured=heads(97.0, 46.0)))
     assert implanted.reason.code == Code.WRONG_SCALE
 
 
 def test_what_the_gate_saw_is_told_with_the_outcome():
-    facts = replace(ADULT, exposures=(CLEAR, None), head_diameters_mm=(45.0, None))
-    screening = interpret(channels(right={"fracture": 0.1, "rotation": -7.0}, novelty=0.6, pelvic_turn=-4.0), facts)
-    right = screening.hips[0]
-    assert (right.fracture, right.rotation, right.exposure, right.head_diameter_mm) == (0.1, -7.0, CLEAR, 45.0)
-    assert (screening.hip_view, screening.novelty, screening.pelvic_turn) == (0.99, 0.6, -4.0)
+    measured = {**CLEAR, "head_diameter_mm": 45.0}
+    seen = found({"fracture_probability": 0.1, "outward_rotation_deg": -7.0}, novelty=0.6, pelvic_turn_deg=-4.0)
+    screening = interpret(seen, replace(ADULT, measured=(measured, {})))
+    right, left = (hip.values for hip in screening.hips)
+    assert right == {**HIP, "fracture_probability": pytest.approx(0.1), "outward_rotation_deg": -7.0, **measured}
+    assert left == HIP, "what was not outlined was not measured"
+    assert screening.values == {"hip_view": 0.99, "novelty": 0.6, "pelvic_turn_deg": -4.0}
 
 
 def test_thresholds_of_other_weights_are_told_and_do_not_judge_novelty():
     calibrated = json.loads(NETWORK_GATE_FILE.read_text())["weights_sha256"]
     assert load_gate(weights_sha256=calibrated) == load_gate()
     foreign = load_gate(weights_sha256="0" * 64)
-    screening = interpret(channels(novelty=1e6), ADULT, gate=foreign)
+    screening = interpret(found(novelty=1e6), ADULT, gate=foreign)
     assert screening.reason is None
     assert any("calibrated for other weights" in note for note in screening.notes)
-    assert any("other weights" in note for note in interpret(channels(hip_view=0.0), ADULT, gate=foreign).notes)
+    assert any("other weights" in note for note in interpret(found(hip_view=0.0), ADULT, gate=foreign).notes)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +258,7 @@ def test_a_gate_that_is_not_there_is_named(tmp_path):
     ],
 )
 def test_the_header_can_refuse_the_whole_radiograph(facts, code):
-    screening = interpret(channels(), facts)
+    screening = interpret(found(), facts)
     assert screening.reason.code == code
     assert not any(hip.estimates for hip in screening.hips)
 
@@ -251,7 +268,7 @@ def test_the_header_can_refuse_the_whole_radiograph(facts, code):
 )
 def test_below_fifty_there_is_a_z_score_and_no_t_score(neck_bmd, expectation):
     low = {"neck_bmd": neck_bmd}
-    screening = interpret(channels(right=low), RadiographFacts(age_years=35, sex="F", view="AP"))
+    screening = interpret(found(right=low), RadiographFacts(age_years=35, sex="F", view="AP"))
     neck = screening.hips[0].estimates["neck"]
     assert screening.reason is None and neck.t_score is neck.t_interval is neck.category is None
     assert neck.z_score == pytest.approx((neck_bmd - 0.83) / 0.11)
@@ -263,49 +280,44 @@ def test_below_fifty_there_is_a_z_score_and_no_t_score(neck_bmd, expectation):
 
 def test_the_ages_of_each_score_begin_where_they_say():
     for age, t_score in ((20.0, False), (49.9, False), (50.0, True)):
-        screening = interpret(channels(), RadiographFacts(age_years=age, sex="M"))
+        screening = interpret(found(), RadiographFacts(age_years=age, sex="M"))
         assert screening.reason is None
         assert (screening.lowest is not None) == (screening.expectation is None) == t_score
 
 
 def test_a_z_score_needs_age_and_sex():
     for facts in (RadiographFacts(age_years=70), RadiographFacts(sex="F")):
-        assert interpret(channels(), facts).hips[0].estimates["total"].z_score is None
-    young = interpret(channels(), RadiographFacts(age_years=35))
+        assert interpret(found(), facts).hips[0].estimates["total"].z_score is None
+    young = interpret(found(), RadiographFacts(age_years=35))
     assert young.expectation is None and any("Sex unknown" in note for note in young.notes)
-    assert interpret(channels(), ADULT).hips[0].estimates["total"].z_score == pytest.approx((0.85 - 0.78) / 0.125)
+    assert interpret(found(), ADULT).hips[0].estimates["total"].z_score == pytest.approx((0.85 - 0.78) / 0.125)
 
 
 def test_what_was_assumed_is_passed_on():
     facts = RadiographFacts(assumptions=("Magnification 1.15 assumed.",))
-    notes = interpret(channels(), facts).notes
+    notes = interpret(found(), facts).notes
     assert "Magnification 1.15 assumed." in notes
     assert any("Age unknown" in note for note in notes)
 
 
 def test_men_are_compared_with_men_only_on_request():
     man = RadiographFacts(age_years=70, sex="M")
-    t_default = interpret(channels(), man).hips[0].estimates["neck"].t_score
-    t_male = interpret(channels(), man, sex_specific=True).hips[0].estimates["neck"].t_score
+    t_default = interpret(found(), man).hips[0].estimates["neck"].t_score
+    t_male = interpret(found(), man, sex_specific=True).hips[0].estimates["neck"].t_score
     assert t_default == pytest.approx((0.75 - 0.858) / 0.12)
     assert t_male == pytest.approx((0.75 - 0.934) / 0.137)
 
 
 def test_a_laterality_that_contradicts_the_picture_refuses_the_radiograph():
     facts = RadiographFacts(age_years=70, laterality="R")
-    screening = interpret(channels(right={"present": 0.0}), facts)
+    screening = interpret(found(right={"landmark_confidence": 0.0}), facts)
     assert screening.reason.code == Code.SIDE_CONTRADICTION and not screening.hips[1].estimates
-    assert interpret(channels(right={"present": 0.0}, hip_view=0.0), facts).reason.code == Code.NOT_A_HIP
+    assert interpret(found(right={"landmark_confidence": 0.0}, hip_view=0.0), facts).reason.code == Code.NOT_A_HIP
 
 
 def test_a_marker_on_the_wrong_side_refuses_the_film():
     facts = RadiographFacts(age_years=70, markers=(SideMarker("R", "right"),))
-    assert interpret(channels(), facts).reason.code == Code.SIDE_CONTRADICTION
-
-
-def test_a_missing_channel_is_named():
-    with pytest.raises(ValueError, match="left_implant"):
-        interpret({name: 0.0 for name in CHANNELS if name != "left_implant"}, ADULT)
+    assert interpret(found(), facts).reason.code == Code.SIDE_CONTRADICTION
 
 
 def test_a_refusal_survives_a_worker_process():
@@ -314,7 +326,7 @@ def test_a_refusal_survives_a_worker_process():
 
 
 def test_what_does_not_look_like_a_femur_is_not_measured_beside_a_hip_that_is():
-    screening = interpret(channels(left={"femur": 0.01}), ADULT)
+    screening = interpret(found(left={"femur_probability": 0.01}), ADULT)
     assert screening.reason is None and screening.hips[0].estimates
     assert screening.hips[1].reason.code == Code.NO_FEMUR
     assert "does not look like an adult's proximal femur" in screening.hips[1].reason.sentence

@@ -6,14 +6,16 @@ import os
 import re
 
 import pytest
-from fake_screening import KEY, Screen, item_of
+from fake_screening import KEY, MainJob, item_of
 from scripts.dataset.pseudonyms import pseudonym
 from scripts.files import Journal
+from scripts.results import OverlayWriter
 from scripts.screening import ledger as ledger_module
 from scripts.screening.ledger import JOURNAL_NAME
 
 FILES = tuple(f"film{index}.dcm" for index in range(5))
 NAMES = [pseudonym(KEY, file) for file in FILES]
+TABLES = ("results.csv", "columns.csv", "rejected.csv", "results.json", "results.schema.json", "index.html")
 
 
 @pytest.fixture
@@ -25,27 +27,30 @@ def items(screening):
 
 
 def tables(out):
-    return {name: (out / name).read_bytes() for name in ("results.csv", "rejected.csv", "results.json", "index.html")}
+    return {name: (out / name).read_bytes() for name in TABLES}
 
 
 class KilledError(BaseException):
     pass
 
 
-@pytest.fixture
-def killed(screening, items, monkeypatch):
-    """A run that died while it wrote the overlay of the third film."""
+class DyingWriter(OverlayWriter):
+    """Dies while it writes the overlay of the third film."""
 
-    def die(picture, path):
-        path.parent.mkdir(exist_ok=True)
-        if path.stem == NAMES[2]:
-            (path.parent / f".{path.stem}.{os.getpid()}.png").write_bytes(b"half a picture")
+    def __call__(self, name, seen, folder):
+        if name == NAMES[2]:
+            (folder / "overlays" / f".{name}.{os.getpid()}.png").write_bytes(b"half a picture")
             raise KilledError
-        picture.save(path)
+        return super().__call__(name, seen, folder)
 
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("scripts.results.writer.write_overlay", die)
+
+@pytest.fixture
+def killed(screening, items):
+    """A run that died while it wrote a picture."""
+    (mask, overlay), screening.pictures[1] = screening.pictures, DyingWriter()
+    with pytest.raises(KilledError):
         screening(items)
+    screening.pictures = [mask, overlay]
     release(screening.out)
     screening.screened.clear()
     return screening
@@ -63,7 +68,7 @@ def test_a_killed_run_goes_on_and_ends_like_an_undisturbed_one(killed, items, tm
     killed(items)
     assert killed.screened == list(FILES[2:])
     assert "2 radiographs are finished already, 3 are to do" in capsys.readouterr().out
-    undisturbed = Screen(tmp_path, provenance)
+    undisturbed = MainJob(tmp_path, provenance)
     undisturbed.out = tmp_path / "other"
     undisturbed(items)
     assert tables(killed.out) == tables(undisturbed.out)

@@ -4,31 +4,41 @@ import csv
 import json
 
 import pytest
-from fake_screening import ABSENT, IMPLANTED, JOINT_PROBABILITY, KEY, RIGHT, FakeCascade, LoadFake, channels_of, item_of
+from fake_screening import (
+    ABSENT,
+    IMPLANTED,
+    JOINT_PROBABILITY,
+    KEY,
+    RIGHT,
+    FakeCascade,
+    LoadFake,
+    channels_of,
+    fake_screen,
+    item_of,
+)
 from scripts.clinical import Category, Code, Reason
 from scripts.dataset.pseudonyms import pseudonym
-from scripts.screening.interpretation import Interpretd
-from scripts.screening.study import interpret_study
+from scripts.screening import RadiographFindings
+from scripts.screening.study import join_study
 
-LEFT = {**RIGHT, "present": 0.8, "neck_bmd": 0.80, "total_bmd": 0.90}
-FAINT = {**LEFT, "present": 0.7, "neck_bmd": 0.55}
+LEFT = {**RIGHT, "landmark_confidence": 0.8, "neck_bmd": 0.80, "total_bmd": 0.90}
+FAINT = {**LEFT, "landmark_confidence": 0.7, "neck_bmd": 0.55}
 
 
-def outcome(films, reasons=None):
-    reasons = reasons or [item.get("screening") and item["screening"].reason for item in films]
-    return interpret_study(films, reasons, Interpretd(), FakeCascade())
+def outcome(radiographs):
+    screen = fake_screen()
+    return join_study(radiographs, screen.interpretation, screen.network)
 
 
 @pytest.fixture
 def load_film():
-    """A film with these channels, interpreted."""
+    """A film with these channels, screened."""
 
     def load(channels, age=72.0, view="AP"):
-        item = LoadFake()({"image": "hip.dcm"})
+        item = {**LoadFake()({"image": "hip.dcm"}), "name": "hip"}
         item["image"].meta["view"] = view
         item["covariates"][0] = age
-        seen = FakeCascade(channels).predict(item["image"][None], item["covariates"][None])
-        return Interpretd()({**item, **{name: value[0] for name, value in seen.items()}})
+        return fake_screen(FakeCascade(channels)).see(item)
 
     return load
 
@@ -45,7 +55,7 @@ def left_only(load_film):
 
 def test_two_films_of_one_hip_each_make_one_patient(right_only, left_only):
     found = outcome([right_only, left_only])
-    assert found.films == (0, 1)
+    assert found.sources == (0, 1)
     assert found.screening.lowest.side == "right" and found.screening.category == Category.OSTEOPOROSIS
     assert found.screening.hips[1].estimates["total"].bmd == pytest.approx(0.90)
     assert found.screening.osteoporosis_probability == pytest.approx(JOINT_PROBABILITY), "estimated anew from both films"
@@ -53,34 +63,33 @@ def test_two_films_of_one_hip_each_make_one_patient(right_only, left_only):
 
 def test_a_radiograph_of_one_hip_is_a_patient(right_only):
     found = outcome([right_only])
-    assert found.films == (0, None) and found.screening.lowest.t_score == right_only["screening"].lowest.t_score
+    assert found.sources == (0, None) and found.screening.lowest.t_score == right_only.seen.screening.lowest.t_score
     assert found.screening.osteoporosis_probability == pytest.approx(0.7)
 
 
 def test_a_hip_on_two_films_counts_where_it_is_seen_best(load_film, left_only):
     faint = load_film(channels_of(RIGHT, FAINT))
-    assert outcome([faint, left_only]).films == (0, 1)
-    assert outcome([left_only, faint]).films == (1, 0)
+    assert outcome([faint, left_only]).sources == (0, 1)
+    assert outcome([left_only, faint]).sources == (1, 0)
 
 
 def test_a_refused_hip_never_counts_however_well_it_is_seen(load_film):
-    implanted = load_film(channels_of(RIGHT, {**IMPLANTED, "present": 1.0}))
+    implanted = load_film(channels_of(RIGHT, {**IMPLANTED, "landmark_confidence": 1.0}))
     faint = load_film(channels_of(ABSENT, FAINT))
-    assert outcome([implanted, faint]).films == (0, 1)
+    assert outcome([implanted, faint]).sources == (0, 1)
 
 
 def test_a_film_that_the_gate_refuses_lends_nothing(load_film, right_only):
     lateral = load_film(channels_of(ABSENT, {**LEFT, "neck_bmd": 0.3}, 0.99), view="LATERAL")
     found = outcome([right_only, lateral])
-    assert found.films == (0, None) and found.screening.lowest.side == "right"
+    assert found.sources == (0, None) and found.screening.lowest.side == "right"
     assert found.screening.osteoporosis_probability == pytest.approx(0.7)
 
 
 def test_a_study_of_which_nothing_can_be_measured_has_a_reason(load_film):
-    unreadable = {"refusal": Reason(Code.UNREADABLE, "Damaged.")}
-    lateral = load_film(channels_of(RIGHT, LEFT), view="LATERAL")
-    found = outcome([unreadable, lateral], [unreadable["refusal"], lateral["screening"].reason])
-    assert found.films == (None, None) and found.screening is None and found.reason.code == Code.UNREADABLE
+    unreadable = RadiographFindings("broken", Reason(Code.UNREADABLE, "Damaged."))
+    found = outcome([unreadable, load_film(channels_of(RIGHT, LEFT), view="LATERAL")])
+    assert found.sources == (None, None) and found.screening is None and found.reason.code == Code.UNREADABLE
 
 
 def test_the_age_of_one_film_is_that_of_the_patient(load_film, left_only):

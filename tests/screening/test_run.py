@@ -77,7 +77,7 @@ def test_only_the_tables_tell_which_file_is_which(output):
 
 def test_the_document_is_valid_and_says_what_made_it(output, provenance):
     document = json.loads((output / "results.json").read_text())
-    check_document(document)
+    check_document(document, json.loads((output / "results.schema.json").read_text()))
     assert document["provenance"] == provenance
     assert document["summary"] == {
         "patients": 5,
@@ -98,7 +98,7 @@ def test_a_document_that_breaks_the_schema_is_not_accepted(output):
     document = json.loads((output / "results.json").read_text())
     document["radiographs"][0]["hips"][0]["estimates"]["neck"]["bmd_g_cm2"] = -1
     with pytest.raises(ValueError, match=r"radiographs\[0\].hips\[0\].estimates.neck.bmd_g_cm2: -1"):
-        check_document(document)
+        check_document(document, json.loads((output / "results.schema.json").read_text()))
 
 
 def test_masks_lie_on_the_grid_of_the_file(output, film):

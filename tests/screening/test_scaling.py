@@ -64,7 +64,7 @@ def test_film_without_pixel_size_is_scaled_by_its_heads(network, film):
     assert head_diameter(scaled) == pytest.approx(43.3 if item["covariates"][1] == 0 else 48.5, rel=0.05)
     assert head_diameter(reference) * pixel / true[0] == pytest.approx(head_diameter(scaled), rel=0.06)
     plain = scaled["channels"]
-    measured = [index for index, name in enumerate(CHANNELS) if name.endswith("_bmd") and plain[0, index] > 0]
+    measured = [index for index, name in enumerate(CHANNELS.names) if name.endswith("_bmd") and plain[0, index] > 0]
     assert measured
     for index in measured:
         assert found["channels"][0, index] == plain[0, index]
@@ -79,22 +79,22 @@ def test_a_film_that_shows_no_hip_has_no_scale(network, film):
 
 
 def test_intervals_grow_by_what_the_scale_changes():
-    index, sd = (CHANNELS.index(f"left_neck_{name}") for name in ("bmd", "bmd_sd"))
+    index, sd = (CHANNELS.index(f"neck_{name}", "left") for name in ("bmd", "bmd_sd"))
 
     def predict(image):
         """A network whose estimate grows by 0.5 for each unit of relative size; one end misses the right hip."""
-        channels = torch.zeros(1, len(CHANNELS))
+        channels = torch.zeros(1, len(CHANNELS.names))
         size = image.shape[-1] / 1000
         channels[0, index], channels[0, sd] = 0.8 + 0.5 * (size - 1), 0.03
-        right = CHANNELS.index("right_neck_bmd")
+        right = CHANNELS.index("neck_bmd", "right")
         channels[0, right], channels[0, right + 1] = (0.7 + 0.5 * (size - 1) if size < 1.05 else 0.0), 0.03
         return {"channels": channels}
 
     image = torch.zeros(1, 1, 1000, 1000)
     wide = widened(predict(image), image, 0.08, predict)
     assert wide["channels"][0, sd] == pytest.approx(math.hypot(0.03, 0.04), rel=1e-3)
-    assert wide["channels"][0, CHANNELS.index("right_neck_bmd_sd")] == pytest.approx(math.hypot(0.03, 0.04), rel=1e-3)
-    assert wide["channels"][0, CHANNELS.index("left_total_bmd_sd")] == 0  # not measured
+    assert wide["channels"][0, CHANNELS.index("neck_bmd_sd", "right")] == pytest.approx(math.hypot(0.03, 0.04), rel=1e-3)
+    assert wide["channels"][0, CHANNELS.index("total_bmd_sd", "left")] == 0  # not measured
 
 
 def test_head_is_measured_on_the_side_turned_from_the_neck():

@@ -1,6 +1,5 @@
 """Radiographs whose findings are known, a network that obeys the cascade's contract and knows them, and a run of both."""
 
-from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,15 +9,22 @@ import torch
 from fake_preprocessing import FILM_SHAPE, SCALE, LoadFake
 from ignite.handlers.tqdm_logger import ProgressBar
 from monai.engines import SupervisedEvaluator
-from monai.transforms import Compose
+from monai.transforms import Compose, Transform
 from scripts.apps.main_job import screen_pending
-from scripts.clinical import CHANNELS, HIP_CHANNELS, Code, Reason, RefusedError
+from scripts.clinical import CHANNELS, Channels, Code, Of, Reason, RefusedError
 from scripts.dataset.pseudonyms import pseudonym
 from scripts.measurement.hip_geometry import HipGeometryd
-from scripts.results import ResultsWriter
-from scripts.screening.engine import ScreeningInferer, screen
-from scripts.screening.interpretation import FilmMaskd, Interpretd
-from scripts.screening.ledger import Ledger
+from scripts.results import (
+    MaskWriter,
+    OverlayWriter,
+    ResultsWriter,
+    write_columns_table,
+    write_document,
+    write_rejected_table,
+    write_report,
+    write_results_table,
+)
+from scripts.screening import DrawMaskd, Interpretd, Ledger, Screen, ScreeningInferer, StudyDataset
 
 KEY = b"0123456789abcdef0123456789abcdef"
 NOTICE = "Research use only, trained on simulated patients"
@@ -32,24 +38,24 @@ def film() -> SimpleNamespace:
 JOINT_PROBABILITY = 0.55
 
 RIGHT = {
-    "present": 0.9,
-    "femur": 0.98,
-    "shaft_angle": 4.0,
-    "agreement": 0.98,
+    "landmark_confidence": 0.9,
+    "femur_probability": 0.98,
+    "shaft_abduction_deg": 4.0,
+    "contour_agreement": 0.98,
     "neck_bmd": 0.498,
     "neck_bmd_sd": 0.04,
     "total_bmd": 0.70,
     "total_bmd_sd": 0.05,
 }
-IMPLANTED = {"present": 0.8, "implant": 0.5, "shaft_angle": -2.0}
-ABSENT = {"present": 0.1}
+IMPLANTED = {"landmark_confidence": 0.8, "metal_fraction": 0.5, "shaft_abduction_deg": -2.0}
+ABSENT = {"landmark_confidence": 0.1}
 
 
-def channels_of(right: dict, left: dict, probability: float = 0.91) -> torch.Tensor:
+def channels_of(right: dict, left: dict, probability: float = 0.91, channels: Channels = CHANNELS) -> torch.Tensor:
     """(K,) channels of these hips."""
-    values = {f"{side}_{name}": hip.get(name, 0.0) for side, hip in (("right", right), ("left", left)) for name in HIP_CHANNELS}
-    values |= {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0}
-    return torch.tensor([values[name] for name in CHANNELS])
+    hips = {f"{side}_{name}": value for side, hip in (("right", right), ("left", left)) for name, value in hip.items()}
+    picture = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn_deg": 2.0}
+    return torch.tensor([{**hips, **picture}.get(name, 0.0) for name in channels.names])
 
 
 class FakeCascade(torch.nn.Module):
@@ -84,9 +90,10 @@ class FakeCascade(torch.nn.Module):
 
     def join(self, predictions: list, usable: torch.Tensor, covariates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Each hip's channels from the film that may lend it and is surest of it; a probability of its own."""
-        hips = torch.stack([prediction["channels"][: 2 * len(HIP_CHANNELS)].view(2, -1) for prediction in predictions])
+        count = 2 * len(CHANNELS.of(Of.BONE))
+        hips = torch.stack([prediction["channels"][:count].view(2, -1) for prediction in predictions])
         films = torch.where(usable, hips[:, :, 0], -1.0).argmax(dim=0)
-        rest = predictions[0]["channels"][2 * len(HIP_CHANNELS) :].clone()
+        rest = predictions[0]["channels"][count:].clone()
         rest[0] = JOINT_PROBABILITY
         return torch.cat([hips[film, side] for side, film in enumerate(films)] + [rest]), films
 
@@ -97,47 +104,80 @@ def item_of(folder, file: str, study: str = "") -> dict:
     return {"image": str(folder / file), "name": pseudonym(KEY, file), **names}
 
 
-class Screen:
-    """Screens items in a folder "in" beside the results in "out", as the main job does, with stand-ins for files and network."""
+class FakeReader:
+    """Reads in this process, as the isolated reader does in another; `seen` names the files read."""
 
-    def __init__(self, folder, provenance: dict) -> None:
-        self.folder, self.out, self.provenance = folder / "in", folder / "out", provenance
-        self.screened: list[str] = []
+    def __init__(self, load=None) -> None:
+        self.load, self.seen = load or LoadFake(), []
 
-    def __call__(self, items: list[dict], network: torch.nn.Module | None = None, load=None) -> Path:
-        self.out.mkdir(exist_ok=True)
-        ledger = Ledger(items, self.folder, self.out, self.provenance)
-        ledger.open()
-        interpretation = Interpretd()
-        writer = ResultsWriter(ledger, interpretation, NOTICE)
-        studies = [list(films) for _, films in groupby(ledger.pending(), key=lambda item: item["study"])]
-        evaluator = studies and SupervisedEvaluator(
-            device="cpu",
-            val_data_loader=[[self._read(item, load or LoadFake()) for item in films] for films in studies],
-            network=network or FakeCascade(),
-            inferer=ScreeningInferer(),
-            iteration_update=screen,
-            decollate=False,
-            postprocessing=Compose([interpretation, FilmMaskd(), HipGeometryd()]),
-            val_handlers=[writer],
-        )
-        screen_pending(evaluator or None, writer, ProgressBar())
-        return self.out
+    def __call__(self, items):
+        return map(self.read, items)
 
-    def _read(self, item: dict, load) -> dict:
+    def read(self, item: dict) -> dict:
         identity = {"name": item["name"], "file": item["image"]}
-        self.screened.append(Path(item["image"]).name)
+        self.seen.append(Path(item["image"]).name)
         try:
-            return {**load(item), **identity}
+            return {**self.load(item), **identity}
         except RefusedError as error:
             return {**identity, "refusal": error.reason}
         except OSError:
             return {**identity, "refusal": Reason(Code.UNREADABLE, "The file is damaged.")}
 
 
+def fake_screen(
+    network: torch.nn.Module | None = None, reader: FakeReader | None = None, channels: Channels = CHANNELS, *more: Transform
+) -> Screen:
+    """A screen like that of inference.yaml, with stand-ins for files and network; `more` postprocessing comes last."""
+    interpretation = Interpretd(channels)
+    return Screen(
+        reader=reader or FakeReader(),
+        network=network or FakeCascade(),
+        inferer=ScreeningInferer(),
+        interpretation=interpretation,
+        postprocessing=Compose([interpretation, DrawMaskd(), HipGeometryd(), *more]),
+        device="cpu",
+        weights={},
+        notice=NOTICE,
+    )
+
+
+class MainJob:
+    """Screens items in a folder "in" beside the results in "out", as the main job does, with stand-ins for files and network."""
+
+    def __init__(self, folder: Path, provenance: dict) -> None:
+        self.folder, self.out, self.provenance = folder / "in", folder / "out", provenance
+        self.reader = FakeReader()
+        self.pictures = [MaskWriter(), OverlayWriter()]
+
+    @property
+    def screened(self) -> list[str]:
+        return self.reader.seen
+
+    def __call__(self, items: list[dict], network: torch.nn.Module | None = None) -> Path:
+        return self.run(items, fake_screen(network, self.reader))
+
+    def run(self, items: list[dict], screen: Screen) -> Path:
+        self.out.mkdir(exist_ok=True)
+        ledger = Ledger(items, self.folder, self.out, self.provenance)
+        ledger.open()
+        tables = [write_results_table, write_columns_table, write_rejected_table, write_report, write_document]
+        writer = ResultsWriter(ledger, screen.interpretation.channels.table, NOTICE, self.pictures, tables)
+        evaluator = ledger.pending() and SupervisedEvaluator(
+            device="cpu",
+            val_data_loader=StudyDataset(ledger.pending(), screen.reader),
+            network=screen.network,
+            inferer=screen.inferer,
+            iteration_update=screen.iterate,
+            decollate=False,
+            val_handlers=[writer],
+        )
+        screen_pending(evaluator or None, writer, ProgressBar())
+        return self.out
+
+
 @pytest.fixture
-def screening(tmp_path, provenance) -> Screen:
-    return Screen(tmp_path, provenance)
+def screening(tmp_path, provenance) -> MainJob:
+    return MainJob(tmp_path, provenance)
 
 
 @pytest.fixture

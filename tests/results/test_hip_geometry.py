@@ -47,7 +47,7 @@ def output(screening):
 @pytest.fixture
 def hips(output):
     document = json.loads((output / "results.json").read_text())
-    check_document(document)
+    check_document(document, json.loads((output / "results.schema.json").read_text()))
     return {record["file"]: record["hips"] for record in document["radiographs"]}
 
 
