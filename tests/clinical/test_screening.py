@@ -18,43 +18,12 @@ from scripts.clinical import (
 )
 from scripts.clinical.laterality import SideMarker
 from scripts.clinical.limits import NETWORK_GATE_FILE
+from values import CLEAR, HIP, found, named
 
-HIP = {
-    "landmark_confidence": 0.9,
-    "femur_probability": 0.97,
-    "metal_fraction": 0.0,
-    "fracture_probability": 0.02,
-    "shaft_abduction_deg": 5.0,
-    "outward_rotation_deg": 3.0,
-    "contour_agreement": 0.98,
-    "neck_bmd": 0.75,
-    "neck_bmd_sd": 0.05,
-    "total_bmd": 0.85,
-    "total_bmd_sd": 0.06,
-}
 ADULT = RadiographFacts(age_years=70, sex="F", view="AP", laterality="B")
 
 
 LIMITS = load_gate().limits
-CLEAR = {
-    "exposure_black": 0.0,
-    "exposure_white": 0.0,
-    "exposure_contrast": 0.5,
-    "exposure_noise": 0.02,
-    "exposure_edge": 0.6,
-}
-
-
-def named(right=None, left=None, probability=0.2, **picture):
-    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn_deg": 2.0, **picture}
-    for side, changes in (("right", right or {}), ("left", left or {})):
-        values |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
-    return values
-
-
-def found(*hips, **settings):
-    values = named(*hips, **settings)
-    return CHANNELS.unpack([values[name] for name in CHANNELS.names])
 
 
 def heads(right, left):

@@ -3,7 +3,6 @@ import math
 import pytest
 from scripts.clinical import load_reference
 from scripts.dataset.truth import dxa_bmd, held_out_radiographs, lowest_t_score
-from scripts.screening.configured import read_inference
 
 
 def item(name, split="", **truth):
@@ -38,14 +37,3 @@ def test_the_lowest_t_score_decides_over_known_hips_and_sites():
     left = dxa_bmd({"left_neck_bmd": math.nan, "left_total_bmd": ""}, "left")
     assert lowest_t_score([right, left], load_reference()) == pytest.approx(-2.0)
     assert math.isnan(lowest_t_score([left], load_reference()))
-
-
-def test_a_path_that_looks_like_a_reference_is_left_alone(tmp_path):
-    config = tmp_path / "inference.yaml"
-    config.write_text("handlers: [1, 2]\nseed: 0\ndataloader:\n  data: null\nfirst: $@dataloader::data[0]['image']\n")
-    parser = read_inference(str(config), [{"image": "@odd/$path", "name": "x"}], {"seed": 3})
-    assert parser.get_parsed_content("first") == "@odd/$path"
-    assert parser.get_parsed_content("seed") == 3
-    assert parser.get_parsed_content("handlers") == []
-    with pytest.raises(ValueError, match="has no key 'sed'"):
-        read_inference(str(config), [], {"sed": 3})

@@ -6,28 +6,21 @@ import math
 
 import numpy as np
 import pytest
-from scripts.clinical import Code, Exposure, RadiographFacts, Reason, interpret, load_gate
+import torch
+from monai.data import MetaTensor
+from scripts.clinical import Code, RadiographFacts, Reason, interpret, load_gate
 from scripts.clinical.anatomy import HIP
 from scripts.clinical.limits import NETWORK_GATE_FILE
 from scripts.evaluation.gate.calibration import calibrate_gate
 from scripts.evaluation.gate.evaluation import evaluate_gate
 from scripts.evaluation.gate.radiographs import FINE, read_refusable, read_valid
+from scripts.measurement.hip_geometry import HipGeometry
 from scripts.results.record import refused_record, screened_record
+from scripts.screening import Seen
+from values import CLEAR, found
 
 POINTS = {name: [10.0, 10.0] for name in HIP.landmarks}
 CUT = {**POINTS, "lesser_trochanter": None}
-HIP = {
-    "present": 0.9,
-    "femur": 0.97,
-    "implant": 0.0,
-    "fracture": 0.02,
-    "shaft_angle": 4.0,
-    "rotation": 2.0,
-    "agreement": 0.98,
-    "neck_bmd": 0.75,
-    "neck_bmd_sd": 0.05,
-}
-HIP |= {"total_bmd": 0.85, "total_bmd_sd": 0.06}
 META = {
     "study_uid": "1",
     "series_uid": "1",
@@ -43,12 +36,12 @@ def item(file):
 
 
 def record(file, right=None, left=None, **picture):
-    channels = {"osteoporosis_probability": 0.2, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn": 2.0, **picture}
-    for side, changes in (("right", right or {}), ("left", left or {})):
-        channels |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
-    clear = Exposure(0.0, 0.0, 0.5, 0.02, 0.6)
-    facts = RadiographFacts(age_years=70, sex="F", view="AP", exposures=(clear, clear), head_diameters_mm=(45.0, 46.0))
-    return screened_record(item(file), file, interpret(channels, facts), facts, META, {"mask": None, "overlay": None})
+    measured = tuple({**CLEAR, "head_diameter_mm": diameter} for diameter in (45.0, 46.0))
+    facts = RadiographFacts(age_years=70, sex="F", view="AP", measured=measured)
+    screening = interpret(found(right, left, **picture), facts)
+    image, mask = MetaTensor(torch.zeros(1, 1, 1), meta=META), np.zeros((1, 1), np.uint8)
+    seen = Seen(image, torch.zeros(4), {}, facts, screening, mask, (HipGeometry(), HipGeometry()))
+    return screened_record(item(file), file, seen, {})
 
 
 def write_results(folder, records, weights="a" * 64):
@@ -88,9 +81,12 @@ def cohort(tmp_path):
     for entry in rows:
         entry |= {"pelvic_turn_deg": "3.0", "right_rotation_deg": "", "left_rotation_deg": "-39.0"}
     records = [record(f"fine{index}.dcm", hip_view=0.9 + index / 100, novelty=index / 10) for index in range(9)]
-    records += [record("implant.dcm", right={"implant": 0.4}), record("cut.dcm", left={"present": 0.2})]
-    records += [record("lost.dcm", hip_view=0.01), record("frog.dcm", {"shaft_angle": 50.0}, {"shaft_angle": 50.0})]
-    records += [record("seen.dcm"), record("bad.dcm", {"implant": 0.4}, {"implant": 0.5})]
+    records += [record("implant.dcm", right={"metal_fraction": 0.4}), record("cut.dcm", left={"landmark_confidence": 0.2})]
+    records += [
+        record("lost.dcm", hip_view=0.01),
+        record("frog.dcm", {"shaft_abduction_deg": 50.0}, {"shaft_abduction_deg": 50.0}),
+    ]
+    records += [record("seen.dcm"), record("bad.dcm", {"metal_fraction": 0.4}, {"metal_fraction": 0.5})]
     return write_manifest(tmp_path / "cohort", rows), write_results(tmp_path / "cohort_results", records)
 
 
@@ -181,11 +177,11 @@ def calibrated(tmp_path, valid, refusable, femurs=(0.1, 0.3)):
     """
     files = [f"{index}.dcm" for index in range(max(len(valid), len(refusable)))]
     films = [
-        record(file, *[{"fracture": fracture, "rotation": rotation}] * 2, hip_view=view, novelty=novelty)
+        record(file, *[{"fracture_probability": fracture, "outward_rotation_deg": rotation}] * 2, hip_view=view, novelty=novelty)
         for file, (view, novelty, fracture, rotation) in zip(files, valid, strict=False)
     ]
     others = [
-        record(file, *[{"fracture": fracture, "femur": femur} for femur in femurs], hip_view=view)
+        record(file, *[{"fracture_probability": fracture, "femur_probability": femur} for femur in femurs], hip_view=view)
         for file, (_, view, fracture) in zip(files, refusable, strict=False)
     ]
     rows = [row(film["file"]) for film in films]
@@ -226,7 +222,7 @@ def test_where_others_look_like_hips_the_valid_decide_at_twice_the_odds(tmp_path
 def test_a_fracture_is_learnt_from_a_second_cohort(cohort, others, tmp_path):
     def limits(broken, folder):
         (tmp_path / folder).mkdir()
-        films = [record(f"{index}.dcm", {"fracture": broken}) for index in range(20)]
+        films = [record(f"{index}.dcm", {"fracture_probability": broken}) for index in range(20)]
         rows = [row(film["file"], right_fracture="neck") for film in films]
         faulty = write_manifest(tmp_path / folder / "f", rows), write_results(tmp_path / folder / "fr", films)
         target = tmp_path / folder / "gate.json"

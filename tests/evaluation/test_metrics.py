@@ -2,19 +2,31 @@ import csv
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
+from monai.bundle import ConfigParser
 from scripts.clinical import load_criteria
 from scripts.evaluation.accuracy.figures import write_figures
-from scripts.evaluation.accuracy.metrics import data_kind, summarise
+from scripts.evaluation.accuracy.metrics import data_kind, measure_hips, summarise
 from scripts.evaluation.accuracy.tables import markdown_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
+
+CONFIG = Path(scripts.__file__).parents[1] / "configs" / "evaluate.yaml"
+
+
+def summarised(cases):
+    """With the metrics that evaluate.yaml names."""
+    names = ConfigParser.load_config_file(CONFIG)["writer"]["metrics"]
+    metrics = ConfigParser({"metrics": names}, globals={"scripts": scripts}).get_parsed_content("metrics")
+    return summarise(cases, load_criteria(), 0, metrics)
 
 
 @pytest.fixture
 def document(cases):
-    return {"notice": "Research use only", "split": "test", **summarise(cases, load_criteria(), seed=0)}
+    return {"notice": "Research use only", "split": "test", **summarised(cases)}
 
 
 def test_refused_radiographs_count_for_the_rejection_rate(document):
@@ -28,7 +40,7 @@ def test_refused_radiographs_count_for_the_rejection_rate(document):
 def test_a_hip_measured_although_nobody_could_scan_it_is_counted(cases):
     right, left = cases[1].hips
     measured = dataclasses.replace(cases[1], hips=(right, dataclasses.replace(left, code="")))
-    admission = summarise([measured], load_criteria(), seed=0)["overall"]["radiographs"]
+    admission = summarised([measured])["overall"]["radiographs"]
     assert admission["hips_measured_without_dxa"] == 1
 
 
@@ -68,9 +80,9 @@ def test_agreement_that_ranks_films_as_their_dice_does(cases):
         return dataclasses.replace(case, hips=tuple(dataclasses.replace(hip, agreement=agreement) for hip in case.hips))
 
     for sign in (1, -1):
-        overall = summarise([agreeing(case, sign) for case in cases], load_criteria(), seed=0)["overall"]
+        overall = summarised([agreeing(case, sign) for case in cases])["overall"]
         assert overall["agreement"] == {"radiographs": 3, "rank_correlation": pytest.approx(sign)}
-    assert math.isnan(summarise(cases, load_criteria(), seed=0)["overall"]["agreement"]["rank_correlation"])
+    assert math.isnan(summarised(cases)["overall"]["agreement"]["rank_correlation"])
 
 
 def test_every_site_has_its_own_numbers(document):
@@ -80,15 +92,34 @@ def test_every_site_has_its_own_numbers(document):
 
 def test_two_radiographs_of_a_patient_are_one_patient(cases):
     again = dataclasses.replace(cases[1], name="b2", probability=0.2)
-    diagnosis = summarise([*cases, again], load_criteria(), seed=0)["overall"]["osteoporosis"]
+    diagnosis = summarised([*cases, again])["overall"]["osteoporosis"]
     assert diagnosis["patients_measured"] == 3
     assert diagnosis["classifier"]["false_positives"] == 0  # the mean of 0.6 and 0.2
 
 
 def test_the_lowest_t_score_of_all_radiographs_is_the_patients_truth(cases):
     again = dataclasses.replace(cases[1], name="b2", dxa_lowest_t=-2.5)
-    diagnosis = summarise([*cases, again], load_criteria(), seed=0)["overall"]["osteoporosis"]
+    diagnosis = summarised([*cases, again])["overall"]["osteoporosis"]
     assert diagnosis["measured_with_osteoporosis"] == 2
+
+
+def test_a_metric_that_is_not_named_is_neither_computed_nor_told(cases):
+    document = summarise(cases, load_criteria(), 0, {"hips": measure_hips})
+    assert set(document["overall"]) == {"data", "radiographs", "hips"}
+    report = markdown_report({"notice": "Research use only", "split": "test", **document})
+    assert "Femur IoU of each hip by itself" in report and "AUC" not in report.split("Intervals are")[0]
+    assert "patients with DXA who got an answer" not in report
+
+
+def test_a_metric_of_the_users_own_is_in_the_numbers(cases, tmp_path):
+    document = {
+        "notice": "",
+        "split": "",
+        **summarise(cases, load_criteria(), 7, {"own": lambda cases, criteria, seed: {"seed": seed}}),
+    }
+    write_metrics_table(document, tmp_path / "metrics.csv")
+    assert "overall,simulated,own.seed,7" in (tmp_path / "metrics.csv").read_text()
+    assert markdown_report(document)
 
 
 def test_simulated_data_are_called_so():

@@ -14,11 +14,13 @@ import scripts
 import torch
 from monai.data import MetaTensor
 from PIL import Image
+from scripts.clinical import Code, RadiographFacts, Reason
 from scripts.clinical.anatomy import HIP
 from scripts.evaluation.robustness.measure import JOURNAL, Outcome, measure_robustness, summarise_steps
 from scripts.evaluation.robustness.perturbations import PERTURBATIONS, Film, chosen_perturbations
 from scripts.evaluation.robustness.tables import markdown_robustness
 from scripts.radiograph import REFUSAL, Orientation
+from scripts.screening import RadiographFindings, Seen
 
 BUNDLE = Path(scripts.__file__).parents[1]
 ROWS, COLS = 120, 200
@@ -77,55 +79,52 @@ def test_what_a_collimator_hides_is_neither_femur_nor_landmark(film):
     assert hidden
 
 
-class Threshold(torch.nn.Module):
-    """A cascade that takes all that is bright for femur, and its two halves for hips; the landmarks are where they were."""
+class Threshold:
+    """A screen that takes all that is bright for femur, and its two halves for hips; the landmarks are where they were."""
 
-    def __init__(self, points):
-        super().__init__()
-        self.points = torch.nn.Parameter(torch.tensor(points[None], dtype=torch.float32))
-        self.calls = 0
+    def __init__(self, film):
+        self.film, self.calls = film, 0
 
-    def predict(self, image, covariates):
+    def reader(self, wanted):
+        meta = {"spacing_mm": (0.3, 0.3), "resample_scale": (1.0, 1.0), "film_shape": (ROWS, COLS), "orientation": Orientation()}
+        for item in wanted:
+            image = MetaTensor(torch.from_numpy(self.film.image)[None], meta=meta)
+            refusal = {**item, REFUSAL: Reason(Code.UNREADABLE, "Damaged.")}
+            yield refusal if item["name"] == "refused" else {**item, "image": image, "covariates": torch.zeros(4)}
+
+    def see(self, radiograph):
         self.calls += 1
-        return {"bright": (image > 0.55).float(), "landmarks": self.points.detach()}
-
-
-def judged(item):
-    mask = item["bright"][0].numpy().astype(np.uint8)
-    assert mask.shape == item["image"].meta["film_shape"]
-    halves = (mask[:, : COLS // 2], mask[:, COLS // 2 :])
-    hips = [SimpleNamespace(shown=bool(half.sum() > 400)) for half in halves]
-    return {**item, "mask": mask, "screening": SimpleNamespace(hips=hips)}
+        image = radiograph["image"]
+        mask = (image[0] > 0.55).numpy().astype(np.uint8)
+        assert mask.shape == image.meta["film_shape"]
+        halves = (mask[:, : COLS // 2], mask[:, COLS // 2 :])
+        hips = tuple(SimpleNamespace(shown=bool(half.sum() > 400)) for half in halves)
+        prediction = {"landmarks": torch.from_numpy(self.film.landmarks)}
+        seen = Seen(image, radiograph["covariates"], prediction, RadiographFacts(), SimpleNamespace(hips=hips), mask, ())
+        return RadiographFindings(radiograph["name"], seen)
 
 
 @pytest.fixture
 def folder(tmp_path, film):
-    """Items of three radiographs with masks, the last of which is refused; and their reader."""
+    """Items of three radiographs with masks, the last of which is refused."""
     Image.fromarray(film.label).save(tmp_path / "mask.png")
     points = [dict(zip(HIP.landmarks, hip.tolist(), strict=True)) for hip in film.landmarks]
     (tmp_path / "points.json").write_text(json.dumps({"right": points[0], "left": points[1]}))
     truth = {"site": "simulated-1", "label": str(tmp_path / "mask.png"), "landmarks": str(tmp_path / "points.json")}
     items = [{"image": f"{name}.dcm", "name": name, **truth} for name in ("a", "b", "refused")]
-    meta = {"spacing_mm": (0.3, 0.3), "resample_scale": (1.0, 1.0), "film_shape": (ROWS, COLS), "orientation": Orientation()}
-
-    def read(wanted):
-        for item in wanted:
-            image = MetaTensor(torch.from_numpy(film.image)[None], meta=meta)
-            yield {REFUSAL: "no"} if item["name"] == "refused" else {**item, "image": image, "covariates": torch.zeros(4)}
-
-    return SimpleNamespace(items=items, read=read, out=tmp_path)
+    return SimpleNamespace(items=items, out=tmp_path)
 
 
 def measured(folder, film, **settings):
-    network = Threshold(film.landmarks)
+    screen = Threshold(film)
     settings = {"changes": ["brightness", "inversion"], **settings}
-    steps = measure_robustness(folder.items, folder.read, network, judged, str(folder.out), {}, NOTICE, **settings)
-    return network, {(step.perturbation, step.level): step for step in steps}
+    steps = measure_robustness(folder.items, screen, str(folder.out), {}, NOTICE, **settings)
+    return screen, {(step.perturbation, step.level): step for step in steps}
 
 
 def test_a_method_that_looks_at_grey_values_alone_falls_off_a_cliff(folder, film, capsys):
-    network, steps = measured(folder, film)
-    assert network.calls == 2 * (1 + 4 + 1)
+    screen, steps = measured(folder, film)
+    assert screen.calls == 2 * (1 + 4 + 1)
     assert steps["none", 0.0].femur_dice_mean == 1.0
     assert steps["none", 0.0].landmark_p95_mm == 0.0
     assert steps["brightness", 0.4].femur_dice_mean < 0.9
@@ -147,8 +146,8 @@ def test_the_same_call_goes_on_where_it_was_stopped(folder, film):
     journal = folder.out / JOURNAL
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(lines[:2]) + lines[2][:20])  # stopped while it wrote the second film
-    network, again = measured(folder, film)
-    assert network.calls == 1 + 4 + 1
+    screen, again = measured(folder, film)
+    assert screen.calls == 1 + 4 + 1
     assert again == whole
     with pytest.raises(ValueError, match=r"other settings \(seed\)"):
         measured(folder, film, seed=1)
@@ -181,7 +180,8 @@ def test_a_cliff_inside_the_range_of_hospitals_is_told():
 
 
 def run(folder, *options):
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(BUNDLE / "configs/robustness.yaml"), *options]
+    files = str([str(BUNDLE / "configs" / name) for name in ("inference.yaml", "robustness.yaml")])
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

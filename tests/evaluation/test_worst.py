@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,11 +76,11 @@ def test_small_errors_in_many_places_have_no_place(told, true):
 def test_the_worst_are_kept_drawn_and_listed(cases, true, tmp_path):
     Image.fromarray(true).save(tmp_path / "mask.png")
     meta = {"orientation": Orientation(), "spacing_mm": (1.0, 1.0), "resample_scale": (1.0, 1.0), "film_shape": (SIDE, SIDE)}
-    item = {"image": MetaTensor(torch.rand(1, SIDE, SIDE), meta=meta), "mask": true.clip(0, 1)}
+    seen = SimpleNamespace(image=MetaTensor(torch.rand(1, SIDE, SIDE), meta=meta), mask=true.clip(0, 1))
     worst = WorstFilms(count=2)
     for name, dice in (("a", 0.9), ("b", math.nan), ("c", 0.2), ("d", 0.95), ("e", 0.5)):
         case = dataclasses.replace(cases[0], name=name, dice={"femur": dice})
-        worst.add(case, {"label": str(tmp_path / "mask.png"), "landmarks": ""}, item)
+        worst.add(case, {"label": str(tmp_path / "mask.png"), "landmarks": ""}, seen)
     assert worst.write(tmp_path, "simulated", "Research use only")
     with (tmp_path / "worst.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

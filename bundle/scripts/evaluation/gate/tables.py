@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.evaluation.gate.radiographs.radiographs import FINE, GateFilm, GateHip
+from scripts.evaluation.gate.radiographs import FINE, GateFilm, GateHip
 from scripts.evaluation.statistics.discrimination import wilson_interval
 from scripts.files import replacing
 
