@@ -14,7 +14,7 @@ import numpy as np
 from scripts.clinical import Limits, load_gate
 from scripts.clinical.limits import clinical_limits
 from scripts.evaluation.gate.evaluation import read_films
-from scripts.evaluation.gate.radiographs.radiographs import FINE, GateFilm, check_same_weights, read_valid, weights_of
+from scripts.evaluation.gate.radiographs import FINE, GateFilm, check_same_weights, read_valid, weights_of
 from scripts.files import replacing
 
 _ANGLES = ("rotation_outward_at_most_deg", "rotation_inward_at_most_deg", "pelvic_turn_at_most_deg")

@@ -8,7 +8,7 @@ from pathlib import Path
 from scripts.clinical import load_gate
 from scripts.dataset.truth import HELD_OUT
 from scripts.evaluation.gate.figures import write_gate_figure
-from scripts.evaluation.gate.radiographs.radiographs import GateFilm, check_same_weights, read_refusable, read_valid
+from scripts.evaluation.gate.radiographs import GateFilm, check_same_weights, read_refusable, read_valid
 from scripts.evaluation.gate.tables import gate_shares, markdown_gate, write_shares, write_wrong
 from scripts.files import replacing
 

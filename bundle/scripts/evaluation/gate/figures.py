@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from scripts.clinical import Limits
-from scripts.evaluation.gate.radiographs.radiographs import FINE, GateFilm
+from scripts.evaluation.gate.radiographs import FINE, GateFilm
 from scripts.evaluation.statistics.discrimination import auc_delong
 
 _ACCEPT, _REFUSE, _LIMIT = "#1f4e79", "#c0392b", "#222222"
