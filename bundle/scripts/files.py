@@ -1,12 +1,14 @@
-"""Files: written so that nobody ever finds half of one, told apart by their hash, and the journal of a run."""
+"""Files: written so that nobody ever finds half of one, tables, hashes, and the journal of a run."""
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,24 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a CSV file in one step; what is missing, None or NaN is left empty.
+
+    Args:
+        path: see `replacing`.
+        columns: of its first line.
+        rows: cells by column.
+
+    Raises:
+        ValueError: if a row has a cell of no column.
+    """
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: "" if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in row.items()})
 
 
 def sha256(path: Path) -> str:

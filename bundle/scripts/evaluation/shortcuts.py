@@ -7,7 +7,6 @@ is what a network could steal.
 
 from __future__ import annotations
 
-import csv
 import math
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -27,7 +26,7 @@ from scripts.dataset.truth import dxa_bmd, is_osteoporosis, lowest_t_score
 from scripts.evaluation.statistics.agreement import bootstrap_ci95
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
 from scripts.evaluation.statistics.discrimination import auc_delong
-from scripts.files import replacing
+from scripts.files import write_table
 from scripts.radiograph import LoadRadiographd
 from scripts.radiograph.dicom import is_dicom
 
@@ -102,10 +101,8 @@ def find_shortcuts(radiographs: Sequence[Mapping[str, Any]], output_dir: str, se
             "expected 30 hips, and 10 films with and without osteoporosis. Nothing was written."
         )
     path = Path(output_dir) / "shortcuts.csv"
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [field.name for field in fields(Gain)])
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in asdict(gain).items()} for gain in gains)
+    rows = ({name: round(cell, 5) if isinstance(cell, float) else cell for name, cell in asdict(gain).items()} for gain in gains)
+    write_table(path, [field.name for field in fields(Gain)], rows)
     print(shortcut_table(gains))
     print(f"{len(films)} radiographs, {len(known) - len(films)} more refused. Table: {path}")
     return gains
@@ -268,9 +265,3 @@ def _auc(score: Floats, positive: NDArray[np.bool_]) -> float:
 def _r2(predicted: Floats, truth: Floats) -> float:
     """Share of the truth's variance that the prediction explains; below 0 where it is worse than the mean."""
     return 1 - float(((predicted - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else round(value, 5)
-    return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
 import json
 import os
@@ -20,7 +19,7 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from scripts.dataset.manifest import SPLITS
-from scripts.files import replacing
+from scripts.files import replacing, write_table
 from scripts.simulation.sites import Site, load_sites
 
 _INTERRUPTED: Final = 130  # the exit code that shells give to what Ctrl-C ended
@@ -59,13 +58,7 @@ class Production:
             with replacing(self.folder / self.settings_name) as temporary:
                 temporary.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
             rows = self._made(workers or os.cpu_count() or 1)
-            with (
-                replacing(self.folder / "manifest.csv") as temporary,
-                temporary.open("w", newline="", encoding="utf-8") as stream,
-            ):
-                writer = csv.DictWriter(stream, self.columns)
-                writer.writeheader()
-                writer.writerows(rows)
+            write_table(self.folder / "manifest.csv", self.columns, rows)
             finish()
         except KeyboardInterrupt:
             print(f"Interrupted: {self._progress()} The same command goes on from there.", file=sys.stderr)

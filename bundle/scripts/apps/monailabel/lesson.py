@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
@@ -21,6 +20,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import read_label
 from scripts.dataset.manifest import MANIFEST_NAME
 from scripts.dataset.studies import sort_studies
+from scripts.files import write_table
 from scripts.radiograph import Orientation, read_radiograph, to_film_points
 
 _FEWEST_LANDMARKS: Final = 3  # that place a hip
@@ -58,11 +58,9 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
             "expected two patients or more, one of whom chooses the best epoch. Nothing was trained. Submit more corrected films."
         )
     chosen = _validating(set(patients), validation_fraction)
-    with (folder / MANIFEST_NAME).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["image", "split", "label", "landmarks"])
-        writer.writeheader()
-        for row, patient in zip(rows, patients, strict=True):
-            writer.writerow({**row, "split": "validation" if patient in chosen else "train"})
+    for row, patient in zip(rows, patients, strict=True):
+        row["split"] = "validation" if patient in chosen else "train"
+    write_table(folder / MANIFEST_NAME, ("image", "split", "label", "landmarks"), rows)
 
 
 def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: Path) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,7 +11,7 @@ from matplotlib.figure import Figure
 from scripts.evaluation.accuracy.metrics import GOALS
 from scripts.evaluation.accuracy.strata import Stratum
 from scripts.evaluation.accuracy.tables import text
-from scripts.files import replacing
+from scripts.files import write_table
 
 _INK, _ACCENT = "#1f4e79", "#c0392b"
 _NO_VALUE = "-"
@@ -22,14 +20,7 @@ _FEW = 10  # hips; a stratum of fewer is drawn pale
 
 def write_strata(strata: Sequence[Stratum], path: Path) -> None:
     """Write one row a stratum; what could not be computed is empty."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Stratum)])
-        writer.writeheader()
-        for stratum in strata:
-            row = asdict(stratum)
-            writer.writerow(
-                {name: "" if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-            )
+    write_table(path, [field.name for field in fields(Stratum)], map(asdict, strata))
 
 
 def markdown_strata(strata: Sequence[Stratum], kind: str, notice: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -11,7 +10,7 @@ from typing import TypeVar
 
 from scripts.evaluation.gate.radiographs import FINE, GateFilm, GateHip
 from scripts.evaluation.statistics.discrimination import wilson_interval
-from scripts.files import replacing
+from scripts.files import write_table
 
 Judged = TypeVar("Judged", GateFilm, GateHip)
 
@@ -53,23 +52,22 @@ def gate_shares(films: Sequence[GateFilm]) -> list[Share]:
 
 def write_shares(shares: Sequence[Share], path: Path) -> None:
     """Write one row a group."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Share)])
-        writer.writeheader()
-        writer.writerows(asdict(share) for share in shares)
+    write_table(path, [field.name for field in fields(Share)], map(asdict, shares))
 
 
 def write_wrong(films: Sequence[GateFilm], path: Path) -> None:
     """Write one row for every radiograph that was accepted or refused wrongly."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("file", "kind", "site", "wanted", "code", "hip_codes", *_columns(films)))
-        for film in films:
-            if not film.right:
-                wanted = "accepted" if film.kind == FINE else "refused"
-                codes = " ".join(hip.code or "measured" for hip in film.hips)
-                values = (f"{value:.4g}" for value in film.values.values())
-                writer.writerow((film.file, film.kind, film.site, wanted, film.code, codes, *values))
+    rows = (
+        {
+            **{name: getattr(film, name) for name in ("file", "kind", "site", "code")},
+            "wanted": "accepted" if film.kind == FINE else "refused",
+            "hip_codes": " ".join(hip.code or "measured" for hip in film.hips),
+            **{name: f"{value:.4g}" for name, value in film.values.items()},
+        }
+        for film in films
+        if not film.right
+    )
+    write_table(path, ("file", "kind", "site", "wanted", "code", "hip_codes", *(films[0].values if films else ())), rows)
 
 
 def markdown_gate(shares: Sequence[Share], films: Sequence[GateFilm], notice: str) -> str:
@@ -112,7 +110,3 @@ def _share(level: str, group: str, accept: bool, accepted: Sequence[bool], codes
 def _by(items: Sequence[Judged], key: Callable[[Judged], str]) -> Iterator[tuple[str, list[Judged]]]:
     for value in sorted({key(item) for item in items}):
         yield value, [item for item in items if key(item) == value]
-
-
-def _columns(films: Sequence[GateFilm]) -> tuple[str, ...]:
-    return tuple(films[0].values) if films else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from matplotlib.patches import Patch
 from scripts.evaluation.accuracy.points import median_and_p95
 from scripts.evaluation.accuracy.tables import plain, text
 from scripts.evaluation.robustness.perturbations import Perturbation
-from scripts.files import replacing
+from scripts.files import replacing, write_table
 
 MEAN_DROP: Final = 0.02
 WORST_DROP: Final = 0.05
@@ -113,13 +112,7 @@ def write_robustness(
     content = plain({**document, "perturbations": kinds, "steps": [asdict(step) for step in steps]})
     with replacing(folder / "robustness.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    with (
-        replacing(folder / "robustness.csv") as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.DictWriter(file, [field.name for field in fields(Step)])
-        writer.writeheader()
-        writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in content["steps"])
+    write_table(folder / "robustness.csv", [field.name for field in fields(Step)], content["steps"])
     with replacing(folder / "robustness.md") as temporary:
         temporary.write_text(markdown_robustness(steps, perturbations, document), encoding="utf-8")
     with replacing(folder / "robustness.png") as temporary:
