@@ -2,7 +2,7 @@ import math
 
 import pytest
 from scripts.clinical import load_reference
-from scripts.dataset.truth import dxa_bmd, held_out_radiographs, lowest_t_score
+from scripts.dataset.truth import dxa_bmd, held_out_radiographs, lowest_t_score, read_truth
 
 
 def item(name, split="", **truth):
@@ -37,3 +37,11 @@ def test_the_lowest_t_score_decides_over_known_hips_and_sites():
     left = dxa_bmd({"left_neck_bmd": math.nan, "left_total_bmd": ""}, "left")
     assert lowest_t_score([right, left], load_reference()) == pytest.approx(-2.0)
     assert math.isnan(lowest_t_score([left], load_reference()))
+
+
+def test_a_row_tells_what_it_knows_and_no_more():
+    known = read_truth({"view": "AP", "right_implant": "nail", "right_rotation_deg": "-12", "left_fracture": "none"})
+    right, left = known.hips.values()
+    assert (known.kind, known.view, right.is_implanted, right.is_broken, right.rotation_deg) == ("", "AP", True, False, -12)
+    assert (left.implant, left.fracture, left.is_broken) == ("", "none", False)
+    assert math.isnan(left.rotation_deg) and math.isnan(read_truth({"pelvic_turn_deg": "flat"}).pelvic_turn_deg)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts.clinical import load_reference
-from scripts.dataset.truth import has_osteoporosis, hip_bmd
-from scripts.training.items import training_items
+from scripts.clinical import HIP, load_reference
+from scripts.dataset.truth import hip_bmd
+from scripts.training.items import HipTargetsd, training_items
 
 NAN = math.nan
 
@@ -24,11 +24,13 @@ def test_hip_bmd_is_side_by_site_with_nan_where_unknown() -> None:
         ([[0.858, 0.942], [0.858, 0.942 - 2.6 * 0.122]], 1.0),  # one site of four
         ([[NAN, NAN], [0.858 - 2.4 * 0.120, NAN]], 0.0),
         ([[NAN, NAN], [0.858 - 2.51 * 0.120, NAN]], 1.0),
+        ([[0.558, NAN], [NAN, NAN]], 1.0),  # -2.5 itself, whatever the last bit of the division says
         ([[NAN, NAN], [NAN, NAN]], NAN),
     ],
 )
 def test_the_lowest_t_score_decides(bmd: list, expected: float) -> None:
-    np.testing.assert_equal(has_osteoporosis(np.array(bmd), load_reference()), expected)
+    item = {f"{side}_{site}_bmd": bmd[i][j] for i, side in enumerate(HIP.sides) for j, site in enumerate(HIP.sites)}
+    np.testing.assert_equal(HipTargetsd(load_reference())(item)["osteoporosis"], np.float32([expected]))
 
 
 def test_items_of_a_split(cohort) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,63 @@ HELD_OUT: Final = ("test", "external", "")
 
 ALL: Final = "all"
 
-_TRUTHS: Final = ("label", "landmarks", *(f"{side}_{site}_bmd" for side in HIP.sides for site in HIP.sites))
+_NONE: Final = ("", "none")
+
+
+@dataclass(frozen=True)
+class TrueHip:
+    """What a row of the manifest knows of one hip.
+
+    implant, fracture: their kinds, such as "total_hip"; "none", or "" where unknown. rotation_deg: of the femur about its long
+    axis, outward. osteoarthritis: its degree, 0..1. NaN where unknown.
+    """
+
+    implant: str
+    fracture: str
+    rotation_deg: float
+    osteoarthritis: float
+
+    @property
+    def is_implanted(self) -> bool:
+        """Whether an implant is known of."""
+        return self.implant not in _NONE
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a fracture is known of."""
+        return self.fracture not in _NONE
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a row of the manifest knows of what a radiograph shows.
+
+    kind: what it shows that is no hip, "" for hips. view: such as "AP", "" where unknown. pelvic_turn_deg: NaN where unknown.
+    hips: by side.
+    """
+
+    kind: str
+    view: str
+    pelvic_turn_deg: float
+    hips: Mapping[str, TrueHip]
+
+
+def read_truth(item: Mapping[str, Any]) -> Truth:
+    """Read the columns kind, view, pelvic_turn_deg and, of each side, implant, fracture, rotation_deg and osteoarthritis."""
+    return Truth(
+        kind=str(item.get("kind") or ""),
+        view=str(item.get("view") or ""),
+        pelvic_turn_deg=_number(item, "pelvic_turn_deg"),
+        hips={
+            side: TrueHip(
+                implant=str(item.get(f"{side}_implant") or ""),
+                fracture=str(item.get(f"{side}_fracture") or ""),
+                rotation_deg=_number(item, f"{side}_rotation_deg"),
+                osteoarthritis=_number(item, f"{side}_osteoarthritis"),
+            )
+            for side in HIP.sides
+        },
+    )
 
 
 def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | None = None) -> list[dict[str, Any]]:
@@ -37,7 +94,7 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
     Raises:
         ValueError: when none is left.
     """
-    known = [dict(item) for item in radiographs if any(_given(item.get(truth)) for truth in _TRUTHS)]
+    known = [dict(item) for item in radiographs if item.get("label") or item.get("landmarks") or has_bmd(item)]
     if not known:
         raise ValueError(
             f"None of the {len(radiographs)} radiographs has a label, landmarks or a hip BMD; expected a manifest.csv that "
@@ -56,8 +113,17 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
 
 def dxa_bmd(item: Mapping[str, Any], side: str) -> dict[str, float]:
     """The DXA result of one hip by site ("neck", "total"), g/cm²; NaN where unknown."""
-    values: dict[str, Any] = {site: item.get(f"{side}_{site}_bmd") for site in HIP.sites}
-    return {site: float(value) if _given(value) else math.nan for site, value in values.items()}
+    return {site: number(item.get(f"{side}_{site}_bmd")) for site in HIP.sites}
+
+
+def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:
+    """The DXA result of both hips: float32 (2, 2), side by site (neck, total), g/cm²; NaN where unknown."""
+    return np.array([list(dxa_bmd(item, side).values()) for side in HIP.sides], dtype=np.float32)
+
+
+def has_bmd(item: Mapping[str, Any]) -> bool:
+    """Whether a DXA result of any hip is known."""
+    return bool(np.isfinite(hip_bmd(item)).any())
 
 
 def lowest_t_score(bmds: Sequence[Mapping[str, float]], reference: Reference) -> float:
@@ -76,13 +142,6 @@ def is_osteoporosis(t_score: float, criteria: Criteria) -> bool:
     return criteria.classify(t_score) is Category.OSTEOPOROSIS
 
 
-def _given(value: Any) -> bool:
-    return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
-
-
-BMD_COLUMNS = tuple(f"{side}_{site}_bmd" for side in HIP.sides for site in HIP.sites)
-
-
 MEASURES: Final = (
     "neck_shaft_deg",
     "neck_axis_length_mm",
@@ -94,23 +153,6 @@ MEASURES: Final = (
 """What is compared, of the fields of `scripts.measurement.morphometry.Morphometry`."""
 
 _LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of shaft and canal
-
-
-def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:
-    """The DXA result of an item: float32 (2, 2), side by site (neck, total), g/cm²; NaN = unknown."""
-    values = [number(item.get(column)) for column in BMD_COLUMNS]
-    return np.array(values, dtype=np.float32).reshape(len(HIP.sides), len(HIP.sites))
-
-
-def has_osteoporosis(bmd: np.ndarray, reference: Reference, threshold: float = -2.5) -> float:
-    """Whether the lowest T-score of a (2, 2) `hip_bmd` is at most the threshold: 1, 0, or NaN when no site was measured."""
-    scores = [
-        reference.t_score(float(bmd[side, column]), site)
-        for side in range(len(HIP.sides))
-        for column, site in enumerate(HIP.sites)
-        if math.isfinite(bmd[side, column])
-    ]
-    return float(min(scores) <= threshold) if scores else math.nan
 
 
 def true_measures(item: Mapping[str, Any], side: str, level_mm: float) -> dict[str, float]:
@@ -142,8 +184,12 @@ def true_measures(item: Mapping[str, Any], side: str, level_mm: float) -> dict[s
 
 def true_measure(item: Mapping[str, Any], side: str, name: str) -> float:
     """What a simulated cohort's manifest tells of one hip's ``name``, such as "singh_grade"; NaN where it does not."""
+    return _number(item, f"{side}_{name}")
+
+
+def _number(item: Mapping[str, Any], column: str) -> float:
     try:
-        return float(item.get(f"{side}_{name}") or math.nan)
+        return number(item.get(column))
     except ValueError:  # a column of the user's own
         return math.nan
 

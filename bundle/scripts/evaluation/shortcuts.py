@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from scripts.clinical import Criteria, Reference, RefusedError, load_criteria, load_reference
 from scripts.clinical.anatomy import HIP
-from scripts.dataset.truth import dxa_bmd, is_osteoporosis, lowest_t_score
+from scripts.dataset.truth import dxa_bmd, has_bmd, is_osteoporosis, lowest_t_score
 from scripts.evaluation.statistics.agreement import bootstrap_ci95
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
 from scripts.evaluation.statistics.discrimination import auc_delong
@@ -86,7 +86,7 @@ def find_shortcuts(radiographs: Sequence[Mapping[str, Any]], output_dir: str, se
     Raises:
         ValueError: when too few radiographs have a BMD and can be read.
     """
-    known = [item for item in radiographs if _has_bmd(item)]
+    known = [item for item in radiographs if has_bmd(item)]
     criteria, reference = load_criteria(), load_reference()
     films = []
     for item in tqdm(known, desc="radiographs", unit="", file=sys.stderr):
@@ -209,10 +209,6 @@ def feature_matrix(rows: Sequence[Mapping[str, float | str]]) -> Floats:
                 columns.append(missing.astype(float))  # whether a field is there tells something, too
     varied = [column for column in columns if len(np.unique(column[~np.isnan(column)])) > 1]
     return np.stack(varied, axis=1) if varied else np.zeros((len(rows), 0))
-
-
-def _has_bmd(item: Mapping[str, Any]) -> bool:
-    return any(math.isfinite(value) for side in HIP.sides for value in dxa_bmd(item, side).values())
 
 
 def _film(item: Mapping[str, Any], criteria: Criteria, reference: Reference) -> Film:

@@ -1,5 +1,6 @@
 """The patients of one split of a data set, and what they are to be taught."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import numpy as np
 from monai.transforms import Transform
 
-from scripts.clinical import Reference
+from scripts.clinical import HIP, Reference, load_criteria
 from scripts.dataset.listing import list_radiographs
-from scripts.dataset.truth import has_osteoporosis, hip_bmd
+from scripts.dataset.truth import dxa_bmd, has_bmd, hip_bmd, is_osteoporosis, lowest_t_score
 
 
 def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> list[dict[str, Any]]:
@@ -39,18 +40,19 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
 
 
 class HipTargetsd(Transform):
-    """Adds "bmd" (2, 2) and "osteoporosis" (1,) to an item, see `hip_bmd` and `has_osteoporosis`."""
+    """Adds "bmd" (2, 2), see `hip_bmd`, and "osteoporosis" (1,), 0 or 1, to an item; NaN where unknown."""
 
     def __init__(self, reference: Reference) -> None:
-        self.reference = reference
+        self.reference, self.criteria = reference, load_criteria()
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add the targets."""
-        bmd = hip_bmd(data)
-        return {**data, "bmd": bmd, "osteoporosis": np.array([has_osteoporosis(bmd, self.reference)], dtype=np.float32)}
+        lowest = lowest_t_score([dxa_bmd(data, side) for side in HIP.sides], self.reference)
+        positive = math.nan if math.isnan(lowest) else is_osteoporosis(lowest, self.criteria)
+        return {**data, "bmd": hip_bmd(data), "osteoporosis": np.array([positive], dtype=np.float32)}
 
 
 def _has(item: Mapping[str, Any], need: str) -> bool:
     if need == "bmd":
-        return bool(np.isfinite(hip_bmd(item)).any())
+        return has_bmd(item)
     return bool(item.get(need))

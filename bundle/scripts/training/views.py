@@ -14,7 +14,7 @@ from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import HIP
-from scripts.dataset.manifest import number
+from scripts.dataset.truth import read_truth
 from scripts.training.appearance import RandAppearanced, smooth
 from scripts.training.items import training_items
 from scripts.training.other_films import Read, films_of_other_kinds
@@ -69,16 +69,14 @@ class ViewTargetsd(Transform):
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add the targets."""
-        shown = not data.get("kind")
-        frontal = data.get("view") in ("", "AP", None)
-        intact = [data.get(f"{side}_implant") in ("", "none", None) for side in HIP.sides]
-        femurs = [1.0 if shown and frontal and side else math.nan for side in intact]
-        if not shown and data["kind"] not in _PERHAPS_FEMURS:
+        truth = read_truth(data)
+        hips, turn = truth.hips.values(), truth.pelvic_turn_deg
+        shown, frontal = not truth.kind, truth.view in ("", "AP")
+        femurs = [math.nan if hip.is_implanted or not (shown and frontal) else 1.0 for hip in hips]
+        if not shown and truth.kind not in _PERHAPS_FEMURS:
             femurs = [0.0, 0.0]
-        broken = [data.get(f"{side}_fracture") for side in HIP.sides]
-        fractures = [float(value != "none") if value else math.nan for value in broken]
-        rotations = [number(data.get(f"{side}_rotation_deg")) for side in HIP.sides]
-        turn = number(data.get("pelvic_turn_deg"))
+        fractures = [float(hip.is_broken) if hip.fracture else math.nan for hip in hips]
+        rotations = [hip.rotation_deg for hip in hips]
         view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)
         if view and abs(turn) > _FLAT_DEGREES:
             view = math.nan

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from scripts.clinical.anatomy import HIP
+from scripts.dataset.truth import TrueHip, Truth, read_truth
 from scripts.evaluation.accuracy.overlap import nearer_parts
 from scripts.evaluation.accuracy.strata import Judged
 
@@ -47,10 +48,11 @@ def reason(
     wrong = [f"the {side} hip was missed" for side, hip in zip(HIP.sides, hips, strict=True) if hip.drawn and not hip.found]
     wrong += [f"the {side} hip was found at the other's place" for side, hip in zip(HIP.sides, hips, strict=True) if hip.swapped]
     wrong += _areas(found, true, points, spacing_mm)
-    known = [*_known_of_film(truth, hips)]
+    shown = read_truth(truth)
+    known = [*_known_of_film(shown, hips)]
     parts = nearer_parts(true.shape, centres)
     for index, side in enumerate(HIP.sides):
-        told = [*_known_of_hip(truth, side, hips[index])]
+        told = [*_known_of_hip(shown.hips[side], hips[index])]
         told += _cut_off((true == _FEMUR) & parts[index], points[index], spacing_mm)
         if told:
             known.append(f"{side} hip: {', '.join(told)}")
@@ -96,22 +98,21 @@ def _place(wrong: NDArray[np.bool_], points: NDArray[np.float64], spacing_mm: tu
     return f"most of it near the {HIP.sides[side]} {_PLACES[landmark]}"
 
 
-def _known_of_film(truth: Mapping[str, Any], hips: Sequence[Judged]) -> Iterator[str]:
+def _known_of_film(truth: Truth, hips: Sequence[Judged]) -> Iterator[str]:
     strata = {name: group for hip in hips for name, group in hip.strata.items()}
     if strata.get("site"):
         yield f"site {strata['site']}"
     if strata.get("view"):
         yield f"{strata['view']} view"
     if not strata.get("pelvic turn", "within").startswith("within"):
-        yield f"pelvis turned {abs(float(truth['pelvic_turn_deg'])):.0f}°"
+        yield f"pelvis turned {abs(truth.pelvic_turn_deg):.0f}°"
     if "over" in strata.get("build", ""):
         yield strata["build"]
 
 
-def _known_of_hip(truth: Mapping[str, Any], side: str, hip: Judged) -> Iterator[str]:
-    for what in ("implant", "fracture"):
-        name = str(truth.get(f"{side}_{what}") or "none")
-        if name != "none":
+def _known_of_hip(truth: TrueHip, hip: Judged) -> Iterator[str]:
+    for name, known in ((truth.implant, truth.is_implanted), (truth.fracture, truth.is_broken)):
+        if known:
             yield _NAMES.get(name, name.replace("_", " "))
     if hip.strata.get("osteoarthritis", "none").startswith("over"):
         yield "severe osteoarthritis"

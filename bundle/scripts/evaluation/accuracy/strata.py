@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.clinical.anatomy import HIP
+from scripts.clinical import HIP, Limits, load_gate
 from scripts.dataset.manifest import number
+from scripts.dataset.truth import read_truth
 from scripts.evaluation.accuracy.overlap import iou
 from scripts.evaluation.accuracy.points import median_and_p95
 
@@ -19,8 +21,8 @@ METAL: Final = ("prosthesis", "fixation")
 
 _JOINTS: Final = ("total_hip", "hemiarthroplasty", "prosthesis")
 _NONE: Final = "none"
-_FLAT_DEG, _MEASURED_DEG = 15.0, 40.0  # of a femur; the gate refuses beyond the second
-_LEVEL_DEG, _ACCEPTED_DEG = 5.0, 15.0  # of a pelvis; the same
+_FLAT_DEG: Final = 15.0  # of a femur; from there to the gate's limit is the next group
+_LEVEL_DEG: Final = 5.0  # of a pelvis; the same
 _SEVERE: Final = 0.5  # of osteoarthritis from 0 to 1
 _BMI: Final = (25.0, 30.0)
 """kg/m², from which on the WHO calls an adult overweight and obese."""
@@ -89,16 +91,19 @@ def hip_strata(item: Mapping[str, Any], side: str, landmarks: NDArray[np.float64
         side: "right" or "left".
         landmarks: (5, 2) the true ones; NaN = not on the film.
     """
+    truth, limits = read_truth(item), _limits()
+    hip = truth.hips[side]
+    rotation_limit = limits.rotation_inward_at_most_deg if hip.rotation_deg < 0 else limits.rotation_outward_at_most_deg
     found = {
         "site": str(item.get("site") or ""),
-        "view": str(item.get("view") or ""),
-        "pelvic turn": _turned(_number(item, "pelvic_turn_deg"), _LEVEL_DEG, _ACCEPTED_DEG),
-        "femoral rotation": _turned(_number(item, f"{side}_rotation_deg"), _FLAT_DEG, _MEASURED_DEG, ("inward", "outward")),
+        "view": truth.view,
+        "pelvic turn": _turned(truth.pelvic_turn_deg, _LEVEL_DEG, limits.pelvic_turn_at_most_deg),
+        "femoral rotation": _turned(hip.rotation_deg, _FLAT_DEG, rotation_limit, ("inward", "outward")),
         "shown": _shown(landmarks),
-        "implant": implant_kind(str(item.get(f"{side}_implant") or "")),
-        "osteoarthritis": _osteoarthritis(_number(item, f"{side}_osteoarthritis")),
-        "fracture": str(item.get(f"{side}_fracture") or "").replace("_", " "),
-        "build": _build(_number(item, "weight_kg"), _number(item, "height_cm")),
+        "implant": implant_kind(hip.implant),
+        "osteoarthritis": _osteoarthritis(hip.osteoarthritis),
+        "fracture": hip.fracture.replace("_", " "),
+        "build": _build(number(item.get("weight_kg")), number(item.get("height_cm"))),
     }
     return {name: group for name, group in found.items() if group}
 
@@ -189,11 +194,9 @@ def _build(weight_kg: float, height_cm: float) -> str:
     return f"BMI under {low:.0f}" if bmi < low else f"BMI {low:.0f} to {high:.0f}" if bmi < high else f"BMI over {high:.0f}"
 
 
-def _number(item: Mapping[str, Any], column: str) -> float:
-    try:
-        return number(item.get(column))
-    except ValueError:  # a column of the user's own
-        return math.nan
+@lru_cache(maxsize=1)
+def _limits() -> Limits:
+    return load_gate().limits
 
 
 def _overlaps(hips: Sequence[Judged], name: str) -> NDArray[np.float64]:

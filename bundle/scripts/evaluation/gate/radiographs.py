@@ -14,7 +14,8 @@ import numpy as np
 from scripts.clinical import Limits, load_gate
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import read_landmarks
-from scripts.dataset.manifest import MANIFEST_NAME, number, read_manifest
+from scripts.dataset.manifest import MANIFEST_NAME, read_manifest
+from scripts.dataset.truth import Truth, read_truth
 
 FINE: Final = "fine"
 """What a hip is that must be measured, and the kind of a radiograph that must be accepted."""
@@ -93,14 +94,15 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
             raise ValueError(f"{results_dir}: {file} has no row in the manifest of {dataset_dir}; nothing was evaluated.")
         if entry.get("split", "") not in splits:
             continue
-        truths = _hip_truths(entry, limits)
-        view = entry.get("view") or "AP"
+        shown = read_truth(entry)
+        truths = _hip_truths(entry, shown, limits)
+        view = shown.view or "AP"
         age = float(entry.get("age_years", math.nan))
         if age < limits.youngest_age_years:
             kind = f"under {limits.youngest_age_years:.0f}"
         elif view != "AP":
             kind = view
-        elif abs(number(entry.get("pelvic_turn_deg"))) > limits.pelvic_turn_at_most_deg:
+        elif abs(shown.pelvic_turn_deg) > limits.pelvic_turn_at_most_deg:
             kind = "turned pelvis"
         else:
             kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
@@ -128,7 +130,7 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
         if entry.get("split", splits[0]) not in splits:
             continue
         folder = Path(file).parent.name
-        kind = str(entry.get("kind") or folder or "other")
+        kind = read_truth(entry).kind or folder or "other"
         films.append(_film(file, record, kind, str(entry.get("site", "")), ("", "")))
     if not films:
         raise _none_left(results_dir, splits)
@@ -176,18 +178,18 @@ def _manifest(dataset_dir: str) -> dict[Path, dict[str, Any]]:
     return read_manifest(path)
 
 
-def _hip_truths(entry: Mapping[str, Any], limits: Limits) -> tuple[str, str]:
+def _hip_truths(entry: Mapping[str, Any], shown: Truth, limits: Limits) -> tuple[str, str]:
     points = read_landmarks(entry["landmarks"]) if entry.get("landmarks") else np.full((2, 5, 2), np.nan)
     truths = []
-    for index, side in enumerate(HIP.sides):
-        if entry.get(f"{side}_implant", "none") not in ("none", ""):
+    for index, hip in enumerate(shown.hips.values()):
+        if hip.is_implanted:
             truths.append("implant")
-        elif entry.get(f"{side}_fracture", "none") not in ("none", ""):
+        elif hip.is_broken:
             truths.append("fracture")
         elif not np.isfinite(points[index, : HIP.locating]).all():
             truths.append("cut off")
         else:
-            turn = number(entry.get(f"{side}_rotation_deg"))
+            turn = hip.rotation_deg
             flat = not (turn > limits.rotation_outward_at_most_deg or -turn > limits.rotation_inward_at_most_deg)
             truths.append(FINE if flat else "turned")
     return (truths[0], truths[1])
