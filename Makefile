@@ -71,7 +71,7 @@ output/faulty/manifest.csv: | $(VENV)/all.stamp
 	$(BUNDLE)/simulate.yaml --output_dir output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty True
 
 output/others/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE)/simulate_others.yaml --output_dir output/others --films $(PATIENTS) --seed 5
+	$(BUNDLE)/simulate_others.yaml --output_dir output/others --radiographs $(PATIENTS) --seed 5
 
 %/manifest.csv:
 	@echo "DATA=$*: there is no $@; expected a folder of radiographs with a manifest.csv (see bundle/docs/data.md)."; exit 1

@@ -50,7 +50,7 @@ def bundle(tmp_path_factory):
 @pytest.fixture(scope="module")
 def others(tmp_path_factory):
     """Four films of other kinds, half of them to validate on."""
-    manifest = simulate_others(str(tmp_path_factory.mktemp("others")), films=4, seed=11, kinds=["hand", "noise"])
+    manifest = simulate_others(str(tmp_path_factory.mktemp("others")), radiographs=4, seed=11, kinds=["hand", "noise"])
     with manifest.open(newline="") as file:
         rows = list(csv.DictReader(file))
     with manifest.open("w", newline="") as file:

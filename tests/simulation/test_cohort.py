@@ -54,16 +54,16 @@ def phantoms():
 
 @pytest.fixture
 def quick(monkeypatch, phantoms):
-    """Everything as it is but anatomy, its measures and projection: a body of the few, and always the same film."""
+    """Everything as it is but anatomy, its measures and projection: a body of the few, and always the same radiograph."""
 
     def body(person, rng, *_, **__):
         return replace(phantoms[rng.integers(len(phantoms))], person=person)
 
     rendering = Rendering(torch.linspace(0, 1, 120 * 100).reshape(120, 100))
-    film = Shot(rendering, np.ones((120, 100), np.uint8), {"right": None, "left": None})
+    shot = Shot(rendering, np.ones((120, 100), np.uint8), {"right": None, "left": None})
     monkeypatch.setattr(patient, "draw_phantom", body)
-    monkeypatch.setattr(patient, "take", lambda *_: film)
-    monkeypatch.setattr(patient, "true_morphometry", lambda _: dict.fromkeys(MORPHOMETRY, 1.0))
+    monkeypatch.setattr(patient, "take_radiograph", lambda *_: shot)
+    monkeypatch.setattr(patient, "measure_true_morphometry", lambda _: dict.fromkeys(MORPHOMETRY, 1.0))
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -71,26 +71,26 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_every_row_points_at_a_film_with_its_mask_and_landmarks(cohort):
+def test_every_row_points_at_a_radiograph_with_its_mask_and_landmarks(cohort):
     assert len(rows(cohort)) == PATIENTS
     for row in rows(cohort):
-        film = pydicom.dcmread(cohort / row["image"])
+        header = pydicom.dcmread(cohort / row["image"])
         mask = np.asarray(Image.open(cohort / row["label"]))
         landmarks = json.loads((cohort / row["landmarks"]).read_text())
-        assert mask.shape == (film.Rows, film.Columns)
+        assert mask.shape == (header.Rows, header.Columns)
         assert (mask == 1).mean() > 0.01
         assert set(landmarks) == {"right", "left"}
-        assert film.PatientSex == row["sex"]
+        assert header.PatientSex == row["sex"]
         for hip in landmarks.values():
             if hip and hip["head_centre"] and hip["lesser_trochanter"]:
                 assert hip["head_centre"][0] < hip["lesser_trochanter"][0]
 
 
-def test_the_listing_finds_the_films_and_nothing_else(cohort):
+def test_the_listing_finds_the_radiographs_and_nothing_else(cohort):
     assert [Path(item["image"]).stem for item in list_radiographs(cohort)] == [row["patient_id"] for row in rows(cohort)]
 
 
-def test_right_hip_is_on_the_left_of_the_film(cohort):
+def test_right_hip_is_on_the_left_of_the_radiograph(cohort):
     for row in rows(cohort):
         landmarks = json.loads((cohort / row["landmarks"]).read_text())
         if landmarks["right"] and landmarks["left"]:
@@ -127,7 +127,7 @@ def test_external_sites_stand_apart_and_the_test_is_of_the_latest_studies(quick,
         own = [row for row in found if row["site"] == name]
         share = weights[name] / sum(weights.values())
         assert abs(len(own) / 200 - share) < 4 * (share * (1 - share) / 200) ** 0.5
-        assert all(str(site.film.dates[0]) <= row["study_date"] <= str(site.film.dates[1]) for row in own)
+        assert all(str(site.habits.dates[0]) <= row["study_date"] <= str(site.habits.dates[1]) for row in own)
         assert {row["split"] for row in own} <= ({"external"} if site.external else {"train", "validation", "test"})
         earlier = [row["study_date"] for row in own if row["split"] in ("train", "validation")]
         later = [row["study_date"] for row in own if row["split"] == "test"]
@@ -171,7 +171,7 @@ def test_all_patients_of_an_operated_cohort_carry_metal(quick, monkeypatch, tmp_
     assert all(sum(hips[side] == "none" for hips in carried) > 15 for side in ("right", "left"))
 
 
-def test_repeats_are_new_films_of_the_same_hips_within_a_week(tmp_path):
+def test_repeats_are_new_radiographs_of_the_same_hips_within_a_week(tmp_path):
     simulate_cohort(str(tmp_path), patients=1, repeats=3, workers=1, seed=5, spacing_mm=0.8)
     found = rows(tmp_path)
     assert [row["image"] for row in found] == [f"images/P000000_{number}.dcm" for number in (1, 2, 3)]
@@ -180,8 +180,8 @@ def test_repeats_are_new_films_of_the_same_hips_within_a_week(tmp_path):
         assert len({row[same] for row in found}) == 1
     dates = [datetime.date.fromisoformat(row["study_date"]) for row in found]
     assert (max(dates) - min(dates)).days < 7
-    films = [pydicom.dcmread(tmp_path / row["image"]) for row in found]
-    assert len({film.SOPInstanceUID for film in films}) == len({film.PixelData for film in films}) == 3
+    headers = [pydicom.dcmread(tmp_path / row["image"]) for row in found]
+    assert len({header.SOPInstanceUID for header in headers}) == len({header.PixelData for header in headers}) == 3
     assert len({(tmp_path / row["landmarks"]).read_text() for row in found}) == 3
 
 
@@ -192,7 +192,7 @@ def test_one_site_at_its_own_pixel_size(quick, tmp_path):
         assert (row["site"], row["split"]) == (name, "test")
         header = pydicom.dcmread(tmp_path / row["image"], stop_before_pixels=True)
         spacing = float(header.ImagerPixelSpacing[0])
-        assert any(spacing == pytest.approx(own, abs=1e-4) for own in site.film.detector_spacing)
+        assert any(spacing == pytest.approx(own, abs=1e-4) for own in site.habits.detector_spacing)
 
 
 @pytest.mark.parametrize(

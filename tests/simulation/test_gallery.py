@@ -4,19 +4,19 @@ import pytest
 from PIL import Image
 from scripts.simulation import gallery
 from scripts.simulation.anatomy.disease import Fracture
-from scripts.simulation.hardware.foreign_objects import KINDS
+from scripts.simulation.hardware.foreign_objects import BELONGINGS
 from scripts.simulation.hardware.implants import Implant
-from scripts.simulation.others.kinds import KINDS as OTHERS
+from scripts.simulation.others.kinds import KINDS
 from scripts.simulation.physics.processing import STYLES
 
 
-def test_every_style_implant_fracture_and_belonging_has_a_film():
+def test_every_style_implant_fracture_and_belonging_has_a_radiograph():
     sheets = gallery.sheets()
     assert [tile.style for tile in sheets["styles"]] == list(STYLES)
     assert {tile.implants[0] for tile in sheets["implants"]} == set(Implant) - {Implant.NONE}
     assert {disease.fracture for tile in sheets["diseases"] for disease in tile.diseases} == set(Fracture)
-    assert [tile.title for tile in sheets["belongings"]] == list(KINDS)
-    assert [tile.other for tile in sheets["others"]] == list(OTHERS)
+    assert [tile.title for tile in sheets["belongings"]] == list(BELONGINGS)
+    assert [tile.other for tile in sheets["others"]] == list(KINDS)
 
 
 def test_a_sheet_is_written_for_each_kind(tmp_path, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""Films, masks and landmarks of the same patient fit one another."""
+"""Radiographs, masks and landmarks of the same patient fit one another."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import torch
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
 from scripts.simulation.hardware.implants import Implant
-from scripts.simulation.imaging import take
+from scripts.simulation.imaging import take_radiograph
 from scripts.simulation.phantom import draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import load_sites
@@ -21,7 +21,7 @@ NO_METAL = dict.fromkeys(HIP.sides, Implant.NONE)
 
 def usual_site():
     site = load_sites()["simulated-1"]
-    return replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0, collimated=0.0))
+    return replace(site, habits=replace(site.habits, one_hip=0.0, frog_leg=0.0, collimated=0.0))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def view():
 
 @pytest.fixture(scope="module")
 def shot(patient, view):
-    return take(patient, view, 1)
+    return take_radiograph(patient, view, 1)
 
 
 def test_landmarks_lie_in_the_femur_that_they_name(shot):
@@ -47,7 +47,7 @@ def test_landmarks_lie_in_the_femur_that_they_name(shot):
             point = shot.landmarks[side][name]
             if point is not None:
                 assert shot.mask[round(point[0]), round(point[1])] == 1, (side, name)
-    # The patient's right is on the left of the film.
+    # The patient's right is on the left of the radiograph.
     assert shot.landmarks["right"]["head_centre"][1] < shot.mask.shape[1] / 2 < shot.landmarks["left"]["head_centre"][1]
 
 
@@ -61,10 +61,10 @@ def test_bone_is_brighter_than_the_soft_tissue_beside_it(shot):
     assert bone > beside + 0.02
 
 
-def test_a_patient_keeps_the_pattern_of_the_trabeculae_from_film_to_film(patient, view, shot):
-    again = take(patient, view, 1)
-    other_noise = take(patient, view, 2)
-    stranger = take(replace(patient, seed=patient.seed + 1), view, 1)
+def test_a_patient_keeps_the_pattern_of_the_trabeculae_in_every_radiograph(patient, view, shot):
+    again = take_radiograph(patient, view, 1)
+    other_noise = take_radiograph(patient, view, 2)
+    stranger = take_radiograph(replace(patient, seed=patient.seed + 1), view, 1)
     assert torch.equal(again.rendering.values, shot.rendering.values)
     head = tuple(slice(round(v) - 12, round(v) + 12) for v in shot.landmarks["left"]["head_centre"])
 
@@ -75,27 +75,27 @@ def test_a_patient_keeps_the_pattern_of_the_trabeculae_from_film_to_film(patient
 
 
 def test_what_the_collimator_covers_is_in_no_mask_and_has_no_landmark(patient, view):
-    height = view.film.rows * view.film.spacing
-    covered = take(patient, replace(view, field=Field(top=height * 0.75)), 1)
-    edge = int(view.film.rows * 0.75)
+    height = view.plane.rows * view.plane.spacing
+    covered = take_radiograph(patient, replace(view, field=Field(top=height * 0.75)), 1)
+    edge = int(view.plane.rows * 0.75)
     assert not covered.mask[: edge - 2].any()
     assert covered.rendering.values[: edge - 3].max() == 0
     assert all(marks is None or marks["head_centre"] is None for marks in covered.landmarks.values())
 
 
 def test_an_unrecognised_collimator_leaves_a_bright_border(patient, view):
-    film = take(patient, replace(view, field=Field(left=40.0, shuttered=False)), 1).rendering.displayed()
-    outside = film[:, : int(30 / view.film.spacing)]
+    shown = take_radiograph(patient, replace(view, field=Field(left=40.0, shuttered=False)), 1).rendering.displayed()
+    outside = shown[:, : int(30 / view.plane.spacing)]
     assert outside.mean() > 0.8
 
 
 @pytest.mark.parametrize("digital", [False, True])
 def test_the_marker_stands_on_its_side(patient, view, shot, digital):
     marker = Marker("right", 16.0, 0.0, 25.0, 25.0, digital)
-    marked = take(patient, replace(view, marker=marker), 1).rendering.displayed() - shot.rendering.displayed()
-    corner = slice(0, int(60 / view.film.spacing))
+    marked = take_radiograph(patient, replace(view, marker=marker), 1).rendering.displayed() - shot.rendering.displayed()
+    corner = slice(0, int(60 / view.plane.spacing))
     assert marked[corner, corner].max() > 0.3
-    assert marked[corner, -int(60 / view.film.spacing) :].max() < 0.3
+    assert marked[corner, -int(60 / view.plane.spacing) :].max() < 0.3
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_metal_is_in_the_mask_of_its_kind_on_its_side(view, implant, value):
     phantom = draw_phantom(person, rng, {"right": implant, "left": Implant.NONE}, HEALTHY)
     assert phantom.dxa["right"] is None
     assert phantom.dxa["left"] is not None
-    mask = take(phantom, view, 1).mask
+    mask = take_radiograph(phantom, view, 1).mask
     half = mask.shape[1] // 2
     assert (mask[:, :half] == value).sum() * SPACING**2 > 300
     assert not (mask[:, half:] == value).any()
@@ -159,5 +159,5 @@ def test_views_cover_what_hospitals_do():
     assert abs(np.median(rotations) + 12) < 3
     assert 0.02 < np.mean([view.frog_leg for view in views]) < 0.2
     assert {view.only for view in views} == {"right", "left", ""}
-    assert all(1.05 < view.source_detector / view.film.focus_distance < 1.3 for view in views)
+    assert all(1.05 < view.source_detector / view.plane.focus_distance < 1.3 for view in views)
     assert {view.marker.side if view.marker else "" for view in views} == {"right", "left", ""}

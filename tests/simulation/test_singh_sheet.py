@@ -1,4 +1,4 @@
-"""A hip that loses its trabeculae: the film shows it, and the sheet is drawn."""
+"""A hip that loses its trabeculae: the radiograph shows it, and the sheet is drawn."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ def test_the_true_grade_falls_with_the_bone_from_six_to_one():
     assert {round(grade) for grade in grades} == {1, 2, 3, 4, 5, 6}
 
 
-def test_the_film_of_a_weak_hip_is_graded_lower_and_the_sheet_says_so(tmp_path, monkeypatch):
+def test_the_radiograph_of_a_weak_hip_is_graded_lower_and_the_sheet_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(singh_sheet, "_TOTAL_HIP_BMD", (0.9, 0.5))
     found, measured = [], singh_sheet.singh_grade
 

@@ -24,11 +24,11 @@ def test_there_are_five_sites_of_which_two_are_external():
 
 
 def test_all_styles_are_used_and_training_sees_each():
-    assert {name for site in SITES.values() if not site.external for name in site.film.styles} == set(STYLES)
+    assert {name for site in SITES.values() if not site.external for name in site.habits.styles} == set(STYLES)
 
 
 def test_detectors_have_native_spacings():
-    assert all(0.1 <= spacing <= 0.2 for site in SITES.values() for spacing in site.film.detector_spacing)
+    assert all(0.1 <= spacing <= 0.2 for site in SITES.values() for spacing in site.habits.detector_spacing)
 
 
 def test_detectors_saturate_well_above_the_dose_behind_the_patient():
@@ -47,23 +47,23 @@ def test_what_is_drawn_lies_within_the_ranges(site):
             assert low - 1e-9 <= getattr(exposure, name) <= high + 1e-9, name
         assert exposure.kvp == round(exposure.kvp) and 2 * exposure.filtration == round(2 * exposure.filtration)
         assert (exposure.copper, exposure.scintillator) == (site.exposure.copper, site.exposure.scintillator)
-        assert site.film.draw_style(generator).name in site.film.styles
-        assert site.film.dates[0] <= site.film.draw_date(generator) <= site.film.dates[1]
+        assert site.habits.draw_style(generator).name in site.habits.styles
+        assert site.habits.dates[0] <= site.habits.draw_date(generator) <= site.habits.dates[1]
 
 
 @pytest.mark.parametrize("site", SITES.values(), ids=SITES)
 def test_styles_and_markers_come_in_their_shares(site):
     generator = rng()
-    styles = [site.film.draw_style(generator).name for _ in range(600)]
-    markers = [site.film.draw_marker(generator) for _ in range(600)]
-    for drawn, shares in ((styles, site.film.styles), (markers, site.film.marker)):
+    styles = [site.habits.draw_style(generator).name for _ in range(600)]
+    markers = [site.habits.draw_marker(generator) for _ in range(600)]
+    for drawn, shares in ((styles, site.habits.styles), (markers, site.habits.marker)):
         assert {name: drawn.count(name) / 600 for name in shares} == pytest.approx(shares, abs=0.07)
 
 
 def test_draws_are_the_same_for_a_seed():
     site = SITES["simulated-2"]
     assert site.exposure.draw(rng()) == site.exposure.draw(rng())
-    assert site.film.draw_style(rng()) == site.film.draw_style(rng())
+    assert site.habits.draw_style(rng()) == site.habits.draw_style(rng())
 
 
 def test_external_sites_differ_from_those_of_training():
@@ -80,7 +80,7 @@ def test_external_sites_differ_from_those_of_training():
         population = SITES[name].population
         assert population.age_mean > max(site.population.age_mean for site in inside)
         assert population.bmi_shift > max(site.population.bmi_shift for site in inside)
-        assert not set(SITES[name].film.detector_spacing) & {s for site in inside for s in site.film.detector_spacing}
+        assert not set(SITES[name].habits.detector_spacing) & {s for site in inside for s in site.habits.detector_spacing}
 
 
 @pytest.mark.parametrize(
@@ -144,4 +144,4 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_dates_are_dates():
-    assert SITES["simulated-1"].film.dates == (date(2019, 1, 1), date(2023, 12, 31))
+    assert SITES["simulated-1"].habits.dates == (date(2019, 1, 1), date(2023, 12, 31))

@@ -17,10 +17,10 @@ _STEPS = {
     "cast rays through bone and metal": ("projection.py", "cast"),
     "soft tissue": ("soft_tissue.py", "soft_tissue"),
     "trabecular pattern": ("trabeculae.py", "trabecular_texture"),
-    "attenuation of the spectrum": ("xray.py", "primary"),
+    "attenuation of the spectrum": ("xray.py", "attenuate"),
     "scatter, blur, noise": ("xray.py", "expose"),
     "vendor's processing": ("processing.py", "process"),
-    "DICOM, JPEG-LS": ("dicom.py", "write_radiograph"),
+    "DICOM, JPEG-LS": ("dx_image.py", "write_radiograph"),
 }
 
 

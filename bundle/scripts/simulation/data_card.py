@@ -43,14 +43,15 @@ def write_data_card(folder: Path) -> Path:
     Returns:
         The path of data_card.md.
     """
-    films = pd.read_csv(folder / "manifest.csv", dtype={"patient_id": str, "objects": str})
-    films = films.join(pd.DataFrame([_technique(folder / image) for image in films["image"]], index=films.index))
-    films["bmi"] = films["weight_kg"] / (films["height_cm"] / 100) ** 2
-    patients = films.drop_duplicates("patient_id")
+    radiographs = pd.read_csv(folder / "manifest.csv", dtype={"patient_id": str, "objects": str})
+    headers = [_technique(folder / image) for image in radiographs["image"]]
+    radiographs = radiographs.join(pd.DataFrame(headers, index=radiographs.index))
+    radiographs["bmi"] = radiographs["weight_kg"] / (radiographs["height_cm"] / 100) ** 2
+    patients = radiographs.drop_duplicates("patient_id")
 
     for name, figure in {
         "contact_sheet.png": _contact_sheet(patients, folder),
-        "distributions.png": _distributions(films, patients),
+        "distributions.png": _distributions(radiographs, patients),
         "bmd_by_age.png": _bmd_by_age(patients),
     }.items():
         with replacing(folder / name) as temporary:
@@ -59,13 +60,13 @@ def write_data_card(folder: Path) -> Path:
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True,
         autoescape=False,
     )  # fmt: skip
-    overall = {"all": films}
-    sites = {name: films[films["site"] == name] for name in sorted(films["site"].unique())}
-    splits = {name: films[films["split"] == name] for name in SPLITS if (films["split"] == name).any()}
+    overall = {"all": radiographs}
+    sites = {name: radiographs[radiographs["site"] == name] for name in sorted(radiographs["site"].unique())}
+    splits = {name: radiographs[radiographs["split"] == name] for name in SPLITS if (radiographs["split"] == name).any()}
     page = environment.get_template("data_card.md.jinja").render(
         settings=json.loads((folder / "cohort.json").read_text(encoding="utf-8")),
         patients=len(patients),
-        radiographs=len(films),
+        radiographs=len(radiographs),
         by_site=overall | sites,
         by_split=splits,
         table=_table,
@@ -91,18 +92,18 @@ def _technique(file: Path) -> dict[str, float]:
 
 def _table(groups: Mapping[str, pd.DataFrame]) -> str:
     """A Markdown table with a column for each group of radiographs."""
-    described = {name: _description(films) for name, films in groups.items()}
+    described = {name: _description(radiographs) for name, radiographs in groups.items()}
     rows = dict.fromkeys(row for description in described.values() for row in description)
     lines = [f"| | {' | '.join(described)} |", f"|---|{'---|' * len(described)}"]
     lines += [f"| {row} | {' | '.join(description.get(row, '-') for description in described.values())} |" for row in rows]
     return "\n".join(lines)
 
 
-def _description(films: pd.DataFrame) -> dict[str, str]:
-    patients = films.drop_duplicates("patient_id")
+def _description(radiographs: pd.DataFrame) -> dict[str, str]:
+    patients = radiographs.drop_duplicates("patient_id")
     hips = 2 * len(patients)
     rows = {
-        "Patients / radiographs": f"{len(patients)} / {len(films)}",
+        "Patients / radiographs": f"{len(patients)} / {len(radiographs)}",
         "Age, years": f"{_spread(patients['age_years'], 0)} ({patients['age_years'].min()} to {patients['age_years'].max()})",
         "Women": f"{(patients['sex'] == 'F').mean():.0%}",
         "BMI, kg/m²": _spread(patients["bmi"], 1),
@@ -119,12 +120,12 @@ def _description(films: pd.DataFrame) -> dict[str, str]:
         rows[f"Hips with {what}"] = f"{len(found)} ({len(found) / hips:.1%}){': ' + kinds if kinds else ''}"
     arthritic = _both_hips(patients, "osteoarthritis") >= _ARTHRITIC
     rows[f"Hips with osteoarthritis of {_ARTHRITIC:g} or more"] = f"{arthritic.sum()} ({arthritic.mean():.1%})"
-    rows["Objects on the film"] = f"{films['objects'].notna().mean():.0%}"
-    rows["Views"] = _shares(films["view"])
-    rows["Processing styles"] = _shares(films["style"])
-    rows["Pixel at the detector, mm"] = _range(films["spacing_mm"], 3)
-    rows["Rows x columns, median"] = f"{films['rows'].median():.0f} x {films['columns'].median():.0f}"
-    rows["Tube voltage, kV"] = _range(films["kvp"], 0)
+    rows["Objects on the film"] = f"{radiographs['objects'].notna().mean():.0%}"
+    rows["Views"] = _shares(radiographs["view"])
+    rows["Processing styles"] = _shares(radiographs["style"])
+    rows["Pixel at the detector, mm"] = _range(radiographs["spacing_mm"], 3)
+    rows["Rows x columns, median"] = f"{radiographs['rows'].median():.0f} x {radiographs['columns'].median():.0f}"
+    rows["Tube voltage, kV"] = _range(radiographs["kvp"], 0)
     return rows
 
 
@@ -169,15 +170,15 @@ def _contact_sheet(patients: pd.DataFrame, folder: Path) -> Figure:
     return figure
 
 
-def _distributions(films: pd.DataFrame, patients: pd.DataFrame) -> Figure:
+def _distributions(radiographs: pd.DataFrame, patients: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     figure.suptitle(f"{len(patients)} simulated patients")
     panels = {"age_years": "Age, years", "bmi": "BMI, kg/m²", "lowest_t": "Lowest T-score", "kvp": "Tube voltage, kV"}
     for axes, (column, label) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
-        table = films if column == "kvp" else patients
+        table = radiographs if column == "kvp" else patients
         values = [table.loc[table["sex"] == sex, column] for sex in _SEX_COLOURS]
         axes.hist(values, bins=24, stacked=True, color=list(_SEX_COLOURS.values()), label=list(_SEX_NAMES.values()))
-        axes.set(xlabel=label, ylabel="Radiographs" if table is films else "Patients")
+        axes.set(xlabel=label, ylabel="Radiographs" if table is radiographs else "Patients")
         axes.legend()
     return figure
 

@@ -1,5 +1,4 @@
-"""Labelled sheets with one film of every vendor style, disease, implant, belonging and
-kind that must be refused: what the simulator can do, to look at."""
+"""Labelled sheets of what the simulator can do: vendor styles, diseases, implants, belongings, and what must be refused."""
 
 import itertools
 import math
@@ -15,10 +14,10 @@ from tqdm import tqdm
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.simulation.anatomy.disease import Disease, Fracture
-from scripts.simulation.hardware.foreign_objects import KINDS, ForeignObject
+from scripts.simulation.hardware.foreign_objects import BELONGINGS, ForeignObject
 from scripts.simulation.hardware.implants import Implant
-from scripts.simulation.imaging import take
-from scripts.simulation.others.kinds import KINDS as OTHERS
+from scripts.simulation.imaging import take_radiograph
+from scripts.simulation.others.kinds import KINDS
 from scripts.simulation.phantom import draw_phantom
 from scripts.simulation.physics.processing import STYLES, Rendering
 from scripts.simulation.population import draw_person
@@ -31,9 +30,8 @@ _SHOWN_EVERY = 2  # pixels
 
 @dataclass(frozen=True)
 class Tile:
-    """One film to make: its ``title``, the vendor style, total-hip aBMD in g/cm² (drawn when None), disease and implant of the
-    right and of the left hip, and what lies on the patient; or the ``other`` kind of film that it is, for which none of these
-    counts."""
+    """One radiograph to make: its ``title``, vendor style, total-hip aBMD in g/cm² (drawn when None), disease and implant of the
+    right and the left hip, and what lies on the patient; or its ``other`` kind, for which none of these counts."""
 
     title: str
     style: str = "A"
@@ -45,7 +43,7 @@ class Tile:
 
 
 def sheets() -> dict[str, list[Tile]]:
-    """The films of the gallery by the name of their sheet."""
+    """Return what to simulate, by the name of the sheet."""
     broken_neck, broken_trochanter = (Disease(fracture=kind) for kind in (Fracture.NECK, Fracture.INTERTROCHANTERIC))
     return {
         "styles": [Tile(f"vendor style {name}", style=name) for name in STYLES],
@@ -63,18 +61,18 @@ def sheets() -> dict[str, list[Tile]]:
             for _ in range(3 if kind.is_joint else 2)
             if kind is not Implant.NONE
         ],
-        "belongings": [Tile(name, belonging=draw) for name, (_, draw) in KINDS.items()],
-        "others": [Tile(kind.replace("_", " "), other=kind) for kind in OTHERS],
+        "belongings": [Tile(name, belonging=draw) for name, (_, draw) in BELONGINGS.items()],
+        "others": [Tile(kind.replace("_", " "), other=kind) for kind in KINDS],
     }
 
 
 def write_gallery(output_dir: str, seed: int = 0, sites_file: str | None = None) -> list[Path]:
-    """Simulate the films of the gallery and write a sheet (JPEG) for each kind.
+    """Simulate the radiographs of the gallery and write a sheet (JPEG) for each kind.
 
     Args:
         output_dir: folder to write to.
         seed: of the patients.
-        sites_file: sites to use instead of the bundle's own; the first of them takes the films.
+        sites_file: sites to use instead of the bundle's own; the first of them takes the radiographs.
 
     Raises:
         ValueError: no ``output_dir`` is given, or the sites cannot be read.
@@ -88,32 +86,32 @@ def write_gallery(output_dir: str, seed: int = 0, sites_file: str | None = None)
     torch.set_num_threads(1)  # many small operations: threads would only wait for one another
     every = sheets()
     written = []
-    with tqdm(total=sum(map(len, every.values())), desc="films") as progress:
+    with tqdm(total=sum(map(len, every.values())), desc="radiographs") as progress:
         for name, tiles in every.items():
             path = folder / f"gallery_{name}.jpg"
-            # The same patient in every style; otherwise another one in each film.
+            # The same patient in every style; otherwise another one in each radiograph.
             patients = itertools.repeat(0) if name == "styles" else itertools.count(1)
-            _draw(path, f"Simulated radiographs: {name}", _films(tiles, patients, site, seed, progress))
+            _draw(path, f"Simulated radiographs: {name}", _simulate(tiles, patients, site, seed, progress))
             written.append(path)
     print(f"{len(written)} sheets in {folder.resolve()}: {', '.join(path.name for path in written)}")
     return written
 
 
 def _usual(site: Site) -> Site:
-    """The site with films of both hips from the front only, so that every film shows what it is there for."""
-    return replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0))
+    """The site, but with both hips from the front on every radiograph, so that each shows what it is there for."""
+    return replace(site, habits=replace(site.habits, one_hip=0.0, frog_leg=0.0))
 
 
-def _films(tiles: list[Tile], patients: Iterator[int], site: Site, seed: int, progress: tqdm) -> Iterator[tuple[str, np.ndarray]]:
+def _simulate(tiles: list[Tile], patients: Iterator[int], site: Site, seed: int, bar: tqdm) -> Iterator[tuple[str, np.ndarray]]:
     for tile, patient in zip(tiles, patients, strict=False):
-        yield tile.title, _film(tile, patient, site, seed)
-        progress.update()
+        yield tile.title, _simulate_tile(tile, patient, site, seed)
+        bar.update()
 
 
-def _film(tile: Tile, patient: int, site: Site, seed: int) -> np.ndarray:
+def _simulate_tile(tile: Tile, patient: int, site: Site, seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, patient])
     if tile.other:
-        return _shown(OTHERS[tile.other](rng, site, _SPACING_MM).rendering)
+        return _shown(KINDS[tile.other](rng, site, _SPACING_MM).rendering)
     person = draw_person(rng, site.population)
     if tile.density is not None:
         person = replace(person, total_hip=tile.density, femoral_neck=0.84 * tile.density)
@@ -121,15 +119,15 @@ def _film(tile: Tile, patient: int, site: Site, seed: int) -> np.ndarray:
     phantom = draw_phantom(person, rng, dict(zip(HIP.sides, tile.implants, strict=True)), diseases)
     phantom = replace(phantom, objects=tuple(tile.belonging(rng)) if tile.belonging else ())
     view: View = draw_view(rng, site, _SPACING_MM, tile.style)
-    return _shown(take(phantom, view, seed).rendering)
+    return _shown(take_radiograph(phantom, view, seed).rendering)
 
 
 def _shown(rendering: Rendering) -> np.ndarray:
     return np.asarray(torch.nn.functional.avg_pool2d(rendering.displayed()[None], _SHOWN_EVERY)[0])
 
 
-def _draw(path: Path, title: str, films: Iterator[tuple[str, np.ndarray]]) -> None:
-    tiles = list(films)
+def _draw(path: Path, title: str, images: Iterator[tuple[str, np.ndarray]]) -> None:
+    tiles = list(images)
     columns, width = (3, 4.2) if len(tiles) <= 6 else (4, 4.2) if len(tiles) <= 20 else (7, 2.1)
     rows = math.ceil(len(tiles) / columns)
     figure = Figure(figsize=(width * columns, 0.88 * width * rows + 0.5), layout="constrained", facecolor="black")

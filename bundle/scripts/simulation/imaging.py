@@ -14,13 +14,13 @@ from scripts.simulation.anatomy.curves import smooth_noise
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.soft_tissue import soft_tissue
 from scripts.simulation.anatomy.trabeculae import trabecular_texture
-from scripts.simulation.hardware.foreign_objects import shadows
+from scripts.simulation.hardware.foreign_objects import object_paths
 from scripts.simulation.hardware.implants import parts, placed
 from scripts.simulation.phantom import Phantom, Pose
 from scripts.simulation.physics.processing import Rendering, process
-from scripts.simulation.physics.projection import Film, Solid, cast
-from scripts.simulation.physics.xray import CORTICAL_MINERAL, MINERAL_DENSITY, expose, low_pass, primary
-from scripts.simulation.view import Marker, View, transmission
+from scripts.simulation.physics.projection import ImagePlane, Solid, cast
+from scripts.simulation.physics.xray import CORTICAL_MINERAL, MINERAL_DENSITY, attenuate, expose, low_pass
+from scripts.simulation.view import Marker, View, collimator_transmission
 
 _FEMUR_SPACING, _PELVIS_SPACING = 0.45, 0.9
 _PELVIS_STEP, _METAL_STEP = 3.0, 1.0
@@ -33,8 +33,8 @@ Landmarks = dict[str, dict[str, list[float] | None] | None]
 
 @dataclass(frozen=True)
 class Shot:
-    """The result: the film as the vendor stores it, its ``mask`` (rows, columns) of classes 0..3, and landmarks by side in
-    (row, column), None where they are not seen."""
+    """A radiograph as the vendor stores it, with its truth: the ``mask`` (rows, columns) of classes 0..3, and landmarks by side
+    in (row, column), None where they are not seen."""
 
     rendering: Rendering
     mask: np.ndarray
@@ -53,38 +53,38 @@ class _Bones:
     femur: Tensor
 
 
-def take(phantom: Phantom, view: View, seed: int) -> Shot:
+def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
     """Expose ``phantom`` as ``view`` says.
 
     Args:
         phantom: the patient.
-        view: pose, film, exposure and processing.
+        view: pose, image plane, exposure and processing.
         seed: of the bowel's gas and the noise.
     """
     generator = torch.Generator().manual_seed(seed)
-    film = view.film
+    plane = view.plane
     femurs = {side: _posed(phantom, view, side) for side in HIP.sides}
     strands = torch.Generator().manual_seed(phantom.seed)
-    bones = _bones(phantom, femurs, film, strands)
-    texture = sum((trabecular_texture(femur, film, strands) - 1 for femur in femurs.values()), torch.ones(()))
+    bones = _bones(phantom, femurs, plane, strands)
+    texture = sum((trabecular_texture(femur, plane, strands) - 1 for femur in femurs.values()), torch.ones(()))
     mineral = bones.shell + bones.spongy * texture
 
-    hardware, masks = _hardware(phantom, femurs, film)
+    hardware, masks = _hardware(phantom, femurs, plane)
     materials = dict(hardware)
-    for material, path in shadows(phantom.objects, film).items():
+    for material, path in object_paths(phantom.objects, plane).items():
         materials[material] = materials.get(material, 0) + path
-    tissue = soft_tissue(phantom.body, film, {side: pose.abduction for side, pose in view.poses.items()}, generator)
+    tissue = soft_tissue(phantom.body, plane, {side: pose.abduction for side, pose in view.poses.items()}, generator)
     metal = sum(hardware.values(), torch.zeros(()))
     lean, fat = displaced(tissue.lean, tissue.fat, bones.path, bones.core, mineral, metal)
     rendering = develop(lean, fat, mineral + tissue.mineral, materials, view, generator)
 
-    exposed = view.field.depth(film) > 0
+    exposed = view.field.depth(plane) > 0
     mask = np.zeros(exposed.shape, np.uint8)
     mask[(bones.femur > _BONE_MM).numpy()] = 1
     mask[masks["prosthesis"].numpy()] = 2
     mask[masks["fixation"].numpy()] = 3
     mask[~exposed.numpy()] = 0
-    landmarks = {side: _visible(femur, film, exposed) for side, femur in femurs.items()}
+    landmarks = {side: _visible(femur, plane, exposed) for side, femur in femurs.items()}
     return Shot(rendering, mask, landmarks)
 
 
@@ -97,18 +97,18 @@ def develop(
         lean, fat: paths in mm, images (rows, columns).
         mineral: hydroxyapatite, g/cm².
         materials: path in mm through each material of ``MATERIAL_DENSITY`` that is there.
-        view: film, exposure, collimation, marker and style; its poses play no part.
+        view: image plane, exposure, collimation, marker and style; its poses play no part.
         generator: source of the noise.
     """
-    film = view.film
+    plane = view.plane
     if view.marker and not view.marker.digital:
-        materials = {**materials, "lead": materials.get("lead", 0) + 1.5 * _letter(view.marker, film)}
-    depth = view.field.depth(film)
-    beam = primary(lean, fat, mineral, materials, view.exposure) * transmission(depth)
-    signal = expose(beam, view.exposure, film, view.source_detector, generator)
-    rendering = process(signal, view.style, film.spacing, depth > 0, view.field.shuttered)
+        materials = {**materials, "lead": materials.get("lead", 0) + 1.5 * _letter(view.marker, plane)}
+    depth = view.field.depth(plane)
+    beam = attenuate(lean, fat, mineral, materials, view.exposure) * collimator_transmission(depth)
+    signal = expose(beam, view.exposure, plane, view.source_detector, generator)
+    rendering = process(signal, view.style, plane.spacing, depth > 0, view.field.shuttered)
     if view.marker and view.marker.digital:
-        letter = 0.97 * _letter(view.marker, film)
+        letter = 0.97 * _letter(view.marker, plane)
         rendering = replace(rendering, values=torch.maximum(rendering.values, letter))
     return rendering
 
@@ -119,35 +119,35 @@ def _posed(phantom: Phantom, view: View, side: str) -> Femur:
     return replace(femur, rotation=neck.matrix())
 
 
-def enlarged(images: Tensor, film: Film) -> Tensor:
-    """Images (n, rows, columns) of paths on a coarser grid, at the pixels of ``film``."""
-    return interpolate(images[None], size=(film.rows, film.columns), mode="bicubic")[0].clamp_min(0)
+def enlarged(images: Tensor, plane: ImagePlane) -> Tensor:
+    """Return images (n, rows, columns) of paths on a coarser grid, at the pixels of ``plane``."""
+    return interpolate(images[None], size=(plane.rows, plane.columns), mode="bicubic")[0].clamp_min(0)
 
 
-def _bones(phantom: Phantom, femurs: Mapping[str, Femur], film: Film, generator: torch.Generator) -> _Bones:
-    pelvis_film, femur_film = film.at_spacing(_PELVIS_SPACING), film.at_spacing(_FEMUR_SPACING)
-    pelvis = torch.zeros(3, pelvis_film.rows, pelvis_film.columns)
+def _bones(phantom: Phantom, femurs: Mapping[str, Femur], plane: ImagePlane, generator: torch.Generator) -> _Bones:
+    pelvis_plane, femur_plane = plane.at_spacing(_PELVIS_SPACING), plane.at_spacing(_FEMUR_SPACING)
+    pelvis = torch.zeros(3, pelvis_plane.rows, pelvis_plane.columns)
     for solid, box in phantom.pelvis.parts():
-        shadow = cast(solid, pelvis_film, box, _PELVIS_STEP)
+        shadow = cast(solid, pelvis_plane, box, _PELVIS_STEP)
         pelvis += torch.stack([_cortical(shadow.cortex) + shadow.interior, shadow.path, shadow.path - shadow.cortex])
-    femur = torch.zeros(4, femur_film.rows, femur_film.columns)
+    femur = torch.zeros(4, femur_plane.rows, femur_plane.columns)
     for bone in femurs.values():
         for solid, box in bone.parts():
-            shadow = cast(solid, femur_film, box)
+            shadow = cast(solid, femur_plane, box)
             femur += torch.stack([_cortical(shadow.cortex), shadow.path, shadow.path - shadow.cortex, shadow.interior])
     # Sampled on a point a pixel, edges would climb in steps.
     pelvis, femur = (torch.stack([low_pass(image, _SMOOTHING) for image in images]) for images in (pelvis, femur))
     coarseness = float(0.3 + 0.7 * torch.rand((), generator=generator))
-    pelvis[0] *= mottle(pelvis_film, coarseness, generator)
-    femur[3] *= mottle(femur_film, coarseness, generator)
-    around = enlarged(pelvis, femur_film)
-    shell, path, core, spongy, alone = enlarged(torch.cat([around + femur[:3], femur[3:], femur[1:2]]), film)
+    pelvis[0] *= mottle(pelvis_plane, coarseness, generator)
+    femur[3] *= mottle(femur_plane, coarseness, generator)
+    around = enlarged(pelvis, femur_plane)
+    shell, path, core, spongy, alone = enlarged(torch.cat([around + femur[:3], femur[3:], femur[1:2]]), plane)
     return _Bones(shell, spongy, path, core, alone)
 
 
-def mottle(film: Film, coarseness: float, generator: torch.Generator) -> Tensor:
-    """Multiplier of mean 1 for the mineral (rows, columns): marrow spaces and coarse trabeculae, without direction."""
-    broad, middle, fine = (smooth_noise(film.rows, film.columns, mm / film.spacing, generator) for mm in (9.0, 4.0, 1.8))
+def mottle(plane: ImagePlane, coarseness: float, generator: torch.Generator) -> Tensor:
+    """Return a multiplier of mean 1 for the mineral (rows, columns): marrow spaces and coarse trabeculae, without direction."""
+    broad, middle, fine = (smooth_noise(plane.rows, plane.columns, mm / plane.spacing, generator) for mm in (9.0, 4.0, 1.8))
     return (1 + coarseness * (0.05 * broad + 0.05 * middle + 0.05 * fine)).clamp_min(0.3)
 
 
@@ -155,18 +155,18 @@ def _cortical(thickness: Tensor) -> Tensor:
     return thickness * (CORTICAL_MINERAL / 10)
 
 
-def _hardware(phantom: Phantom, femurs: Mapping[str, Femur], film: Film) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _hardware(phantom: Phantom, femurs: Mapping[str, Femur], plane: ImagePlane) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Path in mm through each material of the implants, and the masks of what is prosthesis and fixation."""
-    coarse = film.at_spacing(_FEMUR_SPACING)
+    coarse = plane.at_spacing(_FEMUR_SPACING)
     paths: dict[str, Tensor] = {}
-    masks = {kind: torch.zeros(film.rows, film.columns, dtype=torch.bool) for kind in ("prosthesis", "fixation")}
+    masks = {kind: torch.zeros(plane.rows, plane.columns, dtype=torch.bool) for kind in ("prosthesis", "fixation")}
     for side, femur in femurs.items():
         fitting = phantom.fittings[side]
         kind = "prosthesis" if fitting.implant.is_joint else "fixation"
         for part in parts(fitting, femur):
             solid: Solid
             solid, box = placed(part, femur)
-            path = enlarged(cast(solid, coarse, box, _METAL_STEP).path[None], film)[0]
+            path = enlarged(cast(solid, coarse, box, _METAL_STEP).path[None], plane)[0]
             paths[part.material] = paths.get(part.material, 0) + path
             if part.masked:
                 masks[kind] |= path > _METAL_MM
@@ -189,30 +189,30 @@ def displaced(lean: Tensor, fat: Tensor, bone: Tensor, core: Tensor, mineral: Te
     return lean + matrix - marrow_fat, fat + marrow_fat
 
 
-def _visible(femur: Femur, film: Film, exposed: Tensor) -> dict[str, list[float] | None] | None:
-    """Landmarks in (row, column) of the film, None for one outside the exposed field; None where no landmark is seen."""
+def _visible(femur: Femur, plane: ImagePlane, exposed: Tensor) -> dict[str, list[float] | None] | None:
+    """Landmarks in (row, column) of the plane, None for one outside the exposed field; None where no landmark is seen."""
     names = femur.landmarks
     points = femur.to_patient(torch.tensor([names[name] for name in HIP.landmarks]))
     result: dict[str, list[float] | None] = {}
-    for name, (row, col) in zip(HIP.landmarks, film.pixel_of(points).tolist(), strict=True):
+    for name, (row, col) in zip(HIP.landmarks, plane.pixel_of(points).tolist(), strict=True):
         r, c = round(row), round(col)
-        seen = 0 <= r < film.rows and 0 <= c < film.columns and bool(exposed[r, c])
+        seen = 0 <= r < plane.rows and 0 <= c < plane.columns and bool(exposed[r, c])
         result[name] = [round(row, 2), round(col, 2)] if seen else None
     return result if any(result.values()) else None
 
 
-def _letter(marker: Marker, film: Film) -> Tensor:
+def _letter(marker: Marker, plane: ImagePlane) -> Tensor:
     """Where the marker is, (rows, columns) in 0..1, on its side of the patient."""
     letter = "R" if marker.side == "right" else "L"
-    size = max(8, int(marker.height / film.spacing))
+    size = max(8, int(marker.height / plane.spacing))
     canvas = Image.new("L", (2 * size, 2 * size))
     ImageDraw.Draw(canvas).text((size, size), letter, fill=255, font=ImageFont.load_default(size=size), anchor="mm")
     patch = np.asarray(canvas.rotate(marker.turn, resample=Image.Resampling.BILINEAR), np.float32) / 255
-    across, down = int(marker.across / film.spacing), int(marker.down / film.spacing)
-    row, col = down - size, (across if letter == "R" else film.columns - across) - size
-    placed_letter = torch.zeros(film.rows, film.columns)
+    across, down = int(marker.across / plane.spacing), int(marker.down / plane.spacing)
+    row, col = down - size, (across if letter == "R" else plane.columns - across) - size
+    placed_letter = torch.zeros(plane.rows, plane.columns)
     top, left = max(0, row), max(0, col)
-    bottom, right = min(film.rows, row + 2 * size), min(film.columns, col + 2 * size)
+    bottom, right = min(plane.rows, row + 2 * size), min(plane.columns, col + 2 * size)
     if bottom > top and right > left:
         placed_letter[top:bottom, left:right] = torch.from_numpy(patch[top - row : bottom - row, left - col : right - col].copy())
     return placed_letter

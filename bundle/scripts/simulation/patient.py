@@ -20,11 +20,11 @@ from scripts.clinical import load_reference
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.simulation.anatomy.disease import Fracture
-from scripts.simulation.anatomy.dxa import precision
-from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY, true_morphometry
-from scripts.simulation.dicom import Study, write_radiograph
+from scripts.simulation.anatomy.dxa import with_scan_error
+from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY, measure_true_morphometry
+from scripts.simulation.dx_image import Study, write_radiograph
 from scripts.simulation.faults import Fault, draw_fault
-from scripts.simulation.imaging import Shot, take
+from scripts.simulation.imaging import Shot, take_radiograph
 from scripts.simulation.phantom import Phantom, draw_implants, draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
@@ -55,14 +55,10 @@ _LUMBAR_CV: Final = 0.0104
 class Plan:
     """What the patients of a cohort have in common.
 
-    Args:
-        seed: of the cohort.
-        sites: where patients come from, an external one half as often as another.
-        spacing_mm: pixel spacing at the detector in mm; each site's own when None.
-        split: of all patients; by site and date when None.
-        repeats: radiographs of a patient, each in a fresh pose and exposure; 0 for the usual single one.
-        faulty: every patient has a fault, see `scripts.simulation.faults`.
-        operated: every patient has an implant.
+    ``seed`` of the cohort; ``sites`` that patients come from, an external one half as often as another; ``spacing_mm`` of the
+    detector's pixels (None: each site's own); ``split`` of all (None: by site and date); ``repeats``: radiographs of a patient,
+    each in a fresh pose and exposure (0: the usual single one); ``faulty``: every patient has a fault, see
+    `scripts.simulation.faults`; ``operated``: every patient has an implant.
     """
 
     seed: int
@@ -83,7 +79,7 @@ def simulate_patient(index: int, folder: Path, plan: Plan) -> list[dict[str, Any
     if rows_file.exists():
         return json.loads(rows_file.read_text(encoding="utf-8"))
     torch.set_num_threads(1)
-    # oneDNN keeps the code compiled for every image size it meets: megabytes a patient, since no two films are of one size.
+    # oneDNN keeps the code compiled for every image size it meets: megabytes a patient, since no two radiographs are of one size.
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     rows = _make(index, folder, plan)
     with replacing(rows_file) as temporary:
@@ -105,7 +101,7 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     rng = np.random.default_rng([plan.seed, index])
     weights = np.array([EXTERNAL_WEIGHT if site.external else 1.0 for site in plan.sites])
     site = plan.sites[rng.choice(len(weights), p=weights / weights.sum())]
-    first = site.film.draw_date(rng)
+    first = site.habits.draw_date(rng)
     split = plan.split or split_of(site, first, rng)
     person = draw_person(rng, site.population)
     fault = draw_fault(rng) if plan.faulty else Fault()
@@ -115,11 +111,11 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
 
     rows = []
     for repeat in range(1, max(1, plan.repeats) + 1):
-        # A stream of its own, so that the first film is the same however many follow.
+        # A stream of its own, so that the first radiograph is the same however many follow.
         rng = np.random.default_rng([plan.seed, index, repeat])
         view = draw_view(rng, site, plan.spacing_mm)
         view = replace(view, poses=fault.posed(view.poses))
-        shot = take(phantom, view, int(rng.integers(2**31)))
+        shot = take_radiograph(phantom, view, int(rng.integers(2**31)))
         date = first + datetime.timedelta(days=int(rng.integers(_WEEK)) if plan.repeats else 0)
         study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{plan.spacing_mm}")
         name = f"{study.patient_id}_{repeat}" if plan.repeats else study.patient_id
@@ -148,12 +144,12 @@ def split_of(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
     drawn = "validation" if rng.random() < _VALIDATION_SHARE else "train"
     if site.external:
         return EXTERNAL
-    begin, end = site.film.dates
+    begin, end = site.habits.dates
     return "test" if date >= begin + _TEST_FROM * (end - begin) else drawn
 
 
 def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
-    """The manifest's columns that are the patient's, whatever the film."""
+    """The manifest's columns that are the patient's, whatever the radiograph."""
     person, reference = phantom.person, load_reference()
     known: dict[str, Any] = {
         "age_years": int(person.age),
@@ -169,8 +165,8 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
         disease, exact = phantom.diseases[side], phantom.dxa[side]
         if disease.fracture is not Fracture.NONE:
             exact = None  # nobody scans a broken hip
-        read = None if exact is None else precision(exact, rng)
-        measures = {} if exact is None else true_morphometry(phantom.femurs[side])
+        read = None if exact is None else with_scan_error(exact, rng)
+        measures = {} if exact is None else measure_true_morphometry(phantom.femurs[side])
         known |= {f"{side}_{name}": round(measures[name], 2) if measures else "" for name in MORPHOMETRY}
         for site in HIP.sites:
             known[f"{side}_{site}_bmd"] = "" if read is None else round(getattr(read, site), 4)
@@ -184,7 +180,7 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _seen_in(view: View, phantom: Phantom) -> dict[str, Any]:
-    """The manifest's columns that are the exposure's; angles in degrees, rotations outward from the neck in the film's plane."""
+    """The manifest's columns that are the exposure's; angles in degrees, rotations outward from the neck in the image plane."""
     turn = phantom.pelvis.rotation
     return {
         "view": "frog-leg" if view.frog_leg else "AP",

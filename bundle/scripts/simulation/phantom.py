@@ -33,7 +33,7 @@ _IMPLANT_SHARE = {
 class Phantom:
     """One simulated patient: the person, the bones, what each hip carries and suffers from, the body, what lies on it, and
     what a faultless DXA scan reads by side (None where there is an implant; a broken hip reads as before the fracture). ``seed``
-    makes what the femurs keep from film to film, the pattern of their trabeculae."""
+    makes the pattern of the trabeculae, which stays the same in all radiographs of the patient."""
 
     person: Person
     pelvis: Pelvis

@@ -1,4 +1,4 @@
-"""A folder of numbered films: made by parallel workers, with a manifest, resumable whatever ended the run before."""
+"""A folder of numbered radiographs: made by parallel workers, with a manifest, resumable whatever ended the run before."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def checked_spacing(spacing_mm: float | None) -> float | None:
 
 
 def checked_split(split: str | None) -> str | None:
-    """Return the split of all films (None: by site and date), or raise ValueError."""
+    """Return the split of all radiographs (None: by site and date), or raise ValueError."""
     if split is not None and split not in SPLITS:
         raise ValueError(f"split is {split!r}; expected one of {', '.join(SPLITS)}, or None. Nothing was written.")
     return split

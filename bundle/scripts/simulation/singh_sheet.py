@@ -1,4 +1,4 @@
-"""A sheet with one simulated hip as it loses its trabeculae, from grade VI to grade I, and what the film tells of that."""
+"""A sheet with one simulated hip as it loses its trabeculae, from grade VI to grade I, and what the radiograph tells of that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scripts.measurement.singh import CONTRASTS, Groups, lay_out, singh_grade, s
 from scripts.simulation.anatomy import femur_bone
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.hardware.implants import Implant
-from scripts.simulation.imaging import take
+from scripts.simulation.imaging import take_radiograph
 from scripts.simulation.phantom import draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site, load_sites
@@ -37,18 +37,18 @@ _SHOWN_MM: Final = ((-32.0, 88.0), (-40.0, 92.0))  # below the head's centre, an
 
 
 def write_singh_sheet(output_dir: str, seed: int = 0, sites_file: str | None = None) -> Path:
-    """Simulate the films of one woman's right hip at six densities and write gallery_singh.jpg.
+    """Simulate the radiographs of one woman's right hip at six densities and write gallery_singh.jpg.
 
     Args:
         output_dir: folder to write to.
         seed: of the patient.
-        sites_file: sites to use instead of the bundle's own; the first of them takes the films.
+        sites_file: sites to use instead of the bundle's own; the first of them takes the radiographs.
     """
     sites = load_sites() if sites_file is None else load_sites(sites_file)
     figure = Figure(figsize=(12.0, 6.2), layout="constrained", facecolor="black")
     panels = figure.subplots(2, 1 + math.ceil(len(_TOTAL_HIP_BMD) / 2))
     for density, panel in zip(_TOTAL_HIP_BMD, panels[:, 1:].flat, strict=False):
-        image, outline, axes, true = _film(density, next(iter(sites.values())), seed)
+        image, outline, axes, true = _simulated_hip(density, next(iter(sites.values())), seed)
         found = singh_grade(strand_contrasts(image, outline, axes))
         _show(panel, image, outline, axes)
         panel.set_title(f"true {_NUMERALS[round(true) - 1]} ({true:.1f}), found {found:.1f}", fontsize=10, color="white")
@@ -66,28 +66,28 @@ def write_singh_sheet(output_dir: str, seed: int = 0, sites_file: str | None = N
     return path
 
 
-def _film(density: float, site: Site, seed: int) -> tuple[NDArray[Any], Outline, HipAxes, float]:
-    """The displayed film, the outline and the axes of the right hip, and its true grade."""
+def _simulated_hip(density: float, site: Site, seed: int) -> tuple[NDArray[Any], Outline, HipAxes, float]:
+    """The displayed radiograph, the outline and the axes of the right hip, and its true grade."""
     rng = np.random.default_rng([seed, 1])
     person = replace(draw_person(rng, site.population), sex="F", total_hip=density, femoral_neck=_NECK_OVER_TOTAL * density)
     sound, without = {"right": Disease(), "left": Disease()}, {"right": Implant.NONE, "left": Implant.NONE}
     phantom = replace(draw_phantom(person, rng, without, sound), objects=())
-    plain = replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0))
+    plain = replace(site, habits=replace(site.habits, one_hip=0.0, frog_leg=0.0))
     grade = femur_bone.singh_grade(phantom.femurs["right"].bone.strength)
     for attempt in range(_ATTEMPTS):
         view = draw_view(np.random.default_rng([seed, 2 + attempt]), plain, _SPACING_MM, "A")
-        shot = take(phantom, view, seed)
-        outline = Outline(shot.mask == 1, (view.film.spacing, view.film.spacing))
+        shot = take_radiograph(phantom, view, seed)
+        outline = Outline(shot.mask == 1, (view.plane.spacing, view.plane.spacing))
         marks = shot.landmarks["right"] or {}
         points = np.array([marks.get(name) or (np.nan, np.nan) for name in HIP.landmarks])
         axes = find_axes(outline, points, np.eye(2, 3))
         if axes is not None:
             return shot.rendering.displayed().numpy(), outline, axes, grade
-    raise RuntimeError(f"The hip of seed {seed} is not on the film as a whole in {_ATTEMPTS} views; choose another seed.")
+    raise RuntimeError(f"The hip of seed {seed} is not on the radiograph as a whole in {_ATTEMPTS} views; choose another seed.")
 
 
 def _show(panel: Any, image: NDArray[Any], outline: Outline, axes: HipAxes) -> None:
-    """Draw the part of the film round the hip, its grey values stretched to what is there."""
+    """Draw the part of the radiograph round the hip, its grey values stretched to what is there."""
     row, col = axes.head_centre
     (top, bottom), (right, left) = _SHOWN_MM
     low, high = np.rint(outline.to_pixels(np.array([(row + top, col - left), (row + bottom, col - right)]))).astype(int)
@@ -104,7 +104,7 @@ def _mark(panel: Any, outline: Outline, groups: Groups) -> None:
     pixels = outline.to_pixels(groups.points)
     for place in groups.places.values():
         panel.contour(pixels[..., 1], pixels[..., 0], place.astype(float), [0.5], colors="white", linewidths=0.6)
-    # The hip's directions on the film, from its grid.
+    # The hip's directions on the radiograph, from its grid.
     distal, medial = pixels[1, 0] - pixels[0, 0], pixels[0, 1] - pixels[0, 0]
     length = _TICK_MM / outline.spacing_mm[0] / np.linalg.norm(medial)
     sparse = (slice(None, None, _TICKS), slice(None, None, _TICKS))

@@ -1,4 +1,4 @@
-"""The hospitals of a simulated cohort: how each exposes, detects, processes and marks its films, and whom it sees."""
+"""The hospitals of a simulated cohort: how each exposes, detects, processes and marks its radiographs, and whom it sees."""
 
 import json
 import os
@@ -68,10 +68,10 @@ class Technique:
 
 @dataclass(frozen=True)
 class Habits:
-    """How a site takes and shows its films.
+    """How a site takes and shows its radiographs.
 
     Distances ``source_detector`` and ``object_detector`` (hips to detector) in mm, ``detector_spacing``: the pixel spacings in mm
-    of its detectors; ``styles``: share of films by name of vendor style. Shares of films with a collimated border
+    of its detectors; ``styles``: share of radiographs by name of vendor style. Shares of radiographs with a collimated border
     (``collimated``), of borders shown white (``white_border``), of markers by side ("right", "left", "" for none), of one hip
     alone (``one_hip``) and of frog-leg views; ``dates``: first and last day of its studies.
     """
@@ -88,7 +88,7 @@ class Habits:
     dates: tuple[date, date]
 
     def draw_style(self, rng: np.random.Generator) -> Style:
-        """Draw a vendor style and vary it as from film to film."""
+        """Draw a vendor style, and vary it as it varies between radiographs."""
         return vary(STYLES[_drawn(self.styles, rng)], rng)
 
     def draw_marker(self, rng: np.random.Generator) -> str:
@@ -119,7 +119,7 @@ class Site:
     name: str
     external: bool
     exposure: Technique
-    film: Habits
+    habits: Habits
     population: Population
 
 
@@ -143,6 +143,7 @@ def load_sites(path: str | os.PathLike[str] = SITES_FILE) -> dict[str, Site]:
 
 
 def _site(where: str, name: str, value: Any) -> Site:
+    # "film" is a word of the file: its hash tells whether a cohort may be gone on with, so the file stays as it is.
     groups = _members(where, "", value, ("external", "exposure", "film", "population"))
     if not isinstance(groups["external"], bool):
         raise _wrong(where, "external", groups["external"], "true or false")

@@ -7,26 +7,25 @@ import torch
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
-from scripts.simulation.dicom import Acquisition
+from scripts.simulation.dx_image import Acquisition
 from scripts.simulation.phantom import Pose
 from scripts.simulation.physics.processing import STYLES, Style, vary
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 from scripts.simulation.physics.xray import Exposure, tube_charge
 from scripts.simulation.sites import Site
 
 _PENUMBRA_MM = 1.5
 
 
-def transmission(depth: Tensor) -> Tensor:
-    """Share of the beam that the collimator lets pass, 0..1 with a penumbra, at a ``depth`` (mm) inside the field."""
+def collimator_transmission(depth: Tensor) -> Tensor:
+    """Share of the beam that the collimator passes, 0..1 with a penumbra, ``depth`` mm inside the field (below 0: outside)."""
     return (depth / _PENUMBRA_MM + 0.5).clamp(0, 1)
 
 
 @dataclass(frozen=True)
 class Field:
-    """The part of a film that the collimator leaves open: ``top``, ``right``, ``bottom`` and ``left`` margins in mm, turned by
-    ``tilt`` degrees. A vendor that recognises it shows what lies outside black (``shuttered``); others show it as it is,
-    nearly unexposed."""
+    """What the collimator leaves open: margins ``top``, ``right``, ``bottom`` and ``left`` in mm, turned by ``tilt`` degrees. A
+    vendor that recognises it shows what lies outside black (``shuttered``); others show it as it is, nearly unexposed."""
 
     top: float = 0.0
     right: float = 0.0
@@ -35,12 +34,12 @@ class Field:
     tilt: float = 0.0
     shuttered: bool = True
 
-    def depth(self, film: Film) -> Tensor:
+    def depth(self, plane: ImagePlane) -> Tensor:
         """Distance in mm of each pixel (rows, columns) from the nearest edge of the field, negative outside."""
-        half_width, half_height = film.columns * film.spacing / 2, film.rows * film.spacing / 2
-        x = (torch.arange(film.columns) * film.spacing - half_width)[None, :]
-        z = (torch.arange(film.rows) * film.spacing - half_height)[:, None]
-        # Small angles: the film is large, and a turned edge is all that is seen.
+        half_width, half_height = plane.columns * plane.spacing / 2, plane.rows * plane.spacing / 2
+        x = (torch.arange(plane.columns) * plane.spacing - half_width)[None, :]
+        z = (torch.arange(plane.rows) * plane.spacing - half_height)[:, None]
+        # Small angles: the detector is large, and a turned edge is all that is seen.
         slope = float(np.tan(np.radians(self.tilt)))
         turned_x, turned_z = x + slope * z, z - slope * x
         across = torch.minimum(turned_x + half_width - self.left, half_width - self.right - turned_x)
@@ -66,10 +65,10 @@ class View:
     """One exposure.
 
     ``poses`` by side: the rotation is that of the foot (external), to which the femur's anteversion adds. Distances
-    ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a film of one hip.
+    ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a radiograph of one hip.
     """
 
-    film: Film
+    plane: ImagePlane
     poses: dict[str, Pose]
     exposure: Exposure
     style: Style
@@ -86,7 +85,7 @@ class View:
             exposure=self.exposure,
             charge=tube_charge(self.exposure, thickness, self.source_detector),
             source_detector=self.source_detector,
-            source_patient=self.film.focus_distance,
+            source_patient=self.plane.focus_distance,
             spacing=self.spacing,
             frog_leg=self.frog_leg,
             only=self.only,
@@ -103,7 +102,7 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
         spacing: pixel spacing of the detector in mm; the site's own when None.
         style: name of the vendor's processing; drawn when None.
     """
-    habits = site.film
+    habits = site.habits
     own_spacing = float(rng.choice(habits.detector_spacing))
     spacing = own_spacing if spacing is None else spacing
     sid = float(rng.uniform(*habits.source_detector))
@@ -119,17 +118,17 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
     only = str(rng.choice(HIP.sides)) if one_hip else ""
     centre_x = rng.normal(0, 8) if not only else (1 if only == "left" else -1) * rng.normal(95, 18)
     centre_z = rng.normal(4, 16)
-    film = Film(
+    plane = ImagePlane(
         int(height / at_patient), int(width / at_patient), at_patient, float(centre_x - width / 2), float(centre_z - height / 2),
         float(centre_x + rng.normal(0, 10)), float(centre_z + rng.normal(0, 10)), focus,
     )  # fmt: skip
     drawn = habits.draw_style(rng)
     return View(
-        film=film,
+        plane=plane,
         poses=_draw_poses(rng, frog, only),
         exposure=site.exposure.draw(rng),
         style=drawn if style is None else vary(STYLES[style], rng),
-        field=_draw_field(rng, site, film),
+        field=_draw_field(rng, site, plane),
         marker=_draw_marker(rng, site, only),
         spacing=spacing,
         source_detector=sid,
@@ -149,19 +148,19 @@ def _draw_poses(rng: np.random.Generator, frog: bool, only: str) -> dict[str, Po
     return poses
 
 
-def _draw_field(rng: np.random.Generator, site: Site, film: Film) -> Field:
-    margins = np.abs(rng.normal(0, 0.05, 4)) * (rng.random(4) < 0.5) * (film.rows, film.columns, film.rows, film.columns)
-    top, right, bottom, left = (margins * film.spacing).tolist()
+def _draw_field(rng: np.random.Generator, site: Site, plane: ImagePlane) -> Field:
+    margins = np.abs(rng.normal(0, 0.05, 4)) * (rng.random(4) < 0.5) * (plane.rows, plane.columns, plane.rows, plane.columns)
+    top, right, bottom, left = (margins * plane.spacing).tolist()
     tilt = float(rng.normal(0, 1.2)) if rng.random() < 0.4 else 0.0
-    shuttered = bool(rng.random() >= site.film.white_border)
-    if rng.random() >= site.film.collimated:
+    shuttered = bool(rng.random() >= site.habits.white_border)
+    if rng.random() >= site.habits.collimated:
         return Field()
     return Field(top, right, bottom, left, tilt, shuttered)
 
 
 def _draw_marker(rng: np.random.Generator, site: Site, only: str) -> Marker | None:
-    drawn = site.film.draw_marker(rng)
-    side = only if drawn and only else drawn  # a film of one hip is marked with that hip's side
+    drawn = site.habits.draw_marker(rng)
+    side = only if drawn and only else drawn  # a radiograph of one hip is marked with that hip's side
     size, turn, across, down = rng.uniform(10, 20), rng.normal(0, 8), rng.uniform(14, 45), rng.uniform(14, 70)
     digital = bool(rng.random() < 0.25)
     return Marker(side, float(size), 0.0 if digital else float(turn), float(across), float(down), digital) if side else None

@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 import torch
 from scripts.simulation.anatomy.disease import Disease
-from scripts.simulation.anatomy.dxa import Reading, Scan, mineralised, precision, scan
+from scripts.simulation.anatomy.dxa import Reading, Scan, mineralised, scan, with_scan_error
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import Bone
+from scripts.simulation.anatomy.femur_bone import FemurMineral
 from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_shape
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
 from scripts.simulation.population import Person, draw_person
 
 
 def test_a_coarse_scan_reads_what_a_fine_one_does():
-    coarse, fine = scan(Femur(bone=Bone(0.8))), scan(Femur(bone=Bone(0.8)), 0.5, 0.5)
+    coarse, fine = scan(Femur(bone=FemurMineral(0.8))), scan(Femur(bone=FemurMineral(0.8)), 0.5, 0.5)
     assert coarse.total == pytest.approx(fine.total, rel=0.005)
     assert coarse.neck == pytest.approx(fine.neck, rel=0.005)
 
 
 def test_the_scan_holds_all_the_mineral_of_the_solid():
-    femur = replace(Femur(**vars(draw_shape(Person(60, "M", 176, 80, 1, 0.9), np.random.default_rng(0), 24.0))), bone=Bone(0.9))
+    femur = replace(
+        Femur(**vars(draw_shape(Person(60, "M", 176, 80, 1, 0.9), np.random.default_rng(0), 24.0))), bone=FemurMineral(0.9)
+    )
     spacing, cell = 0.5, 0.7
     image = Scan(femur, spacing, 1.0).image(femur.bone)
     low, high = (corner * femur.size for corner in femur.own_box())
@@ -50,14 +52,14 @@ def test_the_reading_does_not_depend_on_how_the_patient_lies():
 
 @pytest.mark.parametrize("strength", [0.3, 0.5, 0.7, 0.9, 1.1, 1.4])
 def test_stronger_bone_reads_denser_at_both_sites(strength):
-    weak, strong = scan(Femur(bone=Bone(strength))), scan(Femur(bone=Bone(strength + 0.1)))
+    weak, strong = scan(Femur(bone=FemurMineral(strength))), scan(Femur(bone=FemurMineral(strength + 0.1)))
     assert strong.neck > weak.neck and strong.total > weak.total
 
 
 def test_strength_is_about_the_areal_density_of_a_young_adult():
     assert scan(Femur()).total == pytest.approx(0.96, abs=0.08)
     assert scan(Femur()).neck == pytest.approx(0.87, abs=0.08)
-    assert scan(Femur(bone=Bone(0.7))).total == pytest.approx(0.67, abs=0.08)
+    assert scan(Femur(bone=FemurMineral(0.7))).total == pytest.approx(0.67, abs=0.08)
 
 
 @pytest.mark.parametrize(("neck", "total"), [(0.45, 0.52), (0.62, 0.75), (0.85, 0.95), (1.05, 1.2)])
@@ -84,7 +86,7 @@ def test_drawn_femurs_read_what_is_expected_of_the_person():
 
 def test_repeated_scans_scatter_as_scanners_do():
     rng = np.random.default_rng(2)
-    repeats = np.array([[r.neck, r.total] for r in (precision(Reading(0.7, 0.85), rng) for _ in range(4000))])
+    repeats = np.array([[r.neck, r.total] for r in (with_scan_error(Reading(0.7, 0.85), rng) for _ in range(4000))])
     variation = repeats.std(axis=0) / repeats.mean(axis=0)
     assert variation == pytest.approx([0.0166, 0.0065], rel=0.05)
     assert repeats.mean(axis=0) == pytest.approx([0.7, 0.85], rel=0.002)

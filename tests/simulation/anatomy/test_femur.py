@@ -8,10 +8,10 @@ import torch
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import GROUPS, Bone, group_share, mineral, places
+from scripts.simulation.anatomy.femur_bone import GROUPS, FemurMineral, group_share, mineral, places
 from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_shape
 from scripts.simulation.anatomy.fractures import draw_fragments
-from scripts.simulation.physics.projection import Film, cast
+from scripts.simulation.physics.projection import ImagePlane, cast
 from scripts.simulation.population import Person, draw_person
 
 WOMAN = Person(70, "F", 162, 66, 0.80, 0.69)
@@ -66,7 +66,7 @@ def neck_cortex(strength: float, superior: bool) -> float:
     up, y = side * 12.0, side * 7.0
     at = 0.50 * femur.neck_length
     point = torch.tensor([[at * cos - up * sin, y, at * sin + up * cos]])
-    cortex, _ = mineral(Bone(strength), places(femur, point, femur.outline(point)))
+    cortex, _ = mineral(FemurMineral(strength), places(femur, point, femur.outline(point)))
     return float(cortex)
 
 
@@ -185,7 +185,7 @@ def test_the_cortex_of_the_shaft_loses_a_quarter_to_a_third():
     point = torch.tensor([[-30.0, 4.5, 130.0]])
 
     def thickness(strength: float) -> float:
-        return float(Femur(bone=Bone(strength))(point).cortex)
+        return float(Femur(bone=FemurMineral(strength))(point).cortex)
 
     assert 5.0 < thickness(1.0) < 7.0
     assert 0.25 <= 1 - thickness(0.68) / thickness(1.0) <= 0.35
@@ -210,7 +210,7 @@ def test_wards_triangle_opens():
     head = torch.tensor([[0.0, 0.0, -8.0]])
 
     def ratio(strength: float) -> float:
-        weak = replace(femur, bone=Bone(strength))
+        weak = replace(femur, bone=FemurMineral(strength))
         return float(weak(ward).interior / weak(head).interior)
 
     assert ratio(1.0) > 1.5 * ratio(0.7)
@@ -253,9 +253,9 @@ def test_a_fracture_shortens_the_femur_and_keeps_the_head_in_its_socket(fracture
 def test_fragments_hold_the_mineral_of_the_whole_bone_and_show_no_cortex_where_it_broke(fracture):
     whole = Femur()
     broken = replace(whole, fragments=draw_fragments(fracture, whole, np.random.default_rng(3)))
-    film = Film(150, 80, 2.0, -100, -60)
-    expected = cast(whole, film, whole.box(), 1.0)
-    pieces = [cast(part, film, box, 1.0) for part, box in broken.parts()]
+    plane = ImagePlane(150, 80, 2.0, -100, -60)
+    expected = cast(whole, plane, whole.box(), 1.0)
+    pieces = [cast(part, plane, box, 1.0) for part, box in broken.parts()]
     assert float(sum(p.cortex.sum() for p in pieces)) == pytest.approx(float(expected.cortex.sum()), rel=0.03)
     assert float(sum(p.interior.sum() for p in pieces)) == pytest.approx(float(expected.interior.sum()), rel=0.03)
 

@@ -13,12 +13,12 @@ from scripts.simulation.anatomy.hip_bone import HipBone
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.anatomy.solids import vector
 from scripts.simulation.anatomy.spine import Spine
-from scripts.simulation.physics.projection import Film, cast
+from scripts.simulation.physics.projection import ImagePlane, cast
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
 from scripts.simulation.population import Person
 
 HEALTHY = dict.fromkeys(HIP.sides, Disease())
-FILM = Film(400, 440, 0.9, -197.0, -235.0)
+PLANE = ImagePlane(400, 440, 0.9, -197.0, -235.0)
 
 
 def person(sex: str, total_hip: float = 0.9) -> Person:
@@ -29,20 +29,20 @@ def drawn(sex: str, seed: int, total_hip: float = 0.9) -> Pelvis:
     return draw_pelvis(person(sex, total_hip), np.random.default_rng(seed), 22.0 if sex == "F" else 24.3, HEALTHY)
 
 
-def mineral(pelvis: Pelvis, part: int, film: Film = FILM, step: float = 3.0) -> torch.Tensor:
-    shadow = cast(*_solid(pelvis, part, film), step)
+def mineral(pelvis: Pelvis, part: int, plane: ImagePlane = PLANE, step: float = 3.0) -> torch.Tensor:
+    shadow = cast(*_solid(pelvis, part, plane), step)
     return shadow.cortex * (CORTICAL_MINERAL / 10) + shadow.interior
 
 
-def _solid(pelvis: Pelvis, part: int, film: Film) -> tuple:
+def _solid(pelvis: Pelvis, part: int, plane: ImagePlane) -> tuple:
     solid, box = pelvis.parts()[part]
-    return solid, film, box
+    return solid, plane, box
 
 
 def path(pelvis: Pelvis, x: float, z: float, step: float = 1.0) -> float:
     """Bone (mm) that the ray through (x, z) meets in both hip bones."""
-    film = Film(1, 1, 0.5, x, z)
-    return sum(float(cast(*_solid(pelvis, part, film), step).path) for part in range(2))
+    plane = ImagePlane(1, 1, 0.5, x, z)
+    return sum(float(cast(*_solid(pelvis, part, plane), step).path) for part in range(2))
 
 
 def runs(
@@ -71,9 +71,9 @@ def with_osteoarthritis(amount: float) -> Pelvis:
 
 
 def lowest_arch_angle(pelvis: Pelvis) -> float:
-    """Angle (degrees) between the medial borders of the two inferior rami on a film."""
+    """Angle (degrees) between the medial borders of the two inferior rami on a radiograph."""
     shadow = sum(mineral(pelvis, part) for part in range(2)) > 0.02
-    depth = (torch.tensor([50.0, 62.0]) * pelvis.scale * pelvis.height - FILM.top) / FILM.spacing
+    depth = (torch.tensor([50.0, 62.0]) * pelvis.scale * pelvis.height - PLANE.top) / PLANE.spacing
     widths = [
         float(shadow[int(row), 220:].int().argmax()) + float(shadow[int(row), :220].flip(0).int().argmax()) for row in depth
     ]
@@ -115,11 +115,11 @@ def test_osteoarthritis_hardens_the_roof_and_builds_a_lip() -> None:
 
 
 def test_enthesophytes_roughen_the_crest() -> None:
-    film = Film(150, 170, 0.3, 70.0, -165.0)
+    plane = ImagePlane(150, 170, 0.3, 70.0, -165.0)
 
     def roughness(spurs: float) -> float:
         pelvis = Pelvis(hips={side: HipBone(enthesophytes=spurs) for side in HIP.sides})
-        rows = (mineral(pelvis, 1, film, 1.0) > 0.02).int().argmax(0).float()
+        rows = (mineral(pelvis, 1, plane, 1.0) > 0.02).int().argmax(0).float()
         return float(rows.diff().diff().abs().mean())
 
     assert roughness(1.0) > 1.3 * roughness(0.0)
@@ -142,8 +142,8 @@ def test_obturator_foramen_is_open_and_walled_all_round() -> None:
         for seed in range(3):
             pelvis = replace(drawn(sex, seed), rotation=torch.eye(3))
             shadow = mineral(pelvis, 1) > 0.01
-            rows = slice(int((10 - FILM.top) / 0.9), int((75 - FILM.top) / 0.9))
-            columns = slice(int((5 - FILM.left) / 0.9), int((85 - FILM.left) / 0.9))
+            rows = slice(int((10 - PLANE.top) / 0.9), int((75 - PLANE.top) / 0.9))
+            columns = slice(int((5 - PLANE.left) / 0.9), int((85 - PLANE.left) / 0.9))
             assert largest_hole(~shadow[rows, columns]) * 0.81 > 150, (sex, seed)
 
 
@@ -169,7 +169,10 @@ def test_teardrop_stands_medial_to_the_head() -> None:
 
 def test_sides_are_alike_but_not_equal() -> None:
     pelvis = replace(drawn("F", 5), rotation=torch.eye(3))
-    right, left = mineral(pelvis, 0, Film(300, 300, 0.9, -134.55, -180)), mineral(pelvis, 1, Film(300, 300, 0.9, -134.55, -180))
+    right, left = (
+        mineral(pelvis, 0, ImagePlane(300, 300, 0.9, -134.55, -180)),
+        mineral(pelvis, 1, ImagePlane(300, 300, 0.9, -134.55, -180)),
+    )
     assert float(left.sum() / right.sum()) == pytest.approx(1, abs=0.08)
     difference = float((left - right.flip(1)).abs().sum() / left.sum())
     assert 0.02 < difference < 0.3
@@ -191,8 +194,8 @@ def test_mass_does_not_depend_on_the_step(seed: int) -> None:
 
 
 def test_the_thin_wing_keeps_its_mass_at_coarse_steps() -> None:
-    film = Film(30, 30, 0.9, 80.0, -115.0)
-    coarse, fine = mineral(Pelvis(), 1, film), mineral(Pelvis(), 1, film, 0.25)
+    plane = ImagePlane(30, 30, 0.9, 80.0, -115.0)
+    coarse, fine = mineral(Pelvis(), 1, plane), mineral(Pelvis(), 1, plane, 0.25)
     assert float(coarse.sum() / fine.sum()) == pytest.approx(1, abs=0.02)
     assert float((coarse - fine).abs().max() / fine.mean()) < 0.15
 
@@ -214,7 +217,7 @@ def test_projected_volume_is_the_volume() -> None:
         solid, (low, high) = pelvis.parts()[part]
         axes = [torch.arange(float(a), float(b), 2.0) for a, b in zip(low, high, strict=True)]
         volume = float((solid(torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)).distance < 0).sum()) * 8
-        assert float(cast(*_solid(pelvis, part, FILM), 3.0).path.sum()) * 0.81 == pytest.approx(volume, rel=0.02)
+        assert float(cast(*_solid(pelvis, part, PLANE), 3.0).path.sum()) * 0.81 == pytest.approx(volume, rel=0.02)
 
 
 def test_less_density_less_mineral_same_shape() -> None:

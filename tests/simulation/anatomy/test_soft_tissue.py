@@ -1,4 +1,4 @@
-"""What a film shows of the soft tissue."""
+"""What a radiograph shows of the soft tissue."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from scripts.simulation.anatomy.calcification import calcium
 from scripts.simulation.anatomy.curves import Grid, beside, smooth_curve
 from scripts.simulation.anatomy.muscles import fat_planes, fat_streaks
 from scripts.simulation.anatomy.soft_tissue import draw_body, soft_tissue
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 from scripts.simulation.population import Person
 
-FILM = Film(340, 420, 1.0, -210, -170, 0, 0, 950.0)
+PLANE = ImagePlane(340, 420, 1.0, -210, -170, 0, 0, 950.0)
 STRAIGHT = {"right": 0.0, "left": 0.0}
 
 
@@ -26,12 +26,12 @@ def body(seed=0, **who) -> Body:
     return draw_body(person(**who), np.random.default_rng(seed), 1.0)
 
 
-def tissue(of: Body, film=FILM, abduction=STRAIGHT, seed=1):
-    return soft_tissue(of, film, abduction, torch.Generator().manual_seed(seed))
+def tissue(of: Body, plane=PLANE, abduction=STRAIGHT, seed=1):
+    return soft_tissue(of, plane, abduction, torch.Generator().manual_seed(seed))
 
 
-def at(image, x, z, film=FILM):
-    return float(image[round((z - film.top) / film.spacing), round((x - film.left) / film.spacing)])
+def at(image, x, z, plane=PLANE):
+    return float(image[round((z - plane.top) / plane.spacing), round((x - plane.left) / plane.spacing)])
 
 
 def bodies(count, **who):
@@ -58,9 +58,9 @@ def test_thickness_grows_with_body_mass(sex):
 def test_no_path_is_negative_and_air_is_empty(bmi, abduction):
     shown = tissue(body(3, sex="M", bmi=bmi, age=85), abduction={"right": abduction, "left": 0.0})
     for image in (shown.lean, shown.fat, shown.mineral):
-        assert image.shape == (FILM.rows, FILM.columns)
+        assert image.shape == (PLANE.rows, PLANE.columns)
         assert bool(torch.isfinite(image).all()) and float(image.min()) >= 0
-    wide = Film(100, 20, 3.0, -400, -150)
+    wide = ImagePlane(100, 20, 3.0, -400, -150)
     assert float((tissue(body(3), wide).lean + tissue(body(3), wide).fat).max()) == 0
 
 
@@ -73,7 +73,7 @@ def test_fat_lies_outside_muscle():
 
 
 def test_a_plane_of_fat_crosses_the_muscle_beside_the_capsule_of_the_hip():
-    grid = Grid.over(FILM, 0.7, torch.device("cpu"))
+    grid = Grid.over(PLANE, 0.7, torch.device("cpu"))
     for seed in range(5):
         fat = fat_planes(body(seed), grid, STRAIGHT)
         row = fat[int((-38 - float(grid.z[0])) / grid.spacing)]
@@ -82,7 +82,7 @@ def test_a_plane_of_fat_crosses_the_muscle_beside_the_capsule_of_the_hip():
 
 
 def test_muscles_of_the_old_hold_more_fat():
-    grid = Grid.over(FILM, 3.0, torch.device("cpu"))
+    grid = Grid.over(PLANE, 3.0, torch.device("cpu"))
 
     def share(age):
         return np.mean([float(fat_streaks(b, grid, torch.Generator().manual_seed(1)).mean()) for b in bodies(20, age=age)])
@@ -101,14 +101,14 @@ def test_the_thigh_follows_the_femur():
 def test_an_overhanging_belly_ends_in_a_sharp_edge_over_the_groins():
     b = replace(body(2, bmi=40.0), pannus=40.0, gas=0.0, stool=0.0)
     extra = [getattr(tissue(b), name) - getattr(tissue(replace(b, pannus=0.0)), name) for name in ("lean", "fat")]
-    column = (extra[0] + extra[1])[:, round(-FILM.left)]
+    column = (extra[0] + extra[1])[:, round(-PLANE.left)]
     steepest = float((column[:-3] - column[3:]).max())
     assert float(column.max()) > 15 and steepest > 0.25 * float(column.max())
 
 
 def test_gas_takes_the_place_of_tissue():
     full, empty = replace(body(5), gas=0.9, stool=0.8), replace(body(5), gas=0.0, stool=0.0)
-    grid = Grid.over(FILM, 1.0, torch.device("cpu"))
+    grid = Grid.over(PLANE, 1.0, torch.device("cpu"))
     gas = [bowel_gas(b, grid, torch.Generator().manual_seed(4)) for b in (full, empty)]
     assert float(gas[0].max()) > 15 and float(gas[1].max()) == 0
     shown = [tissue(b, seed=4) for b in (full, empty)]
@@ -118,7 +118,7 @@ def test_gas_takes_the_place_of_tissue():
     assert float((lost > 10).float().mean()) < 0.25
 
 
-def test_gas_differs_from_film_to_film_and_calcium_does_not():
+def test_gas_differs_between_radiographs_and_calcium_does_not():
     b = replace(body(6, age=88), gas=0.9, calcium=0.7, phleboliths=4)
     first, second = tissue(b, seed=1), tissue(b, seed=2)
     assert torch.equal(first.mineral, second.mineral) and float(first.mineral.max()) > 0.05
@@ -126,7 +126,7 @@ def test_gas_differs_from_film_to_film_and_calcium_does_not():
 
 
 def test_the_bladder_is_an_oval_above_the_symphysis():
-    grid = Grid.over(FILM, 1.0, torch.device("cpu"))
+    grid = Grid.over(PLANE, 1.0, torch.device("cpu"))
     water, _ = bladder_water(replace(body(0), bladder=0.8), grid)
     rows, columns = (water > 1).nonzero().T
     assert float(grid.z[rows.max()]) < 45 and float(grid.z[rows.min()]) > -60
@@ -144,7 +144,7 @@ def test_vessels_calcify_with_age_and_more_in_men():
 
 
 def test_a_calcified_artery_shows_two_walls():
-    grid = Grid.over(FILM, 0.4, torch.device("cpu"))
+    grid = Grid.over(PLANE, 0.4, torch.device("cpu"))
     mineral = calcium(replace(body(0), calcium=1.0, phleboliths=0, granulomas=0), grid, STRAIGHT)
     row = mineral[int((100 - float(grid.z[0])) / grid.spacing)]
     walls = grid.x[row > 0.5 * row.max()]
@@ -153,7 +153,7 @@ def test_a_calcified_artery_shows_two_walls():
 
 
 def test_phleboliths_are_small_and_lie_in_the_lesser_pelvis():
-    grid = Grid.over(FILM, 0.4, torch.device("cpu"))
+    grid = Grid.over(PLANE, 0.4, torch.device("cpu"))
     mineral = calcium(replace(body(0), calcium=0.0, phleboliths=1, granulomas=0), grid, STRAIGHT)
     rows, columns = (mineral > 0).nonzero().T
     size = float(max(rows.max() - rows.min(), columns.max() - columns.min()) + 1) * grid.spacing
@@ -168,7 +168,7 @@ def test_the_same_seeds_give_the_same_tissue():
 
 
 def test_coordinates_beside_a_curve_are_those_of_geometry():
-    grid = Grid.over(FILM, 1.0, torch.device("cpu"))
+    grid = Grid.over(PLANE, 1.0, torch.device("cpu"))
     near = beside(smooth_curve([(-20, 0), (20, 0)]), grid, 10.0)
     x, z = grid.at(near.patch)
     inside = (x.abs() < 19).expand_as(near.across)

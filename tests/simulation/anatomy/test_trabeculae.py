@@ -7,19 +7,19 @@ import pytest
 import torch
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import Bone, strands
+from scripts.simulation.anatomy.femur_bone import FemurMineral, strands
 from scripts.simulation.anatomy.fractures import draw_fragments
 from scripts.simulation.anatomy.trabeculae import trabecular_texture
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 
 
-def film_of(spacing: float, focus: float = torch.inf) -> Film:
-    return Film(int(130 / spacing), int(120 / spacing), spacing, -85.0, -32.0, focus_distance=focus)
+def plane_of(spacing: float, focus: float = torch.inf) -> ImagePlane:
+    return ImagePlane(int(130 / spacing), int(120 / spacing), spacing, -85.0, -32.0, focus_distance=focus)
 
 
 def pattern(strength: float, spacing: float = 0.2, seed: int = 0, **changes) -> torch.Tensor:
-    femur = replace(Femur(bone=Bone(strength)), **changes)
-    return trabecular_texture(femur, film_of(spacing), torch.Generator().manual_seed(seed))
+    femur = replace(Femur(bone=FemurMineral(strength)), **changes)
+    return trabecular_texture(femur, plane_of(spacing), torch.Generator().manual_seed(seed))
 
 
 def patch(texture: torch.Tensor, x: float, z: float, half: float = 7.0, spacing: float = 0.2) -> torch.Tensor:
@@ -28,7 +28,7 @@ def patch(texture: torch.Tensor, x: float, z: float, half: float = 7.0, spacing:
 
 
 def direction(image: torch.Tensor) -> float:
-    """Angle in degrees of the lines from the film's vertical, positive when their upper end leans to the right."""
+    """Angle in degrees of the lines from the image's vertical, positive when their upper end leans to the right."""
     dz, dx = (g[1:-1, 1:-1] for g in torch.gradient(image))
     tensor = torch.tensor([[(dx * dx).mean(), (dx * dz).mean()], [(dx * dz).mean(), (dz * dz).mean()]])
     _, vectors = torch.linalg.eigh(tensor)
@@ -46,7 +46,7 @@ def test_its_mean_is_one(strength):
 
 @pytest.mark.parametrize(("x", "z"), [(0.0, -10.0), (-6.0, 8.0)])
 def test_lines_run_along_the_principal_compressive_group(x, z):
-    femur = Femur(bone=Bone(0.5))
+    femur = Femur(bone=FemurMineral(0.5))
     z_steps = torch.tensor([z - 1, z + 1, z, z])
     x_steps = torch.tensor([x, x, x - 1, x + 1])
     across = strands(femur, x_steps, z_steps).across[0]
@@ -91,22 +91,22 @@ def test_coarse_pixels_average_the_fine_pattern():
     assert float(coarse.std()) == pytest.approx(float(averaged.std()), rel=0.35)
 
 
-def test_a_femur_off_the_film_and_a_lateral_view_do_no_harm():
-    away = trabecular_texture(Femur(position=torch.tensor([900.0, 0, 0])), film_of(0.5), torch.Generator().manual_seed(0))
+def test_a_femur_off_the_detector_and_a_lateral_view_do_no_harm():
+    away = trabecular_texture(Femur(position=torch.tensor([900.0, 0, 0])), plane_of(0.5), torch.Generator().manual_seed(0))
     assert (away == 1).all()
     lateral = pattern(0.8, rotation=torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]))
     assert torch.isfinite(lateral).all() and lateral.std() > 0.01
 
 
 def test_each_fragment_carries_its_pattern():
-    whole = Femur(bone=Bone(0.7))
+    whole = Femur(bone=FemurMineral(0.7))
     broken = replace(whole, fragments=draw_fragments(Fracture.NECK, whole, np.random.default_rng(1)))
-    texture = trabecular_texture(broken, film_of(0.3), torch.Generator().manual_seed(0))
+    texture = trabecular_texture(broken, plane_of(0.3), torch.Generator().manual_seed(0))
     assert torch.isfinite(texture).all()
     assert patch(texture, 0, -5, spacing=0.3).std() > 0.03
 
 
 def test_the_same_generator_gives_the_same_pattern():
     assert torch.equal(pattern(0.7), pattern(0.7))
-    other = trabecular_texture(Femur(bone=Bone(0.7)), film_of(0.2), torch.Generator().manual_seed(1))
+    other = trabecular_texture(Femur(bone=FemurMineral(0.7)), plane_of(0.2), torch.Generator().manual_seed(1))
     assert not torch.equal(pattern(0.7), other)

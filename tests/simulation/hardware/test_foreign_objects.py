@@ -5,19 +5,19 @@ import math
 import numpy as np
 import pytest
 import torch
-from scripts.simulation.hardware.foreign_objects import ForeignObject, draw_objects, shadows
-from scripts.simulation.hardware.shadows import Ball, Sheet, Tube
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.hardware.foreign_objects import ForeignObject, draw_objects, object_paths
+from scripts.simulation.hardware.small_solids import Ball, Sheet, Tube
+from scripts.simulation.physics.projection import ImagePlane
 
-FILM = Film(900, 1200, 0.35, -210, -150, 0, 0, 950.0)
+PLANE = ImagePlane(900, 1200, 0.35, -210, -150, 0, 0, 950.0)
 MATERIALS = {"titanium", "cobalt", "steel", "ceramic", "lead", "polyethylene", "cement", "catheter"}
 
 
-def path_of(shape, film=FILM):
-    return shadows([ForeignObject("thing", "steel", (shape,))], film)["steel"]
+def path_of(shape, plane=PLANE):
+    return object_paths([ForeignObject("thing", "steel", (shape,))], plane)["steel"]
 
 
-def test_most_films_have_nothing_and_the_rest_is_named():
+def test_most_radiographs_have_nothing_and_the_rest_is_named():
     drawn = [draw_objects(np.random.default_rng(seed)) for seed in range(1500)]
     assert 0.6 < np.mean([not objects for objects in drawn]) < 0.85
     names = [{thing.name for thing in objects} for objects in drawn]
@@ -28,23 +28,23 @@ def test_most_films_have_nothing_and_the_rest_is_named():
 
 
 def test_everything_that_is_drawn_casts_a_finite_shadow():
-    film = Film(260, 420, 1.0, -210, -130, 0, 0, 950.0)
-    wide = Film(500, 700, 1.0, -350, -300, 0, 0, 950.0)
+    plane = ImagePlane(260, 420, 1.0, -210, -130, 0, 0, 950.0)
+    wide = ImagePlane(500, 700, 1.0, -350, -300, 0, 0, 950.0)
     seen = set()
     for seed in range(400):
         for thing in draw_objects(np.random.default_rng(seed)):
             if thing.name not in seen:
                 seen.add(thing.name)
-                (path,) = shadows([thing], wide).values()
+                (path,) = object_paths([thing], wide).values()
                 assert float(path.max()) > 0.05 and float(path.min()) > -1e-3 and bool(torch.isfinite(path).all())
-                shadows([thing], film)
+                object_paths([thing], plane)
     assert len(seen) >= 14
 
 
 @pytest.mark.parametrize("diameter", [25.0, 30.0])
 @pytest.mark.parametrize("place", [(3.0, 0.0, 120.0), (-180.0, 0.0, 30.0)])
 def test_a_ball_at_the_depth_of_the_hips_is_as_wide_as_it_is(diameter, place):
-    fine = Film(1000, 1000, 0.05, place[0] - 25, place[2] - 25, 0, 0, 950.0)
+    fine = ImagePlane(1000, 1000, 0.05, place[0] - 25, place[2] - 25, 0, 0, 950.0)
     path = path_of(Ball(place, diameter / 2), fine)
     # Off the central ray a ball's shadow stretches away from it; across that direction it keeps its width.
     x = fine.left + torch.arange(1000) * 0.05 - place[0]
@@ -56,21 +56,21 @@ def test_a_ball_at_the_depth_of_the_hips_is_as_wide_as_it_is(diameter, place):
 
 
 def test_a_ball_before_the_hips_is_magnified():
-    widths = [int((path_of(Ball((0.0, y, 0.0), 12.5)) > 0).any(0).sum()) * FILM.spacing for y in (0.0, -100.0)]
+    widths = [int((path_of(Ball((0.0, y, 0.0), 12.5)) > 0).any(0).sum()) * PLANE.spacing for y in (0.0, -100.0)]
     assert widths[1] / widths[0] == pytest.approx(950 / 850, rel=0.03)
 
 
 @pytest.mark.parametrize("radius", [0.1, 0.3, 2.0])
 def test_a_wire_keeps_its_cross_section_however_thin(radius):
     path = path_of(Tube(((0.0, 0.0, -50.0), (3.0, 0.0, 50.0)), radius))
-    row = path[round(-FILM.top / FILM.spacing)]
+    row = path[round(-PLANE.top / PLANE.spacing)]
     slant = math.hypot(3, 100) / 100
-    assert float(row.sum() * FILM.spacing) == pytest.approx(math.pi * radius**2 * slant, rel=0.02)
+    assert float(row.sum() * PLANE.spacing) == pytest.approx(math.pi * radius**2 * slant, rel=0.02)
 
 
 def test_a_catheter_is_hollow():
     path = path_of(Tube(((0.0, 0.0, -50.0), (0.0, 0.0, 50.0)), 2.7, 1.6))
-    row = path[round(-FILM.top / FILM.spacing)]
+    row = path[round(-PLANE.top / PLANE.spacing)]
     middle = int(row.nonzero().float().mean())
     assert float(row[middle]) == pytest.approx(2 * (2.7 - 1.6), abs=0.1)
     assert float(row.max()) > 1.3 * float(row[middle])
@@ -80,14 +80,14 @@ def test_a_sheet_covers_its_area_less_its_holes():
     square = ((-20.0, -20.0), (20.0, -20.0), (20.0, 20.0), (-20.0, 20.0))
     hole = ((-5.0, -5.0), (-5.0, 5.0), (5.0, 5.0), (5.0, -5.0))
     path = path_of(Sheet(square, 2.0, 0.0, (hole,)))
-    assert float(path.sum()) * FILM.spacing**2 == pytest.approx(2 * (1600 - 100), rel=0.01)
-    assert float(path[round(-FILM.top / FILM.spacing), round(-FILM.left / FILM.spacing)]) == 0
+    assert float(path.sum()) * PLANE.spacing**2 == pytest.approx(2 * (1600 - 100), rel=0.01)
+    assert float(path[round(-PLANE.top / PLANE.spacing), round(-PLANE.left / PLANE.spacing)]) == 0
 
 
 def test_shadows_of_one_material_add_up_and_of_two_stay_apart():
     ball = Ball((0.0, 0.0, 0.0), 10.0)
     things = [ForeignObject("a", "steel", (ball,)), ForeignObject("b", "steel", (ball,)), ForeignObject("c", "lead", (ball,))]
-    paths = shadows(things, FILM)
+    paths = object_paths(things, PLANE)
     assert set(paths) == {"steel", "lead"}
     assert torch.allclose(paths["steel"], 2 * paths["lead"])
 

@@ -8,7 +8,7 @@ import torch
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM
 from scripts.simulation.hardware.implants import Fitting, Implant, draw_fitting, parts, placed
-from scripts.simulation.physics.projection import Film, cast
+from scripts.simulation.physics.projection import ImagePlane, cast
 
 FEMURS = {
     "small": Femur(size=0.86, head_radius=21.0, shaft_radius=12.5, offset=34.0, neck_shaft_angle=134.0),
@@ -154,12 +154,12 @@ def test_fittings_vary_and_repeat():
 @pytest.mark.parametrize("kind", KINDS)
 def test_implants_cast_shadows_where_the_femur_is(kind):
     femur = replace(FEMURS["usual"], position=torch.tensor([-88.0, 0.0, 0.0]))
-    film = Film(170, 110, 1.5, -180, -60, 0, 0, 950.0)
-    path = torch.zeros(film.rows, film.columns)
+    plane = ImagePlane(170, 110, 1.5, -180, -60, 0, 0, 950.0)
+    path = torch.zeros(plane.rows, plane.columns)
     for part in parts(fittings(kind, 1)[0], femur):
         solid, box = placed(part, femur)
-        path += cast(solid, film, box, 1.0).path
+        path += cast(solid, plane, box, 1.0).path
     columns = (path > 1).any(0).nonzero()
-    x = film.left + columns * film.spacing
+    x = plane.left + columns * plane.spacing
     assert float(path.max()) > 8
     assert float(x.min()) > -165 and float(x.max()) < -50

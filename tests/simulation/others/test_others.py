@@ -1,4 +1,4 @@
-"""Films that must be refused: every kind can be read, is the same for a seed, and tells what it is by its picture alone."""
+"""Radiographs that must be refused: every kind can be read, is the same for a seed, and tells what it is by its picture alone."""
 
 import csv
 import subprocess
@@ -18,7 +18,7 @@ from scripts.simulation.others.hips import child_pelvis
 from scripts.simulation.others.kinds import KINDS
 from scripts.simulation.others.shapes import Bone, block, chain, merged
 from scripts.simulation.phantom import draw_phantom
-from scripts.simulation.physics.projection import Film, cast
+from scripts.simulation.physics.projection import ImagePlane, cast
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import load_sites
 
@@ -31,8 +31,8 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(3)
     phantom = draw_phantom(draw_person(rng), rng)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(distortions, "draw_phantom", lambda *_: phantom)  # one patient for all films of hips saves time
-        simulate_others(str(folder), films=len(KINDS), workers=1, **SETTINGS)
+        patched.setattr(distortions, "draw_phantom", lambda *_: phantom)  # one patient for all radiographs of hips saves time
+        simulate_others(str(folder), radiographs=len(KINDS), workers=1, **SETTINGS)
     return folder
 
 
@@ -41,7 +41,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_there_is_a_film_of_every_kind_and_each_is_read(collection):
+def test_there_is_a_radiograph_of_every_kind_and_each_is_read(collection):
     found = rows(collection)
     assert [row["kind"] for row in found] == list(KINDS)
     for row in found:
@@ -68,19 +68,19 @@ def test_no_header_says_what_is_shown(collection):
 
 def test_a_second_call_finishes_what_the_first_began_and_makes_the_same(collection, tmp_path):
     chosen = {**SETTINGS, "kinds": ["hand", "step_wedge"], "workers": 1}
-    simulate_others(str(tmp_path), films=2, **chosen)
+    simulate_others(str(tmp_path), radiographs=2, **chosen)
     before = {path.name: path.read_bytes() for path in (tmp_path / "images").iterdir()}
     kept = (tmp_path / "images/X000000.dcm").stat().st_mtime_ns
     for lost in ("images/X000001.dcm", "rows/X000001.json", "manifest.csv"):
         (tmp_path / lost).unlink()
-    simulate_others(str(tmp_path), films=3, **chosen)
+    simulate_others(str(tmp_path), radiographs=3, **chosen)
     assert (tmp_path / "images/X000000.dcm").stat().st_mtime_ns == kept
     assert all((tmp_path / "images" / name).read_bytes() == content for name, content in before.items())
     assert [row["kind"] for row in rows(tmp_path)] == ["hand", "step_wedge", "hand"]
 
 
 @pytest.mark.parametrize("kind", ["child_pelvis", "hand"])
-def test_a_film_is_the_same_for_a_seed(kind):
+def test_a_radiograph_is_the_same_for_a_seed(kind):
     site = load_sites()["simulated-2"]
     first, second = (KINDS[kind](np.random.default_rng(4), site, 2.5).rendering.values for _ in range(2))
     assert bool((first == second).all())
@@ -89,7 +89,7 @@ def test_a_film_is_the_same_for_a_seed(kind):
 def test_soft_tissue_that_two_limbs_share_counts_once():
     one = block((-50, -20, -100), (50, 20, 100), Bone(0.0, 0.0))
     both = merged([one, one.moved(shift=(5, 0, 0))])
-    path = cast(both.solid, Film(9, 9, 5.0, -20.0, -20.0), both.box()).path
+    path = cast(both.solid, ImagePlane(9, 9, 5.0, -20.0, -20.0), both.box()).path
     assert float(path.min()) >= 40 and float(path.max()) < 46
 
 
@@ -113,10 +113,10 @@ def test_a_wrong_scale_is_in_the_header_only(collection):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"films": 0}, "films is 0"),
-        ({"films": 1, "kinds": ["cat"]}, "kinds: 'cat' is none of the kinds"),
-        ({"films": 1, "kinds": "hand"}, "kinds is 'hand'; expected \"all\" or a list"),
-        ({"films": 1, "sites": ["nowhere"]}, "'nowhere' is not in sites.json"),
+        ({"radiographs": 0}, "radiographs is 0"),
+        ({"radiographs": 1, "kinds": ["cat"]}, "kinds: 'cat' is none of the kinds"),
+        ({"radiographs": 1, "kinds": "hand"}, "kinds is 'hand'; expected \"all\" or a list"),
+        ({"radiographs": 1, "sites": ["nowhere"]}, "'nowhere' is not in sites.json"),
     ],
 )
 def test_bad_arguments_are_named_and_nothing_is_written(tmp_path, arguments, message):
@@ -127,12 +127,23 @@ def test_bad_arguments_are_named_and_nothing_is_written(tmp_path, arguments, mes
 
 def test_a_folder_of_other_kinds_is_left_alone(collection):
     with pytest.raises(ValueError, match="this others was made with kinds = "):
-        simulate_others(str(collection), films=len(KINDS), kinds=["hand"], **SETTINGS)
+        simulate_others(str(collection), radiographs=len(KINDS), kinds=["hand"], **SETTINGS)
 
 
 def test_the_command_makes_a_collection(tmp_path):
     config = Path(scripts.__file__).parents[1] / "configs/simulate_others.yaml"
-    options = ["--output_dir", "made", "--films", "1", "--kinds", "['empty_exposure']", "--spacing_mm", "1.0", "--workers", "1"]
+    options = [
+        "--output_dir",
+        "made",
+        "--radiographs",
+        "1",
+        "--kinds",
+        "['empty_exposure']",
+        "--spacing_mm",
+        "1.0",
+        "--workers",
+        "1",
+    ]
     command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(config), *options]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

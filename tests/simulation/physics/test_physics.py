@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import xraydb
-from scripts.simulation.physics.projection import Film, Tissue, cast, inside_fraction
+from scripts.simulation.physics.projection import ImagePlane, Tissue, cast, inside_fraction
 from scripts.simulation.physics.xray import (
     FAT_DENSITY,
     LEAN_DENSITY,
@@ -14,11 +14,11 @@ from scripts.simulation.physics.xray import (
     MATERIAL_DENSITY,
     MINERAL_DENSITY,
     Exposure,
+    attenuate,
     expose,
     few_energies,
     low_pass,
     mass_attenuation,
-    primary,
     scatter,
     spectrum,
     tube_charge,
@@ -32,16 +32,16 @@ def generator(seed: int = 1) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def film_of(image: torch.Tensor, spacing: float, focus_distance: float = math.inf) -> Film:
+def plane_of(image: torch.Tensor, spacing: float, focus_distance: float = math.inf) -> ImagePlane:
     rows, columns = image.shape
-    return Film(rows, columns, spacing, -columns * spacing / 2, -rows * spacing / 2, 0, 0, focus_distance)
+    return ImagePlane(rows, columns, spacing, -columns * spacing / 2, -rows * spacing / 2, 0, 0, focus_distance)
 
 
 def signal_through(cm: float, mineral: float, exposure: Exposure, *, fat: float = 0.0, **materials: float) -> float:
     """Primary signal behind a slab of lean and fat tissue (cm), mineral (g/cm²) and other materials (mm)."""
     lean, adipose, bone = (torch.tensor([value], dtype=torch.float64) for value in (cm * 10, fat * 10, mineral))
     others = {name: torch.tensor([path], dtype=torch.float64) for name, path in materials.items()}
-    return float(primary(lean, adipose, bone, others, exposure))
+    return float(attenuate(lean, adipose, bone, others, exposure))
 
 
 # Mass attenuation
@@ -190,7 +190,7 @@ def test_air_scatters_nothing():
 def test_exposure_control_reaches_its_target_behind_thin_and_thick_patients(thickness):
     beam = torch.ones(400, 420)
     beam[:, 40:380] = signal_through(thickness, 0, Exposure())
-    signal = expose(beam, Exposure(), film_of(beam, 1.0), 1000, generator())
+    signal = expose(beam, Exposure(), plane_of(beam, 1.0), 1000, generator())
     chambers = [signal[145:205, 105:165], signal[145:205, 255:315], signal[225:285, 180:240]]
     assert torch.cat([part.flatten() for part in chambers]).mean() == pytest.approx(1.0, abs=0.01)
 
@@ -199,21 +199,21 @@ def test_air_in_a_chamber_does_not_end_the_exposure():
     thick = signal_through(20, 0, Exposure())
     beam = torch.full((400, 420), thick)
     beam[:, :135] = 1.0
-    signal = expose(beam, Exposure(), film_of(beam, 1.0), 1000, generator())
+    signal = expose(beam, Exposure(), plane_of(beam, 1.0), 1000, generator())
     assert float(signal[175, 150:165].mean()) == pytest.approx(1.0, abs=0.15)
 
 
 def test_air_beside_the_patient_saturates_the_detector():
     beam = torch.full((200, 200), 0.01)
     beam[:, 150:] = 1.0
-    signal = expose(beam, Exposure(dose=2.0, saturation=30.0), film_of(beam, 2.0), 1000, generator())
+    signal = expose(beam, Exposure(dose=2.0, saturation=30.0), plane_of(beam, 2.0), 1000, generator())
     assert set(signal[:, 160:].flatten().tolist()) == {15.0}
 
 
 def test_the_heel_runs_along_the_rows():
     beam = torch.full((300, 200), 0.01)
     settings = {**QUIET, "grid_scatter": 0.0, "detector_blur": 0.0}
-    signal = expose(beam, Exposure(**{**settings, "heel": 0.2}), film_of(beam, 1.0), 1000, generator())
+    signal = expose(beam, Exposure(**{**settings, "heel": 0.2}), plane_of(beam, 1.0), 1000, generator())
     assert float(signal[0].mean() / signal[-1].mean()) == pytest.approx(1.1 / 0.9, rel=0.002)
     assert float(signal[:, 0].mean()) == pytest.approx(float(signal[:, -1].mean()), rel=0.002)
 
@@ -231,7 +231,7 @@ def test_a_thicker_patient_takes_more_charge_and_a_longer_distance_too():
 def noise(dose: float, electronic: float = 0.0) -> float:
     beam = torch.full((300, 300), 0.02)
     exposure = Exposure(dose=dose, electronic=electronic, heel=0.0, grid_scatter=0.0)
-    return float(expose(beam, exposure, film_of(beam, 0.15), 1000, generator()).var())
+    return float(expose(beam, exposure, plane_of(beam, 0.15), 1000, generator()).var())
 
 
 def test_the_variance_of_the_noise_is_inverse_to_the_dose():
@@ -241,7 +241,7 @@ def test_the_variance_of_the_noise_is_inverse_to_the_dose():
 def test_quantum_noise_is_that_of_the_quanta_absorbed():
     beam = torch.full((400, 400), 0.02)
     exposure = Exposure(dose=2.5, electronic=0.0, heel=0.0, grid_scatter=0.0, detector_blur=0.0)
-    variance = float(expose(beam, exposure, film_of(beam, 0.2), 1000, generator()).var())
+    variance = float(expose(beam, exposure, plane_of(beam, 0.2), 1000, generator()).var())
     # Flat panels of caesium iodide: a detective quantum efficiency of 0.6 to 0.75 at low frequency and RQA5.
     assert 0.6 < 1 / variance / (29_600 * 2.5 * 0.2**2) < 0.75
 
@@ -249,9 +249,9 @@ def test_quantum_noise_is_that_of_the_quanta_absorbed():
 def test_electronic_noise_is_a_floor_that_no_dose_lowers():
     blurless = {"heel": 0.0, "grid_scatter": 0.0, "detector_blur": 0.0}
     beam = torch.full((300, 300), 0.02)
-    film = film_of(beam, 0.15)
+    plane = plane_of(beam, 0.15)
     variances = [
-        float(expose(beam, Exposure(dose=dose, electronic=0.5, **blurless), film, 1000, generator()).var()) * dose**2
+        float(expose(beam, Exposure(dose=dose, electronic=0.5, **blurless), plane, 1000, generator()).var()) * dose**2
         for dose in (0.5, 1.0, 2.0)
     ]  # in units of the detector's own signal: proportional to dose + floor
     slope = (variances[2] - variances[0]) / 1.5
@@ -265,7 +265,7 @@ def test_an_edge_spreads_as_focal_spot_and_detector_blur_it(focal_spot):
     beam = torch.full((200, 400), 0.02)
     beam[:, 200:] = 0.04
     exposure = Exposure(focal_spot=focal_spot, detector_blur=blur, grid_scatter=0.0, **QUIET)
-    signal = expose(beam, exposure, film_of(beam, spacing, source_patient), source_detector, generator()).double().mean(0)
+    signal = expose(beam, exposure, plane_of(beam, spacing, source_patient), source_detector, generator()).double().mean(0)
     edge = (signal - signal[0]) / (signal[-1] - signal[0])
     magnification = source_detector / source_patient
     expected = math.hypot(focal_spot / math.sqrt(12) * (magnification - 1) / magnification, blur / magnification)
@@ -304,7 +304,7 @@ def ball(radius: float, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)):
 
 def test_rays_cross_a_ball_as_geometry_says():
     solid, box = ball(40.0)
-    shadow = cast(solid, Film(201, 201, 0.5, -50, -50), box)
+    shadow = cast(solid, ImagePlane(201, 201, 0.5, -50, -50), box)
     assert float(shadow.path[100, 100]) == pytest.approx(80.0, rel=0.005)
     assert float(shadow.cortex[100, 100]) == pytest.approx(4.0, rel=0.01)
     assert float(shadow.path.sum() * 0.25) == pytest.approx(4 / 3 * np.pi * 40**3, rel=0.005)
@@ -314,14 +314,14 @@ def test_rays_cross_a_ball_as_geometry_says():
 @pytest.mark.parametrize("depth", [-90.0, 0.0, 90.0])
 def test_oblique_rays_are_as_long_inside_as_geometry_says(depth):
     solid, box = ball(30.0, (180.0, depth, -160.0))
-    film = Film(500, 500, 1.0, -50, -400, 0, 0, 1000.0)
-    centre = film.pixel_of(torch.tensor([180.0, depth, -160.0])).round().long().tolist()
-    path = cast(solid, film, box, 1.0).path
+    plane = ImagePlane(500, 500, 1.0, -50, -400, 0, 0, 1000.0)
+    centre = plane.pixel_of(torch.tensor([180.0, depth, -160.0])).round().long().tolist()
+    path = cast(solid, plane, box, 1.0).path
     assert float(path[tuple(centre)]) == pytest.approx(60.0, rel=0.002)
     # The whole shadow: each pixel's path against the chord at its ray's distance from the ball's centre.
     rows, cols = torch.meshgrid(torch.arange(500.0), torch.arange(500.0), indexing="ij")
     focus = torch.tensor([0.0, -1000.0, 0.0])
-    ray = torch.stack([film.left + cols, torch.zeros_like(cols), film.top + rows], -1) - focus
+    ray = torch.stack([plane.left + cols, torch.zeros_like(cols), plane.top + rows], -1) - focus
     ray = ray / ray.norm(dim=-1, keepdim=True)
     to_centre = torch.tensor([180.0, depth, -160.0]) - focus
     aside = (to_centre - (ray @ to_centre)[..., None] * ray).norm(dim=-1)
@@ -333,12 +333,12 @@ def test_oblique_rays_are_as_long_inside_as_geometry_says(depth):
 @pytest.mark.parametrize("depth", [-120.0, -40.0, 0.0, 60.0, 120.0])
 def test_objects_are_magnified_by_the_ratio_of_their_distances(depth):
     centres = [(x, depth, 0.0) for x in (-60.0, 60.0)]
-    film = Film(161, 801, 0.25, -100, -20, 0, 0, 900.0)
+    plane = ImagePlane(161, 801, 0.25, -100, -20, 0, 0, 900.0)
     middles = []
     for centre in centres:
         solid, box = ball(4.0, centre)
-        path = cast(solid, film, box, 0.5).path.double()
-        middles.append(float((path.sum(0) * (film.left + torch.arange(801) * 0.25)).sum() / path.sum()))
+        path = cast(solid, plane, box, 0.5).path.double()
+        middles.append(float((path.sum(0) * (plane.left + torch.arange(801) * 0.25)).sum() / path.sum()))
     assert middles[1] - middles[0] == pytest.approx(120.0 * 900 / (900 + depth), rel=0.005)
 
 
@@ -350,7 +350,7 @@ def test_a_thin_tilted_plate_keeps_its_mass():
         return Tissue(distance, torch.full_like(distance, 5.0), torch.zeros_like(distance))
 
     corner = torch.full((3,), 41.0)
-    shadow = cast(plate, Film(164, 164, 0.5, -41, -41), (-corner, corner), 0.5)
+    shadow = cast(plate, ImagePlane(164, 164, 0.5, -41, -41), (-corner, corner), 0.5)
     assert float(shadow.path.sum() * 0.25) == pytest.approx(math.pi * 40**2 * 0.8, rel=0.02)
 
 

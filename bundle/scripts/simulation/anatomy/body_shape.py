@@ -1,4 +1,4 @@
-"""The sizes of a patient's body and the AP thickness of its skin and muscle envelopes over the plane of the film.
+"""The sizes of a patient's body and the AP thickness of its skin and muscle envelopes over the image plane.
 
 Thickness: supine AP 24 cm (IQR 22.3-28.0) at the iliac crest; 31 ± 11.5 mm of soft tissue lateral to the trochanter in older men.
 """
@@ -33,7 +33,7 @@ class Body:
     ``fat`` the thickness under the skin, ``crotch`` its level below the hip centres, ``thigh`` its radius, ``pannus`` the
     thickness of an overhanging belly. ``marbling`` 0..1 is the fat in muscle; ``gas``, ``stool`` and ``bladder`` 0..1 how
     full the organs are; ``calcium`` 0..1 how calcified the arteries are; ``phleboliths`` and ``granulomas`` are counts;
-    ``seed`` makes what stays the same from film to film.
+    ``seed`` makes what stays the same in all radiographs.
     """
 
     scale: float

@@ -1,4 +1,4 @@
-"""Gas and stool in the bowel, and the bladder: what lies inside the pelvis and changes from film to film."""
+"""Gas and stool in the bowel, and the bladder: what lies inside the pelvis and changes between radiographs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def bowel_gas(body: Body, grid: Grid, generator: torch.Generator) -> Tensor:
     Args:
         body: ``gas`` and ``stool`` say how much; none at all where both are near 0.
         grid: the pixels.
-        generator: of this film's bowel.
+        generator: of this radiograph's bowel.
     """
     gas = torch.zeros(grid.shape, device=grid.x.device)
     draw = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator, device=generator.device)))

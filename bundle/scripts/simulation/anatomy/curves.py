@@ -1,4 +1,4 @@
-"""Smooth curves and textures in the plane of a film: what fat planes, vessels, tubes and folds are drawn along."""
+"""Smooth curves and textures in the image plane: what fat planes, vessels, tubes and folds are drawn along."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 
 Patch = tuple[slice, slice]
 """Rows and columns of a grid."""
@@ -24,9 +24,9 @@ class Grid:
     spacing: float
 
     @staticmethod
-    def over(film: Film, spacing: float, device: torch.device) -> "Grid":
-        """Return a grid over the field of ``film`` with pixels of ``spacing`` mm, or the film's own where those are coarser."""
-        own = film.at_spacing(max(spacing, film.spacing))
+    def over(plane: ImagePlane, spacing: float, device: torch.device) -> "Grid":
+        """Return a grid over the field of ``plane`` with pixels of ``spacing`` mm, or the plane's own where those are coarser."""
+        own = plane.at_spacing(max(spacing, plane.spacing))
         x = own.left + torch.arange(own.columns, device=device) * own.spacing
         return Grid(x, own.top + torch.arange(own.rows, device=device) * own.spacing, own.spacing)
 
@@ -52,7 +52,7 @@ class Grid:
 @dataclass(frozen=True)
 class Beside:
     """Where the pixels of a ``patch`` lie relative to a curve, images in mm: ``along`` it from its start and ``across`` it
-    (positive to the left of someone who walks it with the film hung before them), and the curve's ``length``."""
+    (positive to the left of someone who walks it with the radiograph hung before them), and the curve's ``length``."""
 
     patch: Patch
     along: Tensor

@@ -12,7 +12,7 @@ import torch
 
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import Bone, mineral, places
+from scripts.simulation.anatomy.femur_bone import FemurMineral, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM
 from scripts.simulation.physics.projection import inside_fraction
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
@@ -30,7 +30,7 @@ class Reading:
 
 
 class Scan:
-    """A femur on the scanner's table: its geometry is sampled once, its mineral may then be read for any ``Bone``.
+    """A femur on the scanner's table: its geometry is sampled once, and read with as many minerals as are asked for.
 
     A fracture and a resection are left out of account: the regions are those of the whole bone.
     """
@@ -65,8 +65,8 @@ class Scan:
         self.neck_region = bone & ((along - middle).abs() <= half) & beside
         self.total_region = bone & (along >= middle - half) & (flat_z <= lowest)
 
-    def image(self, bone: Bone) -> torch.Tensor:
-        """Areal mineral density (rows, columns) in g/cm² if the femur were of ``bone``."""
+    def image(self, bone: FemurMineral) -> torch.Tensor:
+        """Return the areal mineral density (rows, columns) in g/cm² if the femur's mineral were ``bone``."""
         thin, dense = mineral(bone, self._places, self._femur.sclerosis)
         cortex, interior = (torch.zeros(self._near.shape, device=thin.device) for _ in range(2))
         cortex[self._near], interior[self._near] = thin, dense
@@ -74,8 +74,8 @@ class Scan:
         density = (interior[..., :-1] + interior[..., 1:]) / 2
         return ((self._inside - core.sum(-1)) * CORTICAL_MINERAL + (core * density).sum(-1)) * self._step / 10
 
-    def reading(self, bone: Bone) -> Reading:
-        """What the scanner reports if the femur were of ``bone``."""
+    def reading(self, bone: FemurMineral) -> Reading:
+        """Return what the scanner would report if the femur's mineral were ``bone``."""
         image = self.image(bone)
         return Reading(float(image[self.neck_region].mean()), float(image[self.total_region].mean()))
 
@@ -91,8 +91,8 @@ def scan(femur: Femur, spacing: float = 1.0, step: float = 1.5) -> Reading:
     return Scan(femur, spacing, step).reading(femur.bone)
 
 
-def precision(reading: Reading, rng: np.random.Generator) -> Reading:
-    """``reading`` as one scan would have measured it: with the short-term precision error of DXA."""
+def with_scan_error(reading: Reading, rng: np.random.Generator) -> Reading:
+    """Return ``reading`` as one scan would have measured it: with the short-term precision error of DXA."""
     neck, total = 1 + rng.normal(size=2) * (_NECK_CV, _TOTAL_CV)
     return Reading(float(reading.neck * neck), float(reading.total * total))
 

@@ -3,7 +3,7 @@
 The femur's own frame has its shaft along z and its neck in the x-z plane. What the caller's pose has to add:
 
 - The net external rotation of the neck is ``anteversion`` minus the internal rotation of the foot (a foot that points straight
-  ahead shows the neck turned forward by the anteversion; 15 degrees inward lays it flat on the film).
+  ahead shows the neck turned forward by the anteversion; 15 degrees inward lays it flat on the detector).
 - The abduction of a pose is that of the shaft. The shaft leans 6-7 degrees from the line between the centres of hip and ankle,
   its lower end to the midline, so a leg that lies straight down has an abduction of about -6.5 degrees.
 """
@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from scripts.simulation.anatomy.femur_bone import Bone, mineral, places
+from scripts.simulation.anatomy.femur_bone import FemurMineral, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM, FemurShape
 from scripts.simulation.anatomy.fractures import Fragment
 from scripts.simulation.anatomy.solids import vector
@@ -34,7 +34,7 @@ class Femur(FemurShape):
 
     anteversion: float = 14.5
     sclerosis: float = 0.0
-    bone: Bone = field(default_factory=Bone)
+    bone: FemurMineral = field(default_factory=FemurMineral)
     fragments: tuple[Fragment, ...] = ()
     rotation: Tensor = field(default_factory=lambda: torch.eye(3))
     position: Tensor = field(default_factory=lambda: torch.zeros(3))

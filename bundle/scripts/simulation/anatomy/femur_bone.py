@@ -26,7 +26,7 @@ _BREAKS_EARLIER = 0.10
 
 
 @dataclass(frozen=True)
-class Bone:
+class FemurMineral:
     """How much mineral a femur holds.
 
     ``strength`` (0.15 to 2) is about its areal density over a young adult's; ``neck`` multiplies the cortex and the trabeculae of
@@ -162,7 +162,7 @@ def places(shape: FemurShape, p: Tensor, distance: Tensor) -> Places:
     )
 
 
-def mineral(bone: Bone, at: Places, sclerosis: float = 0.0) -> tuple[Tensor, Tensor]:
+def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Tensor, Tensor]:
     """Cortical thickness (mm) and mineral density of the interior (g/cm³), each of shape (...).
 
     Args:

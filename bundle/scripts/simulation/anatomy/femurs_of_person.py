@@ -10,7 +10,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.dxa import Reading, mineralised
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import Bone
+from scripts.simulation.anatomy.femur_bone import FemurMineral
 from scripts.simulation.anatomy.femur_shape import FemurShape
 from scripts.simulation.anatomy.fractures import draw_fragments
 from scripts.simulation.anatomy.solids import Warp, draw_warp
@@ -87,7 +87,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
             spur=6.0 * state.enthesophytes,
             sclerosis=worn,
             anteversion=float(anteversion + rng.normal(0, 2.0)),
-            bone=Bone(trabecular=float(trabecular), shell=float(shell)),
+            bone=FemurMineral(trabecular=float(trabecular), shell=float(shell)),
             mirrored=side == "left",
         )
         shift = rng.normal(0, _SIDE_DIFFERENCE_SD)

@@ -42,7 +42,7 @@ _OUTLINE = np.array([
 
 
 def sacroiliac(y: Tensor, z: Tensor) -> Tensor:
-    """X in mm of the middle of the sacroiliac joint at (y, z): an oblique, slightly wavy surface."""
+    """Return x in mm of the middle of the sacroiliac joint at (y, z): an oblique, slightly wavy surface."""
     along = z + 85
     wave = 1.5 * torch.sin(along / 9) * torch.cos((y - 70) / 11) + 1.2 * torch.sin((y + along) / 14)
     return 55.5 - 0.44 * (y - 62) - 0.0035 * along**2 + wave

@@ -58,7 +58,7 @@ _GLUTEAL = ((-62, 108), (-30, 124), (10, 127), (46, 116), (72, 98))
 
 
 def fat_planes(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Tensor:
-    """Fat in place of muscle along each ray, an image in mm: the planes between muscles, the same in every film of a patient."""
+    """Fat between muscles, in place of muscle along each ray: an image in mm, the same in every radiograph of a patient."""
     rng = np.random.default_rng([body.seed, 1])
     fat = torch.zeros(grid.shape, device=grid.x.device)
     plenty = 1.1 + 1.3 * body.marbling + 0.015 * min(body.fat, 40)

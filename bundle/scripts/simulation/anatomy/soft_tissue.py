@@ -1,6 +1,6 @@
-"""What surrounds the bones on a film: skin, fat, muscle with its fat planes, folds, bowel, bladder and calcified vessels.
+"""What surrounds the bones on a radiograph: skin, fat, muscle with its fat planes, folds, bowel, bladder and calcified vessels.
 
-Soft tissue has few edges that need a volume: it is described directly by how much of it each ray of the film crosses.
+Soft tissue has few edges that need a volume: it is described directly by how much of it each ray crosses.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from scripts.simulation.anatomy.calcification import calcium
 from scripts.simulation.anatomy.curves import Grid, smooth_noise
 from scripts.simulation.anatomy.genitals import genitals
 from scripts.simulation.anatomy.muscles import fat_planes, fat_streaks, folds
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 
 __all__ = ["Body", "SoftTissue", "draw_body", "smooth_noise", "soft_tissue"]
 
@@ -32,16 +32,16 @@ class SoftTissue:
     mineral: Tensor
 
 
-def soft_tissue(body: Body, film: Film, abduction: Mapping[str, float], generator: torch.Generator) -> SoftTissue:
-    """Soft tissue as if there were no bone, none of it below 0.
+def soft_tissue(body: Body, plane: ImagePlane, abduction: Mapping[str, float], generator: torch.Generator) -> SoftTissue:
+    """Soft tissue along each ray as if there were no bone; no value is below 0.
 
     Args:
         body: sizes of the patient and what lies inside.
-        film: the pixels.
+        plane: the pixels.
         abduction: of each side's ("right", "left") femur in degrees; the thigh follows it.
-        generator: source of what changes from film to film: the bowel's gas, the tissue's texture. Its device is used.
+        generator: source of what changes between radiographs: the bowel's gas, the tissue's texture. Its device is used.
     """
-    grid = Grid.over(film, _SPACING, generator.device)
+    grid = Grid.over(plane, _SPACING, generator.device)
     layers = envelope(body, grid, abduction)
     water, bladder_rim = bladder_water(body, grid)
     change = folds(body, grid, abduction)
@@ -64,8 +64,8 @@ def soft_tissue(body: Body, film: Film, abduction: Mapping[str, float], generato
     lean = lean - gas
     fat = (total - lean - gas).clamp_min(0)
 
-    x, z = grid.x[None, :] - film.focus_x, grid.z[:, None] - film.focus_z
-    slant = (1 + (x * x + z * z) / film.focus_distance**2).sqrt()
+    x, z = grid.x[None, :] - plane.focus_x, grid.z[:, None] - plane.focus_z
+    slant = (1 + (x * x + z * z) / plane.focus_distance**2).sqrt()
     images = torch.stack([lean * slant, fat * slant, calcium(body, grid, abduction) * slant])
-    images = interpolate(images[None], size=(film.rows, film.columns), mode="bicubic")[0].clamp_min(0)
+    images = interpolate(images[None], size=(plane.rows, plane.columns), mode="bicubic")[0].clamp_min(0)
     return SoftTissue(*images)

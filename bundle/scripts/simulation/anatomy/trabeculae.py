@@ -1,9 +1,8 @@
-"""The trabecular pattern of a femur on the film: fine strands that run along its five groups and break up as bone is lost.
+"""The trabecular pattern of a femur on the radiograph: fine strands that run along its five groups and break up as bone is lost.
 
 Each group has its own curved coordinates (``femur_bone.strands``): across its strands and along them. Streak noise that is
 stretched along the strands is looked up there, so lines follow the fan from the calcar to the dome and the arcs from the lateral
-cortex, and cross where groups overlap. Trabeculae are 0.1-0.2 mm thick and some 0.7 mm apart; what a film shows is the sum of
-many layers.
+cortex, and cross where groups overlap. Trabeculae are 0.1-0.2 mm thick and some 0.7 mm apart; a radiograph sums many layers.
 """
 
 from functools import lru_cache
@@ -14,7 +13,7 @@ from torch.nn.functional import grid_sample, interpolate, pad
 
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import GROUPS, group_share, strands
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 
 _TILE_MM, _TILE_SPACING = 96.0, 0.15
 _LAYERS = 3
@@ -45,29 +44,29 @@ def _tile(spacing: float, device: torch.device) -> Tensor:
     return torch.stack(tiles).to(device)
 
 
-def trabecular_texture(femur: Femur, film: Film, generator: torch.Generator) -> Tensor:
-    """Multiplier of mean 1 (film.rows, film.columns) of the trabecular mineral of ``femur`` as it lies.
+def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generator) -> Tensor:
+    """Multiplier of mean 1 (plane.rows, plane.columns) of the trabecular mineral of ``femur`` as it lies.
 
     Args:
         femur: its shape, mineral and pose; each fragment of a broken one carries its own pattern along.
-        film: the pixels, of any spacing; outside the femur the multiplier is 1.
+        plane: the pixels, of any spacing; outside the femur the multiplier is 1.
         generator: source of the pattern's offsets.
     """
-    texture = torch.ones(film.rows, film.columns, device=femur.position.device)
+    texture = torch.ones(plane.rows, plane.columns, device=femur.position.device)
     offsets = torch.rand(len(GROUPS), _LAYERS, 2, 2, generator=generator).to(texture)
     wobble = torch.randn(2, 1, 26, 15, generator=generator).to(texture)
     low, high = femur.box()
-    corners = film.pixel_of(torch.cartesian_prod(*torch.stack([low, high], dim=-1)))
+    corners = plane.pixel_of(torch.cartesian_prod(*torch.stack([low, high], dim=-1)))
     top, left = corners.amin(0).floor().long().clamp_min(0).tolist()
     bottom, right = (int(v) for v in corners.amax(0).ceil())
-    bottom, right = min(bottom + 1, film.rows), min(right + 1, film.columns)
+    bottom, right = min(bottom + 1, plane.rows), min(right + 1, plane.columns)
     if bottom - top < 2 or right - left < 2:
         return texture
     rows, columns = bottom - top, right - left
-    coarse_rows, coarse_columns = (max(2, round(n * film.spacing / _COARSE_MM)) for n in (rows, columns))
-    z = film.top + (top + torch.linspace(0, rows - 1, coarse_rows, device=texture.device)) * film.spacing
-    x = film.left + (left + torch.linspace(0, columns - 1, coarse_columns, device=texture.device)) * film.spacing
-    local, within = _on_mid_plane(femur, film, x, z)
+    coarse_rows, coarse_columns = (max(2, round(n * plane.spacing / _COARSE_MM)) for n in (rows, columns))
+    z = plane.top + (top + torch.linspace(0, rows - 1, coarse_rows, device=texture.device)) * plane.spacing
+    x = plane.left + (left + torch.linspace(0, columns - 1, coarse_columns, device=texture.device)) * plane.spacing
+    local, within = _on_mid_plane(femur, plane, x, z)
     bend = interpolate(wobble, size=(coarse_rows, coarse_columns), mode="bicubic", align_corners=True)[:, 0]
     found = strands(femur, local[..., 0], local[..., 2])
     fade = torch.sigmoid((femur.drop + 42.0 - local[..., 2]) / 7.0) * within
@@ -83,7 +82,7 @@ def trabecular_texture(femur: Femur, film: Film, generator: torch.Generator) -> 
     across, along, weight, fade = maps[:count], maps[count : 2 * count], maps[2 * count : 3 * count], maps[-1]
 
     lost = min(1.0, max(0.0, 1.0 - femur.bone.strength))
-    tile = _tile(round(film.spacing, 3), texture.device)
+    tile = _tile(round(plane.spacing, 3), texture.device)
     # As bone is lost, strands stand farther apart.
     mixed = tile[0] * (1 - 0.75 * lost) ** 0.5 + tile[1] * (0.25 + 0.75 * lost) ** 0.5
     mixed = pad(mixed[None, None], (0, 1, 0, 1), "circular")
@@ -105,7 +104,7 @@ def trabecular_texture(femur: Femur, film: Film, generator: torch.Generator) -> 
     return texture
 
 
-def _on_mid_plane(femur: Femur, film: Film, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+def _on_mid_plane(femur: Femur, plane: ImagePlane, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     """Where rays meet the plane through shaft and neck, in the frame of the unbroken femur (rows, columns, 3), and whether that
     is in the bone (0..1).
 
@@ -114,8 +113,8 @@ def _on_mid_plane(femur: Femur, film: Film, x: Tensor, z: Tensor) -> tuple[Tenso
     """
     depth = femur.position[1]
     flat = torch.stack(torch.broadcast_tensors(x[None, :], torch.zeros_like(x[None, :]), z[:, None]), dim=-1)
-    focus = torch.tensor([film.focus_x, -film.focus_distance, film.focus_z]).to(flat)
-    ray = (flat - focus) / film.focus_distance if film.focus_distance < torch.inf else torch.zeros_like(flat)
+    focus = torch.tensor([plane.focus_x, -plane.focus_distance, plane.focus_z]).to(flat)
+    ray = (flat - focus) / plane.focus_distance if plane.focus_distance < torch.inf else torch.zeros_like(flat)
     ray[..., 1] = 1.0
     near, far = femur.to_local(flat + ray * (depth - 1.0)), femur.to_local(flat + ray * (depth + 1.0))
     start, per_mm = (near + far) / 2, (far - near) / 2

@@ -1,4 +1,4 @@
-"""The morphometry of a phantom femur: what `scripts.measurement.morphometry` measures on a film, taken from the solid itself.
+"""The true morphometry of a phantom femur: what `scripts.measurement.morphometry` measures on a radiograph, of the solid itself.
 
 The femur lies as for a DXA scan, its neck parallel to the table, seen by parallel AP rays: no magnification, no rotation, no
 noise. A fracture and a resection are left out of account.
@@ -32,8 +32,8 @@ _REACH_MM = 80.0
 _DEPTH_STEP_MM = 1.5
 
 
-def true_morphometry(femur: Femur) -> dict[str, float]:
-    """Measure a femur: every one of `MORPHOMETRY`, in degrees, mm and grades."""
+def measure_true_morphometry(femur: Femur) -> dict[str, float]:
+    """Measure a femur; the keys are those of `MORPHOMETRY`, the values degrees, mm and grades (NaN where a line has no end)."""
     size = femur.size
     along = torch.tensor([-femur.offset, femur.drop]) / femur.neck_length  # (x, z), from the head to the base of the neck
     up = torch.tensor([-along[1], along[0]])  # z points down

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from scripts.simulation.anatomy.curves import smooth_curve
-from scripts.simulation.hardware.shadows import Ball, Point, Shape, Sheet, Tube, add_path
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.hardware.small_solids import Ball, Point, Shape, Sheet, Tube, add_path
+from scripts.simulation.physics.projection import ImagePlane
 
 _FRONT = -110.0
 
@@ -31,19 +31,19 @@ class ForeignObject:
 def draw_objects(rng: np.random.Generator) -> list[ForeignObject]:
     """Draw what is on and in one patient; most have nothing."""
     objects: list[ForeignObject] = []
-    for share, draw in KINDS.values():
+    for share, draw in BELONGINGS.values():
         if rng.random() < share:
             objects.extend(draw(rng))
     return objects
 
 
-def shadows(objects: Sequence[ForeignObject], film: Film, device: torch.device | None = None) -> dict[str, Tensor]:
-    """Path in mm through each material, images (rows, columns) on ``device``; only materials that the objects are made of."""
+def object_paths(objects: Sequence[ForeignObject], plane: ImagePlane, device: torch.device | None = None) -> dict[str, Tensor]:
+    """Return the path in mm through each material that the objects are made of, images (rows, columns) on ``device``."""
     paths: dict[str, Tensor] = {}
     for thing in objects:
-        path = paths.setdefault(thing.material, torch.zeros(film.rows, film.columns, device=device))
+        path = paths.setdefault(thing.material, torch.zeros(plane.rows, plane.columns, device=device))
         for shape in thing.shapes:
-            add_path(shape, path, film)
+            add_path(shape, path, plane)
     return paths
 
 
@@ -238,7 +238,7 @@ def _pad(rng: np.random.Generator) -> list[ForeignObject]:
     return [ForeignObject("incontinence pad", "polyethylene", tuple(shapes))]
 
 
-KINDS: dict[str, tuple[float, Callable[[np.random.Generator], list[ForeignObject]]]] = {
+BELONGINGS: dict[str, tuple[float, Callable[[np.random.Generator], list[ForeignObject]]]] = {
     "calibration ball": (0.05, _ball), "gonad shield": (0.03, _shield), "surgical clips": (0.035, _clips),
     "skin staples": (0.02, _staples), "cerclage wires": (0.008, _wires), "urinary catheter": (0.03, _catheter),
     "line": (0.015, _line), "ECG lead": (0.015, _lead), "buttons": (0.015, _buttons), "snaps": (0.02, _snaps),

@@ -1,4 +1,4 @@
-"""Ordinary films of hips that were spoilt: turned, wrongly scaled, badly exposed, blurred, inverted; and mere noise."""
+"""Ordinary radiographs of hips that were spoilt: turned, wrongly scaled, badly exposed, blurred, inverted; and mere noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scripts.radiograph.geometry import believable_spacing
 from scripts.simulation.anatomy.curves import smooth_noise
-from scripts.simulation.imaging import take
+from scripts.simulation.imaging import take_radiograph
 from scripts.simulation.others.scene import Taken
 from scripts.simulation.phantom import draw_phantom
 from scripts.simulation.physics.processing import Rendering
@@ -26,11 +26,11 @@ _SCALES = (0.5, 0.66, 1.5, 2.0)
 def _hips(
     rng: np.random.Generator, site: Site, spacing: float | None, change: Callable[[View], View] = lambda view: view
 ) -> Taken:
-    """A film of both hips from the front, taken as ``change`` has it."""
-    upright = replace(site, film=replace(site.film, one_hip=0.0, frog_leg=0.0))
+    """A radiograph of both hips from the front, taken as ``change`` has it."""
+    upright = replace(site, habits=replace(site.habits, one_hip=0.0, frog_leg=0.0))
     phantom = draw_phantom(draw_person(rng, site.population), rng)
     view = change(draw_view(rng, upright, spacing))
-    return Taken(take(phantom, view, int(rng.integers(2**31))).rendering, view, phantom.body.thickness)
+    return Taken(take_radiograph(phantom, view, int(rng.integers(2**31))).rendering, view, phantom.body.thickness)
 
 
 def _with(taken: Taken, values: Tensor) -> Taken:
@@ -53,7 +53,7 @@ def on_its_side(rng: np.random.Generator, site: Site, spacing: float | None) -> 
 def wrong_scale(rng: np.random.Generator, site: Site, spacing: float | None) -> Taken:
     """The header's pixel spacing is half, two thirds, one and a half times or twice the true one.
 
-    Only what a reader may believe is drawn: a spacing that makes the film larger than any counts as missing.
+    Only what a reader may believe is drawn: a spacing that makes the radiograph larger than any counts as missing.
     """
     taken = _hips(rng, site, spacing)
     shape, true = tuple(taken.rendering.values.shape), taken.view.spacing
@@ -84,7 +84,7 @@ def clipped(rng: np.random.Generator, site: Site, spacing: float | None) -> Take
 
 
 def underexposed(rng: np.random.Generator, site: Site, spacing: float | None) -> Taken:
-    """So few quanta that the film is noise with a shadow of a pelvis in it."""
+    """So few quanta that the radiograph is noise with a shadow of a pelvis in it."""
 
     def dark(view: View) -> View:
         dose = float(np.exp(rng.uniform(np.log(0.001), np.log(0.012))))
@@ -96,7 +96,7 @@ def underexposed(rng: np.random.Generator, site: Site, spacing: float | None) ->
 def blurred(rng: np.random.Generator, site: Site, spacing: float | None) -> Taken:
     """Blurred beyond recognition of any edge, with or without noise on top."""
     taken = _hips(rng, site, spacing)
-    soft = low_pass(taken.rendering.values, float(rng.uniform(7, 25)) / taken.view.film.spacing)
+    soft = low_pass(taken.rendering.values, float(rng.uniform(7, 25)) / taken.view.plane.spacing)
     grain = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.02), soft.shape).astype(np.float32))
     return _with(taken, soft + grain)
 
@@ -111,8 +111,8 @@ def noise(rng: np.random.Generator, site: Site, spacing: float | None) -> Taken:
     """No picture at all: noise of any grain."""
     view = draw_view(rng, site, spacing)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    film, values = view.film, torch.full((view.film.rows, view.film.columns), float(rng.uniform(0.2, 0.8)))
+    plane, values = view.plane, torch.full((view.plane.rows, view.plane.columns), float(rng.uniform(0.2, 0.8)))
     for grain in np.exp(rng.uniform(0, 4, int(rng.integers(1, 4)))):
-        values += float(rng.uniform(0.02, 0.25)) * smooth_noise(film.rows, film.columns, float(grain), generator)
-    rows = torch.from_numpy(rng.normal(0, 0.1 * (rng.random() < 0.3), (film.rows, 1)).astype(np.float32))
+        values += float(rng.uniform(0.02, 0.25)) * smooth_noise(plane.rows, plane.columns, float(grain), generator)
+    rows = torch.from_numpy(rng.normal(0, 0.1 * (rng.random() < 0.3), (plane.rows, 1)).astype(np.float32))
     return Taken(Rendering((values + rows).clamp(0, 1)), view, 200.0)

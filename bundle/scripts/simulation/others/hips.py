@@ -1,4 +1,4 @@
-"""Hips that must not be measured: of children, from the side, turned away from the film, of animals."""
+"""Hips that must not be measured: of children, from the side, turned away from the detector, of animals."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import Bone as Mineral
+from scripts.simulation.anatomy.femur_bone import FemurMineral
 from scripts.simulation.anatomy.femurs_of_person import draw_shape
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.anatomy.solids import about_x, about_y, about_z, intersection, vector
 from scripts.simulation.hardware.foreign_objects import draw_objects
 from scripts.simulation.others.scene import Scene
-from scripts.simulation.others.shapes import Piece, chain, individual, lump, piece, profile
+from scripts.simulation.others.shapes import Piece, chain, draw_bone, lump, piece, profile
 from scripts.simulation.phantom import Pose
 from scripts.simulation.physics.projection import Solid, Tissue
 from scripts.simulation.population import draw_person
@@ -37,7 +37,7 @@ def _draw(rng: np.random.Generator, poses: dict[str, Pose]) -> tuple[Pelvis, dic
     radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
     pelvis = draw_pelvis(person, rng, radius, {side: Disease() for side in HIP.sides})
     shape, turn = draw_shape(person, rng, radius), float(rng.normal(14.5, 7.8))
-    mineral = Mineral(strength=float(np.clip(rng.normal(0.95, 0.2), 0.4, 1.5)))
+    mineral = FemurMineral(strength=float(np.clip(rng.normal(0.95, 0.2), 0.4, 1.5)))
     femurs = {}
     for side in HIP.sides:
         pose = poses[side]
@@ -71,10 +71,10 @@ def _flesh(rng: np.random.Generator, poses: dict[str, Pose], stout: float) -> tu
     thighs = []
     for side, mirror in zip(HIP.sides, (-1, 1), strict=True):
         turn = Pose(poses[side].abduction, 0.0, poses[side].flexion).matrix()
-        thigh = chain([(0, 5, -25), (6, 8, 110), (12, 10, 420)], [78 + fat, 66 + fat, 52 + 0.7 * fat], individual(rng, fat, 0, 2))
+        thigh = chain([(0, 5, -25), (6, 8, 110), (12, 10, 420)], [78 + fat, 66 + fat, 52 + 0.7 * fat], draw_bone(rng, fat, 0, 2))
         # A pose is that of a right hip.
         thighs.append(thigh.moved(turn).moved(mirrored=mirror > 0).moved(shift=(mirror * (76 + 0.6 * fat), 0, 0)))
-    body = piece(trunk, (-wide, -deep, -420), (wide, deep, 90), individual(rng, fat, 0, 3))
+    body = piece(trunk, (-wide, -deep, -420), (wide, deep, 90), draw_bone(rng, fat, 0, 3))
     return body, *thighs
 
 
@@ -196,47 +196,47 @@ def animal_pelvis(rng: np.random.Generator) -> Scene:
     spread, length = float(rng.normal(0, 6)), float(rng.uniform(0.85, 1.2))
     for mirrored in (False, True):
         hip = [
-            chain([(-22, 10, -95), (-27, 6, -60), (-24, 0, -20), (-27, 0, 0)], [13, 9, 8, 12], individual(rng, 1.2, 0.12)),
-            chain([(-27, 2, 2), (-24, 10, 40), (-27, 14, 62)], [10, 7, 10], individual(rng, 1.2, 0.12)),
-            chain([(-24, -4, 6), (-5, -12, 18), (-3, -10, 40), (-22, 8, 58)], [7, 5, 5, 7], individual(rng, 1.1, 0.1)),
+            chain([(-22, 10, -95), (-27, 6, -60), (-24, 0, -20), (-27, 0, 0)], [13, 9, 8, 12], draw_bone(rng, 1.2, 0.12)),
+            chain([(-27, 2, 2), (-24, 10, 40), (-27, 14, 62)], [10, 7, 10], draw_bone(rng, 1.2, 0.12)),
+            chain([(-24, -4, 6), (-5, -12, 18), (-3, -10, 40), (-22, 8, 58)], [7, 5, 5, 7], draw_bone(rng, 1.1, 0.1)),
         ]
         femur = [
             chain(
                 [(0, 0, 0), (-14, 0, 9), (-17, 0, 22), (-17, -4, 60), (-16, -2, 120 * length)],
                 [10, 8, 9.5, 8, 9],
-                individual(rng, 2.2, 0.1),
+                draw_bone(rng, 2.2, 0.1),
             ),
-            chain([(-18, 2, -2), (-20, 2, 14)], [6, 8], individual(rng, 1.2, 0.12)),
-            lump((-22, 4, 130 * length), (8, 14, 14), individual(rng)),
-            lump((-9, 4, 130 * length), (8, 14, 14), individual(rng)),
+            chain([(-18, 2, -2), (-20, 2, 14)], [6, 8], draw_bone(rng, 1.2, 0.12)),
+            lump((-22, 4, 130 * length), (8, 14, 14), draw_bone(rng)),
+            lump((-9, 4, 130 * length), (8, 14, 14), draw_bone(rng)),
             chain(
                 [(-15, 2, 148 * length), (-15, 2, 156 * length), (-15, 0, 190 * length), (-15, 0, 290 * length)],
                 [15, 14, 8, 7],
-                individual(rng, 2.2, 0.1),
+                draw_bone(rng, 2.2, 0.1),
             ),
-            lump((-15, -16, 122 * length), (5, 4, 8), individual(rng)),
+            lump((-15, -16, 122 * length), (5, 4, 8), draw_bone(rng)),
         ]
         turn = about_y(math.radians(spread + float(rng.normal(0, 3)))) @ about_x(math.radians(float(rng.normal(5, 5))))
         bones += [each.moved(mirrored=mirrored) for each in hip]
         bones += [each.moved(turn, (-38, 0, 0)).moved(mirrored=mirrored) for each in femur]
     knots = [(-72, 22, 12, 0, 16, 1.0, 0.15), (-50, 17, 10, 0, 18, 1.0, 0.15), (-28, 11, 7, 0, 16, 1.0, 0.12)]
-    bones.append(profile(knots, individual(rng)))
+    bones.append(profile(knots, draw_bone(rng)))
     for k in range(12):
         z, fall = -84 - 22 * k, 0.4 * k
-        bones.append(chain([(0, 14 + fall, z - 7), (0, 14 + fall, z + 7)], [10, 10], individual(rng, 0.9, 0.14)))
+        bones.append(chain([(0, 14 + fall, z - 7), (0, 14 + fall, z + 7)], [10, 10], draw_bone(rng, 0.9, 0.14)))
         bones.append(
-            chain([(-22, 16 + fall, z - 8), (0, 18 + fall, z), (22, 16 + fall, z - 8)], [2, 4, 2], individual(rng, 0.9, 0.1))
+            chain([(-22, 16 + fall, z - 8), (0, 18 + fall, z), (22, 16 + fall, z - 8)], [2, 4, 2], draw_bone(rng, 0.9, 0.1))
         )
     tail = float(rng.normal(0, 0.5))
     bones += [
-        chain([(tail * k, 16, -18 + 17 * k), (tail * (k + 1), 16, -5 + 17 * k)], 5 - 0.35 * k, individual(rng)) for k in range(8)
+        chain([(tail * k, 16, -18 + 17 * k), (tail * (k + 1), 16, -5 + 17 * k)], 5 - 0.35 * k, draw_bone(rng)) for k in range(8)
     ]
-    body = lump((0, -10, -170), (80, 80, 190), individual(rng, 4, 0, 3))
+    body = lump((0, -10, -170), (80, 80, 190), draw_bone(rng, 4, 0, 3))
     thighs = [
         chain(
             [(s * 42, 4, -10), (s * 55, 0, 70), (s * 55, 0, 150 * length), (s * 54, 0, 300)],
             [46, 48, 30, 18],
-            individual(rng, 3, 0, 2),
+            draw_bone(rng, 3, 0, 2),
         )
         for s in (-1, 1)
     ]

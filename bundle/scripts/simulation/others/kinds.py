@@ -1,4 +1,4 @@
-"""All kinds of films that must be refused, by name."""
+"""All kinds of radiographs that must be refused, by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.simulation.others.scene import Scene, Taken, take_scene
 from scripts.simulation.sites import Site
 
 Kind = Callable[[np.random.Generator, Site, float | None], Taken]
-"""Takes a film: source of randomness, the site, the detector's pixel spacing in mm (None: the site's own)."""
+"""Takes a radiograph: source of randomness, the site, the detector's pixel spacing in mm (None: the site's own)."""
 
 
 def _kind(build: Callable[[np.random.Generator], Scene]) -> Kind:

@@ -1,4 +1,4 @@
-"""Anything that can lie before a detector, and the film of it, taken with the physics and the habits of a cohort's sites."""
+"""Anything that can lie before a detector, radiographed with the physics and the habits of a cohort's sites."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from scripts.simulation.anatomy.curves import smooth_noise
-from scripts.simulation.hardware.foreign_objects import ForeignObject, shadows
-from scripts.simulation.hardware.shadows import Tube, add_path
+from scripts.simulation.hardware.foreign_objects import ForeignObject, object_paths
+from scripts.simulation.hardware.small_solids import Tube, add_path
 from scripts.simulation.imaging import develop, displaced, enlarged, mottle
 from scripts.simulation.others.shapes import Piece, merged
 from scripts.simulation.physics.processing import Rendering
-from scripts.simulation.physics.projection import Film, cast
+from scripts.simulation.physics.projection import ImagePlane, cast
 from scripts.simulation.physics.xray import CORTICAL_MINERAL, low_pass
 from scripts.simulation.sites import Site
 from scripts.simulation.view import Field, View, draw_view
@@ -31,8 +31,8 @@ class Scene:
 
     ``bones``; ``flesh``: bodies and limbs, whose cortex is the fat under their skin; ``air``: hollows in them, each with the
     share of its path that is air; ``metal`` by material; ``vessels``: lean branches in the air; ``objects``: belongings.
-    ``height`` and ``width`` are those of the film at the detector, ``detail`` the grid (mm) that bones are cast on, ``roughness``
-    that for flesh. ``kvp`` (50 to 90) and ``grid`` replace what the site uses for hips; ``tight`` 0..1 is how far the collimator
+    ``height`` and ``width`` are those of the detector, ``detail`` is the grid (mm) that bones are cast on, ``roughness`` that
+    for flesh. ``kvp`` (50 to 90) and ``grid`` replace what the site uses for hips; ``tight`` 0..1 is how far the collimator
     closes in. ``marbling`` is the share of fat in the lean, ``planes`` 0..1 how plain the fat between muscles is, ``strands``
     length over width of the pattern in cancellous bone.
     """
@@ -70,13 +70,13 @@ class Scene:
         )
 
     def beside(self, other: Scene) -> Scene:
-        """Both on one film, that of this scene."""
+        """Both on one radiograph, that of this scene."""
         return replace(self, bones=self.bones + other.bones, flesh=self.flesh + other.flesh, air=self.air + other.air)
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A film: its ``rendering``, how it was taken (``view``), and the patient's ``thickness`` in mm."""
+    """A radiograph that was taken: its ``rendering``, the ``view``, and the patient's ``thickness`` in mm."""
 
     rendering: Rendering
     view: View
@@ -84,7 +84,7 @@ class Taken:
 
 
 def take_scene(scene: Scene, rng: np.random.Generator, site: Site, spacing: float | None) -> Taken:
-    """Take a film of ``scene`` at ``site``.
+    """Take a radiograph of ``scene`` at ``site``.
 
     Args:
         scene: what lies there.
@@ -94,28 +94,27 @@ def take_scene(scene: Scene, rng: np.random.Generator, site: Site, spacing: floa
     """
     view = _view_of(scene, rng, site, spacing)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    film = view.film
-    # The film seen from a body of size 1: all lengths are divided, and the paths found are multiplied.
-    s = scene.size
-    unit = Film(film.rows, film.columns, film.spacing / s, film.left / s, film.top / s, film.focus_x / s, film.focus_z / s,
-                film.focus_distance / s)  # fmt: skip
+    plane, s = view.plane, scene.size
+    # The image plane seen from a body of size 1: all lengths are divided, and the paths found are multiplied.
+    lengths = (plane.spacing, plane.left, plane.top, plane.focus_x, plane.focus_z, plane.focus_distance)
+    unit = ImagePlane(plane.rows, plane.columns, *(length / s for length in lengths))
     shell, spongy, path, core = _bones(scene, unit, generator) * s
     lean, fat, thickness = _flesh(scene, unit, generator)
     metal = {name: _paths(pieces, unit, scene.detail)[0] * s for name, pieces in scene.metal.items()}
     lean, fat = displaced(lean * s, fat * s, path, core, shell + spongy, sum(metal.values(), torch.zeros(())))
-    for material, shadow in shadows(scene.objects, film).items():
+    for material, shadow in object_paths(scene.objects, plane).items():
         metal[material] = metal.get(material, 0) + shadow
     return Taken(develop(lean, fat, shell + spongy, metal, view, generator), view, float(np.clip(thickness * s, 10, 400)))
 
 
 def _view_of(scene: Scene, rng: np.random.Generator, site: Site, spacing: float | None) -> View:
     view = draw_view(rng, site, spacing)
-    film, old = view.film, view.field
-    shrink = film.focus_distance / view.source_detector
+    plane, old = view.plane, view.field
+    shrink = plane.focus_distance / view.source_detector
     height, width = scene.height * shrink, scene.width * shrink
     x, z = rng.normal(0, 0.02 * width), rng.normal(0, 0.02 * height)
-    film = replace(
-        film, rows=int(height / film.spacing), columns=int(width / film.spacing), left=float(x - width / 2),
+    plane = replace(
+        plane, rows=int(height / plane.spacing), columns=int(width / plane.spacing), left=float(x - width / 2),
         top=float(z - height / 2), focus_x=float(x + rng.normal(0, 8)), focus_z=float(z + rng.normal(0, 8)),
     )  # fmt: skip
     margins = rng.uniform(0, scene.tight, 4) * (rng.random(4) < 0.8) * (height, width, height, width)
@@ -127,48 +126,48 @@ def _view_of(scene: Scene, rng: np.random.Generator, site: Site, spacing: float 
         exposure = replace(exposure, kvp=scene.kvp)
     if not scene.grid:
         exposure = replace(exposure, grid_primary=1.0, grid_scatter=1.0)
-    # Where there is no patient, all beside the patient would be black: a film of one value, which says nothing.
+    # Where there is no patient, all beside the patient would be black: an image of one value, which says nothing.
     style = view.style if scene.flesh else replace(view.style, masked=False)
-    return replace(view, film=film, field=opened, exposure=exposure, style=style, frog_leg=False, only="")
+    return replace(view, plane=plane, field=opened, exposure=exposure, style=style, frog_leg=False, only="")
 
 
-def _paths(pieces: Sequence[Piece], film: Film, spacing: float, coarse: float = 2.6) -> Tensor:
+def _paths(pieces: Sequence[Piece], plane: ImagePlane, spacing: float, coarse: float = 2.6) -> Tensor:
     """Path, cortex (mm) and interior mineral (g/cm²) of ``pieces``, (3, rows, columns)."""
-    own = film.at_spacing(max(spacing, film.spacing))
+    own = plane.at_spacing(max(spacing, plane.spacing))
     total = torch.zeros(3, own.rows, own.columns)
     for each in pieces:
         shadow = cast(each.solid, own, each.box(), coarse * spacing)
         total += torch.stack([shadow.path, shadow.cortex, shadow.interior])
-    return enlarged(torch.stack([low_pass(image, _SMOOTHING) for image in total]), film)
+    return enlarged(torch.stack([low_pass(image, _SMOOTHING) for image in total]), plane)
 
 
-def _bones(scene: Scene, film: Film, generator: torch.Generator) -> Tensor:
+def _bones(scene: Scene, plane: ImagePlane, generator: torch.Generator) -> Tensor:
     """Mineral of shells and of interiors (g/cm²), path in bone and in its interior (mm)."""
-    path, cortex, interior = _paths(scene.bones, film, scene.detail)
+    path, cortex, interior = _paths(scene.bones, plane, scene.detail)
     coarseness = float(0.3 + 0.7 * torch.rand((), generator=generator))
-    mottled = mottle(film, coarseness, generator)
-    rows, columns = film.rows, film.columns
-    fine = smooth_noise(rows, columns, (0.8 * scene.strands / film.spacing, max(1.0, 0.8 / film.spacing)), generator)
-    crossing = smooth_noise(rows, columns, (max(1.0, 0.9 / film.spacing), 0.9 * scene.strands / film.spacing), generator)
+    mottled = mottle(plane, coarseness, generator)
+    rows, columns = plane.rows, plane.columns
+    fine = smooth_noise(rows, columns, (0.8 * scene.strands / plane.spacing, max(1.0, 0.8 / plane.spacing)), generator)
+    crossing = smooth_noise(rows, columns, (max(1.0, 0.9 / plane.spacing), 0.9 * scene.strands / plane.spacing), generator)
     texture = (1 + coarseness * (0.10 * fine + 0.06 * crossing)).clamp_min(0.3)
     return torch.stack([cortex * (CORTICAL_MINERAL / 10) * mottled, interior * mottled * texture, path, path - cortex])
 
 
-def _flesh(scene: Scene, whole: Film, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
+def _flesh(scene: Scene, whole: ImagePlane, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
     """Lean and fat paths as if there were no bone, mm, and the thickness of the bulk."""
-    film = whole.at_spacing(max(_TEXTURE_MM / scene.size, whole.spacing))
-    total, shell, _ = _paths([merged(scene.flesh)] if scene.flesh else [], film, scene.roughness)
+    plane = whole.at_spacing(max(_TEXTURE_MM / scene.size, whole.spacing))
+    total, shell, _ = _paths([merged(scene.flesh)] if scene.flesh else [], plane, scene.roughness)
     rows, columns = total.shape
     air = torch.zeros_like(total)
     for each, filled in scene.air:
-        air += filled * _paths([each], film, scene.roughness * 0.75)[0]
+        air += filled * _paths([each], plane, scene.roughness * 0.75)[0]
     branches = torch.zeros_like(total)
     for tube in scene.vessels:
-        add_path(tube, branches, film)
+        add_path(tube, branches, plane)
     air = torch.minimum((air - torch.minimum(branches, 0.7 * air)).clamp_min(0), 0.93 * total)
 
     def noise(down: float, across: float) -> Tensor:
-        return smooth_noise(rows, columns, (max(1.0, down / film.spacing), max(1.0, across / film.spacing)), generator)
+        return smooth_noise(rows, columns, (max(1.0, down / plane.spacing), max(1.0, across / plane.spacing)), generator)
 
     # Fat between muscles shows as dark lines along the limb, fat within them as streaks and lobules.
     planes = sum((torch.exp(-((noise(70, wide) / thin) ** 2)) for wide, thin in ((16, 0.10), (30, 0.06))), torch.zeros(()))

@@ -1,7 +1,7 @@
 """Bones and soft parts as a few lines each: profiles along a straight axis, chains of round cones, plates, shells.
 
 Frame as everywhere: x to the patient's left, y to posterior, z to the feet, mm. A piece is a solid with a box around it. Sizes
-are those of textbooks of anatomy, rounded; what matters is that films look like films, not that a bone could be measured on them.
+are those of textbooks of anatomy, rounded: a radiograph must look like one, but no bone need be measurable on it.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Bone:
     warp: Warp = NO_WARP
 
 
-def individual(rng: np.random.Generator, cortex: float = 1.0, interior: float = 0.14, height: float = 0.7) -> Bone:
-    """A bone of its own: bumps of about ``height`` mm, mineral that varies by a tenth."""
+def draw_bone(rng: np.random.Generator, cortex: float = 1.0, interior: float = 0.14, height: float = 0.7) -> Bone:
+    """Draw one individual's bone: bumps of about ``height`` mm, cortex and mineral that vary by a tenth (SD)."""
     lengths = np.concatenate([rng.uniform(60, 150, 2), rng.uniform(15, 40, 2)])
     warp = draw_warp(rng, lengths, np.array([height, height, height / 3, height / 3]))
     return Bone(float(cortex * rng.normal(1, 0.1)), float(interior * rng.normal(1, 0.1)), warp)

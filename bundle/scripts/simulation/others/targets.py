@@ -12,7 +12,7 @@ _SOLID = Bone(0.0, 0.0)
 
 
 def _slab(rng: np.random.Generator) -> tuple[Piece, ...]:
-    """A slab of plastic under the object, in most films."""
+    """A slab of plastic under the object, in most radiographs."""
     if rng.random() < 0.3:
         return ()
     half, thick = rng.uniform(100, 260), float(rng.uniform(10, 200))

@@ -14,10 +14,10 @@ from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.pelvis import draw_pelvis
 from scripts.simulation.anatomy.solids import about_x, about_y, about_z, capsule, ellipsoid, intersection, union
 from scripts.simulation.hardware.foreign_objects import draw_objects
-from scripts.simulation.hardware.shadows import Tube
+from scripts.simulation.hardware.small_solids import Tube
 from scripts.simulation.others.limbs import shoulder_bones
 from scripts.simulation.others.scene import Scene
-from scripts.simulation.others.shapes import Bone, Piece, chain, individual, lump, phalanx, piece, plate
+from scripts.simulation.others.shapes import Bone, Piece, chain, draw_bone, lump, phalanx, piece, plate
 from scripts.simulation.physics.projection import Tissue
 from scripts.simulation.population import draw_person
 
@@ -45,7 +45,7 @@ def _finished(rng: np.random.Generator, scene: Scene, turn: float = 0.0, shift: 
 
 def _column(rng: np.random.Generator, top: float, bottom: float) -> Piece:
     """Vertebrae from z = ``top`` to ``bottom`` mm, z = 0 between T12 and L1, y = 0 in the middle of the bodies."""
-    bone, strength = individual(rng, height=0.4), float(np.clip(rng.normal(0.9, 0.2), 0.4, 1.4))
+    bone, strength = draw_bone(rng, height=0.4), float(np.clip(rng.normal(0.9, 0.2), 0.4, 1.4))
     scoliosis, phase, lordosis = float(rng.normal(0, 6)), float(rng.uniform(0, 6)), float(rng.uniform(0.6, 1.3))
     spurs = float(rng.uniform(0, 2.5))
 
@@ -91,7 +91,7 @@ def _ribs(rng: np.random.Generator, inlet: float, first: int = 1) -> list[Piece]
             x = side * wide * np.sin(t) ** 0.8
             y = 30 + 22 * np.sin(t) - deep * (1 - np.cos(t)) * 0.95
             z = z0 + drop * (1 - np.cos(t)) * 0.9 + rng.normal(0, 1.5)
-            bones.append(chain(np.stack([x, y, z], 1), np.linspace(4.8, 5.6, 13), individual(rng, 0.8, 0.1, 0.5)))
+            bones.append(chain(np.stack([x, y, z], 1), np.linspace(4.8, 5.6, 13), draw_bone(rng, 0.8, 0.1, 0.5)))
     return bones
 
 
@@ -106,8 +106,8 @@ def _thorax(rng: np.random.Generator) -> Scene:
         arm = [each.moved(about_y(math.radians(float(rng.normal(-8, 8))))) for each in shoulder_bones(rng)]
         bones += [each.moved(shift=(-172, 20 + back, -118 + shrug)).moved(mirrored=mirrored) for each in arm]
         line = [(-178, 15, -120), (-205, 15, 40), (-225, 10, 330)] if not raised else [(-165, 15, -120), (-215, 10, -300)]
-        arms.append(chain(line, [54, 46, 42][: len(line)], individual(rng, 7, 0, 2)).moved(mirrored=mirrored))
-    sternum = plate([(-24, -120), (24, -120), (14, -70), (18, 40), (0, 60), (-18, 40), (-14, -70)], individual(rng, 0.7, 0.08),
+        arms.append(chain(line, [54, 46, 42][: len(line)], draw_bone(rng, 7, 0, 2)).moved(mirrored=mirrored))
+    sternum = plate([(-24, -120), (24, -120), (14, -70), (18, 40), (0, 60), (-18, 40), (-14, -70)], draw_bone(rng, 0.7, 0.08),
                     lambda p: -112 - 0.15 * (p[..., 2] + 120), 4.0)  # fmt: skip
     bones.append(sternum)
     fat = float(np.clip(rng.gamma(3, 5), 4, 45))
@@ -120,17 +120,17 @@ def _thorax(rng: np.random.Generator) -> Scene:
         ring = ((p[..., 0] / wide).abs() ** 2.6 + ((p[..., 1] + 12) / deep).abs() ** 2.6) ** (1 / 2.6)
         return (ring - 1) * torch.minimum(wide, deep)
 
-    body = piece(trunk, (-260, -220, -330), (260, 200, 330), individual(rng, fat, 0, 2))
-    yoke = chain([(-165, 22, -135), (0, 28, -185), (165, 22, -135)], [42, 62, 42], individual(rng, fat, 0, 1))
-    neck = chain([(0, 20, -150), (0, 20, -360)], [66, 56], individual(rng, 5, 0, 1))
+    body = piece(trunk, (-260, -220, -330), (260, 200, 330), draw_bone(rng, fat, 0, 2))
+    yoke = chain([(-165, 22, -135), (0, 28, -185), (165, 22, -135)], [42, 62, 42], draw_bone(rng, fat, 0, 1))
+    neck = chain([(0, 20, -150), (0, 20, -360)], [66, 56], draw_bone(rng, 5, 0, 1))
     breasts = []
     if rng.random() < 0.5:
         size = rng.uniform(45, 85)
         breasts = [
-            lump((side * 82, -118, 70 + rng.normal(0, 12)), (size, 50, 0.9 * size), individual(rng, 60, 0)) for side in (-1, 1)
+            lump((side * 82, -118, 70 + rng.normal(0, 12)), (size, 50, 0.9 * size), draw_bone(rng, 60, 0)) for side in (-1, 1)
         ]
     air, vessels = _lungs(rng)
-    trachea = chain([(2, -10, -330), (2, 0, -120), (0, 4, -62)], 8.5, individual(rng, 0, 0))
+    trachea = chain([(2, -10, -330), (2, 0, -120), (0, 4, -62)], 8.5, draw_bone(rng, 0, 0))
     return Scene(tuple(bones), (body, yoke, neck, *arms, *breasts), (*air, (trachea, 0.9)), vessels=vessels, detail=1.1,
                  roughness=4.0)  # fmt: skip
 
@@ -161,7 +161,7 @@ def _lungs(rng: np.random.Generator) -> tuple[list[tuple[Piece, float]], tuple[T
             return found
 
         return piece(
-            distance, (2 if side > 0 else -132, -100, -174), (132 if side > 0 else -2, 100, 190 + deep), individual(rng, 0, 0)
+            distance, (2 if side > 0 else -132, -100, -174), (132 if side > 0 else -2, 100, 190 + deep), draw_bone(rng, 0, 0)
         )
 
     for side in (-1.0, 1.0):
@@ -224,12 +224,12 @@ def _bowel(rng: np.random.Generator) -> list[tuple[Piece, float]]:
         start, length = int(rng.integers(0, 80)), int(rng.integers(5, 16))
         line = colon[start : start + length]
         radii = rng.uniform(14, 24) * (1 + 0.25 * np.sin(np.arange(len(line)) * 1.6 + rng.uniform(0, 6)))
-        air.append((chain(line, radii, individual(rng, 0, 0, 2.0)), float(rng.uniform(0.5, 1))))
+        air.append((chain(line, radii, draw_bone(rng, 0, 0, 2.0)), float(rng.uniform(0.5, 1))))
     for _ in range(rng.poisson(6 * plenty)):
         loop = np.array([rng.uniform(-80, 80), -30, rng.uniform(-90, 110)]) + np.cumsum(rng.normal(0, 11, (5, 3)), axis=0)
-        air.append((chain(loop, rng.uniform(5, 13, 5), individual(rng, 0, 0, 2.0)), float(rng.uniform(0.5, 1))))
+        air.append((chain(loop, rng.uniform(5, 13, 5), draw_bone(rng, 0, 0, 2.0)), float(rng.uniform(0.5, 1))))
     if rng.random() < 0.6:
-        air.append((lump((62, -20, -175), rng.uniform(25, 50, 3), individual(rng, 0, 0, 3.0)), 0.9))
+        air.append((lump((62, -20, -175), rng.uniform(25, 50, 3), draw_bone(rng, 0, 0, 3.0)), 0.9))
     return air
 
 
@@ -252,7 +252,7 @@ def _abdomen(rng: np.random.Generator) -> Scene:
         ring = ((p[..., 0] / (wide * waist)).abs() ** 2.5 + ((p[..., 1] - 5) / deep).abs() ** 2.5) ** (1 / 2.5)
         return (ring - 1) * min(wide, deep)
 
-    body = piece(trunk, (-wide, -deep, -330), (wide, deep + 10, 330), individual(rng, fat, 0, 3))
+    body = piece(trunk, (-wide, -deep, -330), (wide, deep + 10, 330), draw_bone(rng, fat, 0, 3))
     return Scene(tuple(bones), (body,), tuple(_bowel(rng)), detail=1.1, roughness=4.0)
 
 
@@ -264,7 +264,7 @@ def abdomen(rng: np.random.Generator) -> Scene:
 
 
 def lumbar_spine_ap(rng: np.random.Generator) -> Scene:
-    """A lumbar spine from the front, with sacrum and wings of the ilium, the hips off the film."""
+    """A lumbar spine from the front, with sacrum and wings of the ilium, the hips off the radiograph."""
     scene = replace(_abdomen(rng), height=400.0, width=float(rng.choice([180, 240, 300])), kvp=75.0)
     return _finished(rng, scene.moved(shift=(0, 0, float(rng.uniform(50, 110)))), shift=6)
 
@@ -291,8 +291,8 @@ def _skull(rng: np.random.Generator) -> Scene:
         floor = intersection((base + 3).abs() * 0.8 - 1.6, ellipsoid(p, (0, 6, 10), (wide - 6, long - 8, 62)), 3.0)
         return union(torch.maximum(shell, base), floor, 3.0)
 
-    bones = [piece(vault, (-wide, 6 - long, -95), (wide, 6 + long, 75), individual(rng, 1.6, 0.15, 1.2))]
-    dense = individual(rng, 1.2, 0.3, 0.5)
+    bones = [piece(vault, (-wide, 6 - long, -95), (wide, 6 + long, 75), draw_bone(rng, 1.6, 0.15, 1.2))]
+    dense = draw_bone(rng, 1.2, 0.3, 0.5)
     for side in (-1, 1):
         bones += [
             chain([(side * 24, 12, 44), (side * 54, 22, 40)], [11, 13], Bone(3.0, 0.6)),  # petrous bone
@@ -305,7 +305,7 @@ def _skull(rng: np.random.Generator) -> Scene:
         (x, y, z + gape)
         for x, y, z in ((-54, 2, 46), (-52, -8, 92), (-36, -46, 108), (0, -84, 116), (36, -46, 108), (52, -8, 92), (54, 2, 46))
     ]
-    bones.append(chain(smooth_curve(jaw, 15), [7, 7, 8, 8, 9, 9, 9, 10, 9, 9, 9, 8, 8, 7, 7], individual(rng, 2.2, 0.2, 0.5)))
+    bones.append(chain(smooth_curve(jaw, 15), [7, 7, 8, 8, 9, 9, 9, 10, 9, 9, 9, 8, 8, 7, 7], draw_bone(rng, 2.2, 0.2, 0.5)))
     missing = rng.uniform(0, 0.5)
     for k in np.linspace(-1.3, 1.3, 15):
         for up in (-1, 1):
@@ -314,7 +314,7 @@ def _skull(rng: np.random.Generator) -> Scene:
                 z = 86 + up * 2 + (gape if up > 0 else 0)
                 bones += phalanx((x, y, z), (x * 0.92, y + 3, z + up * 17), 3.6, Bone(1.8, 1.1))
     bones += [_column(rng, -300.0, -90.0).moved(shift=(0, 20, 380))]
-    skin = individual(rng, 4, 0)
+    skin = draw_bone(rng, 4, 0)
     flesh = (
         lump((0, 6, -4), (wide + 9, long + 8, high + 14), skin),
         chain([(0, -30, 40), (0, -44, 100)], [66, 46], skin),

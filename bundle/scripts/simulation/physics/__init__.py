@@ -1,1 +1,1 @@
-"""Rays through solids, X-ray physics, and the processing that makes a film of a signal."""
+"""Rays through solids, X-ray physics, and the processing that makes a radiograph of a signal."""

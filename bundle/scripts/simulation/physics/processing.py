@@ -60,7 +60,7 @@ class Tone:
 
 @dataclass(frozen=True)
 class Style:
-    """How a vendor makes its films.
+    """How a vendor makes its radiographs.
 
     ``power`` p turns the signal s into (1 - s^p) / p: 0 is the logarithm, 1 the detector's own values. ``equalise`` 0..1 takes
     out what changes more slowly than ``slow`` (mm). Detail is enhanced by unsharp masking, ``sharpen`` at the scale ``edge``
@@ -105,8 +105,8 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Rendering:
-    """A processed film: ``values`` (rows, columns) in 0..1, bone bright, to be stored, and the ``tone`` curve that the file tells
-    the viewer to apply to them (None: they are what is displayed)."""
+    """A processed radiograph: ``values`` (rows, columns) to be stored, in 0..1, bone bright, and the ``tone`` curve that the file
+    tells the viewer to apply to them (None: they are what is displayed)."""
 
     values: Tensor
     tone: Tone | None = None
@@ -117,7 +117,7 @@ class Rendering:
 
 
 def vary(style: Style, rng: np.random.Generator) -> Style:
-    """The style as a hospital's settings and a technologist's hand change it from film to film."""
+    """Return the style as a hospital's settings and a technologist's hand change it between radiographs."""
 
     def times(value: float, spread: float) -> float:
         return float(value * np.exp(rng.normal(0, spread)))

@@ -1,8 +1,8 @@
 """Rays through solids: what lies along each line from the focal spot to a pixel.
 
-A film is described in the patient plane (y = 0, through the hips): pixel (row, column) sees the ray that crosses that plane at
-(x, z). Only blocks of the volume that hold the solid are sampled, and along a ray the surface is found by linear interpolation
-between samples, so thin cortex keeps its mass without supersampling. Lengths are measured along the ray, oblique ones too.
+The image plane lies in the patient (y = 0, through the hips): pixel (row, column) sees the ray that crosses it at (x, z). Only
+blocks of the volume that hold the solid are sampled, and along a ray the surface is found by linear interpolation between
+samples, so thin cortex keeps its mass without supersampling. Lengths are measured along the ray, oblique ones too.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _MARGIN = 1.3  # blends and bends of solids change distances by less than this
 
 
 @dataclass(frozen=True)
-class Film:
+class ImagePlane:
     """Where the pixels are: ``rows`` x ``columns`` of ``spacing`` mm in the patient plane, seen from a point focal spot.
 
     ``left`` and ``top`` are the x and z (mm) of the first pixel's centre, ``focus_x`` and ``focus_z`` those of the central ray,
@@ -41,11 +41,11 @@ class Film:
         z = self.focus_z + (points[..., 2] - self.focus_z) * stretch
         return torch.stack([(z - self.top) / self.spacing, (x - self.left) / self.spacing], dim=-1)
 
-    def at_spacing(self, spacing: float) -> "Film":
+    def at_spacing(self, spacing: float) -> "ImagePlane":
         """Return the same field of view with pixels of another ``spacing`` (mm)."""
         ratio = self.spacing / spacing
         shift = (spacing - self.spacing) / 2
-        return Film(
+        return ImagePlane(
             round(self.rows * ratio), round(self.columns * ratio), spacing, self.left + shift, self.top + shift,
             self.focus_x, self.focus_z, self.focus_distance,
         )  # fmt: skip
@@ -81,29 +81,29 @@ def inside_fraction(start: Tensor, end: Tensor) -> Tensor:
     return (-low / (high - low).clamp_min(1e-6)).clamp(0, 1)
 
 
-def cast(solid: Solid, film: Film, box: tuple[Tensor, Tensor], step: float = 1.5) -> Shadow:
-    """Integrate ``solid`` along the rays of ``film``.
+def cast(solid: Solid, plane: ImagePlane, box: tuple[Tensor, Tensor], step: float = 1.5) -> Shadow:
+    """Integrate ``solid`` along the rays of ``plane``.
 
     Args:
         solid: the tissue as a function of points in mm.
-        film: the pixels.
+        plane: the pixels.
         box: lower and upper corner (3,) in mm of a box that holds the whole solid.
         step: distance in mm between samples along a ray.
     """
     device = box[0].device
-    shadow = Shadow(*(torch.zeros(film.rows, film.columns, device=device) for _ in range(3)))
+    shadow = Shadow(*(torch.zeros(plane.rows, plane.columns, device=device) for _ in range(3)))
     corners = torch.cartesian_prod(*(torch.stack([box[0][i], box[1][i]]) for i in range(3)))
-    pixels = film.pixel_of(corners)
+    pixels = plane.pixel_of(corners)
     row0, col0 = (pixels.amin(0).floor().long() // _TILE * _TILE).clamp_min(0).tolist()
     row1, col1 = pixels.amax(0).ceil().long().tolist()
-    row1, col1 = min(row1 + 1, film.rows), min(col1 + 1, film.columns)
+    row1, col1 = min(row1 + 1, plane.rows), min(col1 + 1, plane.columns)
     if row1 <= row0 or col1 <= col0:
         return shadow
 
     def points_at(rows: Tensor, cols: Tensor, y: Tensor) -> Tensor:
-        stretch = 1 + y / film.focus_distance
-        x = film.focus_x + (film.left + cols * film.spacing - film.focus_x) * stretch
-        z = film.focus_z + (film.top + rows * film.spacing - film.focus_z) * stretch
+        stretch = 1 + y / plane.focus_distance
+        x = plane.focus_x + (plane.left + cols * plane.spacing - plane.focus_x) * stretch
+        z = plane.focus_z + (plane.top + rows * plane.spacing - plane.focus_z) * stretch
         return torch.stack(torch.broadcast_tensors(x, y, z), dim=-1)
 
     half = (_TILE - 1) / 2
@@ -116,7 +116,7 @@ def cast(solid: Solid, film: Film, box: tuple[Tensor, Tensor], step: float = 1.5
     )
     together = 1 if device.type == "cpu" else 100  # another device has no use for the processor's cache
     distance = torch.cat([solid(part).distance for part in centre.split(16 * together)])
-    blocks = (distance < _reach(film, (row0, row1, col0, col1), far, step)).nonzero()
+    blocks = (distance < _reach(plane, (row0, row1, col0, col1), far, step)).nonzero()
 
     offset = torch.arange(_TILE, device=device)
     rows_in = offset.repeat_interleave(_TILE)
@@ -134,8 +134,8 @@ def cast(solid: Solid, film: Film, box: tuple[Tensor, Tensor], step: float = 1.5
         inside = inside_fraction(start, end)
         core = inside_fraction(start + tissue.cortex[..., :-1], end + tissue.cortex[..., 1:])
         density = (tissue.interior[..., :-1] + tissue.interior[..., 1:]) / 2
-        slant = step * (1 + ((film.left + cols * film.spacing - film.focus_x) / film.focus_distance) ** 2
-                        + ((film.top + rows * film.spacing - film.focus_z) / film.focus_distance) ** 2) ** 0.5  # fmt: skip
+        slant = step * (1 + ((plane.left + cols * plane.spacing - plane.focus_x) / plane.focus_distance) ** 2
+                        + ((plane.top + rows * plane.spacing - plane.focus_z) / plane.focus_distance) ** 2) ** 0.5  # fmt: skip
         index = ((rows - row0) * padded_cols + cols - col0).flatten()
         values = torch.stack([inside.sum(-1), (inside - core).sum(-1), (core * density).sum(-1) / 10]) * slant
         sums.index_add_(1, index, values.flatten(1))
@@ -145,12 +145,12 @@ def cast(solid: Solid, film: Film, box: tuple[Tensor, Tensor], step: float = 1.5
     return shadow
 
 
-def _reach(film: Film, pixels: tuple[int, int, int, int], far: float, step: float) -> float:
+def _reach(plane: ImagePlane, pixels: tuple[int, int, int, int], far: float, step: float) -> float:
     """Distance from a block's centre within which all its points lie, with a margin for distances that are not quite exact."""
     row0, row1, col0, col1 = pixels
-    across = max(abs(film.left + c * film.spacing - film.focus_x) for c in (col0, col1))
-    along = max(abs(film.top + r * film.spacing - film.focus_z) for r in (row0, row1))
+    across = max(abs(plane.left + c * plane.spacing - plane.focus_x) for c in (col0, col1))
+    along = max(abs(plane.top + r * plane.spacing - plane.focus_z) for r in (row0, row1))
     depth = _STEPS * step / 2
-    aside = (_TILE - 1) / 2 * film.spacing * (1 + max(far, 0.0) / film.focus_distance)
-    lean_x, lean_z = (aside + depth * offset / film.focus_distance for offset in (across, along))
+    aside = (_TILE - 1) / 2 * plane.spacing * (1 + max(far, 0.0) / plane.focus_distance)
+    lean_x, lean_z = (aside + depth * offset / plane.focus_distance for offset in (across, along))
     return _MARGIN * (lean_x**2 + lean_z**2 + depth**2) ** 0.5

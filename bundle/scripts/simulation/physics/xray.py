@@ -19,7 +19,7 @@ from scipy.special import ive
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 
 MINERAL_DENSITY = 3.16
 """Density of hydroxyapatite, g/cm³."""
@@ -75,18 +75,18 @@ _SCATTER = ((0.5, 35.0), (0.5, 120.0))
 without a grid that makes scatter-to-primary ratios of about 2 and 4 behind 10 and 20 cm in a field of 30 x 30 cm."""
 _CHAMBERS = ((-75.0, -25.0), (75.0, -25.0), (0.0, 55.0))
 _CHAMBER_SIDE = 60.0
-"""Centres (x, z) about the film's centre and side length of the exposure control's chambers, mm at the detector."""
+"""Centres (x, z) about the image's centre and side length of the exposure control's chambers, mm at the detector."""
 _AIR = 0.35
 """Part of the unattenuated beam above which a ray missed the patient's bulk."""
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """How a film is exposed and detected.
+    """How a radiograph is exposed and detected.
 
     Tube: voltage ``kvp`` (kV, 50 to 90), filters of ``filtration`` mm aluminium and ``copper`` mm copper, ``anode_angle``
-    (degrees), ``focal_spot`` (mm), ``heel``: the relative fall of intensity from the film's top to its bottom edge (negative: the
-    other way). Grid: share of the primary ``grid_primary`` and of the scattered quanta ``grid_scatter`` that pass (1 and 1
+    (degrees), ``focal_spot`` (mm), ``heel``: the relative fall of intensity from the top to the bottom edge (negative: the other
+    way). Grid: share of the primary ``grid_primary`` and of the scattered quanta ``grid_scatter`` that pass (1 and 1
     without a grid). Detector: caesium iodide of ``scintillator`` g/cm², ``detector_blur`` (mm at the detector, SD of its spread,
     pixel included), ``dose``: the air kerma (µGy) at which the exposure control ends the exposure, ``electronic``: the kerma
     (µGy) whose quantum noise equals the electronic noise, ``saturation``: the kerma (µGy) at which it clips.
@@ -169,8 +169,8 @@ def _spectrum_of(exposure: Exposure) -> Spectrum:
     return few_energies(exposure.kvp, exposure.filtration, exposure.copper, exposure.anode_angle, exposure.scintillator)
 
 
-def primary(lean: Tensor, fat: Tensor, mineral: Tensor, materials: Mapping[str, Tensor], exposure: Exposure) -> Tensor:
-    """Signal of the unscattered beam relative to air, an image in 0..1.
+def attenuate(lean: Tensor, fat: Tensor, mineral: Tensor, materials: Mapping[str, Tensor], exposure: Exposure) -> Tensor:
+    """Attenuate the beam: the signal of what is not scattered, relative to air, an image in 0..1.
 
     Args:
         lean, fat: paths in mm.
@@ -237,7 +237,7 @@ def scatter(beam: Tensor, exposure: Exposure, spacing: float) -> Tensor:
     return spread
 
 
-def expose(beam: Tensor, exposure: Exposure, film: Film, source_detector: float, generator: torch.Generator) -> Tensor:
+def expose(beam: Tensor, exposure: Exposure, plane: ImagePlane, source_detector: float, generator: torch.Generator) -> Tensor:
     """The detector's signal (rows, columns), 1 where it got the exposure control's dose: heel, scatter, blur, noise, saturation.
 
     The exposure ends when the mean over three chambers, two lateral and one central, reaches the target; rays that missed the
@@ -247,13 +247,13 @@ def expose(beam: Tensor, exposure: Exposure, film: Film, source_detector: float,
     Args:
         beam: primary signal (rows, columns) relative to air; zero outside the field.
         exposure: tube, grid and detector.
-        film: the pixels of ``beam``.
+        plane: the pixels of ``beam``.
         source_detector: distance in mm from the focal spot to the detector.
         generator: source of the noise.
     """
-    magnification = source_detector / film.focus_distance if film.focus_distance < torch.inf else 1.0
-    pitch = film.spacing * magnification
-    fall = 1 - exposure.heel * torch.linspace(-0.5, 0.5, film.rows, device=beam.device)[:, None]
+    magnification = source_detector / plane.focus_distance if plane.focus_distance < torch.inf else 1.0
+    pitch = plane.spacing * magnification
+    fall = 1 - exposure.heel * torch.linspace(-0.5, 0.5, plane.rows, device=beam.device)[:, None]
     signal = beam * fall
     signal += scatter(signal, exposure, pitch)
     signal /= _chamber_mean(beam, signal, pitch)
@@ -295,7 +295,7 @@ def tube_charge(exposure: Exposure, thickness: float, source_detector: float) ->
         source_detector: distance in mm from the focal spot to the detector.
     """
     lean = torch.tensor([200.0, thickness])
-    primaries = primary(lean, torch.zeros(2), torch.zeros(2), {}, exposure)
+    primaries = attenuate(lean, torch.zeros(2), torch.zeros(2), {}, exposure)
     ratio = -torch.log(primaries[1]) * 0.9 * exposure.grid_scatter / exposure.grid_primary  # 0.9: a field as large as the pelvis
     kerma = _spectrum_of(exposure).output * float(primaries[1] / primaries[0] * (1 + ratio)) * exposure.grid_primary
     return exposure.dose / (kerma * (1000 / source_detector) ** 2)

@@ -1,6 +1,6 @@
-"""One film that must be refused, on disk, and what the manifest says of it.
+"""One radiograph that must be refused, on disk, and what the manifest says of it.
 
-Everything random comes from (seed, film), so a film is the same whatever the number of workers and their order. The kinds
+Everything random comes from (seed, index), so a radiograph is the same whatever the number of workers and their order. The kinds
 take turns. Age, sex, height and weight in the header are an adult's, and the header is silent on what is shown: only the
 picture tells.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from scripts.files import replacing
-from scripts.simulation.dicom import Study, write_radiograph
+from scripts.simulation.dx_image import Study, write_radiograph
 from scripts.simulation.others.kinds import KINDS
 from scripts.simulation.patient import EXTERNAL_WEIGHT, split_of
 from scripts.simulation.population import draw_person
@@ -30,8 +30,8 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class OthersPlan:
-    """What the films of a collection have in common: its ``seed``, ``sites``, detector pixel ``spacing_mm`` (None: each site's
-    own), ``split`` of all (None: by site and date, as in a cohort), and the names of the ``kinds``."""
+    """What the radiographs of a collection share: ``seed``, ``sites``, detector pixel ``spacing_mm`` (None: each site's own),
+    ``split`` of all (None: by site and date, as in a cohort), and the names of the ``kinds``."""
 
     seed: int
     sites: tuple[Site, ...]
@@ -41,17 +41,17 @@ class OthersPlan:
 
 
 def row_path(folder: Path, index: int) -> Path:
-    """The file that is written last of a film, and holds its row of the manifest."""
-    return folder / "rows" / f"{_film_id(index)}.json"
+    """The file that is written last of a radiograph, and holds its row of the manifest."""
+    return folder / "rows" / f"{_radiograph_id(index)}.json"
 
 
-def simulate_film(index: int, folder: Path, plan: OthersPlan) -> list[dict[str, Any]]:
-    """Make film ``index`` (from 0) in the folders of a collection, unless it is there; return its row of the manifest."""
+def simulate_other_radiograph(index: int, folder: Path, plan: OthersPlan) -> list[dict[str, Any]]:
+    """Make radiograph ``index`` (from 0) in the folders of a collection, unless it is there; return its row of the manifest."""
     file = row_path(folder, index)
     if file.exists():
         return json.loads(file.read_text(encoding="utf-8"))
     torch.set_num_threads(1)
-    # oneDNN keeps the code compiled for every image size it meets: megabytes a film, since no two are of one size.
+    # oneDNN keeps the code compiled for every image size it meets: megabytes a radiograph, since no two are of one size.
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     rows = [_make(index, folder, plan)]
     with replacing(file) as temporary:
@@ -59,7 +59,7 @@ def simulate_film(index: int, folder: Path, plan: OthersPlan) -> list[dict[str, 
     return rows
 
 
-def _film_id(index: int) -> str:
+def _radiograph_id(index: int) -> str:
     return f"X{index:06d}"
 
 
@@ -67,13 +67,13 @@ def _make(index: int, folder: Path, plan: OthersPlan) -> dict[str, Any]:
     rng = np.random.default_rng([plan.seed, index])
     weights = np.array([EXTERNAL_WEIGHT if site.external else 1.0 for site in plan.sites])
     site = plan.sites[rng.choice(len(weights), p=weights / weights.sum())]
-    date = site.film.draw_date(rng)
+    date = site.habits.draw_date(rng)
     split = plan.split or split_of(site, date, rng)
     person = draw_person(rng, site.population)
     kind = plan.kinds[index % len(plan.kinds)]
     taken = KINDS[kind](rng, site, plan.spacing_mm)
 
-    name = _film_id(index)
+    name = _radiograph_id(index)
     study = Study(name, site.name, date, f"others-{plan.seed}-{index}-{plan.spacing_mm}")
     acquisition = replace(taken.view.acquisition(taken.thickness), silent=True)
     write_radiograph(folder / "images" / f"{name}.dcm", taken.rendering, taken.view.style, acquisition, person, study)

@@ -1,4 +1,4 @@
-"""Small solid things as exact paths over a film: balls, wires and tubes, flat sheets, wherever they lie in depth."""
+"""Small solids whose paths are computed exactly: balls, wires and tubes, and flat sheets, at any depth."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from scripts.simulation.anatomy.curves import Grid, beside
-from scripts.simulation.physics.projection import Film
+from scripts.simulation.physics.projection import ImagePlane
 
 Point = tuple[float, float, float]
 
@@ -31,7 +31,7 @@ class Tube:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A flat piece that faces the film: its ``outline`` (x, z) in mm, its ``holes``, ``thickness`` in mm, and its depth ``y``."""
+    """A flat piece that faces the detector: ``outline`` and ``holes`` (x, z), ``thickness``, and its depth ``y``, all in mm."""
 
     outline: tuple[tuple[float, float], ...]
     thickness: float
@@ -42,51 +42,51 @@ class Sheet:
 Shape = Ball | Tube | Sheet
 
 
-def add_path(shape: Shape, path: Tensor, film: Film) -> None:
-    """Add the path in mm through ``shape`` to the image ``path`` (rows, columns) of ``film``, in place."""
-    grid = Grid.over(film, film.spacing, path.device)
+def add_path(shape: Shape, path: Tensor, plane: ImagePlane) -> None:
+    """Add the path in mm through ``shape`` to the image ``path`` (rows, columns) of ``plane``, in place."""
+    grid = Grid.over(plane, plane.spacing, path.device)
     if isinstance(shape, Ball):
-        _add_ball(shape, path, film, grid)
+        _add_ball(shape, path, plane, grid)
     elif isinstance(shape, Tube):
-        _add_tube(shape, path, film, grid)
+        _add_tube(shape, path, plane, grid)
     else:
-        _add_sheet(shape, path, film, grid)
+        _add_sheet(shape, path, plane, grid)
 
 
-def _onto_film(points: np.ndarray, film: Film) -> tuple[np.ndarray, float]:
+def _onto_plane(points: np.ndarray, plane: ImagePlane) -> tuple[np.ndarray, float]:
     """Project points (n, 3) to x and z (n, 2) of the patient plane; also their mean magnification there."""
-    stretch = 1 / (1 + points[:, 1] / film.focus_distance)
-    x = film.focus_x + (points[:, 0] - film.focus_x) * stretch
-    z = film.focus_z + (points[:, 2] - film.focus_z) * stretch
+    stretch = 1 / (1 + points[:, 1] / plane.focus_distance)
+    x = plane.focus_x + (points[:, 0] - plane.focus_x) * stretch
+    z = plane.focus_z + (points[:, 2] - plane.focus_z) * stretch
     return np.stack([x, z], axis=1), float(stretch.mean())
 
 
-def _add_ball(ball: Ball, path: Tensor, film: Film, grid: Grid) -> None:
-    where, stretch = _onto_film(np.array([ball.centre]), film)
-    reach = 1.15 * ball.radius * stretch + 2 * film.spacing
+def _add_ball(ball: Ball, path: Tensor, plane: ImagePlane, grid: Grid) -> None:
+    where, stretch = _onto_plane(np.array([ball.centre]), plane)
+    reach = 1.15 * ball.radius * stretch + 2 * plane.spacing
     patch = grid.patch(where[0] - reach, where[0] + reach)
     if patch is None:
         return
     x, z = grid.at(patch)
-    if np.isinf(film.focus_distance):
+    if np.isinf(plane.focus_distance):
         squared = (x - ball.centre[0]) ** 2 + (z - ball.centre[2]) ** 2
     else:
         # Distance of the centre from each ray, by the cross product of the ray with the line from the focal spot to the centre.
-        ux, uz, far = x - film.focus_x, z - film.focus_z, film.focus_distance
-        cx, cy, cz = ball.centre[0] - film.focus_x, ball.centre[1] + far, ball.centre[2] - film.focus_z
+        ux, uz, far = x - plane.focus_x, z - plane.focus_z, plane.focus_distance
+        cx, cy, cz = ball.centre[0] - plane.focus_x, ball.centre[1] + far, ball.centre[2] - plane.focus_z
         cross = (far * cz - uz * cy) ** 2 + (uz * cx - ux * cz) ** 2 + (ux * cy - far * cx) ** 2
         squared = cross / (ux * ux + uz * uz + far * far)
     path[patch] += 2 * (ball.radius**2 - squared).clamp_min(0).sqrt()
 
 
-def _add_tube(tube: Tube, path: Tensor, film: Film, grid: Grid) -> None:
-    line, stretch = _onto_film(np.asarray(tube.points, dtype=np.float64), film)
-    near = beside(line, grid, tube.radius * stretch + 2 * film.spacing)
+def _add_tube(tube: Tube, path: Tensor, plane: ImagePlane, grid: Grid) -> None:
+    line, stretch = _onto_plane(np.asarray(tube.points, dtype=np.float64), plane)
+    near = beside(line, grid, tube.radius * stretch + 2 * plane.spacing)
     if near is None:
         return
-    chord = _mean_chord(near.across, tube.radius * stretch, film.spacing)
+    chord = _mean_chord(near.across, tube.radius * stretch, plane.spacing)
     if tube.hole:
-        chord = chord - _mean_chord(near.across, tube.hole * stretch, film.spacing)
+        chord = chord - _mean_chord(near.across, tube.hole * stretch, plane.spacing)
     path[near.patch] += chord / stretch
 
 
@@ -100,16 +100,16 @@ def _mean_chord(across: Tensor, radius: float, width: float) -> Tensor:
     return (integral(across + width / 2) - integral(across - width / 2)) / width
 
 
-def _add_sheet(sheet: Sheet, path: Tensor, film: Film, grid: Grid) -> None:
-    outlines = [_onto_film(np.array([(x, sheet.y, z) for x, z in ring]), film)[0] for ring in (sheet.outline, *sheet.holes)]
-    margin = 2 * film.spacing
+def _add_sheet(sheet: Sheet, path: Tensor, plane: ImagePlane, grid: Grid) -> None:
+    outlines = [_onto_plane(np.array([(x, sheet.y, z) for x, z in ring]), plane)[0] for ring in (sheet.outline, *sheet.holes)]
+    margin = 2 * plane.spacing
     patch = grid.patch(outlines[0].min(0) - margin, outlines[0].max(0) + margin)
     if patch is None:
         return
     x, z = grid.at(patch)
-    covered = _cover(outlines[0], x, z, film.spacing)
+    covered = _cover(outlines[0], x, z, plane.spacing)
     for hole in outlines[1:]:
-        covered = (covered - _cover(hole, x, z, film.spacing)).clamp_min(0)
+        covered = (covered - _cover(hole, x, z, plane.spacing)).clamp_min(0)
     path[patch] += sheet.thickness * covered
 
 

@@ -37,11 +37,11 @@ class Study:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How the film was taken: the tube and its ``charge`` (mAs), the distances from the focal spot to the detector and to the
-    hips and the detector's pixel ``spacing`` (mm), whether it is a frog-leg view, the one hip it shows ("right", "left", "" for
-    both) and whether a marker is burned in. A ``silent`` header says nothing of body part, side and view.
+    """What a header tells of how the radiograph was taken.
 
-    ``charge`` is that of ``xray.tube_charge``: behind soft tissue alone, so that the header tells nothing of the bone.
+    The tube and its ``charge`` (mAs, of ``xray.tube_charge``: behind soft tissue alone, so that it tells nothing of the bone);
+    distances from the focal spot to detector and hips, and the detector's pixel ``spacing`` (mm); ``only``: the one hip shown
+    ("right", "left", "" for both). ``silent``: the header says nothing of body part, side and view.
     """
 
     exposure: Exposure
@@ -64,7 +64,7 @@ def _coded(code: Code) -> Dataset:
 def write_radiograph(
     path: Path, rendering: Rendering, style: Style, acquisition: Acquisition, person: Person, study: Study
 ) -> None:
-    """Write a processed film as a DX DICOM file, JPEG-LS lossless; on an error nothing of it is left behind.
+    """Write a processed radiograph as a DX DICOM file, JPEG-LS lossless; on an error nothing of it is left behind.
 
     Args:
         path: the file to make or to replace.

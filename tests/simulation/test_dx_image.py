@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from pydicom.pixels import pixel_array
 from scripts.radiograph.reader import read_radiograph
-from scripts.simulation.dicom import Acquisition, Study, write_radiograph
+from scripts.simulation.dx_image import Acquisition, Study, write_radiograph
 from scripts.simulation.physics.processing import STYLES, Rendering, process
 from scripts.simulation.physics.xray import Exposure
 from scripts.simulation.population import Person
@@ -30,7 +30,7 @@ PERSON = Person(71.4, "F", 161.0, 66.0, 0.74, 0.63)
 ACQUISITION = Acquisition(Exposure(kvp=77, copper=0.1), 14.25, 1150, 1000, 0.148, marked=True)
 
 
-def film(style: str) -> Rendering:
+def rendering(style: str) -> Rendering:
     rows, columns = torch.meshgrid(torch.arange(150.0), torch.arange(130.0), indexing="ij")
     signal = 0.4 * torch.exp((columns / 40) + 0.3 * torch.sin(rows / 9) * torch.cos(columns / 7)).clamp_max(40)
     return process(signal, STYLES[style], 0.3)
@@ -38,7 +38,7 @@ def film(style: str) -> Rendering:
 
 def written(folder: Path, style: str) -> Path:
     path = folder / f"{style}.dcm"
-    write_radiograph(path, film(style), STYLES[style], ACQUISITION, PERSON, STUDY)
+    write_radiograph(path, rendering(style), STYLES[style], ACQUISITION, PERSON, STUDY)
     return path
 
 
@@ -46,7 +46,7 @@ def written(folder: Path, style: str) -> Path:
 def test_the_reader_shows_what_the_vendor_meant(style, tmp_path):
     radiograph = read_radiograph(written(tmp_path, style))
     # The tone curve stretches the rounding of the stored values.
-    assert np.abs(radiograph[0].numpy() - film(style).displayed().numpy()).max() < 1.5 / 2 ** (STYLES[style].bits - 1)
+    assert np.abs(radiograph[0].numpy() - rendering(style).displayed().numpy()).max() < 1.5 / 2 ** (STYLES[style].bits - 1)
     assert radiograph.meta["spacing_mm"] == pytest.approx((0.148 / 1.15, 0.148 / 1.15), rel=1e-3)
     assert radiograph.meta["view"] == "AP"
     assert not radiograph.meta["assumptions"]
@@ -55,10 +55,10 @@ def test_the_reader_shows_what_the_vendor_meant(style, tmp_path):
 @pytest.mark.parametrize("style", ["B", "E"])
 def test_a_stored_tone_curve_holds_for_inverted_pixels_too(style, tmp_path):
     inverted = replace(STYLES[style], monochrome1=True)
-    write_radiograph(tmp_path / "film.dcm", film(style), inverted, ACQUISITION, PERSON, STUDY)
-    shown = read_radiograph(tmp_path / "film.dcm")[0].numpy()
-    assert np.abs(shown - film(style).displayed().numpy()).max() < 1.5 / 2 ** (inverted.bits - 1)
-    assert not validator_errors(tmp_path / "film.dcm")
+    write_radiograph(tmp_path / "radiograph.dcm", rendering(style), inverted, ACQUISITION, PERSON, STUDY)
+    shown = read_radiograph(tmp_path / "radiograph.dcm")[0].numpy()
+    assert np.abs(shown - rendering(style).displayed().numpy()).max() < 1.5 / 2 ** (inverted.bits - 1)
+    assert not validator_errors(tmp_path / "radiograph.dcm")
 
 
 def test_styles_cover_what_files_may_hold(tmp_path):
@@ -77,18 +77,18 @@ def test_the_header_tells_the_technique_and_names_no_maker(tmp_path):
 
 def test_the_header_is_the_same_whatever_the_bone_density(tmp_path):
     dense = Person(PERSON.age, PERSON.sex, PERSON.height, PERSON.weight, 1.2, 1.1)
-    write_radiograph(tmp_path / "dense.dcm", film("A"), STYLES["A"], ACQUISITION, dense, STUDY)
+    write_radiograph(tmp_path / "dense.dcm", rendering("A"), STYLES["A"], ACQUISITION, dense, STUDY)
     assert (tmp_path / "dense.dcm").read_bytes() == written(tmp_path, "A").read_bytes()
 
 
 @pytest.mark.parametrize(("only", "laterality", "part"), [("right", "R", "HIP"), ("left", "L", "HIP"), ("", "U", "PELVIS")])
-def test_a_film_of_one_hip_says_which(only, laterality, part, tmp_path):
+def test_a_radiograph_of_one_hip_says_which(only, laterality, part, tmp_path):
     acquisition = Acquisition(Exposure(copper=0.0), 10, 1100, 950, 0.1, frog_leg=True, only=only)
-    write_radiograph(tmp_path / "film.dcm", film("A"), STYLES["A"], acquisition, PERSON, STUDY)
-    file = pydicom.dcmread(tmp_path / "film.dcm")
+    write_radiograph(tmp_path / "radiograph.dcm", rendering("A"), STYLES["A"], acquisition, PERSON, STUDY)
+    file = pydicom.dcmread(tmp_path / "radiograph.dcm")
     assert (file.ImageLaterality, file.BodyPartExamined, file.ViewPosition) == (laterality, part, "")
     assert (file.FilterMaterial, file.BurnedInAnnotation) == ("ALUMINUM", "NO")
-    assert not validator_errors(tmp_path / "film.dcm")
+    assert not validator_errors(tmp_path / "radiograph.dcm")
 
 
 def validator_errors(path: Path) -> list[str]:
@@ -162,14 +162,14 @@ def test_orthanc_takes_the_file_and_decodes_the_same_pixels(style, orthanc, tmp_
         pass
 
 
-@pytest.mark.parametrize("before", [None, b"an older film"])
+@pytest.mark.parametrize("before", [None, b"an older radiograph"])
 def test_a_full_disk_leaves_nothing_half_written(before, tmp_path, monkeypatch):
     path = tmp_path / "A.dcm"
     if before is not None:
         path.write_bytes(before)
 
     def full(dataset, target, **options):
-        Path(target).write_bytes(b"half a film")
+        Path(target).write_bytes(b"half a radiograph")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pydicom.dataset.FileDataset, "save_as", full)
