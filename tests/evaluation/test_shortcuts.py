@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from scripts.dataset.listing import list_radiographs
 from scripts.evaluation.shortcuts import (
-    Film,
+    RadiographFeatures,
     feature_matrix,
     find_shortcuts,
     header_features,
@@ -22,14 +22,14 @@ from scripts.evaluation.shortcuts import (
     shortcut_table,
 )
 
-FILMS = 300
+COUNT = 300
 
 
-def made_films(*, planted: str | None) -> list[Film]:
-    """Films whose truth goes a little with age, and with one feature of the ``planted`` group."""
+def described(*, planted: str | None) -> list[RadiographFeatures]:
+    """Radiographs whose truth goes a little with age, and with one feature of the ``planted`` group."""
     random = np.random.default_rng(0)
-    films = []
-    for index in range(FILMS):
+    radiographs = []
+    for index in range(COUNT):
         age = random.uniform(50, 90)
         total = 1.2 - 0.006 * age + random.normal(0, 0.1)
         noise = random.normal(0, 0.05)
@@ -38,12 +38,12 @@ def made_films(*, planted: str | None) -> list[Film]:
             for group in ("intensity", "header", "size")
         }
         covariates = np.array([age, float(index % 2), math.nan, 165.0])
-        films.append(Film(str(index // 2), covariates, bool(total < 0.7), total, features))
-    return films
+        radiographs.append(RadiographFeatures(str(index // 2), covariates, bool(total < 0.7), total, features))
+    return radiographs
 
 
 def test_only_the_planted_shortcut_adds_to_the_covariates():
-    gains = {(gain.group, gain.metric): gain for gain in measure_gains(made_films(planted="header"), resamples=200)}
+    gains = {(gain.group, gain.metric): gain for gain in measure_gains(described(planted="header"), resamples=200)}
     for metric in ("AUC", "R2"):
         assert gains["header", metric].gain > 0.1
         assert gains["header", metric].ci95_low > 0.05
@@ -54,22 +54,24 @@ def test_only_the_planted_shortcut_adds_to_the_covariates():
 
 
 def test_the_table_names_what_exceeds_the_limit():
-    gains = measure_gains(made_films(planted="size"), resamples=50)
+    gains = measure_gains(described(planted="size"), resamples=50)
     last = shortcut_table(gains).splitlines()[-1]
     assert "size (AUC +" in last and "size (R2 +" in last and "header" not in last
-    assert shortcut_table(measure_gains(made_films(planted=None), resamples=50)).splitlines()[-1].endswith("none.")
+    assert shortcut_table(measure_gains(described(planted=None), resamples=50)).splitlines()[-1].endswith("none.")
 
 
-def test_two_films_of_a_patient_never_help_each_other():
+def test_two_radiographs_of_a_patient_never_help_each_other():
     """A feature that names the patient, and a truth that is the patient's own: only a leak between folds could use it."""
     random = np.random.default_rng(0)
     truth = {str(patient): random.normal(0.8, 0.1) for patient in range(100)}
-    films = [
-        Film(patient, np.array([60.0, 0.0, 70.0, 165.0]), None, bmd, {"size": {f"is_{patient}": 1.0, "is_any": 0.0}})
+    radiographs = [
+        RadiographFeatures(
+            patient, np.array([60.0, 0.0, 70.0, 165.0]), None, bmd, {"size": {f"is_{patient}": 1.0, "is_any": 0.0}}
+        )
         for _ in range(3)
         for patient, bmd in truth.items()
     ]
-    (_, size) = measure_gains(films, resamples=20)
+    (_, size) = measure_gains(radiographs, resamples=20)
     assert size.metric == "R2" and size.value < 0.02
 
 

@@ -1,6 +1,6 @@
 """Shortcuts: what tells of bone density without showing bone.
 
-Where the exposure, the vendor's processing or the film's size goes with the truth, a network learns that instead of the bone. So
+Where the exposure, the vendor's processing or the image's size goes with the truth, a network learns that instead of the bone. So
 simple models are fitted to the covariates alone, then to the covariates and one suspect group of features; what a group adds
 is what a network could steal.
 """
@@ -49,7 +49,7 @@ _SIZE: Final = frozenset({
 
 
 @dataclass(frozen=True)
-class Film:
+class RadiographFeatures:
     """One radiograph: its patient, covariates (4,), truths (None or NaN where unknown), and features by group and name."""
 
     patient: str
@@ -66,7 +66,7 @@ class Gain:
 
     group: str
     metric: str
-    films: int
+    radiographs: int
     features: int
     value: float
     gain: float
@@ -88,53 +88,53 @@ def find_shortcuts(radiographs: Sequence[Mapping[str, Any]], output_dir: str, se
     """
     known = [item for item in radiographs if has_bmd(item)]
     criteria, reference = load_criteria(), load_reference()
-    films = []
+    described = []
     for item in tqdm(known, desc="radiographs", unit="", file=sys.stderr):
         try:
-            films.append(_film(item, criteria, reference))
+            described.append(_describe(item, criteria, reference))
         except RefusedError:
             continue
-    gains = measure_gains(films, seed, resamples)
+    gains = measure_gains(described, seed, resamples)
     if all(math.isnan(gain.value) for gain in gains):
         raise ValueError(
-            f"{len(films)} of {len(radiographs)} radiographs have a total-hip BMD and could be read: too few for any model; "
-            "expected 30 hips, and 10 films with and without osteoporosis. Nothing was written."
+            f"{len(described)} of {len(radiographs)} radiographs have a total-hip BMD and could be read: too few for any model; "
+            "expected 30 hips, and 10 radiographs with and without osteoporosis. Nothing was written."
         )
     path = Path(output_dir) / "shortcuts.csv"
     rows = ({name: round(cell, 5) if isinstance(cell, float) else cell for name, cell in asdict(gain).items()} for gain in gains)
     write_table(path, [field.name for field in fields(Gain)], rows)
     print(shortcut_table(gains))
-    print(f"{len(films)} radiographs, {len(known) - len(films)} more refused. Table: {path}")
+    print(f"{len(described)} radiographs, {len(known) - len(described)} more refused. Table: {path}")
     return gains
 
 
-def measure_gains(films: Sequence[Film], seed: int = 0, resamples: int = 1000) -> list[Gain]:
+def measure_gains(described: Sequence[RadiographFeatures], seed: int = 0, resamples: int = 1000) -> list[Gain]:
     """Fit and cross-validate, in folds of patients, a logistic and a ridge model for the covariates alone and for each group.
 
     Args:
-        films: with their features; groups are taken in the order of the first film.
+        described: the radiographs; groups are taken in the order of the first one.
         seed, resamples: of the bootstrap of patients.
     """
-    positive = np.array([film.osteoporosis is True for film in films])
-    total = np.array([film.total_bmd for film in films])
+    positive = np.array([one.osteoporosis is True for one in described])
+    total = np.array([one.total_bmd for one in described])
     tasks: tuple[
         tuple[str, NDArray[Any], NDArray[np.bool_], Callable[..., Floats | None], Callable[[Floats, Any], float]], ...
     ] = (
-        ("AUC", positive, np.array([film.osteoporosis is not None for film in films], dtype=bool), _probability, _auc),
+        ("AUC", positive, np.array([one.osteoporosis is not None for one in described], dtype=bool), _probability, _auc),
         ("R2", total, np.isfinite(total), _bmd, _r2),
     )
     gains = []
     for metric, truth, usable, model, score in tasks:
-        of_task = [film for film, use in zip(films, usable, strict=True) if use]
+        of_task = [one for one, use in zip(described, usable, strict=True) if use]
         if not of_task:
             continue
-        patients: list[Hashable] = [film.patient for film in of_task]
-        covariates = np.stack([film.covariates for film in of_task])
+        patients: list[Hashable] = [one.patient for one in of_task]
+        covariates = np.stack([one.covariates for one in of_task])
         alone = model(covariates, truth[usable], patients)
         value = math.nan if alone is None else score(alone, truth[usable])
         gains.append(Gain("covariates", metric, len(of_task), covariates.shape[1], value, *(math.nan,) * 3))
         for group in of_task[0].features:
-            matrix = np.hstack([covariates, feature_matrix([film.features[group] for film in of_task])])
+            matrix = np.hstack([covariates, feature_matrix([one.features[group] for one in of_task])])
             added = matrix.shape[1] - covariates.shape[1]
             both = model(matrix, truth[usable], patients) if added and alone is not None else None
             if alone is None or both is None:
@@ -153,12 +153,12 @@ def measure_gains(films: Sequence[Film], seed: int = 0, resamples: int = 1000) -
 
 def shortcut_table(gains: Sequence[Gain]) -> str:
     """The gains as a Markdown table, and a sentence on those above `NOTABLE_GAIN`."""
-    lines = ["| Features | Metric | Films | Added | Value | Gain (95% interval) |", "|---|---|---|---|---|---|"]
+    lines = ["| Features | Metric | Radiographs | Added | Value | Gain (95% interval) |", "|---|---|---|---|---|---|"]
     for row in gains:
         interval = "-" if math.isnan(row.gain) else f"{row.gain:+.3f} ({row.ci95_low:+.3f} to {row.ci95_high:+.3f})"
         name, added = (row.group, "-") if row.group == "covariates" else (f"covariates + {row.group}", str(row.features))
         value = "-" if math.isnan(row.value) else f"{row.value:.3f}"
-        lines.append(f"| {name} | {row.metric} | {row.films} | {added} | {value} | {interval} |")
+        lines.append(f"| {name} | {row.metric} | {row.radiographs} | {added} | {value} | {interval} |")
     notable = [f"{row.group} ({row.metric} {row.gain:+.3f})" for row in gains if row.gain > NOTABLE_GAIN]
     told = f"{', '.join(notable)}. A network can learn these instead of bone." if notable else "none."
     return "\n".join([*lines, "", f"Groups that add more than {NOTABLE_GAIN} to what the covariates tell: {told}"])
@@ -211,7 +211,7 @@ def feature_matrix(rows: Sequence[Mapping[str, float | str]]) -> Floats:
     return np.stack(varied, axis=1) if varied else np.zeros((len(rows), 0))
 
 
-def _film(item: Mapping[str, Any], criteria: Criteria, reference: Reference) -> Film:
+def _describe(item: Mapping[str, Any], criteria: Criteria, reference: Reference) -> RadiographFeatures:
     given: dict[Hashable, Any] = {key: value for key, value in item.items()}
     loaded = LoadRadiographd("image")(given)
     image = loaded["image"]
@@ -223,7 +223,7 @@ def _film(item: Mapping[str, Any], criteria: Criteria, reference: Reference) -> 
     bmds = [dxa_bmd(item, side) for side in HIP.sides]
     lowest = lowest_t_score(bmds, reference)
     totals = [bmd["total"] for bmd in bmds if math.isfinite(bmd["total"])]
-    return Film(
+    return RadiographFeatures(
         patient=item.get("patient_id") or item["image"],
         covariates=loaded["covariates"].numpy().astype(float),
         osteoporosis=None if math.isnan(lowest) else is_osteoporosis(lowest, criteria),
