@@ -25,7 +25,7 @@ class Fault:
     diseases: dict[str, Disease] | None = None
 
     def posed(self, poses: dict[str, Pose]) -> dict[str, Pose]:
-        """The poses of both femurs with the fault's rotation."""
+        """Return the ``poses`` of both femurs, by side, with the fault's rotation in place of theirs."""
         if self.rotation is None:
             return poses
         return {side: replace(poses[side], rotation=turn) for side, turn in zip(HIP.sides, self.rotation, strict=True)}

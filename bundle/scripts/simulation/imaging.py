@@ -54,7 +54,7 @@ class _Bones:
 
 
 def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
-    """Expose ``phantom`` as ``view`` says.
+    """Take a radiograph of ``phantom`` as ``view`` says, and its mask and landmarks.
 
     Args:
         phantom: the patient.
@@ -174,8 +174,8 @@ def _hardware(phantom: Phantom, femurs: Mapping[str, Femur], plane: ImagePlane) 
 
 
 def displaced(lean: Tensor, fat: Tensor, bone: Tensor, core: Tensor, mineral: Tensor, metal: Tensor) -> tuple[Tensor, Tensor]:
-    """Soft tissue (``lean``, ``fat``, mm) left once bone and metal have taken its place: bone brings matrix, and marrow that is
-    half fat.
+    """Return the lean and fat tissue (mm) that is left where bone and metal take its place; bone brings matrix and marrow, which
+    is half fat.
 
     Args:
         lean, fat: paths in mm as if there were neither.

@@ -88,7 +88,7 @@ def simulate_patient(index: int, folder: Path, plan: Plan) -> list[dict[str, Any
 
 
 def rows_path(folder: Path, index: int) -> Path:
-    """The file that is written last of a patient, and holds the manifest's rows."""
+    """Return the path of the file that is written last of a patient; it holds the patient's rows of the manifest."""
     return folder / "rows" / f"{_patient_id(index)}.json"
 
 
@@ -140,7 +140,7 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 def split_of(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
-    """External sites apart, the latest studies for the test, and the patients before them at random."""
+    """Return "external" at external sites; elsewhere "test" for the latest studies, "train" or "validation" at random before."""
     drawn = "validation" if rng.random() < _VALIDATION_SHARE else "train"
     if site.external:
         return EXTERNAL
@@ -149,7 +149,7 @@ def split_of(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
 
 
 def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
-    """The manifest's columns that are the patient's, whatever the radiograph."""
+    """The manifest's columns that are the patient's, the same for all radiographs."""
     person, reference = phantom.person, load_reference()
     known: dict[str, Any] = {
         "age_years": int(person.age),

@@ -122,7 +122,7 @@ def draw_person(rng: np.random.Generator, population: ClinicMix | None = None) -
 
 
 def expected_bmd(sex: str, bone_site: str, age: float) -> tuple[float, float]:
-    """Mean and SD of aBMD, g/cm², of people of one sex ("F", "M") and age at one of `BONE_SITES`."""
+    """Return mean and SD of aBMD, g/cm², of people of one sex ("F", "M") and age at one of `BONE_SITES`."""
     means, sds = DECADE_BMD[sex][bone_site]
     trend = _curve(_DECADES[sex], means)
     spread = _curve(_DECADES[sex], tuple(sd**2 - _variance(trend, *ends) for sd, ends in zip(sds, decade_ends(sex), strict=True)))

@@ -27,9 +27,11 @@ _INTERRUPTED: Final = 130  # the exit code that shells give to what Ctrl-C ended
 
 @dataclass(frozen=True)
 class Production:
-    """What is made in ``folder``: ``count`` items, called ``noun`` ("patients"), by ``make``, which takes an item's number and
-    returns its rows of the manifest, whose ``columns`` are given. ``row_file`` names the file that is written last of an item.
-    ``settings`` must be the same whenever the folder is gone on with; they are kept in ``settings_name``."""
+    """A ``folder`` of ``count`` items, called ``noun`` ("patients"), and how they are made.
+
+    ``make`` takes an item's number (from 0), writes its files and returns its rows of the manifest, of the given ``columns``.
+    ``row_file`` names the file that is written last of an item: where it is, the item is complete. ``settings`` are kept in the
+    file ``settings_name``; the folder is gone on with only where they are the same."""
 
     folder: Path
     count: int

@@ -62,7 +62,7 @@ class Marker:
 
 @dataclass(frozen=True)
 class View:
-    """One exposure.
+    """One exposure: where the pixels are, how the femurs lie, what is collimated, marked and made of the signal.
 
     ``poses`` by side: the rotation is that of the foot (external), to which the femur's anteversion adds. Distances
     ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a radiograph of one hip.
@@ -80,7 +80,7 @@ class View:
     only: str
 
     def acquisition(self, thickness: float) -> Acquisition:
-        """What the header tells of the exposure of a patient of ``thickness`` mm."""
+        """Return what the header tells of the exposure of a patient of ``thickness`` mm."""
         return Acquisition(
             exposure=self.exposure,
             charge=tube_charge(self.exposure, thickness, self.source_detector),

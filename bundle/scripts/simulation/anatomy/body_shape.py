@@ -127,7 +127,7 @@ class Envelope:
 
 
 def envelope(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Envelope:
-    """Thickness of the body's layers over ``grid``; the thighs follow the ``abduction`` (degrees) of each side's femur."""
+    """Return the thickness of the body's layers; the thighs follow the ``abduction`` (degrees) of each side's femur."""
     z = grid.z[:, None]
     flank = 1 - body.waist * torch.exp(-(((z + 165) / 75) ** 2)) - 0.03 * (1 - torch.exp(-(((z - 15) / 60) ** 2)))
     width = body.half_width * flank - _TAPER * (z - 40).clamp_min(0)

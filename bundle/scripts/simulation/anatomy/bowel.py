@@ -36,7 +36,7 @@ _SEGMENTS = (
 
 
 def bowel_gas(body: Body, grid: Grid, generator: torch.Generator) -> Tensor:
-    """Path through gas, an image in mm: lobed where haustra part it, mottled where it is mixed with stool.
+    """Return the path through gas, an image in mm: lobed where haustra part it, mottled where it is mixed with stool.
 
     Args:
         body: ``gas`` and ``stool`` say how much; none at all where both are near 0.
@@ -114,7 +114,7 @@ def _mottles(body: Body, grid: Grid, draw: np.random.Generator, generator: torch
 
 
 def bladder_water(body: Body, grid: Grid) -> tuple[Tensor, Tensor]:
-    """The bladder: its path through water that stands where pelvic fat would, and the thin line of fat about it, images in mm."""
+    """Return the path through the bladder's water, in place of pelvic fat, and the thin line of fat about it: images in mm."""
     top = 26 - 82 * body.bladder
     half_height, half_width = (38 - top) / 2, (26 + 32 * body.bladder) * body.scale
     x, z = grid.x[None, :], grid.z[:, None]

@@ -24,7 +24,7 @@ _ARTERIES = (
 
 
 def calcium(body: Body, grid: Grid, abduction: Mapping[str, float]) -> Tensor:
-    """Calcified mineral outside the bones, an image (rows, columns) in g/cm²; the same in every radiograph of a patient.
+    """Return the calcified mineral outside the bones, an image (rows, columns) in g/cm², the same whenever a patient is seen.
 
     Args:
         body: ``calcium`` says how much of the arteries' walls is calcified, ``phleboliths`` and ``granulomas`` how many

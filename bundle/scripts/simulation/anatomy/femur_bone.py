@@ -72,7 +72,7 @@ class Places:
 
 
 def group_share(strength: float) -> tuple[float, ...]:
-    """Part of each of ``GROUPS`` (of a young adult's) that is left at ``strength``; above 1 it grows in proportion."""
+    """Return the part of each of ``GROUPS`` (of a young adult's) left at ``strength``; above 1 it grows in proportion."""
     return tuple(_left(strength, begin, end) for begin, end in _LOST_BETWEEN)
 
 
@@ -97,7 +97,7 @@ def _bump(x: Tensor) -> Tensor:
 
 
 def strands(shape: FemurShape, x: Tensor, z: Tensor) -> Strands:
-    """The trabecular groups at points (x, z) of the femur's mid-plane, mm before ``size``."""
+    """Return the trabecular groups at points (x, z) of the femur's mid-plane, mm before ``size``."""
     base, drop, radius = -shape.offset, shape.drop, shape.head_radius
     # Compressive groups are fans: from the medial cortex up to the dome of the head, and to the greater trochanter.
     fans = []
@@ -163,7 +163,7 @@ def places(shape: FemurShape, p: Tensor, distance: Tensor) -> Places:
 
 
 def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Cortical thickness (mm) and mineral density of the interior (g/cm³), each of shape (...).
+    """Return cortical thickness (mm) and mineral density of the interior (g/cm³), each of shape (...).
 
     Args:
         bone: how much mineral there is.

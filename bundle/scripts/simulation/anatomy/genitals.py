@@ -9,7 +9,7 @@ from scripts.simulation.anatomy.curves import Grid, beside, smooth_curve
 
 
 def genitals(body: Body, grid: Grid) -> Tensor:
-    """Thickness added by scrotum and penis, or by the labia, an image in mm."""
+    """Return the thickness added by scrotum and penis, or by the labia, an image in mm."""
     rng = np.random.default_rng([body.seed, 4])
     shadow = torch.zeros(grid.shape, device=grid.x.device)
     if body.male:

@@ -33,7 +33,7 @@ class SoftTissue:
 
 
 def soft_tissue(body: Body, plane: ImagePlane, abduction: Mapping[str, float], generator: torch.Generator) -> SoftTissue:
-    """Soft tissue along each ray as if there were no bone; no value is below 0.
+    """Return the soft tissue along each ray as if there were no bone; no value is below 0.
 
     Args:
         body: sizes of the patient and what lies inside.

@@ -45,7 +45,7 @@ def _tile(spacing: float, device: torch.device) -> Tensor:
 
 
 def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generator) -> Tensor:
-    """Multiplier of mean 1 (plane.rows, plane.columns) of the trabecular mineral of ``femur`` as it lies.
+    """Return a multiplier of mean 1 (plane.rows, plane.columns) for the trabecular mineral of ``femur`` as it lies.
 
     Args:
         femur: its shape, mineral and pose; each fragment of a broken one carries its own pattern along.

@@ -108,14 +108,14 @@ class Part:
 
 
 def box_of(points: Sequence[Sequence[float]], margin: float) -> tuple[Vector, Vector]:
-    """Corners of a box ``margin`` mm around some points."""
+    """Return the corners of a box ``margin`` mm around ``points`` (x, y, z)."""
     x, y, z = zip(*points, strict=True)
     low = (min(x) - margin, min(y) - margin, min(z) - margin)
     return low, (max(x) + margin, max(y) + margin, max(z) + margin)
 
 
 def along(p: Tensor, start: Sequence[float], end: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Distance of points (..., 3) along the line from ``start`` to ``end`` and from that line, mm."""
+    """Return how far (mm) points (..., 3) lie along the line from ``start`` to ``end``, and how far from that line."""
     axis = vector(end, p) - vector(start, p)
     axis = axis / axis.norm()
     offset = p - vector(start, p)
@@ -124,7 +124,7 @@ def along(p: Tensor, start: Sequence[float], end: Sequence[float]) -> tuple[Tens
 
 
 def merged(parts: Sequence[Part]) -> Part:
-    """Several parts of one material as one, so that nothing is counted twice where they overlap."""
+    """Return several parts of one material as one, so that nothing is counted twice where they overlap."""
     first, *others = parts
 
     def distance(p: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ def merged(parts: Sequence[Part]) -> Part:
 
 
 def placed(part: Part, femur: Femur) -> tuple[Solid, tuple[Tensor, Tensor]]:
-    """The part as a solid of the patient's frame with a box around it (two corners (3,)), ready to be cast."""
+    """Return the part as a solid of the patient's frame, and the corners (3,) of a box around it, ready for `cast`."""
     frame = replace(femur, rotation=torch.eye(3).to(femur.rotation)) if part.in_pelvis else femur
 
     def tissue(points: Tensor) -> Tissue:

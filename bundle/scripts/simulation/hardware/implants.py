@@ -9,7 +9,7 @@ __all__ = ["Fitting", "Implant", "Part", "draw_fitting", "parts", "placed"]
 
 
 def parts(fitting: Fitting, femur: Femur) -> list[Part]:
-    """The pieces of ``fitting`` on ``femur``; an empty list for none.
+    """Return the pieces of ``fitting`` on ``femur``; an empty list for none.
 
     Implants come in sizes that go with the bone: pieces grow with the femur, but for the heads of total hips.
     """

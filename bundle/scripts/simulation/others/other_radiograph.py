@@ -41,7 +41,7 @@ class OthersPlan:
 
 
 def row_path(folder: Path, index: int) -> Path:
-    """The file that is written last of a radiograph, and holds its row of the manifest."""
+    """Return the path of the file that is written last of a radiograph; it holds its row of the manifest."""
     return folder / "rows" / f"{_radiograph_id(index)}.json"
 
 

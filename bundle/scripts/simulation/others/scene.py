@@ -56,7 +56,7 @@ class Scene:
     strands: float = 2.0
 
     def moved(self, rotation: Tensor | None = None, shift: Sequence[float] = (0.0, 0.0, 0.0), mirrored: bool = False) -> Scene:
-        """All of it mirrored in x (if asked), turned and shifted, the vessels and belongings excepted."""
+        """Return the scene mirrored in x (if asked), turned and shifted in mm; vessels and belongings stay where they are."""
 
         def all_of(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
             return tuple(each.moved(rotation, shift, mirrored) for each in pieces)
@@ -70,7 +70,7 @@ class Scene:
         )
 
     def beside(self, other: Scene) -> Scene:
-        """Both on one radiograph, that of this scene."""
+        """Return both scenes on one radiograph, taken as this scene's."""
         return replace(self, bones=self.bones + other.bones, flesh=self.flesh + other.flesh, air=self.air + other.air)
 
 

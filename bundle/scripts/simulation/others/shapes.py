@@ -41,7 +41,7 @@ class Piece:
     position: Tensor = field(default_factory=lambda: torch.zeros(3))
 
     def moved(self, rotation: Tensor | None = None, shift: Sequence[float] = (0.0, 0.0, 0.0), mirrored: bool = False) -> Piece:
-        """The piece mirrored in x (if asked), turned by ``rotation`` (3, 3) about the origin, then shifted."""
+        """Return the piece mirrored in x (if asked), turned by ``rotation`` (3, 3) about the origin, then shifted by mm."""
         turn = torch.eye(3) if rotation is None else rotation.float()
         if mirrored:
             turn = turn @ torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
@@ -50,11 +50,11 @@ class Piece:
         )
 
     def solid(self, points: Tensor) -> Tissue:
-        """The tissue at points (..., 3) of the patient's frame."""
+        """Return the tissue at points (..., 3) of the patient's frame."""
         return self.shape((points - self.position) @ self.rotation)
 
     def box(self) -> tuple[Tensor, Tensor]:
-        """Corners (3,) of a box around it in the patient's frame."""
+        """Return the corners (3,) of a box around the piece in the patient's frame."""
         corners = torch.cartesian_prod(*torch.stack([self.low, self.high], dim=-1).float()) @ self.rotation.T + self.position
         return corners.amin(0), corners.amax(0)
 
@@ -76,7 +76,7 @@ def draw_bone(rng: np.random.Generator, cortex: float = 1.0, interior: float = 0
 
 
 def piece(distance: Distance, low: Sequence[float], high: Sequence[float], bone: Bone) -> Piece:
-    """A piece of one cortex and interior throughout, within a box that need not allow for the bone's bumps."""
+    """Make a piece of one cortex and interior throughout; its box, ``low`` to ``high``, need not allow for the bone's bumps."""
 
     def solid(points: Tensor) -> Tissue:
         found = distance(bone.warp(points))
@@ -87,7 +87,7 @@ def piece(distance: Distance, low: Sequence[float], high: Sequence[float], bone:
 
 
 def profile(knots: Sequence[Sequence[float]], bone: Bone, blend: float = _BLEND, swell: Distance | None = None) -> Piece:
-    """A bone along z.
+    """Make a bone along z from its cross-sections, which are ellipses.
 
     Args:
         knots: rows of z, half width, half depth, x and y of the centre, cortex (mm), interior (g/cm³), z rising; smooth between.
@@ -129,7 +129,7 @@ def _eased(at: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def chain_distance(points: Line, radii: Point | float) -> Distance:
-    """Round cones along ``points`` (n, 3) with a radius at each (or one for all)."""
+    """Return the distance to round cones along ``points`` (n, 3) with a radius at each (or one for all), mm."""
     line = np.asarray(points, dtype=np.float64)
     size = np.broadcast_to(np.asarray(radii, dtype=np.float64), len(line))
     links = list(zip(line[:-1], line[1:], size[:-1], size[1:], strict=True))
@@ -145,27 +145,27 @@ def chain_distance(points: Line, radii: Point | float) -> Distance:
 
 
 def chain(points: Line, radii: Point | float, bone: Bone) -> Piece:
-    """A bone, gut or limb along ``points``; see `chain_distance`."""
+    """Make a bone, gut or limb along ``points``; see `chain_distance`."""
     line, most = np.asarray(points, dtype=np.float64), float(np.max(radii))
     return piece(chain_distance(line, radii), (line.min(0) - most).tolist(), (line.max(0) + most).tolist(), bone)
 
 
 def phalanx(start: Point, end: Point, radius: float, bone: Bone) -> list[Piece]:
-    """A small tubular bone: a waisted shaft between a broad base and a round head; wide ends are of cancellous bone."""
+    """Make a small tubular bone: a waisted shaft between a broad base and a round head; wide ends are of cancellous bone."""
     a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     line = [a + (b - a) * t for t in (0.0, 0.18, 0.5, 0.85, 1.0)]
     return [chain(line, [1.25 * radius, 1.0 * radius, 0.68 * radius, 0.85 * radius, 1.05 * radius], bone)]
 
 
 def lump(centre: Point, radii: Point, bone: Bone) -> Piece:
-    """An ellipsoidal bone or organ."""
+    """Make an ellipsoidal bone or organ of half-axes ``radii``, mm."""
     c, r = np.asarray(centre, dtype=np.float64), np.asarray(radii, dtype=np.float64)
 
     return piece(lambda p: ellipsoid(p, c.tolist(), r.tolist()), (c - r).tolist(), (c + r).tolist(), bone)
 
 
 def plate(corners: Sequence[tuple[float, float]], bone: Bone, depth: Distance, half: float) -> Piece:
-    """A flat bone: an outline in x and z, reaching ``half`` mm to either side of the surface y = ``depth`` of points (..., 3)."""
+    """Make a flat bone: ``corners`` (x, z) of its outline, ``half`` mm to either side of the surface y = ``depth`` of points."""
     outline, c = Outline(corners), np.asarray(corners)
 
     def distance(p: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def plate(corners: Sequence[tuple[float, float]], bone: Bone, depth: Distance, h
 
 
 def block(low: Sequence[float], high: Sequence[float], bone: Bone) -> Piece:
-    """A box with edges along the axes."""
+    """Make a box with edges along the axes from the corners ``low`` and ``high``, mm."""
     centre, half = (np.add(low, high) / 2).tolist(), (np.subtract(high, low) / 2).tolist()
 
     def distance(p: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ def block(low: Sequence[float], high: Sequence[float], bone: Bone) -> Piece:
 
 
 def merged(pieces: Sequence[Piece], blend: float = 8.0) -> Piece:
-    """The pieces as one, so that no ray counts what two of them share twice; each brings its cortex where it is nearest."""
+    """Return the pieces as one, so that no ray counts twice what two of them share; each has its cortex where it is nearest."""
 
     def solid(points: Tensor) -> Tissue:
         tissue = pieces[0].solid(points)

@@ -118,7 +118,7 @@ class Spectrum:
 
 
 def mass_attenuation(material: str, energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mass attenuation coefficient in cm²/g of a material of ``MASS_FRACTIONS`` at ``energies`` in eV."""
+    """Return the mass attenuation coefficient in cm²/g of a material of ``MASS_FRACTIONS`` at ``energies`` in eV."""
     return sum(share * xraydb.mu_elam(element, energies) for element, share in MASS_FRACTIONS[material].items())
 
 
@@ -126,7 +126,7 @@ def mass_attenuation(material: str, energies: NDArray[np.float64]) -> NDArray[np
 def spectrum(
     kvp: float, filtration: float = 2.5, copper: float = 0.0, anode_angle: float = 12.0, scintillator: float = 0.18
 ) -> Spectrum:
-    """The whole spectrum in steps of 0.5 keV; the arguments are those of ``Exposure``."""
+    """Return the whole spectrum in steps of 0.5 keV; the arguments are those of ``Exposure``."""
     tube = spekpy.Spek(kvp=kvp, th=anode_angle, dk=0.5).filter("Al", filtration).filter("Cu", copper).filter("Air", 1000)
     energy, fluence = tube.get_spectrum(edges=False)
     signal = fluence * energy * _absorbed(scintillator, energy * 1000)
@@ -137,7 +137,7 @@ def spectrum(
 def few_energies(
     kvp: float, filtration: float = 2.5, copper: float = 0.0, anode_angle: float = 12.0, scintillator: float = 0.18
 ) -> Spectrum:
-    """A spectrum of at most 14 energies that attenuates like the whole one.
+    """Return a spectrum of at most 14 energies that attenuates like the whole one.
 
     Its shares are fitted to the whole spectrum's transmission through 0 to 36 cm of lean and fat tissue with 0 to 3 g/cm² of
     mineral and with metal, in relative terms down to a thousandth of the tissue's transmission; the energies leave out the K edge
@@ -223,7 +223,7 @@ def low_pass(image: Tensor, sigma: float, outside: str = "replicate") -> Tensor:
 
 
 def scatter(beam: Tensor, exposure: Exposure, spacing: float) -> Tensor:
-    """Scattered signal behind the grid, on the scale of ``beam``: it grows with the patient's thickness and with the field.
+    """Return the scattered signal behind the grid, relative to air; it grows with the patient's thickness and with the field.
 
     Args:
         beam: primary signal (rows, columns) relative to air; zero outside the field.
@@ -287,7 +287,7 @@ def _chamber_mean(beam: Tensor, signal: Tensor, pitch: float) -> Tensor:
 
 
 def tube_charge(exposure: Exposure, thickness: float, source_detector: float) -> float:
-    """Tube charge in mAs that the exposure control needs behind soft tissue alone.
+    """Return the tube charge in mAs that the exposure control needs behind soft tissue alone.
 
     Args:
         exposure: tube, grid and dose.
