@@ -12,6 +12,8 @@ import pytest
 import scripts
 from PIL import Image
 from scripts.results.document import check_document
+from scripts.results.record import screened_record, study_record
+from scripts.screening import load_screen
 
 BUNDLE = Path(scripts.__file__).parents[1]
 EXAMPLES = BUNDLE / "examples"
@@ -96,6 +98,22 @@ def test_the_contours_lie_on_the_bones(output, row):
     true = np.asarray(Image.open(EXAMPLES / row["label"])) == 1
     assert found.shape == true.shape
     assert 2 * (found & true).sum() / (found.sum() + true.sum()) >= 0.93
+
+
+def test_the_screen_alone_finds_what_the_main_job_wrote(output):
+    findings = load_screen().files([EXAMPLES / "images" / "osteoporosis.dcm"])
+    document, name = json.loads((output / "results.json").read_text()), names(output)["osteoporosis"]
+    written = next(record for record in document["radiographs"] if record["name"] == name)
+    item = {key: written[key] for key in ("name", "study", "patient")}
+    (found,) = findings.radiographs
+    assert plain(screened_record(item, written["file"], found.seen, written["outputs"])) == written
+    np.testing.assert_array_equal(found.seen.mask, np.asarray(Image.open(output / "masks" / f"{name}.png")))
+    assert plain(study_record([item], findings.study)) == next(study for study in document["studies"] if name in study["films"])
+
+
+def plain(record: dict) -> dict:
+    """As it is read again from a file."""
+    return json.loads(json.dumps(record))
 
 
 def test_the_results_say_what_made_them(output):

@@ -12,6 +12,7 @@ import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 from scripts.apps import cli as startup
+from scripts.screening import load_weights
 
 CONFIGS = Path(startup.__file__).parents[2] / "configs"
 INFERENCE = str(CONFIGS / "inference.yaml")
@@ -64,6 +65,16 @@ def test_keys_of_the_config_and_of_monai_are_accepted(words):
 def test_an_unknown_key_is_named(word):
     with pytest.raises(SystemExit, match=r"--\w+.*the configuration has no key '\w+'.*dataset_dir"):
         startup.check_command_line(command_line(word, "1"))
+
+
+@pytest.mark.parametrize("name", ["evaluate", "robustness"])
+def test_a_config_that_is_laid_over_another_says_so_where_it_stands_alone_or_before_it(name):
+    file = str(CONFIGS / f"{name}.yaml")
+    wanted = rf"{name}\.yaml is laid over inference\.yaml, .*--config_file \"\['.*inference\.yaml','.*{name}\.yaml'\]\"\. Nothing"
+    for files in (file, str([file, INFERENCE])):
+        with pytest.raises(SystemExit, match=wanted):
+            startup.check_command_line([MODULE, "run", "--config_file", files])
+    startup.check_command_line([MODULE, "run", "--config_file", str([INFERENCE, file]), "--split", "all", "--checkpoint", "x"])
 
 
 def test_other_commands_are_left_alone():
@@ -120,7 +131,7 @@ def test_weights_are_loaded_with_their_provenance(network, weights):
     with torch.no_grad():
         saved = next(iter(network.parameters())).clone()
         next(iter(network.parameters())).zero_()
-    described = startup.load_weights(network, str(weights))
+    described = load_weights(network, str(weights))
     assert torch.equal(next(iter(network.parameters())), saved)
     assert described["file"] == "model.pt" and len(described["sha256"]) == 64
     assert described["provenance"] == {"seed": 7, "data": "none"}
@@ -128,7 +139,7 @@ def test_weights_are_loaded_with_their_provenance(network, weights):
 
 def test_missing_weights_are_refused(network, tmp_path):
     with pytest.raises(SystemExit, match="there is no such file"):
-        startup.load_weights(network, str(tmp_path / "model.pt"))
+        load_weights(network, str(tmp_path / "model.pt"))
 
 
 def test_weights_that_are_not_those_of_their_checksum_are_refused(network, weights, tmp_path):
@@ -136,14 +147,14 @@ def test_weights_that_are_not_those_of_their_checksum_are_refused(network, weigh
     content[len(content) // 2] ^= 1
     (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(SystemExit, match=r"model\.pt\.sha256 beside them, is missing.*sha256sum model\.pt > model\.pt\.sha256"):
-        startup.load_weights(network, str(tmp_path / "model.pt"))
+        load_weights(network, str(tmp_path / "model.pt"))
     (tmp_path / "model.pt.sha256").write_bytes(weights.with_name("model.pt.sha256").read_bytes())
     with pytest.raises(SystemExit, match="the file is damaged or another one"):
-        startup.load_weights(network, str(tmp_path / "model.pt"))
+        load_weights(network, str(tmp_path / "model.pt"))
 
 
 def test_the_shipped_weights_have_their_checksum(network):
-    startup.load_weights(network, str(CONFIGS.parent / "models" / "model.pt"))
+    load_weights(network, str(CONFIGS.parent / "models" / "model.pt"))
 
 
 def test_the_users_key_gives_the_same_pseudonyms_in_every_run(tmp_path):
@@ -174,19 +185,19 @@ def test_a_bad_key_file_is_one_sentence(tmp_path):
 def test_a_file_that_holds_no_weights_is_refused(network, tmp_path, content):
     save(content, tmp_path / "model.pt")
     with pytest.raises(SystemExit, match="not a weights file of OsteoXR"):
-        startup.load_weights(network, str(tmp_path / "model.pt"))
+        load_weights(network, str(tmp_path / "model.pt"))
 
 
 def test_weights_of_another_network_are_refused_by_the_keys_that_differ(network, tmp_path):
     state = {f"old.{key}": value for key, value in network.state_dict().items()}
     save({"state_dict": state, "provenance": {}}, tmp_path / "model.pt")
     with pytest.raises(SystemExit, match=r"do not fit the network.*is missing.*and \d+ more"):
-        startup.load_weights(network, str(tmp_path / "model.pt"))
+        load_weights(network, str(tmp_path / "model.pt"))
     key = next(key for key, value in network.state_dict().items() if value.ndim == 4)
     other = {**network.state_dict(), key: torch.zeros(1, 2, 3, 4)}
     save({"state_dict": other, "provenance": {}}, tmp_path / "model.pt")
     with pytest.raises(SystemExit, match=f"{key} is .* instead of"):
-        startup.load_weights(network, str(tmp_path / "model.pt"))
+        load_weights(network, str(tmp_path / "model.pt"))
 
 
 def run(folder, *words):
@@ -210,6 +221,14 @@ def test_a_misspelt_key_stops_the_command(tmp_path, radiographs, weights):
     assert done.stderr.strip().splitlines()[-1].startswith("--dataset_dri: the configuration has no key")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_evaluation_alone_ends_with_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / "evaluate.yaml")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("--config_file: evaluate.yaml is laid over inference.yaml")
+    assert "Traceback" not in done.stderr
 
 
 def test_missing_weights_stop_the_command(tmp_path, radiographs):
@@ -236,10 +255,12 @@ def test_the_main_job_accounts_for_every_file_and_says_what_made_it(tmp_path, ra
     assert provenance["seed"] == 5
 
 
-@pytest.mark.parametrize("other", ["assemble.yaml"])
-def test_inference_declares_the_networks_that_are_assembled(other):
+def test_inference_alone_declares_the_networks():
     networks = [key for key in ConfigParser.load_config_file(INFERENCE) if key.endswith("_def")]
-    assembled = ConfigParser.load_config_file(CONFIGS / other)
     names = ["localisation", "segmentation", "framer", "search", "localiser", "view", "siamese", "bmd", "network"]
     assert networks == [f"{name}_def" for name in names]
-    assert {key: assembled[key] for key in networks} == {key: ConfigParser.load_config_file(INFERENCE)[key] for key in networks}
+    for file in CONFIGS.glob("*.yaml"):
+        content = ConfigParser.load_config_file(file)
+        again = {key.removeprefix("+") for key in content} & set(networks[:-1])
+        assert not again or file.name == "inference.yaml", f"{file.name} declares {again} again"
+        assert file.name != "assemble.yaml" or content["laid_over"] == ["inference.yaml"]

@@ -128,17 +128,18 @@ def _hip(hip: Hip, geometry: HipGeometry, meta: Mapping[str, Any], quantities: S
 
 
 def _grouped(quantities: Sequence[Quantity], values: Mapping[str, float]) -> dict[str, Any]:
-    """Values by key, in an object a group; one that was not looked for is null, and so is each NaN."""
+    """Values by key, in an object a group; one of which nothing was looked for is null, and so is each unknown number."""
+    looked_for = {quantity.group for quantity in quantities if quantity.name in values}
     found: dict[str, Any] = {}
     for quantity in quantities:
-        value = values.get(quantity.name)
-        number = None if value is None or math.isnan(value) else value
+        value = values.get(quantity.name, math.nan)
+        number = None if math.isnan(value) else value
         if not quantity.group:
             found[quantity.key] = number
-        elif value is None:
-            found.setdefault(quantity.group, None)
+        elif quantity.group in looked_for:
+            found.setdefault(quantity.group, {})[quantity.key] = number
         else:
-            found[quantity.group] = {**(found.get(quantity.group) or {}), quantity.key: number}
+            found[quantity.group] = None
     return found
 
 

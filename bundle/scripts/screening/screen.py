@@ -148,8 +148,9 @@ def load_screen(config_files: Sequence[str | Path] = (CONFIG_FILE,), **settings:
         raise ValueError(
             f"{config_files[-1]}: has no key {min(unknown)!r}; expected an inference configuration. Nothing was run."
         )
-    # Settings pass as globals: inside the configuration a text would be searched for references.
-    given = {f"given_{key}": value for key, value in settings.items()}
-    parser = ConfigParser({**content, **{key: f"$given_{key}" for key in settings}}, globals=given)
+    # Settings pass as a global: inside the configuration a text would be searched for references, and one that is a global by
+    # itself would be imported.
+    given = {key: f"$given[{key!r}]" for key in settings}
+    parser = ConfigParser({**content, **given}, globals={"given": settings})
     screen: Screen = parser.get_parsed_content("screen")
     return screen
