@@ -234,12 +234,3 @@ def test_the_main_job_accounts_for_every_file_and_says_what_made_it(tmp_path, ra
     assert provenance["configuration"]["overrides"].keys() == {"checkpoint", "seed"}
     assert provenance["weights"]["provenance"] == {"seed": 7, "data": "none"}
     assert provenance["seed"] == 5
-
-
-@pytest.mark.parametrize("other", ["assemble.yaml"])
-def test_inference_declares_the_networks_that_are_assembled(other):
-    networks = [key for key in ConfigParser.load_config_file(INFERENCE) if key.endswith("_def")]
-    assembled = ConfigParser.load_config_file(CONFIGS / other)
-    names = ["localisation", "segmentation", "framer", "search", "localiser", "view", "siamese", "bmd", "network"]
-    assert networks == [f"{name}_def" for name in names]
-    assert {key: assembled[key] for key in networks} == {key: ConfigParser.load_config_file(INFERENCE)[key] for key in networks}
