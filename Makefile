@@ -3,7 +3,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 LABEL := .venv-label
-BUNDLE := $(VENV)/bin/python -m monai.bundle run --config_file bundle/configs
+BUNDLE := $(VENV)/bin/python -m monai.bundle run --config_file
+CONFIGS := bundle/configs
+COMMA := ,
+SPACE := $(EMPTY) $(EMPTY)
+# Configs, each laid over those before it: $(call OVERLAID,inference train bmd)
+OVERLAID = $(BUNDLE) "['$(CONFIGS)/$(subst $(SPACE),.yaml'$(COMMA)'$(CONFIGS)/,$(1)).yaml']"
 
 # `make train` takes these.
 DATA ?= output/cohort
@@ -23,14 +28,14 @@ help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
 
 demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in output/demo
-	$(BUNDLE)/inference.yaml --dataset_dir bundle/examples --output_dir output/demo
+	$(BUNDLE) $(CONFIGS)/inference.yaml --dataset_dir bundle/examples --output_dir output/demo
 	@echo "Open $(CURDIR)/output/demo/index.html in a browser."
 
 test: $(VENV)/all.stamp ## Run all tests, one process for each processor core
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
 
 fuzz: $(VENV)/all.stamp ## Read 20,000 damaged and hostile files; what was found in output/fuzz
-	$(BUNDLE)/fuzz.yaml --output_dir output/fuzz --files 20000 --seed 0
+	$(BUNDLE) $(CONFIGS)/fuzz.yaml --output_dir output/fuzz --files 20000 --seed 0
 
 lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff check .
@@ -38,17 +43,18 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/mypy
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
-	$(BUNDLE)/train_localisation.yaml --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
+	$(call OVERLAID,inference train train_localisation) --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
 		--cache_dir $(OUT)/cache
-	$(BUNDLE)/train_segmentation.yaml --dataset_dir $(DATA) --operated_dir output/operated --output_dir $(OUT)/segmentation \
+	$(call OVERLAID,inference train train_segmentation) --dataset_dir $(DATA) --operated_dir output/operated --output_dir $(OUT)/segmentation \
 		--cache_dir $(OUT)/cache
-	$(BUNDLE)/train_view.yaml --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
+	$(call OVERLAID,inference train train_view) --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
-	$(BUNDLE)/train_bmd.yaml --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
-	$(BUNDLE)/train_siamese.yaml --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
+	$(call OVERLAID,inference train train_bmd) --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
+	$(call OVERLAID,inference train train_bmd train_siamese) --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
 		--encoder_file $(OUT)/bmd/best.pt
-	$(BUNDLE)/assemble.yaml --localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
+	$(call OVERLAID,inference assemble) \
+		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \
 		--output_file $(OUT)/model.pt
 	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
@@ -62,16 +68,16 @@ clean: ## Remove the virtual environments, caches and output
 	find bundle tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 output/cohort/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE)/simulate.yaml --output_dir output/cohort --patients $(PATIENTS)
+	$(BUNDLE) $(CONFIGS)/simulate.yaml --output_dir output/cohort --patients $(PATIENTS)
 
 output/operated/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE)/simulate.yaml --output_dir output/operated --patients $$(($(PATIENTS) / 3)) --seed 9 --operated True --split train
+	$(BUNDLE) $(CONFIGS)/simulate.yaml --output_dir output/operated --patients $$(($(PATIENTS) / 3)) --seed 9 --operated True --split train
 
 output/faulty/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE)/simulate.yaml --output_dir output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty True
+	$(BUNDLE) $(CONFIGS)/simulate.yaml --output_dir output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty True
 
 output/others/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE)/simulate_others.yaml --output_dir output/others --radiographs $(PATIENTS) --seed 5
+	$(BUNDLE) $(CONFIGS)/simulate_others.yaml --output_dir output/others --radiographs $(PATIENTS) --seed 5
 
 %/manifest.csv:
 	@echo "DATA=$*: there is no $@; expected a folder of radiographs with a manifest.csv (see bundle/docs/data.md)."; exit 1

@@ -15,6 +15,7 @@ from scripts.simulation.others.collection import simulate_others
 CONFIGS = Path(scripts.__file__).parent.parent / "configs"
 SPLITS = ("train",) * 5 + ("validation",) * 3 + ("test",) * 2
 NETWORKS = ("localisation", "segmentation", "view", "siamese", "bmd")
+OVERLAYS = {"siamese": ("train_bmd.yaml", "train_siamese.yaml")}
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,9 @@ def model(cohort, others, bundle):
     }  # fmt: skip
     for network in NETWORKS:
         settings = {"output_dir": network, "cache_dir": "cache", "epochs": 2, "batch_size": 2, **more.get(network, {})}
-        bundle(f"train_{network}.yaml", dataset_dir=cohort, **settings)
-    bundle("assemble.yaml", **files, output_file="model.pt")
+        overlays = OVERLAYS.get(network, (f"train_{network}.yaml",))
+        bundle("inference.yaml", "train.yaml", *overlays, dataset_dir=cohort, **settings)
+    bundle("inference.yaml", "assemble.yaml", **files, output_file="model.pt")
     return bundle.folder / "model.pt"
 
 

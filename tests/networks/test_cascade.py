@@ -14,10 +14,6 @@ from scripts.training.losses import heat_maps
 from test_localisation import hips
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
-DEFINITIONS = (
-    "localisation_def", "segmentation_def", "framer_def", "search_def", "localiser_def", "view_def", "siamese_def", "bmd_def",
-    "network_def",
-)  # fmt: skip
 
 
 def parse(name: str) -> ConfigParser:
@@ -50,7 +46,7 @@ def cascade(
     What is drawn of a hip does not depend on its crop, so no crop is turned or enlarged.
     """
     torch.manual_seed(0)
-    network = parse("assemble.yaml").get_parsed_content("network_def").eval()
+    network = parse("inference.yaml").get_parsed_content("network_def").eval()
     network.search.turn, network.search.enlargement = 0.0, 1.0
     heat = heat_maps(((hips(5.0, 1.0) if points is None else points) + 0.5) / 6 - 0.5, 150, 200, 3.6)
     fine = heat_maps(network.search.framer.template.expand(2, -1, -1), 352, 224, 6.0)
@@ -125,7 +121,7 @@ def test_unknown_covariates_are_the_default_and_known_ones_count() -> None:
 
 
 def test_predict_lies_on_the_films_own_grid() -> None:
-    network = parse("assemble.yaml").get_parsed_content("network_def").eval()
+    network = parse("inference.yaml").get_parsed_content("network_def").eval()
     with torch.no_grad():
         found = network.predict(film(301, 517))
     assert found["mask_logits"].shape == (1, 3, 301, 517)
@@ -249,22 +245,3 @@ def test_mirrored_landmarks_are_told_by_their_order_round_the_hip(crossed: bool)
     points = hips(20.0, 1.1)
     wrong = mirrored(points.flip(1) if crossed else points, torch.ones(1, 2, 5))
     assert wrong.all() if crossed else not wrong.any()
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        "inference.yaml",
-        "train_localisation.yaml",
-        "train_segmentation.yaml",
-        "train_view.yaml",
-        "train_siamese.yaml",
-        "train_bmd.yaml",
-    ],
-)
-def test_every_config_declares_the_same_networks(config: str) -> None:
-    joined, other = parse("assemble.yaml").get(), parse(config).get()
-    declared = [name for name in DEFINITIONS if name in other and isinstance(other[name], dict)]
-    assert declared, f"{config} declares no network"
-    for name in declared:
-        assert other[name] == joined[name], f"{name} of {config} differs from assemble.yaml's"

@@ -38,7 +38,7 @@ def bundle(cwd: Path, *arguments: str) -> str:
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
     parser = ConfigParser()
-    parser.read_config(str(CONFIGS / "assemble.yaml"))
+    parser.read_config(str(CONFIGS / "inference.yaml"))
     network = parser.get_parsed_content("network_def").eval()
     # Untrained heat maps are faint; without this no hip would be measured, and the export hardly tested.
     network.presence_threshold = 0.0

@@ -19,7 +19,7 @@ from scripts.training import (
     ToCoarserGridd,
     ViewTargetsd,
 )
-from scripts.training.contour_crops import to_film
+from scripts.training.hip_crops import to_film
 
 NAN = float("nan")
 

@@ -11,8 +11,17 @@ import torch
 from monai.bundle import ConfigParser
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
+SHARED = ("inference.yaml", "train.yaml")
+TRAININGS = {
+    "localisation": (*SHARED, "train_localisation.yaml"),
+    "segmentation": (*SHARED, "train_segmentation.yaml"),
+    "view": (*SHARED, "train_view.yaml"),
+    "siamese": (*SHARED, "train_bmd.yaml", "train_siamese.yaml"),
+    "bmd": (*SHARED, "train_bmd.yaml"),
+}
+ASSEMBLY = ("inference.yaml", "assemble.yaml")
 SMALL = {
-    "localisation": ("--train#random_transforms#0#size", "[96,128]"),
+    "localisation": ("--augmentation#0#size", "[96,128]"),
     "segmentation": ("--framer_def#crop_size", "[96,64]", "--framer_def#crop_spacing_mm", "2.0"),
     "view": ("--draws", "2"),
     "siamese": (),
@@ -20,15 +29,16 @@ SMALL = {
 }
 
 
-def run(config: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a config from a folder that is not the bundle's."""
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / config), *arguments]
+def run(configs: tuple[str, ...], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run configs, each laid over those before it, from a folder that is not the bundle's."""
+    files = str([str(CONFIGS / name) for name in configs])
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, *arguments]
     return subprocess.run(command, cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
 
 
 def train(name: str, cohort: Path, work: Path, epochs: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run(
-        f"train_{name}.yaml", work, "--dataset_dir", str(cohort), "--output_dir", str(work / name),
+        TRAININGS[name], work, "--dataset_dir", str(cohort), "--output_dir", str(work / name),
         "--cache_dir", str(work / "cache"), "--epochs", str(epochs), "--batch_size", "2", *SMALL[name], *arguments,
     )  # fmt: skip
 
@@ -59,7 +69,7 @@ def test_training_says_where_its_weights_are_and_what_made_them(name: str, train
     assert str(best) in trained[name].splitlines()[-1]
     saved = torch.load(best, weights_only=True)
     provenance = saved["provenance"]
-    assert provenance["config"] == [f"train_{name}.yaml"]
+    assert provenance["config"] == list(TRAININGS[name])
     # The view network takes the cohort twice here, as the badly positioned one too, and films of other kinds.
     expected = (13, 10) if name == "view" else (5, 4)
     assert (provenance["training_radiographs"], provenance["validation_radiographs"]) == expected
@@ -105,7 +115,7 @@ def test_a_folder_without_the_split_is_one_clear_sentence(cohort: Path, tmp_path
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "film.dcm").write_bytes((cohort / "images" / "P0.dcm").read_bytes())
-    result = run("train_bmd.yaml", tmp_path, "--dataset_dir", str(folder), "--output_dir", str(tmp_path / "out"))
+    result = run(TRAININGS["bmd"], tmp_path, "--dataset_dir", str(folder), "--output_dir", str(tmp_path / "out"))
     assert result.returncode != 0
     assert "1 radiographs, 0 of them with 'train'" in result.stderr
     assert not (tmp_path / "out").exists()
@@ -113,7 +123,7 @@ def test_a_folder_without_the_split_is_one_clear_sentence(cohort: Path, tmp_path
 
 def test_assembled_weights_load_into_the_cascade_and_name_their_trainings(trained: dict[str, str], work: Path) -> None:
     files = [argument for name in SMALL for argument in (f"--{name}_file", str(work / name / "best.pt"))]
-    result = run("assemble.yaml", work, *files, "--output_file", str(work / "model.pt"))
+    result = run(ASSEMBLY, work, *files, "--output_file", str(work / "model.pt"))
     assert result.returncode == 0, result.stderr
     saved = torch.load(work / "model.pt", weights_only=True)
     assert set(saved["provenance"]["trainings"]) == set(SMALL)
@@ -132,7 +142,7 @@ def test_assembly_refuses_a_checkpoint_of_another_network(trained: dict[str, str
     files = [text for name in SMALL for text in (f"--{name}_file", str(work / name / "best.pt"))]
     files[files.index("--siamese_file") + 1] = str(work / "bmd" / "best.pt")
     files[files.index("--bmd_file") + 1] = "missing.pt"
-    result = run("assemble.yaml", work, *files, "--output_file", str(tmp_path / "model.pt"))
+    result = run(ASSEMBLY, work, *files, "--output_file", str(tmp_path / "model.pt"))
     assert result.returncode != 0
     assert "do not fit siamese_def" in result.stderr
     assert not (tmp_path / "model.pt").exists()
@@ -143,13 +153,13 @@ def test_contours_learn_further_with_an_encoder_that_stays(
 ) -> None:
     files = [text for name in SMALL for text in (f"--{name}_file", str(work / name / "best.pt"))]
     base = tmp_path / "base.pt"
-    assert run("assemble.yaml", tmp_path, *files, "--output_file", str(base)).returncode == 0
+    assert run(ASSEMBLY, tmp_path, *files, "--output_file", str(base)).returncode == 0
     more = ("--initial_file", str(base), "--encoder_frozen", "True", "--operated_dir", str(cohort))
     result = train("segmentation", cohort, work, 1, *more, "--output_dir", str(tmp_path / "finer"))
     assert result.returncode == 0, result.stderr
     finer = tmp_path / "finer" / "best.pt"
     result = run(
-        "assemble.yaml", tmp_path, "--base_file", str(base), "--segmentation_file", str(finer),
+        ASSEMBLY, tmp_path, "--base_file", str(base), "--segmentation_file", str(finer),
         "--output_file", str(tmp_path / "new.pt"),
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -163,8 +173,18 @@ def test_contours_learn_further_with_an_encoder_that_stays(
     assert data[0] != data[1]
 
 
+@pytest.mark.parametrize("names", [("train_bmd.yaml",), ("train_bmd.yaml", *SHARED), ("assemble.yaml",)])
+def test_a_config_without_those_it_is_laid_over_is_one_clear_sentence(names: tuple[str, ...], tmp_path: Path) -> None:
+    result = run(names, tmp_path, "--output_dir", "out")
+    assert result.returncode != 0
+    said = result.stderr.splitlines()[-1]
+    before = "inference.yaml and train.yaml" if "train_bmd.yaml" in names else "inference.yaml"
+    assert f"{names[0]} is laid over {before}, which must stand before it" in said and "Traceback" not in result.stderr
+    assert not any(tmp_path.iterdir())
+
+
 def test_assembly_says_which_file_is_missing(work: Path, tmp_path: Path) -> None:
-    result = run("assemble.yaml", work, "--output_file", str(tmp_path / "model.pt"))
+    result = run(ASSEMBLY, work, "--output_file", str(tmp_path / "model.pt"))
     assert result.returncode != 0
     assert "localisation_file is missing: run train_localisation.yaml first, or give a base_file" in result.stderr
     assert not (tmp_path / "model.pt").exists()

@@ -1,20 +1,14 @@
 """What the trainings need and MONAI lacks: targets, augmentation, losses, resumable checkpoints, provenance."""
 
-from scripts.training.appearance import RandAppearanced
-from scripts.training.assembly import assemble
+from scripts.training.appearance import RandAppearanced, RandClutterd
+from scripts.training.assembly import assemble, start_from
 from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_fast
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
-from scripts.training.clutter import RandClutterd
-from scripts.training.contour_crops import RandContourCropd
 from scripts.training.grid import ToCoarserGridd
-from scripts.training.hip_crops import RandHipCropsd, RandUnknownd
-from scripts.training.initial import start_from
-from scripts.training.items import HipTargetsd, training_items
-from scripts.training.jitter import LandmarkJitter
+from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandUnknownd
+from scripts.training.items import HipTargetsd, films_without_hips, training_items
 from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
-from scripts.training.novelty import fit_novelty
-from scripts.training.other_films import films_without_hips
 from scripts.training.pose import RandFilmPosed
 from scripts.training.provenance import training_provenance
 from scripts.training.scores import (
@@ -27,7 +21,7 @@ from scripts.training.scores import (
     known_labels,
     mean_absolute_error,
 )
-from scripts.training.views import RandDrawingd, SeenFilmsd, ViewLoss, ViewTargetsd, view_items
+from scripts.training.views import RandDrawingd, SeenFilmsd, ViewLoss, ViewTargetsd, fit_novelty, view_items
 
 __all__ = [
     "AutocastInferer",

@@ -1,4 +1,4 @@
-"""Random appearances of a radiograph: what exposure, scatter, detectors and vendors' processing do to grey values."""
+"""Random appearances: what exposure, detectors and vendors' processing do to grey values, and bone no simulator makes."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -23,27 +23,56 @@ class RandAppearanced(RandomizableTransform):
 
     Args:
         key: (C, rows, cols) float, normalised; the channels (both hips of one film) get the same curve.
-        strength: 1 for the widest variation (segmentation of films never seen); less where the grey values
-            themselves are to be measured; 0 changes nothing.
+        strength: multiplies all that follows but the probabilities: 1 for the widest variation (segmentation of radiographs
+            never seen); less where the grey values themselves are to be measured; 0 changes nothing.
+        blur: probability of blur or edge enhancement.
+        sharpest: the strongest enhancement, as a share of the fine detail that is added.
+        field: probability of uneven brightness.
+        field_sd: standard deviation of that brightness over the image; the range of the image is 1.
+        steps_sd: standard deviation of the logarithm of the tone curve's slope, in each eighth of the range.
+        gamma_sd: standard deviation of the logarithm of its exponent.
+        contrast_sd: standard deviation of the logarithm of its contrast.
+        brightness_sd: standard deviation of its brightness.
         invert: probability of a negative image.
         objects: probability of bright or dark rectangles (markers, shields, tape).
+        noise: probability of noise.
+        noise_sd: mean of its standard deviation, which is drawn from an exponential distribution.
     """
 
-    def __init__(self, key: Hashable = "image", strength: float = 1.0, invert: float = 0.04, objects: float = 0.3) -> None:
+    def __init__(
+        self,
+        key: Hashable = "image",
+        strength: float = 1.0,
+        blur: float = 0.4,
+        sharpest: float = 1.5,
+        field: float = 0.5,
+        field_sd: float = 0.12,
+        steps_sd: float = 0.6,
+        gamma_sd: float = 0.35,
+        contrast_sd: float = 0.2,
+        brightness_sd: float = 0.08,
+        invert: float = 0.04,
+        objects: float = 0.3,
+        noise: float = 0.6,
+        noise_sd: float = 0.03,
+    ) -> None:
         super().__init__(prob=1.0)
-        self.key, self.strength, self.invert, self.objects = key, strength, invert, objects
+        self.key, self.strength = key, strength
+        self.blur, self.sharpest, self.field, self.field_sd = blur, sharpest, field, field_sd
+        self.steps_sd, self.gamma_sd, self.contrast_sd, self.brightness_sd = steps_sd, gamma_sd, contrast_sd, brightness_sd
+        self.invert, self.objects, self.noise, self.noise_sd = invert, objects, noise, noise_sd
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the item with a new appearance of the image."""
         image = torch.as_tensor(data[self.key]).float()
-        if self.R.random() < 0.4:
+        if self.R.random() < self.blur:
             image = self._sharpen_or_blur(image)
-        if self.R.random() < 0.5:
+        if self.R.random() < self.field:
             image = image + self._uneven_field(image)
         image = self._tone(image)
         if self.R.random() < self.objects:
             image = self._cover(image)
-        if self.R.random() < 0.6:
+        if self.R.random() < self.noise:
             image = image + self._noise(image)
         return {**data, self.key: image.clamp(LOW, HIGH)}
 
@@ -51,10 +80,10 @@ class RandAppearanced(RandomizableTransform):
         s = self.strength
         level = np.linspace(0.0, 1.0, _LEVELS)
         knots = np.linspace(0.0, 1.0, 9)
-        steps = np.exp(self.R.normal(0.0, 0.6 * s, size=8))
+        steps = np.exp(self.R.normal(0.0, self.steps_sd * s, size=8))
         curve = np.interp(level, knots, np.concatenate(([0.0], np.cumsum(steps))) / steps.sum())
-        curve = curve ** np.exp(self.R.normal(0.0, 0.35 * s))
-        contrast, brightness = np.exp(self.R.normal(0.0, 0.2 * s)), self.R.normal(0.0, 0.08 * s)
+        curve = curve ** np.exp(self.R.normal(0.0, self.gamma_sd * s))
+        contrast, brightness = np.exp(self.R.normal(0.0, self.contrast_sd * s)), self.R.normal(0.0, self.brightness_sd * s)
         curve = (curve - 0.5) * contrast + 0.5 + brightness
         if self.R.random() < self.invert:
             curve = curve[::-1].copy()
@@ -64,7 +93,8 @@ class RandAppearanced(RandomizableTransform):
 
     def _uneven_field(self, image: Tensor) -> Tensor:
         size = int(self.R.randint(2, 6))
-        coarse = torch.as_tensor(self.R.normal(0.0, 0.12 * self.strength, size=(1, 1, size, size)), dtype=torch.float32)
+        spread = self.field_sd * self.strength
+        coarse = torch.as_tensor(self.R.normal(0.0, spread, size=(1, 1, size, size)), dtype=torch.float32)
         return F.interpolate(coarse, size=image.shape[1:], mode="bilinear", align_corners=True)[0]
 
     def _sharpen_or_blur(self, image: Tensor) -> Tensor:
@@ -72,11 +102,11 @@ class RandAppearanced(RandomizableTransform):
         blurred = smooth(image, width)
         if width <= 2 and self.R.random() < 0.5:
             return torch.lerp(image, blurred, min(1.0, self.strength))
-        return image + self.R.uniform(0.0, 1.5 * self.strength) * (image - blurred)
+        return image + self.R.uniform(0.0, self.sharpest * self.strength) * (image - blurred)
 
     def _noise(self, image: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(int(self.R.randint(2**31)))
-        noise = torch.randn(image.shape, generator=generator) * float(self.R.exponential(0.03 * self.strength))
+        noise = torch.randn(image.shape, generator=generator) * float(self.R.exponential(self.noise_sd * self.strength))
         return 3.0 * smooth(noise, 1) if self.R.random() < 0.3 else noise
 
     def _cover(self, image: Tensor) -> Tensor:
@@ -89,6 +119,57 @@ class RandAppearanced(RandomizableTransform):
             patch = image[:, top : top + height, left : left + width]
             patch.lerp_(torch.tensor(value, dtype=patch.dtype), opacity)
         return image
+
+
+class RandClutterd(RandomizableTransform):
+    """Makes a film's bone lighter, darker, smoother or coarser than its surroundings, and lays another film over it.
+
+    So that contours are found by the shape of a femur, and not by how the simulator's bone or background happens to look.
+
+    Args:
+        image_key: (1, H, W) normalised image.
+        label_key: (classes, H, W), how much of a pixel each class covers, 0..1; the first is femur.
+        bone: probability of another lightness of the bone.
+        bone_sd: standard deviation of that lightness; the range of the image is 1.
+        texture: probability of another texture inside and outside the bone.
+        coarseness: range of the share of the fine detail that is added; -1 takes all of it away.
+        overlaid: probability that the radiograph before this one shines through.
+        opacity: range of how much of it.
+    """
+
+    def __init__(
+        self,
+        image_key: Hashable = "image",
+        label_key: Hashable = "label",
+        bone: float = 0.4,
+        bone_sd: float = 0.12,
+        texture: float = 0.4,
+        coarseness: tuple[float, float] = (-0.9, 1.2),
+        overlaid: float = 0.3,
+        opacity: tuple[float, float] = (0.05, 0.3),
+    ) -> None:
+        super().__init__(prob=1.0)
+        self.image_key, self.label_key = image_key, label_key
+        self.bone, self.bone_sd, self.texture, self.coarseness = bone, bone_sd, texture, coarseness
+        self.overlaid, self.opacity = overlaid, opacity
+        self.before: Tensor | None = None
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item with a cluttered image; its labels stay."""
+        image, femur = torch.as_tensor(data[self.image_key]), torch.as_tensor(data[self.label_key])[:1]
+        clean = image
+        if self.R.random() < self.bone:
+            soft = smooth(femur, int(self.R.choice([1, 2, 4])))
+            image = image + float(self.R.normal(0.0, self.bone_sd)) * soft
+        if self.R.random() < self.texture:
+            fine = image - smooth(image, int(self.R.choice([1, 2, 3])))
+            inside, outside = (float(self.R.uniform(*self.coarseness)) for _ in range(2))
+            image = image + fine * torch.lerp(torch.tensor(outside), torch.tensor(inside), femur)
+        if self.before is not None and self.before.shape == image.shape and self.R.random() < self.overlaid:
+            other = self.before.flip(int(self.R.choice([1, 2]))).roll(int(self.R.randint(image.shape[1])), 1)
+            image = torch.lerp(image, other, float(self.R.uniform(*self.opacity)))
+        self.before = clean
+        return {**data, self.image_key: image.clamp(LOW, HIGH)}
 
 
 def smooth(image: Tensor, width: int) -> Tensor:

@@ -1,14 +1,15 @@
-"""Hip crops for the classifier and the BMD regressor, made as the cascade makes them."""
+"""Crops of hips, made as the cascade makes them and placed as uncertainly as its search places them."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from monai.transforms import RandomizableTransform
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
-from scripts.training.jitter import LandmarkJitter
 
 
 class Localiser(Protocol):
@@ -20,6 +21,48 @@ class Localiser(Protocol):
     def fit(self, points: Tensor, confidence: Tensor) -> Tensor: ...  # noqa: D102
     def poses(self, transforms: Tensor, spacing_mm: float) -> Tensor: ...  # noqa: D102
     def sample(self, image: Tensor, transforms: Tensor) -> Tensor: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class LandmarkJitter:
+    """Standard deviations of the errors of a hip's landmarks; all 0 changes nothing.
+
+    Args:
+        landmark_sd_mm: of each landmark, per axis.
+        shift_sd_mm: of a shift common to a hip's landmarks.
+        scale_sd: of their common magnification (natural logarithm).
+        turn_sd_degrees: of their common rotation.
+    """
+
+    landmark_sd_mm: float = 0.0
+    shift_sd_mm: float = 0.0
+    scale_sd: float = 0.0
+    turn_sd_degrees: float = 0.0
+
+    def apply(self, points: Tensor, weight: Tensor, spacing_mm: float, random: np.random.RandomState) -> Tensor:
+        """Move landmarks.
+
+        Args:
+            points: (2, 5, 2), (row, col) in pixels of ``spacing_mm``.
+            weight: (2, 5), 0 for a landmark that is not visible.
+            spacing_mm: pixel size.
+            random: source of the errors.
+
+        Returns:
+            (2, 5, 2).
+        """
+
+        def normal(size: Sequence[int], sd: float) -> Tensor:
+            return torch.as_tensor(random.normal(0.0, 1.0, size=tuple(size)) * sd, dtype=torch.float32)
+
+        seen = weight.unsqueeze(2)
+        centre = (points * seen).sum(dim=1, keepdim=True) / seen.sum(dim=1, keepdim=True).clamp(min=1.0)
+        angle = torch.deg2rad(normal((2, 1), self.turn_sd_degrees))
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        offset = (points - centre) * torch.exp(normal((2, 1, 1), self.scale_sd))
+        turned = torch.stack((cos * offset[..., 0] - sin * offset[..., 1], sin * offset[..., 0] + cos * offset[..., 1]), 2)
+        shift = normal((2, 1, 2), self.shift_sd_mm) + normal((2, 5, 2), self.landmark_sd_mm)
+        return centre + turned + shift / spacing_mm
 
 
 class RandHipCropsd(RandomizableTransform):
@@ -73,6 +116,87 @@ class RandHipCropsd(RandomizableTransform):
         return area[:, :, 1] / area.sum(dim=2).clamp(min=1.0)
 
 
+class RandContourCropd(RandomizableTransform):
+    """Replaces a film by the canonical crop of one of its hips.
+
+    Returns "image" (1, rows, cols), "label" (3, rows, cols), 0..1, and "landmarks" (5, 2), (row, col) in pixels of the crop,
+    NaN where a landmark is not on the film or not in the crop.
+
+    Args:
+        localiser: the cascade's own, so that training and inference resample alike.
+        spacing_mm: pixel spacing of the film.
+        random_side: draw one of the visible hips, one with metal more often; else the one with more visible landmarks.
+        jitter: errors of the landmarks that place the crop; none where None.
+        shear_sd: standard deviation of a shear, which makes hips of other shapes.
+        metal_share: how often the hip with metal is drawn of two.
+    """
+
+    def __init__(
+        self,
+        localiser: Localiser,
+        spacing_mm: float,
+        random_side: bool = True,
+        jitter: LandmarkJitter | None = None,
+        shear_sd: float = 0.0,
+        metal_share: float = 0.85,
+    ) -> None:
+        super().__init__(prob=1.0)
+        self.localiser = localiser
+        self.spacing_mm = spacing_mm
+        self.random_side = random_side
+        self.jitter = jitter or LandmarkJitter()
+        self.shear_sd = shear_sd
+        self.metal_share = metal_share
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Crop."""
+        points = torch.as_tensor(data["landmarks"]).float()
+        visible = torch.isfinite(points).all(dim=2)
+        weight = visible.float()
+        label = torch.as_tensor(data["label"])
+        side = self._side(points, visible, label)
+        seen = points[side][visible[side]]
+        guessed = self.jitter.apply(torch.nan_to_num(points), weight, self.spacing_mm, self.R)
+        transforms = self.localiser.fit(guessed[None], weight[None])
+        transform = transforms[0, side].clone()
+        if self.shear_sd and len(seen):
+            middle, shear = seen.mean(dim=0), self.R.normal(0.0, self.shear_sd, size=(2, 2))
+            kept = to_crop(transform, middle)
+            transform[:, :2] = transform[:, :2] @ (torch.eye(2) + torch.as_tensor(shear, dtype=torch.float32))
+            transform[:, 2] += middle - to_film(transform, kept)
+        crop = self._sampled(torch.as_tensor(data["image"]), label, transform)
+        landmarks = to_crop(transform, torch.nan_to_num(points[side]))
+        limit = torch.tensor(crop.shape[1:]) - 1
+        inside = visible[side] & (landmarks >= 0).all(dim=1) & (landmarks <= limit).all(dim=1)
+        rest = {key: value for key, value in data.items() if key not in ("image", "label", "landmarks")}
+        landmarks = torch.where(inside.unsqueeze(1), landmarks, torch.tensor(float("nan")))
+        return {**rest, "image": crop[:1], "label": crop[1:], "landmarks": landmarks}
+
+    def _sampled(self, image: Tensor, label: Tensor, transform: Tensor) -> Tensor:
+        """Sample the crop (4, rows, cols) from the part of the film that it needs: a copy of all of it would take longer."""
+        rows, cols = self.localiser.crop_rows, self.localiser.crop_cols
+        corners = to_film(transform, torch.tensor([[0.0, 0.0], [0.0, cols], [rows, 0.0], [rows, cols]]))
+        size = torch.tensor(image.shape[1:])
+        top, left = (corners.min(dim=0)[0].int() - 2).clamp(min=0).minimum(size - 1).tolist()
+        bottom, right = (corners.max(dim=0)[0].int() + 3).clamp(min=1).minimum(size).tolist()
+        part = (slice(None), slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1)))
+        film = torch.cat((image[part].float(), label[part].float() / 255))
+        moved = torch.cat((transform[:, :2], transform[:, 2:] - torch.tensor([[float(top)], [float(left)]])), dim=1)
+        return self.localiser.sample(film[None], moved[None, None])[0, 0]
+
+    def _side(self, points: Tensor, visible: Tensor, label: Tensor) -> int:
+        if not self.random_side:
+            return int(visible.sum(dim=1).argmax())
+        sides = [side for side in range(2) if int(visible[side].sum()) >= 2]
+        if len(sides) < 2:
+            return sides[0] if sides else 0
+        middle = int(torch.nan_to_num(points[visible].mean(dim=0)[1]))
+        metal = [bool(half.any()) for half in (label[1:, :, :middle], label[1:, :, middle:])]
+        if metal[0] != metal[1] and self.R.random() < self.metal_share:
+            return metal.index(True)
+        return int(self.R.randint(2))
+
+
 class RandUnknownd(RandomizableTransform):
     """Hides covariates at random, so that a network does well without them.
 
@@ -92,3 +216,16 @@ class RandUnknownd(RandomizableTransform):
         hidden = torch.as_tensor(self.R.random(covariates.shape) < self.each)
         hidden |= bool(self.R.random() < self.all_of_them)
         return {**data, self.key: torch.where(hidden, torch.tensor(float("nan")), covariates)}
+
+
+def to_film(transform: Tensor, points: Tensor) -> Tensor:
+    """Crop points (..., 2) in film pixels; ``transform`` (2, 3) of `HipLocaliser.fit`."""
+    return points @ transform[:, :2].T + transform[:, 2]
+
+
+def to_crop(transform: Tensor, points: Tensor) -> Tensor:
+    """Film points (..., 2) in crop pixels; NaN where the transform is degenerate, as that of a hip that is not there."""
+    matrix = transform[:, :2]
+    if abs(float(torch.linalg.det(matrix))) < 1e-6:
+        return torch.full_like(points, float("nan"))
+    return (points - transform[:, 2]) @ torch.linalg.inv(matrix).T

@@ -1,16 +1,26 @@
-"""The patients of one split of a data set, and what they are to be taught."""
+"""The radiographs of one split of a data set, and what they are to teach."""
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from monai.transforms import Transform
+from tqdm import tqdm
 
-from scripts.clinical import HIP, Reference, load_criteria
+from scripts.clinical import HIP, Reference, RefusedError, load_criteria
 from scripts.dataset.listing import list_radiographs
 from scripts.dataset.truth import dxa_bmd, has_bmd, hip_bmd, is_osteoporosis, lowest_t_score
+
+Read = Callable[[Any], Any]
+"""The preprocessing of the main job, for an item."""
+
+_SHOW_FEMURS = (
+    "wrong_scale", "blurred", "inverted", "overexposed", "underexposed", "clipped", "turned_pelvis", "child_pelvis",
+    "animal_pelvis", "lateral_hip", "femoral_shaft",
+)  # fmt: skip
 
 
 def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> list[dict[str, Any]]:
@@ -39,6 +49,31 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
     return [{"label": "", "landmarks": "", **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
 
 
+def films_without_hips(folder: str | None, split: str, read: Read) -> list[dict[str, Any]]:
+    """List the films on which a localisation has nothing to find: other body parts, test objects, hips that lie the wrong way.
+
+    Args:
+        folder: of `simulate_others.yaml`; none where None.
+        split: "train" or "validation".
+        read: see `films_of_other_kinds`.
+    """
+    return films_of_other_kinds(training_items(folder, split, []), _SHOW_FEMURS, read) if folder else []
+
+
+def films_of_other_kinds(items: Sequence[Mapping[str, Any]], but: Collection[str], read: Read) -> list[dict[str, Any]]:
+    """Take the films that reach a network.
+
+    Args:
+        items: with `kind`.
+        but: kinds that are left out.
+        read: raises where a radiograph is refused; such a film is left out.
+    """
+    wanted = [dict(item) for item in items if item["kind"] not in but]
+    with ThreadPoolExecutor() as pool:
+        reach = pool.map(lambda item: _reaches_a_network(item, read), wanted)
+        return [item for item, good in zip(wanted, tqdm(reach, "films of other kinds", len(wanted)), strict=True) if good]
+
+
 class HipTargetsd(Transform):
     """Adds "bmd" (2, 2), see `hip_bmd`, and "osteoporosis" (1,), 0 or 1, to an item; NaN where unknown."""
 
@@ -56,3 +91,13 @@ def _has(item: Mapping[str, Any], need: str) -> bool:
     if need == "bmd":
         return has_bmd(item)
     return bool(item.get(need))
+
+
+def _reaches_a_network(item: Mapping[str, Any], read: Read) -> bool:
+    try:
+        read(item)
+    except RuntimeError as error:  # MONAI's, of the transform that failed
+        if isinstance(error.__cause__, RefusedError):
+            return False
+        raise
+    return True

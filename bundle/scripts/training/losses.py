@@ -1,4 +1,4 @@
-"""Losses of the three trainings. Unknown targets are NaN and count for nothing."""
+"""Losses of the trainings. Unknown targets are NaN and count for nothing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,6 +37,7 @@ class SegmentationLoss(nn.Module):
         peak_weight: weight of a heat map's peak against its background, which fills 99.7% of it.
         heat_weight: weight of the heat maps against the masks.
         mask_weights: weight of the pixels inside each mask; metal is rare, and is never found without.
+        dice_weight: weight of Dice against the rest.
     """
 
     mask_weights: Tensor
@@ -48,10 +49,12 @@ class SegmentationLoss(nn.Module):
         peak_weight: float = 50.0,
         heat_weight: float = 3.0,
         mask_weights: Sequence[float] = (1.0, 8.0, 20.0),
+        dice_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.register_buffer("mask_weights", torch.tensor(mask_weights).view(1, -1, 1, 1), persistent=False)
-        self.masks, self.sigma, self.peak_weight, self.heat_weight = masks, sigma, peak_weight, heat_weight
+        self.masks, self.sigma, self.peak_weight = masks, sigma, peak_weight
+        self.heat_weight, self.dice_weight = heat_weight, dice_weight
         # A class that a batch lacks (most lack metal) must not dominate: 100 pixels count as agreement.
         self.dice = DiceLoss(sigmoid=True, batch=True, smooth_nr=100.0, smooth_dr=100.0)
 
@@ -74,7 +77,7 @@ class SegmentationLoss(nn.Module):
         weight = 1.0 + self.peak_weight * heat
         heat_loss = F.binary_cross_entropy_with_logits(peaks, heat, weight, reduction="sum")
         return (
-            self.dice(logits[:, : self.masks], masks)
+            self.dice_weight * self.dice(logits[:, : self.masks], masks)
             + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks, pos_weight=self.mask_weights.to(logits.device))
             + self.heat_weight * heat_loss / weight.sum()
         )

@@ -23,6 +23,8 @@ class RandFilmPosed(RandomizableTransform):
         size: (rows, cols) of the result.
         degrees: standard deviation of the rotation; it is limited to ±25 degrees.
         scale: range of the magnification.
+        shear_sd: standard deviation of a shear, which makes hips of other shapes.
+        shift_sd: standard deviation of the shift, as a share of height and width.
         one_hip: probability of centring on one hip.
         collimate: probability of a collimator.
         mirror: probability of a mirror image.
@@ -36,6 +38,8 @@ class RandFilmPosed(RandomizableTransform):
         size: Sequence[int] = (320, 384),
         degrees: float = 10.0,
         scale: tuple[float, float] = (0.8, 1.25),
+        shear_sd: float = 0.04,
+        shift_sd: float = 0.07,
         one_hip: float = 0.25,
         collimate: float = 0.3,
         mirror: float = 0.5,
@@ -43,8 +47,8 @@ class RandFilmPosed(RandomizableTransform):
         super().__init__(prob=1.0)
         self.image_key, self.label_key, self.landmarks_key = image_key, label_key, landmarks_key
         self.rows, self.cols = size
-        self.degrees, self.scale, self.one_hip, self.collimate = degrees, scale, one_hip, collimate
-        self.mirror = mirror
+        self.degrees, self.scale, self.shear_sd, self.shift_sd = degrees, scale, shear_sd, shift_sd
+        self.one_hip, self.collimate, self.mirror = one_hip, collimate, mirror
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the item with the three keys posed alike."""
@@ -69,7 +73,7 @@ class RandFilmPosed(RandomizableTransform):
         """Draw the 2 x 2 matrix and the centre, both (row, col): film = centre + matrix @ (posed - posed centre)."""
         angle = np.deg2rad(np.clip(self.R.normal(0.0, self.degrees), -25.0, 25.0))
         stretch = 1.0 / self.R.uniform(*self.scale)
-        shear = self.R.normal(0.0, 0.04, size=(2, 2))
+        shear = self.R.normal(0.0, self.shear_sd, size=(2, 2))
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         matrix = stretch * turn @ (np.eye(2) + shear)
         visible = torch.isfinite(landmarks).all(dim=2)
@@ -78,7 +82,7 @@ class RandFilmPosed(RandomizableTransform):
             side = hips[self.R.randint(len(hips))]
             centre = landmarks[side][visible[side]].mean(dim=0).numpy() + self.R.normal(0.0, 30.0, size=2)
         else:
-            centre = np.array([height, width]) * (0.5 + self.R.normal(0.0, 0.07, size=2)) - 0.5
+            centre = np.array([height, width]) * (0.5 + self.R.normal(0.0, self.shift_sd, size=2)) - 0.5
         return torch.tensor(matrix, dtype=torch.float32), torch.tensor(centre, dtype=torch.float32)
 
     def _grid(self, matrix: Tensor, centre: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:

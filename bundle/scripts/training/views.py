@@ -3,7 +3,7 @@
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,19 @@ import torch
 import torch.nn.functional as F
 from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.truth import read_truth
 from scripts.training.appearance import RandAppearanced, smooth
-from scripts.training.items import training_items
-from scripts.training.other_films import Read, films_of_other_kinds
+from scripts.training.checkpoint import save_whole
+from scripts.training.items import Read, films_of_other_kinds, training_items
 from scripts.training.pose import RandFilmPosed
-
-ANGLE_SCALE_DEGREES = 10.0
-"""Degrees of error that count as one unit of the loss."""
 
 TARGETS = 8
 """Columns of the targets, as of `ViewNetwork.forward`: hip_view, pelvic turn, then two each of femur, fracture and rotation."""
 
-_IMPORTANCE = torch.tensor([2.0, 1.0, 1.0, 1.0, 1.0])  # of hip_view, and of each side's femur and fracture
+_FLOOR = 1e-3  # of the largest variance: what hardly varies must not decide
 
 _MOST_ROTATED = 75.0
 """Degrees; a frog-leg femur beyond this has no rotation that a film tells."""
@@ -176,7 +174,27 @@ class RandDrawingd(RandomizableTransform):
 
 
 class ViewLoss(nn.Module):
-    """Cross-entropy of view, femurs and fractures, and absolute error of the angles; NaN targets count for nothing."""
+    """Cross-entropy of view, femurs and fractures, and absolute error of the angles; NaN targets count for nothing.
+
+    Args:
+        view: weight of the judgement of the view.
+        femur: weight of that of each side's femur.
+        fracture: weight of that of each side's fracture.
+        angle: weight of the error of each angle.
+        angle_scale_degrees: error of an angle that counts as one unit.
+    """
+
+    def __init__(
+        self,
+        view: float = 2.0,
+        femur: float = 1.0,
+        fracture: float = 1.0,
+        angle: float = 1.0,
+        angle_scale_degrees: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self.importance = (view, femur, femur, fracture, fracture)
+        self.angle, self.angle_scale = angle, angle_scale_degrees
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
         """Compute the loss of `ViewNetwork.forward`'s (B, 8) against (B, 8) targets of `SeenFilmsd`."""
@@ -184,12 +202,33 @@ class ViewLoss(nn.Module):
         target, predicted = torch.nan_to_num(target), predicted.float()
         logits, angles = [0, 2, 3, 4, 5], [1, 6, 7]
         yes_or_no = F.binary_cross_entropy_with_logits(predicted[:, logits], target[:, logits], reduction="none")
-        errors = F.smooth_l1_loss(
-            predicted[:, angles] / ANGLE_SCALE_DEGREES, target[:, angles] / ANGLE_SCALE_DEGREES, reduction="none"
-        )
-        importance = _IMPORTANCE.to(predicted.device)
+        scale = self.angle_scale
+        errors = F.smooth_l1_loss(predicted[:, angles] / scale, target[:, angles] / scale, reduction="none")
+        importance = torch.tensor(self.importance, device=predicted.device)
         judged, measured = _known_mean(yes_or_no, known[:, logits]), _known_mean(errors, known[:, angles])
-        return (judged * importance).sum() + measured.sum()
+        return (judged * importance).sum() + self.angle * measured.sum()
+
+
+@torch.no_grad()
+def fit_novelty(network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
+    """Measure mean and spread of the features of hip views, and write them into a trained view network's checkpoint.
+
+    Args:
+        network: `ViewNetwork`.
+        films: each with "film_features" (draws, F) and "view" (draws, 8), whose first column is 1 for a hip view.
+        checkpoint: file {"state_dict", "provenance"} to complete; it is replaced in one step.
+    """
+    saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    network.load_state_dict(saved["state_dict"])
+    features = [film["film_features"][film["view"][:, 0] == 1] for film in tqdm(films, desc="features of hip views")]
+    found = torch.cat(features).double()
+    variance, axes = torch.linalg.eigh(torch.cov(found.T))
+    scale = variance.clamp(min=float(variance.max()) * _FLOOR).rsqrt()
+    saved["state_dict"]["feature_mean"] = found.mean(dim=0).float()
+    saved["state_dict"]["feature_whitening"] = (axes * scale).float()
+    saved["provenance"] = {**saved["provenance"], "novelty_drawings": len(found)}
+    save_whole(saved, Path(checkpoint))
+    print(f"Novelty fitted to {len(found)} hip views, in {checkpoint}", flush=True)
 
 
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:

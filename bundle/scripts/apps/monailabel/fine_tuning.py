@@ -24,8 +24,8 @@ from scripts.training.checkpoint import BEST, save_whole
 STOPPED: Final = "The fine-tuning stopped"
 """How the last word begins of one that did not succeed."""
 
-_ASSEMBLE: Final = BUNDLE / "configs" / "assemble.yaml"
-_TRAIN: Final = BUNDLE / "configs" / "train_segmentation.yaml"
+_ASSEMBLE: Final = [str(BUNDLE / "configs" / name) for name in ("inference.yaml", "assemble.yaml")]
+_TRAIN: Final = [str(BUNDLE / "configs" / name) for name in ("inference.yaml", "train.yaml", "train_segmentation.yaml")]
 
 
 class FineTuning(TrainTask):
@@ -96,7 +96,7 @@ class FineTuning(TrainTask):
         network = self._screener.network
         save_whole({"state_dict": network.state_dict(), "provenance": self._screener.weights["provenance"]}, Path(in_use))
         monai.bundle.run(
-            config_file=str(_TRAIN),
+            config_file=_TRAIN,
             dataset_dir=str(lesson),
             output_dir=str(self._folder / "output"),
             initial_file=in_use,
@@ -110,7 +110,7 @@ class FineTuning(TrainTask):
         trained = str(self._folder / "output" / BEST)
         best = torch.load(trained, weights_only=True, map_location="cpu")["provenance"]["best_metric"]
         monai.bundle.run(
-            config_file=str(_ASSEMBLE), segmentation_file=trained, base_file=in_use, output_file=str(self._screener.fine_tuned)
+            config_file=_ASSEMBLE, segmentation_file=trained, base_file=in_use, output_file=str(self._screener.fine_tuned)
         )
         return {"weights": str(self._screener.fine_tuned), "femur_dice": best["value"], "epoch": best["epoch"]}
 
