@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from scripts.clinical import Of, Quantity
 from scripts.clinical.anatomy import HIP
-from scripts.files import replacing
+from scripts.files import write_table
 from scripts.results.document import Document
 from scripts.results.record import Record
 
@@ -76,7 +75,7 @@ def describe_columns(quantities: Sequence[Quantity]) -> dict[str, tuple[str, str
 def write_columns_table(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
     """Write columns.csv: what each column of results.csv means."""
     rows = ({"column": name, "unit": unit, "meaning": says} for name, (unit, says) in describe_columns(quantities).items())
-    _write(folder / "columns.csv", ("column", "unit", "meaning"), rows)
+    write_table(folder / "columns.csv", ("column", "unit", "meaning"), rows)
 
 
 def write_results_table(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
@@ -88,13 +87,13 @@ def write_results_table(document: Document, quantities: Sequence[Quantity], fold
         for record in measured
         for hip in record["hips"]
     )
-    _write(folder / "results.csv", list(describe_columns(quantities)), rows)
+    write_table(folder / "results.csv", list(describe_columns(quantities)), rows)
 
 
 def write_rejected_table(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
     """Write rejected.csv: why of every radiograph that was refused whole, and of every hip that was on a measured one."""
     rows = (row for record in document["radiographs"] for row in _rejections(record))
-    _write(folder / "rejected.csv", REJECTED_COLUMNS, rows)
+    write_table(folder / "rejected.csv", REJECTED_COLUMNS, rows)
 
 
 def _rejections(record: Record) -> Iterator[dict[str, str]]:
@@ -152,10 +151,3 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequ
 def _rounded(value: float | None, decimals: int) -> str:
     """A number to a fixed count of decimals; what is unknown stays empty."""
     return "" if value is None else f"{value:.{decimals}f}"
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.apps.monailabel.screener import Screener
-from scripts.clinical import RefusedError
+from scripts.clinical import RefusedError, load_gate
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import read_label
 from scripts.dataset.manifest import MANIFEST_NAME
@@ -24,7 +24,6 @@ from scripts.files import write_table
 from scripts.radiograph import Orientation, read_radiograph, to_film_points
 
 _FEWEST_LANDMARKS: Final = 3  # that place a hip
-_SEEN: Final = 0.25  # confidence of a landmark that is taught
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -69,7 +68,7 @@ def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: 
     meta = radiograph.image.meta
     orientation: Orientation = meta["orientation"]
     points = to_film_points(radiograph.prediction["landmarks"].numpy(), meta["resample_scale"])
-    seen = radiograph.prediction["landmark_confidence"].numpy() >= _SEEN
+    seen = radiograph.prediction["landmark_confidence"].numpy() >= load_gate().limits.complete_at_least
     seen &= (seen.sum(axis=1) >= _FEWEST_LANDMARKS)[:, None]
     if not seen.any():
         raise ValueError("no hip was found on it, so nothing places what is taught.")
