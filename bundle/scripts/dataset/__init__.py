@@ -3,7 +3,7 @@
 from scripts.dataset.labels import read_label, read_landmarks
 from scripts.dataset.listing import NoRadiographsError, list_radiographs
 from scripts.dataset.manifest import read_manifest
-from scripts.dataset.studies import sort_studies
+from scripts.dataset.studies import share_of_studies, sort_studies
 from scripts.dataset.truth import LoadLabeld, LoadLandmarksd, held_out_radiographs
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "read_label",
     "read_landmarks",
     "read_manifest",
+    "share_of_studies",
     "sort_studies",
 ]

@@ -72,6 +72,26 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
     return sorted_items
 
 
+def share_of_studies(items: Sequence[Mapping[str, Any]], rank: int, processes: int) -> list[dict[str, Any]]:
+    """Take every so-many-eth study, whole, of those that several processes share.
+
+    Args:
+        items: of `sort_studies`.
+        rank: of the process, from 0.
+        processes: how many there are.
+
+    Raises:
+        ValueError: when there are fewer studies than processes.
+    """
+    studies = list(dict.fromkeys(item["study"] for item in items))
+    if len(studies) < processes:
+        raise ValueError(
+            f"{len(studies)} studies cannot be shared by {processes} processes; expected one for each. Nothing was evaluated."
+        )
+    mine = set(studies[rank::processes])
+    return [dict(item) for item in items if item["study"] in mine]
+
+
 def _names(
     paths: Sequence[Path], places: Sequence[str], identities: Sequence[Identity], key: bytes
 ) -> tuple[list[str], dict[int, Reason]]:

@@ -10,8 +10,10 @@ from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHip
 from scripts.training.items import HipTargetsd, films_without_hips, training_items
 from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
 from scripts.training.pose import RandFilmPosed
+from scripts.training.processes import AverageStatistics, share_of_batch, with_common_statistics
 from scripts.training.provenance import training_provenance
 from scripts.training.scores import (
+    GatheredMetric,
     KnownBmd,
     LandmarkErrors,
     ViewColumns,
@@ -25,8 +27,10 @@ from scripts.training.views import RandDrawingd, SeenFilmsd, ViewLoss, ViewTarge
 
 __all__ = [
     "AutocastInferer",
+    "AverageStatistics",
     "BmdLoss",
     "ClipGradients",
+    "GatheredMetric",
     "HipTargetsd",
     "KnownBCELoss",
     "KnownBmd",
@@ -57,8 +61,10 @@ __all__ = [
     "is_better",
     "known_labels",
     "mean_absolute_error",
+    "share_of_batch",
     "start_from",
     "training_items",
     "training_provenance",
     "view_items",
+    "with_common_statistics",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
@@ -19,11 +20,12 @@ class ResumableCheckpoint:
 
     MONAI's CheckpointSaver forgets the best metric when a training is resumed, so that the first validation afterwards
     would replace a better network. Attach this after the ValidationHandler. Files are replaced in one step: an interrupted
-    training leaves whole ones.
+    training leaves whole ones. Of several processes that train together the first writes, and all read; with another number
+    of processes the training goes on as well.
 
     Args:
         directory: where the files go; it is made when missing.
-        network: what `best.pt` holds, as {"state_dict", "provenance"}.
+        network: what `best.pt` holds, as {"state_dict", "provenance"}; itself, not its DistributedDataParallel.
         progress: further objects with a state (optimizer, scheduler), by name, in `last.pt` only.
         evaluator: the MONAI evaluator whose key metric decides.
         provenance: what made these weights; the best metric and its epoch are added.
@@ -69,15 +71,20 @@ class ResumableCheckpoint:
         engine.state.epoch, engine.state.iteration = saved["epoch"], saved["iteration"]
         validation: Any = self.evaluator.state
         validation.best_metric, validation.best_metric_epoch = saved["best_metric"], saved["best_epoch"]
-        torch.set_rng_state(saved["rng_state"])
+        if idist.get_rank() < len(saved["rng_states"]):
+            torch.set_rng_state(saved["rng_states"][idist.get_rank()])
         self.logger.info(f"resumed from {path}: epoch {saved['epoch']} of {engine.state.max_epochs} is done")
 
     def save(self, engine: Engine) -> None:
         """Write the checkpoints of this epoch."""
+        rng_states = idist.all_gather([torch.get_rng_state()])
+        if idist.get_rank() > 0:
+            return
         validation: Any = self.evaluator.state
         provenance = {
             **self.provenance,
             "epochs_trained": engine.state.epoch,
+            "processes": idist.get_world_size(),
             "best_metric": {
                 "name": validation.key_metric_name,
                 # NaN, the AUC of patients of one class, is no JSON.
@@ -96,12 +103,14 @@ class ResumableCheckpoint:
             "iteration": engine.state.iteration,
             "best_metric": float(validation.best_metric),
             "best_epoch": int(validation.best_metric_epoch),
-            "rng_state": torch.get_rng_state(),
+            "rng_states": [state for share in rng_states for state in share],
         }
         save_whole(last, self.directory / LAST)
 
     def report(self, engine: Engine) -> None:
         """Say where the weights are."""
+        if idist.get_rank() > 0:
+            return
         validation: Any = self.evaluator.state
         print(
             f"Trained {engine.state.epoch} epochs; best {validation.key_metric_name} "

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from monai.losses import DiceLoss
 from torch import Tensor, nn
 
+from scripts.training.processes import mean_over_processes
+
 
 def heat_maps(landmarks: Tensor, rows: int, cols: int, sigma: float) -> Tensor:
     """Draw a Gaussian of height 1 at every landmark.
@@ -79,7 +81,7 @@ class SegmentationLoss(nn.Module):
         return (
             self.dice_weight * self.dice(logits[:, : self.masks], masks)
             + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks, pos_weight=self.mask_weights.to(logits.device))
-            + self.heat_weight * heat_loss / weight.sum()
+            + self.heat_weight * mean_over_processes(heat_loss, weight.sum())
         )
 
 
@@ -95,7 +97,7 @@ class KnownBCELoss(nn.Module):
         total = F.binary_cross_entropy_with_logits(
             logits.float(), torch.nan_to_num(label), known.to(torch.float32), reduction="sum"
         )
-        return total / known.sum().clamp(min=1)
+        return mean_over_processes(total, known.sum())
 
 
 class BmdLoss(nn.Module):
@@ -114,8 +116,7 @@ class BmdLoss(nn.Module):
         """Compute the loss of (B, 2, 2, 2) means and SDs against (B, 2, 2) aBMD, all g/cm²; NaN targets are left out."""
         known = torch.isfinite(bmd)
         mean, sd = predicted.float()[known].unbind(dim=1)
-        if mean.numel() == 0:
-            return predicted.sum() * 0.0
         variance = (sd / self.scale) ** 2
         error = ((bmd[known] - mean) / self.scale) ** 2
-        return (0.5 * (error / variance + torch.log(variance)) * variance.detach() ** self.beta).mean()
+        terms = 0.5 * (error / variance + torch.log(variance)) * variance.detach() ** self.beta
+        return mean_over_processes(terms.sum(), known.sum())

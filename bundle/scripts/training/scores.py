@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import torch
+from ignite.metrics import EpochMetric
 from monai.metrics import compute_roc_auc
 from torch import Tensor
 
@@ -23,7 +25,7 @@ def femur_masks(output: Output) -> tuple[Tensor, Tensor]:
 
 
 class LandmarkErrors:
-    """Takes the mean distance of predicted from true landmarks over a batch, mm.
+    """Takes the distances of predicted from true landmarks, mm, (N,), and the 0 that they should be, of the visible landmarks.
 
     Args:
         find: `scripts.networks.localisation.find_landmarks` of heat-map logits.
@@ -35,12 +37,12 @@ class LandmarkErrors:
     def __init__(self, find: Callable[..., tuple[Tensor, Tensor]], masks: int, spacing_mm: float, radius_mm: float) -> None:
         self.find, self.masks, self.spacing_mm, self.radius = find, masks, spacing_mm, radius_mm / spacing_mm
 
-    def __call__(self, output: Output) -> float:
-        """Return the mean over the visible landmarks; 0 where a batch has none."""
+    def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
+        """Return the pairs."""
         points, _ = self.find(output["pred"][:, self.masks :], self.radius)
         distance = torch.linalg.vector_norm(points - output["label"]["landmarks"].flatten(1, -2), dim=2) * self.spacing_mm
         known = distance[torch.isfinite(distance)]
-        return float(known.mean()) if known.numel() else 0.0
+        return known, torch.zeros_like(known)
 
 
 def known_labels(output: Output) -> tuple[Tensor, Tensor]:
@@ -81,6 +83,19 @@ class ViewColumns:
         predicted, truth = output["pred"][:, self.columns].flatten(), output["label"][:, self.columns].flatten()
         known = torch.isfinite(truth)
         return predicted[known], truth[known]
+
+
+class GatheredMetric(EpochMetric):
+    """A function of all predicted and true values of an epoch, also where processes know different numbers of them.
+
+    Ignite's own gathers equal numbers only, and rounds the result to single precision.
+    """
+
+    def compute(self) -> float:
+        """Compute the function of what all processes know, in each of them."""
+        shares = idist.all_gather((torch.cat(self._predictions), torch.cat(self._targets)))
+        predictions, targets = zip(*shares, strict=True)
+        return self.compute_fn(torch.cat(predictions), torch.cat(targets))
 
 
 def area_under_roc(predicted: Tensor, truth: Tensor) -> float:

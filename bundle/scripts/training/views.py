@@ -20,6 +20,7 @@ from scripts.training.appearance import RandAppearanced, smooth
 from scripts.training.checkpoint import save_whole
 from scripts.training.items import Read, films_of_other_kinds, training_items
 from scripts.training.pose import RandFilmPosed
+from scripts.training.processes import mean_over_processes
 
 TARGETS = 8
 """Columns of the targets, as of `ViewNetwork.forward`: hip_view, pelvic turn, then two each of femur, fracture and rotation."""
@@ -233,7 +234,7 @@ def fit_novelty(network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint:
 
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:
     """The mean of each column over its known rows."""
-    return (values * known).sum(dim=0) / known.sum(dim=0).clamp(min=1)
+    return mean_over_processes((values * known).sum(dim=0), known.sum(dim=0))
 
 
 def _spoil(film: Tensor, random: np.random.RandomState, spacing_mm: float) -> Tensor:

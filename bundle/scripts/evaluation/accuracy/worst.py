@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -73,6 +73,14 @@ class WorstFilms:
         shown = (grey[field].copy(), found[field].copy(), true[field].copy())
         self._worst.append(_Film(case.name, case.site, dice, missed, why, *shown))
         self._worst = sorted(self._worst, key=lambda film: film.dice)[: self.count]
+
+    @classmethod
+    def join(cls, parts: Sequence[Self], place: Mapping[str, int]) -> Self:
+        """Bring together what several processes kept; equals stand as their names are placed."""
+        joined = cls(parts[0].count)
+        films = sorted((film for part in parts for film in part._worst), key=lambda film: (film.dice, place[film.name]))
+        joined._worst = films[: joined.count]
+        return joined
 
     def write(self, folder: Path, kind: str, notice: str) -> bool:
         """Write worst.png, worst.csv and worst.md, worst first; `kind` of data is named. Returns whether there was any."""

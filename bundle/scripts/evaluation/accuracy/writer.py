@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
 from scripts.clinical import Reason, load_criteria, load_reference
@@ -72,7 +73,13 @@ class EvaluationWriter:
             self.worst.add(self.cases[-1], truth, found.outcome)
 
     def finish(self, engine: Engine) -> None:
-        """Write everything, metrics.json last, and print the table."""
+        """Write everything, metrics.json last, and print the table; of several processes, the first does so for all."""
+        shares = idist.all_gather((self.cases, self.worst))
+        if idist.get_rank() > 0:
+            return
+        place = {name: index for index, name in enumerate(self.truths)}
+        self.cases = sorted((case for cases, _ in shares for case in cases), key=lambda case: place[case.name])
+        self.worst = WorstFilms.join([worst for _, worst in shares], place)
         kind = data_kind(case.site for case in self.cases)
         held_out = ", ".join(name or "none" for name in HELD_OUT)
         document = {
