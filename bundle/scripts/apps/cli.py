@@ -34,6 +34,8 @@ def check_command_line(argv: Sequence[str] | None = None) -> None:
     argv = sys.argv if argv is None else argv
     known = set(inspect.signature(run).parameters) - {"override"}
     known |= set(ConfigParser(DEFAULT_EXP_MGMT_SETTINGS)["mlflow#configs"])
+    if (tracking := _options(argv).get("tracking", "mlflow")) not in DEFAULT_EXP_MGMT_SETTINGS:
+        known |= set(ConfigParser.load_config_file(tracking)["configs"])
     files = config_files(argv)
     if not files:
         return

@@ -1,0 +1,53 @@
+"""Runs a command as one MLflow run, below which every run that the command starts is nested.
+
+    python -m scripts.apps.parent_run --name training --output_dir OUT COMMAND...
+
+The same again with the same folder goes on in the same run.
+"""
+
+import argparse
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.training.provenance import versions
+from scripts.training.tracking import NOTE, PARENT_RUN, TrackedRun
+
+
+def run_nested(command: Sequence[str], name: str, output_dir: str) -> None:
+    """Run a command to its end.
+
+    Args:
+        command: program and arguments. SIGTERM is passed on to it.
+        name: begins that of the run.
+        output_dir: where the run is noted.
+
+    Raises:
+        SystemExit: when the command fails, with its exit code.
+    """
+    run = TrackedRun(output_dir, run_name=f"{name}-{time.strftime('%Y%m%d-%H%M%S')}", provenance=versions())
+    run.open(Path(output_dir) / NOTE, goes_on=True)
+    process = subprocess.Popen(command, env={**os.environ, PARENT_RUN: run.run_id})
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:  # which the command got too
+        process.wait()
+        raise
+    except SystemExit:
+        process.terminate()
+        process.wait()
+        raise
+    if code:
+        raise SystemExit(code)
+    run.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--output_dir", required=True)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    given = parser.parse_args()
+    run_nested(given.command, given.name, given.output_dir)
