@@ -39,7 +39,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--backend-store-uri", "sqlite:///output/mlflow.db", "--artifacts-destination", "output/mlruns",
     ]  # fmt: skip
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}, stdout=log, stderr=log
+        )
     address = f"http://127.0.0.1:{port}"
     for _ in range(240):
         try:

@@ -77,7 +77,7 @@ class ResumableCheckpoint:
 
     def save(self, engine: Engine) -> None:
         """Write the checkpoints of this epoch."""
-        rng_states = idist.all_gather([torch.get_rng_state()])
+        rng_states: Any = idist.all_gather([torch.get_rng_state()])
         if idist.get_rank() > 0:
             return
         validation: Any = self.evaluator.state

@@ -93,7 +93,7 @@ class GatheredMetric(EpochMetric):
 
     def compute(self) -> float:
         """Compute the function of what all processes know, in each of them."""
-        shares = idist.all_gather((torch.cat(self._predictions), torch.cat(self._targets)))
+        shares: Any = idist.all_gather((torch.cat(self._predictions), torch.cat(self._targets)))
         predictions, targets = zip(*shares, strict=True)
         return self.compute_fn(torch.cat(predictions), torch.cat(targets))
 

@@ -74,7 +74,7 @@ class EvaluationWriter:
 
     def finish(self, engine: Engine) -> None:
         """Write everything, metrics.json last, and print the table; of several processes, the first does so for all."""
-        shares = idist.all_gather((self.cases, self.worst))
+        shares: Any = idist.all_gather((self.cases, self.worst))
         if idist.get_rank() > 0:
             return
         place = {name: index for index, name in enumerate(self.truths)}
