@@ -18,7 +18,7 @@ class RadiographFacts:
         view: "AP", another projection, or "" where unknown.
         laterality: "R", "L", "B" (both) or "" where unknown.
         assumptions: sentences on what the reader had to assume.
-        markers: burned-in side markers, as the film is displayed.
+        markers: burned-in side markers, as the radiograph is displayed.
         measured: what was measured on the picture of each bone (`HIP.sides`), by the name of its quantity (`Source.MEASURED`);
             one that is not there is unknown.
     """

@@ -14,11 +14,11 @@ _HEADER: Final = {"R": "the right side", "L": "the left side", "B": "both sides"
 
 @dataclass(frozen=True)
 class SideMarker:
-    """A side marker seen on a film.
+    """A side marker seen on a radiograph.
 
     Args:
         letter: "R" or "L".
-        viewer_side: the third of the displayed film that it lies in; "middle" tells nothing of the film's sides.
+        viewer_side: the third of the displayed radiograph that it lies in; "middle" tells nothing of its sides.
         mirrored: whether the letter reads backwards.
     """
 
@@ -36,13 +36,13 @@ def contradiction(header_laterality: str, markers: Sequence[SideMarker], shown: 
     """Why right and left cannot be told, or None where nothing disagrees.
 
     A marker names the patient's side that it lies on. As displayed, the patient's right is the viewer's left, so an R in the
-    viewer's right third, an L in the left one, or a letter that reads backwards mean a film shown mirrored. Where one hip is
-    found the header names that hip, and where the header names one, so does the marker, wherever it lies; without a header a
-    marker of the other side that lies there may belong to a hip that is on the film but was not found.
+    viewer's right third, an L in the left one, or a letter that reads backwards mean a radiograph shown mirrored. Where one hip
+    is found the header names that hip, and where the header names one, so does the marker, wherever it lies; without a header a
+    marker of the other side that lies there may belong to a hip that is on the radiograph but was not found.
 
     Args:
         header_laterality: "R", "L", "B" (both) or "" (unknown).
-        markers: those found on the film as displayed.
+        markers: those found on the radiograph as displayed.
         shown: the hips that the network found, of "right" and "left".
 
     Returns:
@@ -56,7 +56,7 @@ def contradiction(header_laterality: str, markers: Sequence[SideMarker], shown: 
         own_side = "left" if marker.letter == "R" else "right"
         displaced = marker.viewer_side not in (own_side, "middle")
         if one:
-            # The other hip may be on the film and not be found: a marker on its own side is no contradiction by itself.
+            # The other hip may be on the radiograph and not be found: a marker on its own side is no contradiction by itself.
             named = _HIP[marker.letter] == one
             disagree |= not named and (displaced or header_laterality in _HIP)
         else:
@@ -75,7 +75,7 @@ def contradiction(header_laterality: str, markers: Sequence[SideMarker], shown: 
 
 
 def side_note(header_laterality: str, markers: Sequence[SideMarker], shown: Collection[str]) -> str | None:
-    """What a report's reader should know of a side that anatomy alone tells: a film of one hip, neither marked nor named.
+    """What a report's reader should know of a side that anatomy alone tells: a radiograph of one hip, neither marked nor named.
 
     Args:
         header_laterality: as for `contradiction`.

@@ -20,7 +20,7 @@ class Code(StrEnum):
     NOT_AP = "NOT_AP"  # lateral or frog-leg projection, by header or by the shaft's abduction
     NO_SPACING = "NO_SPACING"  # the size of a pixel is unknown, so is every distance
     NO_FEMUR = "NO_FEMUR"  # no proximal femur found
-    CUT_OFF = "CUT_OFF"  # a proximal femur that leaves the film or the collimation
+    CUT_OFF = "CUT_OFF"  # a proximal femur that leaves the radiograph or the collimation
     IMPLANT = "IMPLANT"  # metal in the region to be measured
     TOO_LARGE = "TOO_LARGE"  # more bytes or pixels than a radiograph has, or more memory than the bound
     TOO_SLOW = "TOO_SLOW"  # reading took longer than the bound

@@ -47,7 +47,7 @@ class Measured:
 
     def __call__(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
         """Transform an item whose "name" is the index."""
-        _OWN_PEAK.write_text("5")  # forgets the peak of earlier films
+        _OWN_PEAK.write_text("5")  # forgets the peak of earlier radiographs
         cause, start = "", time.process_time()
         try:
             return self.transform(item)

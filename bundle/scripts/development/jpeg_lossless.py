@@ -1,4 +1,4 @@
-"""Encoding a film as JPEG lossless, which hospitals archive in and no library of the bundle can write."""
+"""Encoding a radiograph as JPEG lossless, which hospitals archive in and no library of the bundle can write."""
 
 import struct
 
@@ -14,7 +14,7 @@ def encode_jpeg_lossless(film: np.ndarray, bits: int) -> bytes:
     ISO/IEC 10918-1 annex H, process 14, selection value 1: DICOM transfer syntaxes 1.2.840.10008.1.2.4.57 and .70.
 
     Args:
-        film: (rows, cols) unsigned integers.
+        radiograph: (rows, cols) unsigned integers.
         bits: precision, 2 to 16.
     """
     values = film.astype(np.int32)

@@ -16,20 +16,20 @@ _MATRIX = 1536
 def time_networks(
     network: ScreeningNetwork, rows: int = 3000, cols: int = 2500, pixel_mm: float = 0.125, threads: int = 2, repeats: int = 9
 ) -> dict[str, float]:
-    """Print how long finding and outlining the hips of a film takes, and the whole screen; return the seconds by name.
+    """Print how long finding and outlining the hips of a radiograph takes, and the whole screen; return the seconds by name.
 
-    All that is computed is computed for any film alike, so this one is noise. Beside the median stands what its floating-point
-    operations would take at the speed of a large matrix product, measured in the same turn.
+    All that is computed is computed for any radiograph alike, so this one is noise. Beside the median stands what its
+    floating-point operations would take at the speed of a large matrix product, measured in the same turn.
 
     Args:
         network: as of inference.yaml; the weights do not matter.
-        rows, cols: pixels of the film.
+        rows, cols: pixels of the radiograph.
         pixel_mm: size of one, in the plane of the hips.
         threads: processor cores to use.
         repeats: of each, after one to warm up.
 
     Raises:
-        ValueError: one of the numbers is not above 0, or the film is below 256 pixels of the network's own.
+        ValueError: one of the numbers is not above 0, or the radiograph is below 256 pixels of the network's own.
     """
     for name, given in (("rows", rows), ("cols", cols), ("pixel_mm", pixel_mm), ("threads", threads), ("repeats", repeats)):
         if not given > 0:

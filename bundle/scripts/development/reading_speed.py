@@ -31,14 +31,14 @@ _BITS = 12
 
 
 def time_reading(preprocessing: Compose, megabytes: int = 20, repeats: int = 9) -> None:
-    """Print the time of reading one synthetic film in each transfer syntax, by pydicom alone and to the network's input.
+    """Print the time of reading one synthetic radiograph in each transfer syntax, by pydicom alone and to the network's input.
 
     Both are run in turn, from files that the operating system holds in memory. Medians of the time on the clock, in which
     reading takes two threads, and of the processor's time of all threads, which a busy machine disturbs less.
 
     Args:
         preprocessing: the transforms of inference, on items {"image": path}.
-        megabytes: size of the film uncompressed.
+        megabytes: size of the radiograph uncompressed.
         repeats: of each reading.
 
     Raises:
@@ -51,7 +51,7 @@ def time_reading(preprocessing: Compose, megabytes: int = 20, repeats: int = 9) 
     torch.set_num_threads(1)
     print(f"Milliseconds for a film of {megabytes} MB, median of {repeats}: on the clock, and of the processor")
     print(f"{'':32}{'pydicom':>9}{'ours':>9}{'ratio':>7}{'pydicom':>12}{'ours':>9}{'ratio':>7}")
-    # The process that reads films in the main job has one thread in its numerical libraries, too.
+    # The process that reads radiographs in the main job has one thread in its numerical libraries, too.
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
         path = Path(folder) / "film.dcm"
         for name, write in _variants(megabytes).items():
@@ -112,7 +112,7 @@ def _variants(megabytes: int) -> dict[str, Callable[[Path], None]]:
 
 
 def _film(megabytes: int) -> np.ndarray:
-    """Return a square film of 12 bits in 16: smooth shapes and the noise of a usual exposure."""
+    """Return a square radiograph of 12 bits in 16: smooth shapes and the noise of a usual exposure."""
     side = int((megabytes * 1_000_000 / 2) ** 0.5)
     across = np.linspace(0, 12, side)
     smooth = 2000 + 900 * np.sin(across)[:, None] * np.cos(0.8 * across)[None]

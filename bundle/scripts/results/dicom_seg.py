@@ -1,4 +1,4 @@
-"""Masks as DICOM Segmentation objects that belong to their film, and back."""
+"""Masks as DICOM Segmentation objects that belong to their radiograph, and back."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _PROPERTIES: Final[Mapping[str, tuple[Code, Code]]] = {
 
 
 def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str, corrected: bool) -> Dataset:
-    """Make the Segmentation of a film's mask, one segment a class that occurs.
+    """Make the Segmentation of a radiograph's mask, one segment a class that occurs.
 
     Args:
-        film: the radiograph (CR, DX), with pixels or without.
-        mask: (rows, cols), 0 to 3 (`CLASSES`), on the film's grid.
+        radiograph: of modality CR or DX, with pixels or without.
+        mask: (rows, cols), 0 to 3 (`CLASSES`), on the radiograph's grid.
         description: of the series.
         corrected: whether a person drew or corrected it.
 
     Raises:
-        ValueError: if the mask has another size than the film, or shows nothing.
+        ValueError: if the mask has another size than the radiograph, or shows nothing.
     """
     expected = (int(film.Rows), int(film.Columns))
     if mask.shape != expected:
@@ -80,13 +80,13 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
         series_description=description,
         omit_empty_frames=False,
     )
-    # Required of an image without a place in space (DICOM PS3.3 C.7.6.1), and the same as the film's, whose grid it has.
+    # Required of an image without a place in space (DICOM PS3.3 C.7.6.1), and the same as the radiograph's, whose grid it has.
     segmentation.PatientOrientation = film.get("PatientOrientation", "")
     return segmentation
 
 
 def mask_of(segmentation: Dataset) -> NDArray[np.uint8]:
-    """Take the mask out of a Segmentation of one film.
+    """Take the mask out of a Segmentation of one radiograph.
 
     Args:
         segmentation: with pixels; of this bundle, or with segments of the same labels.
@@ -119,7 +119,7 @@ def _segment_number(segmentation: Dataset, groups: Dataset) -> int:
 
 
 def source_film(segmentation: Dataset) -> str:
-    """The SOP Instance UID of the film that a Segmentation is of, "" where it names none or several."""
+    """The SOP Instance UID of the radiograph that a Segmentation is of, "" where it names none or several."""
     named = {
         str(instance.ReferencedSOPInstanceUID)
         for series in segmentation.get("ReferencedSeriesSequence", [])
@@ -129,7 +129,7 @@ def source_film(segmentation: Dataset) -> str:
 
 
 def _in_the_plane(film: Dataset) -> Dataset:
-    """The film as highdicom takes it: a frame of reference stands for a place in space, which a projection has not."""
+    """The radiograph as highdicom takes it: a frame of reference stands for a place in space, which a projection has not."""
     if "FrameOfReferenceUID" not in film or "ImageOrientationPatient" in film:
         return film
     flat = copy.copy(film)

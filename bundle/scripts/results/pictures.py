@@ -1,4 +1,4 @@
-"""The pictures of a radiograph's findings: its mask, and contours, regions, axes and landmarks drawn on the film."""
+"""The pictures of a radiograph's findings: its mask, and contours, regions, axes and landmarks drawn on it."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def draw_overlay(
     geometry: Sequence[HipGeometry],
     spacing_mm: tuple[float, float],
 ) -> Image.Image | None:
-    """Draw what the cascade saw onto the part of the film that it used.
+    """Draw what the cascade saw onto the part of the radiograph that it used.
 
-    Only the field around the hips is shown: the margins of a film are where names and dates are burned in.
+    Only the field around the hips is shown: the margins of a radiograph are where names and dates are burned in.
 
     Args:
         image: (1, H, W) normalised radiograph.
@@ -160,7 +160,7 @@ def _field(masks: list[torch.Tensor], boxes: list[np.ndarray], shape: torch.Size
 
 
 def _contours(mask: np.ndarray) -> list[np.ndarray]:
-    """Outlines of a mask, each (n, 2) (row, col); the mask is padded so that one at the film's edge is closed there."""
+    """Outlines of a mask, each (n, 2) (row, col); the mask is padded so that one at the radiograph's edge is closed there."""
     return [contour - 1 for contour in find_contours(np.pad(mask.astype(np.float32), 1), 0.5)]
 
 

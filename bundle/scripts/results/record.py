@@ -79,7 +79,7 @@ def screened_record(
 
 
 def study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) -> Record:
-    """The record of a study: one patient, by what its films show.
+    """The record of a study: one patient, by what its radiographs show.
 
     Args:
         items: of `cli.find_radiographs`, the study's radiographs that were read.

@@ -1,4 +1,4 @@
-"""From the cascade's tensors to findings: the clinical interpretation, and the mask on the film's own grid."""
+"""From the cascade's tensors to findings: the clinical interpretation, and the mask on the radiograph's own grid."""
 
 from __future__ import annotations
 

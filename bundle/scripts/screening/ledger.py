@@ -28,7 +28,7 @@ _LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}\.\d+\.png|{_TABLES})")
 class Ledger:
     """The studies to screen, in order, and what is known of each.
 
-    An entry of the journal counts where its study has the same films, each with the same size and time of change, the same
+    An entry of the journal counts where its study has the same radiographs, each with the same size and time of change, the same
     pseudonyms and the same row of the manifest; where weights, configuration, code and device are the same; and where its
     pictures are still there. A study without such an entry is pending.
 
@@ -92,11 +92,11 @@ class Ledger:
         """Enter a finished study.
 
         Args:
-            names: of its films.
+            names: of its radiographs.
             content: plain data; comes back under "content".
 
         Raises:
-            ValueError: where the films are not those of one study.
+            ValueError: where the radiographs are not those of one study.
             OSError: where the disk fails.
         """
         if self._journal is None:
@@ -115,7 +115,7 @@ class Ledger:
             self._journal = None
 
     def place(self, name: str) -> str:
-        """A film's path in the folder screened, fit for a table: bytes that are no UTF-8 are written as escapes."""
+        """A radiograph's path in the folder screened, fit for a table: bytes that are no UTF-8 are written as escapes."""
         path = Path(os.path.relpath(self.items[name]["image"], self.dataset_dir)).as_posix()
         return os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -123,7 +123,7 @@ class Ledger:
         return [item for item in self.studies[study] if "refusal" not in item]
 
     def _films(self, study: str) -> list[str]:
-        """What tells whether a study's films are still the same: one digest each."""
+        """What tells whether a study's radiographs are still the same: one digest each."""
         return [self._digest(item) for item in self._admitted(study)]
 
     def _digest(self, item: Item) -> str:

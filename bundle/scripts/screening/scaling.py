@@ -1,4 +1,4 @@
-"""The scale of a film without a pixel size, from its femoral heads; and what an uncertain scale does to the estimates."""
+"""The scale of a radiograph without a pixel size, from its femoral heads; and what an uncertain scale does to the estimates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADS_SPACING_SD: Final = {True: 0.06, False: 0.08}
 heads vary from patient to patient, and what is lost in measuring them."""
 
 _LONGER_SIDES_MM: Final = (430.0, 350.0, 250.0)
-"""First guesses of a film's size: a pelvis on a large detector, a pelvis cropped, one hip."""
+"""First guesses of a radiograph's size: a pelvis on a large detector, a pelvis cropped, one hip."""
 _HIP_SEEN: Final = 0.25  # confidence of a hip that is measured for the scale
 _SMALLEST_SIDE: Final = 256  # of what the network takes, pixels
 _ROUNDS: Final = 2
@@ -65,7 +65,7 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
 
 
 def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | None:
-    """Bring a film of unknown scale to 0.3 mm, so that its femoral heads have the mean size of the patient's sex.
+    """Bring a radiograph of unknown scale to 0.3 mm, so that its femoral heads have the mean size of the patient's sex.
 
     Args:
         image: (1, H, W), normalised; `spacing_mm` in its meta is None.

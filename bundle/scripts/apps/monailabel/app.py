@@ -1,4 +1,4 @@
-"""The app that MONAI Label's server runs: what it can do, and on which films."""
+"""The app that MONAI Label's server runs: what it can do, and on which radiographs."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class OsteoXR(MONAILabelApp):
 
     Args:
         app_dir: the folder that the server works in.
-        studies: a folder of films, or the address of a PACS's DICOMweb service.
-        conf: "search": attributes of the films to offer, as JSON; for a PACS only.
+        studies: a folder of radiographs, or the address of a PACS's DICOMweb service.
+        conf: "search": attributes of the radiographs to offer, as JSON; for a PACS only.
     """
 
     def __init__(self, app_dir: str, studies: str, conf: Mapping[str, str]) -> None:
@@ -74,11 +74,11 @@ class OsteoXR(MONAILabelApp):
         return self._trainers
 
     def init_strategies(self) -> dict[str, Any]:
-        """What may choose the next film."""
+        """What may choose the next radiograph."""
         return {"least_certain": LeastCertainFirst(self._screener), "random": Random()}
 
     def infer(self, request: Mapping[str, Any], datastore: Any = None) -> dict[str, Any]:
-        """Answer for a film of the studies or one that was just uploaded; no other file of this machine is read."""
+        """Answer for a radiograph of the studies or one that was just uploaded; no other file of this machine is read."""
         image = str(request["image"])
         uploaded = Path(image).is_file() and _lies_in(image, tempfile.gettempdir(), settings.MONAI_LABEL_SESSION_PATH)
         if not uploaded:

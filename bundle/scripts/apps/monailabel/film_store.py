@@ -29,15 +29,15 @@ PATTERNS: Final = tuple(f"*{ending}" for lower in _ENDINGS for ending in (lower,
 
 
 class FilmStore(LocalDatastore):
-    """MONAI Label's folder of images, which takes only labels that fit their film, and keeps what it has on a full disk.
+    """MONAI Label's folder of images, which takes only labels that fit their radiograph, and keeps what it has on a full disk.
 
     Args:
         folder: of the radiographs; the labels come into `labels` in it.
-        screener: reads the films.
+        screener: reads the radiographs.
         auto_reload: notice files that come and go.
 
     Raises:
-        ValueError: if two films differ in their ending only, since a film is known by its name without it.
+        ValueError: if two radiographs differ in their ending only, since a radiograph is known by its name without it.
     """
 
     def __init__(self, folder: Path, screener: Screener, auto_reload: bool) -> None:
@@ -46,24 +46,24 @@ class FilmStore(LocalDatastore):
         super().__init__(str(folder), extensions=list(PATTERNS), auto_reload=auto_reload)
 
     def get_image_uri(self, image_id: str) -> str:
-        """The path of a film.
+        """The path of a radiograph.
 
         Raises:
-            ImageNotFoundException: if there is no such film.
+            ImageNotFoundException: if there is no such radiograph.
         """
         if image_id not in self._datastore.objects:
             raise ImageNotFoundException(f"There is no radiograph {image_id!r} among the studies.")
         return str(super().get_image_uri(image_id))
 
     def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: Mapping[str, Any]) -> str:
-        """Keep a label, if it fits its film; see `read_mask`. An earlier one of the same tag is replaced in one step.
+        """Keep a label, if it fits its radiograph; see `read_mask`. An earlier one of the same tag is replaced in one step.
 
         Returns:
-            the label's name, which is the film's.
+            the label's name, which is the radiograph's.
 
         Raises:
-            ImageNotFoundException: if there is no such film.
-            RefusedError: if the film cannot be read.
+            ImageNotFoundException: if there is no such radiograph.
+            RefusedError: if the radiograph cannot be read.
             ValueError: if the label does not fit.
             OSError: if it cannot be written; the earlier label stays.
         """
@@ -76,7 +76,7 @@ class FilmStore(LocalDatastore):
     def read_label(
         self, image_id: str, label: Path, label_tag: str, label_info: Mapping[str, Any]
     ) -> tuple[Path, NDArray[np.uint8]]:
-        """The film, and the mask (rows, cols) that was sent as its label.
+        """The radiograph, and the mask (rows, cols) that was sent as its label.
 
         Raises:
             as `save_label`, but for OSError.
@@ -91,7 +91,7 @@ class FilmStore(LocalDatastore):
     def keep_label(
         self, image_id: str, film: Path, mask: NDArray[np.uint8], label_tag: str, label_info: Mapping[str, Any]
     ) -> None:
-        """Write a mask (rows, cols) as the label of a film.
+        """Write a mask (rows, cols) as the label of a radiograph.
 
         Raises:
             OSError: if it cannot be written; the earlier label stays.
@@ -105,7 +105,7 @@ class FilmStore(LocalDatastore):
             self._update_datastore_file(lock=False)
 
     def labelled(self) -> list[tuple[Path, Path]]:
-        """The films with a final label, and the labels, by film."""
+        """The radiographs with a final label, and the labels, by radiograph."""
         tag = "final"
         return [
             (Path(self.get_image_uri(image)), Path(self.get_label_uri(image, tag))) for image in sorted(self.get_labeled_images())

@@ -74,10 +74,10 @@ class FineTuning(TrainTask):
 
         Args:
             request: settings of `config`, by name.
-            datastore: holds the films and their labels.
+            datastore: holds the radiographs and their labels.
 
         Returns:
-            "weights": the file written; "femur_dice": of the films kept for validation, at the best epoch; "epoch": that epoch.
+            "weights": the file written; "femur_dice": of the radiographs kept for validation, at "epoch", the best one.
 
         Raises:
             SystemExit: with one sentence, for whatever ends it early.

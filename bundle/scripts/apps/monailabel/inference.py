@@ -17,10 +17,10 @@ from scripts.screening import Seen
 
 
 class Segmentation(InferTask):
-    """Femur, prosthesis and fixation on the grid of the film's file.
+    """Femur, prosthesis and fixation on the grid of the radiograph's file.
 
     Args:
-        screener: looks at the film.
+        screener: looks at the radiograph.
         description: what the viewer shows.
     """
 
@@ -33,7 +33,7 @@ class Segmentation(InferTask):
         return True
 
     def __call__(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Screen the film at "image"; the mask has the ending "result_extension", NIfTI by default.
+        """Screen the radiograph at "image"; the mask has the ending "result_extension", NIfTI by default.
 
         Returns:
             the mask's file; and, for the viewer, "label_names", "weights" and "notice".
@@ -56,7 +56,7 @@ class Segmentation(InferTask):
         return str(destination), {**params, **self.findings(film, radiograph)}
 
     def findings(self, film: Path, radiograph: Seen) -> dict[str, Any]:
-        """What is told of the film beside its mask: here nothing."""
+        """What is told of the radiograph beside its mask: here nothing."""
         return {}
 
 
@@ -88,5 +88,5 @@ def _summary(hip: Hip) -> list[str]:
 
 
 def _plain(record: Record) -> Record:
-    """Without what a viewer knows already: the record's own names of the film."""
+    """Without what a viewer knows already: the record's own names of the radiograph."""
     return {key: value for key, value in record.items() if key not in ("name", "study", "patient", "outputs")}

@@ -1,4 +1,4 @@
-"""Masks on their way to the viewer and back: on the film's own grid, where ITK, and so 3D Slicer, lays that grid in space."""
+"""Masks on their way to the viewer and back: on the radiograph's grid, where ITK, and so 3D Slicer, lays that grid in space."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LABELS: Final = {name: value for value, name in enumerate(HIP.classes) if value}
 """Value of each class in a mask, by name."""
 
 ENDINGS: Final = (".nii.gz", ".nii", ".nrrd", ".mha", ".png")
-"""Of the masks that are written: one slice in the film's place, but for PNG, which holds the pixels alone."""
+"""Of the masks that are written: one slice in the radiograph's place, but for PNG, which holds the pixels alone."""
 
 _SAME_DIRECTION: Final = 1e-3
 _HEADER_BYTES: Final = 4096  # more than any of the formats needs
 
 
 def write_mask(mask: NDArray[np.uint8], film: Path, destination: Path) -> None:
-    """Write a mask for a viewer that has the film open.
+    """Write a mask for a viewer that has the radiograph open.
 
     Args:
-        mask: (rows, cols), 0 to 3 (`CLASSES`), on the grid of the film's file.
-        film: the file.
+        mask: (rows, cols), 0 to 3 (`CLASSES`), on the grid of the radiograph's file.
+        radiograph: the file.
         destination: ends with one of `ENDINGS`, which decides the format.
 
     Raises:
@@ -63,11 +63,11 @@ def removed_on_error(file: Path) -> Iterator[None]:
 def read_mask(
     label: Path, film: Path, film_shape: tuple[int, int], label_info: Sequence[Mapping[str, Any]] | None = None
 ) -> NDArray[np.uint8]:
-    """Read a mask that a viewer sends, and check that it is one of this film.
+    """Read a mask that a viewer sends, and check that it is one of this radiograph.
 
     Args:
         label: the file, in any format that ITK reads: one slice, or a picture.
-        film: the file of the film.
+        radiograph: its file.
         film_shape: its rows and columns as stored.
         label_info: "name" and "idx" of each segment, as 3D Slicer sends them: its values follow the order in which the
             segments stand there. None where the values are those of `CLASSES`.
@@ -127,7 +127,7 @@ def _classes(found: NDArray[Any], label_info: Sequence[Mapping[str, Any]] | None
 
 
 def _geometry(film: Path) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Spacing (mm), origin (mm) and direction of a film as ITK reads them, in three dimensions.
+    """Spacing (mm), origin (mm) and direction of a radiograph as ITK reads them, in three dimensions.
 
     Where ITK cannot read the file no viewer shows it by ITK either, and the plain grid will do.
     """

@@ -1,4 +1,4 @@
-"""The corrected films as the trainings take them: a folder with a manifest, beside the data store and not in it."""
+"""The corrected radiographs as the trainings take them: a folder with a manifest, beside the data store and not in it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, folder: Path, validation_fraction: float) -> None:
-    """Write the dataset of a fine-tuning: films, labels, landmarks and `manifest.csv`.
+    """Write the dataset of a fine-tuning: radiographs, labels, landmarks and `manifest.csv`.
 
     The landmarks, which nobody corrected, are those that the networks find now: so the fine-tuning keeps what it knows of
-    them. A film without a pixel size is written anew, with the size that the screening found. Films on which no hip is found,
-    or that cannot be read, are left out, and the log says so.
+    them. A radiograph without a pixel size is written anew, with the size that the screening found. Radiographs on which no hip
+    is found, or that cannot be read, are left out, and the log says so.
 
     Args:
-        labelled: films and their corrected masks.
+        labelled: radiographs and their corrected masks.
         screener: finds the landmarks.
         folder: an empty one.
         validation_fraction: of the patients, who choose the best epoch; at least one does.
@@ -103,7 +103,7 @@ def _landmarks(points: NDArray[np.float64], seen: NDArray[np.bool_]) -> dict[str
 
 
 def _points_to_stored(points: NDArray[np.float64], orientation: Orientation, film_shape: Sequence[int]) -> NDArray[np.float64]:
-    """Points (..., 2) of the displayed film in pixels of the stored one."""
+    """Points (..., 2) of the displayed radiograph in pixels of the stored one."""
     stored = points.copy()
     for axis, flipped in enumerate((orientation.flip_rows, orientation.flip_cols)):
         if flipped:
@@ -112,7 +112,7 @@ def _points_to_stored(points: NDArray[np.float64], orientation: Orientation, fil
 
 
 def _write_nifti(pixels: NDArray[Any], path: Path, spacing_mm: Sequence[float] = (1.0, 1.0)) -> None:
-    """Write (rows, cols), a mask or a film in 0..1, as `read_label` and `read_nifti` read it; spacing (row, col)."""
+    """Write (rows, cols), a mask or a radiograph in 0..1, as `read_label` and `read_nifti` read it; spacing (row, col)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = nib.Nifti1Image(pixels.T, np.diag([spacing_mm[1], spacing_mm[0], 1.0, 1.0]))
     image.header["cal_max"] = 1.0
@@ -120,7 +120,7 @@ def _write_nifti(pixels: NDArray[Any], path: Path, spacing_mm: Sequence[float] =
 
 
 def _patients(films: Sequence[Path], folder: Path) -> list[str]:
-    """Who is on each film; one without a patient's ID is its own patient."""
+    """Who is on each radiograph; one without a patient's ID is its own patient."""
     items = [{"image": str(folder / film)} for film in films]
     found = sort_studies(items, str(folder), b"names are not kept".ljust(32)) if items else []
     by_film = {item["image"]: str(item["patient"]) for item in found}

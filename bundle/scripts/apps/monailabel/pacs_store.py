@@ -20,23 +20,23 @@ from scripts.files import replacing
 from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
 
 MODALITIES: Final = ("DX", "CR")
-"""Of the films that are offered."""
+"""Of the radiographs that are offered."""
 
 _ASKED_AGAIN_AFTER: Final = 10.0  # seconds
 _LOGGER = logging.getLogger(__name__)
 
 
 class PacsStore(FilmStore):
-    """Films of a PACS, known by their SOP Instance UID, and the newest Segmentation of each.
+    """Radiographs of a PACS, known by their SOP Instance UID, and the newest Segmentation of each.
 
-    A film is fetched when it is needed, and kept in the folder. A final label goes to the PACS as a Segmentation (STOW-RS) and
-    is kept beside the film; one that another program stored is fetched (QIDO-RS, WADO-RS).
+    A radiograph is fetched when it is needed, and kept in the folder. A final label goes to the PACS as a Segmentation (STOW-RS)
+    and is kept beside the radiograph; one that another program stored is fetched (QIDO-RS, WADO-RS).
 
     Args:
         client: of the PACS.
-        search: QIDO-RS attributes that a film must have beside its modality, such as {"StudyDate": "20260101-"}.
-        folder: for copies of films and labels.
-        screener: reads the films.
+        search: QIDO-RS attributes that a radiograph must have beside its modality, such as {"StudyDate": "20260101-"}.
+        folder: for copies of radiographs and labels.
+        screener: reads the radiographs.
 
     Raises:
         requests.RequestException: if the PACS does not answer.
@@ -54,7 +54,7 @@ class PacsStore(FilmStore):
         return str(self._client.base_url)
 
     def list_images(self) -> list[str]:
-        """The SOP Instance UIDs of the films."""
+        """The SOP Instance UIDs of the radiographs."""
         self._ask()
         return list(super().list_images())
 
@@ -69,10 +69,10 @@ class PacsStore(FilmStore):
         return list(super().get_unlabeled_images(label_tag, labels))
 
     def get_image_uri(self, image_id: str) -> str:
-        """The path of a film's copy, which is fetched if need be.
+        """The path of a radiograph's copy, which is fetched if need be.
 
         Raises:
-            ImageNotFoundException: if there is no such film.
+            ImageNotFoundException: if there is no such radiograph.
             requests.RequestException: if the PACS does not answer.
         """
         self._ask()
@@ -136,7 +136,7 @@ class PacsStore(FilmStore):
         self._update_datastore_file()
 
     def _fetch_labels(self) -> None:
-        """Take over the Segmentations that were stored since the last time, the newest of each film."""
+        """Take over the Segmentations that were stored since the last time, the newest of each radiograph."""
         for series in self._found({"Modality": "SEG"}):
             study_uid, series_uid = str(series.StudyInstanceUID), str(series.SeriesInstanceUID)
             for instance in self._client.search_for_instances(study_uid, series_uid):

@@ -57,7 +57,7 @@ def _answer(status: int, sentence: str, **more: str) -> JSONResponse:
     return JSONResponse({"detail": sentence, **more}, status_code=status)
 
 
-# MONAI Label lets every page that the user's browser has open read the films; here only this server's own pages may.
+# MONAI Label lets every page that the user's browser has open read the radiographs; here only this server's own pages may.
 app.user_middleware.clear()
 app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 

@@ -34,8 +34,8 @@ class HipCase:
     dxa: the truth by site, g/cm²; NaN = none. landmark_errors_mm: in the order of `LANDMARKS`; NaN where the truth has no
     such point, or the hip was not found. swapped: found at the other hip's place. agreement: Dice of the two drawings of its
     femur; NaN where not found. measures, true_measures: its quantities by name; NaN =
-    none. dice: by class, of the part of the film that is nearer to this hip than to the other, by the true landmarks; NaN where
-    the truth has no landmark of it, or none of that class. strata: the groups that it belongs to, see
+    none. dice: by class, of the part of the radiograph that is nearer to this hip than to the other, by the true landmarks; NaN
+    where the truth has no landmark of it, or none of that class. strata: the groups that it belongs to, see
     `scripts.evaluation.accuracy.strata`.
     """
 
@@ -157,7 +157,7 @@ def screened_case(truth: Mapping[str, Any], seen: Seen, reference: Reference) ->
 def hip_overlaps(
     mask: NDArray[np.uint8], label: NDArray[np.uint8] | None, true_points: NDArray[np.float64], meta: Mapping[str, Any]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Dice by class of the right and the left hip's part of a film, see `HipCase`.
+    """Dice by class of the right and the left hip's part of a radiograph, see `HipCase`.
 
     Args:
         mask: (rows, cols) on the grid of the file.
@@ -187,7 +187,7 @@ def hip_centres(true_points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def film_pixel_mm2(meta: Mapping[str, Any]) -> float:
-    """The area of one pixel of the film, mm² in the patient, by the meta of a resampled image."""
+    """The area of one pixel of the radiograph, mm² in the patient, by the meta of a resampled image."""
     (row_mm, col_mm), (rows, cols) = meta["spacing_mm"], meta["resample_scale"]
     return float(row_mm * col_mm / (rows * cols))
 

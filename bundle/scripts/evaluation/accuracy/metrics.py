@@ -119,7 +119,7 @@ def _overlap(cases: Sequence[Case], name: str) -> dict[str, Any]:
 
 
 def rank_agreement(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
-    """How well the agreement of two drawings, the mean of a film's hips, ranks films by their true femur Dice."""
+    """How well the agreement of two drawings, the mean of a radiograph's hips, ranks radiographs by their true femur Dice."""
     pairs = [
         (np.mean([hip.agreement for hip in case.hips if math.isfinite(hip.agreement)]), case.dice["femur"])
         for case in cases

@@ -1,4 +1,4 @@
-"""How well the morphometry of a hip agrees with that of the phantom which a simulated film shows."""
+"""How well the morphometry of a hip agrees with that of the phantom which a simulated radiograph shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Measured(Protocol):
 
     @property
     def measures(self) -> Mapping[str, float]:
-        """As found on the film."""
+        """As found on the radiograph."""
 
     @property
     def true_measures(self) -> Mapping[str, float]:

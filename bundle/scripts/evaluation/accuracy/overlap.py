@@ -30,16 +30,16 @@ def iou(dice_coefficient: Value) -> Value:
 def confusion_by_hip(
     found: NDArray[np.uint8], true: NDArray[np.uint8], centres: NDArray[np.float64], classes: int
 ) -> NDArray[np.int64]:
-    """Count the pixels of every pair of classes, in the part of the film that is nearer to one hip than to the other.
+    """Count the pixels of every pair of classes, in the part of the radiograph that is nearer to one hip than to the other.
 
     Args:
         found: (rows, cols) classes, from 0 on, as displayed.
         true: (rows, cols) the same.
-        centres: (2, 2) (row, col) of each hip in pixels; NaN = not on the film, which leaves all of it to the other hip.
+        centres: (2, 2) (row, col) of each hip in pixels; NaN = not on the radiograph, which leaves all of it to the other hip.
         classes: how many.
 
     Returns:
-        (2, classes, classes): hip, class found, true class; zeros for a hip that is not on the film.
+        (2, classes, classes): hip, class found, true class; zeros for a hip that is not on the radiograph.
     """
     pairs = found * classes + true
     counts = [np.bincount(pairs[part], minlength=classes * classes) for part in nearer_parts(true.shape, centres)]
@@ -47,7 +47,7 @@ def confusion_by_hip(
 
 
 def nearer_parts(shape: tuple[int, ...], centres: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The part of a film that is nearer to each of two points than to the other: (2, rows, cols).
+    """The part of a radiograph that is nearer to each of two points than to the other: (2, rows, cols).
 
     Args:
         shape: (rows, cols).

@@ -1,4 +1,4 @@
-"""Why a femur's contour is wrong, in one sentence: by what was drawn in place of what, where, and what is known of the film."""
+"""Why a femur's contour is wrong, in one sentence: what was drawn instead of what, where, and what is known of the radiograph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reason(
     centres: NDArray[np.float64],
     spacing_mm: tuple[float, float],
 ) -> str:
-    """One sentence: what is wrong with the femurs' contours, and in brackets what is known of the film.
+    """One sentence: what is wrong with the femurs' contours, and in brackets what is known of the radiograph.
 
     Args:
         truth: item of `held_out_radiographs`.
@@ -121,7 +121,7 @@ def _known_of_hip(truth: TrueHip, hip: Judged) -> Iterator[str]:
 
 
 def _cut_off(femur: NDArray[np.bool_], points: NDArray[np.float64], spacing_mm: tuple[float, float]) -> Iterator[str]:
-    """What of a hip is not on the film; `femur` (rows, cols) is its true mask, `points` (5, 2) its true landmarks."""
+    """What of a hip is not on the radiograph; `femur` (rows, cols) is its true mask, `points` (5, 2) its true landmarks."""
     seen = np.asarray(np.isfinite(points).all(axis=1))
     if not seen.any():
         return

@@ -45,7 +45,7 @@ class Judged(Protocol):
 
     @property
     def dice(self) -> Mapping[str, float]:
-        """Of its part of the film, by class; NaN = none."""
+        """Of its part of the radiograph, by class; NaN = none."""
 
     @property
     def landmark_errors_mm(self) -> tuple[float, ...]:
@@ -61,8 +61,8 @@ class Stratum:
     """How well the hips of one group were found; NaN where none has the truth for it.
 
     by: what is distinguished, such as "implant". group: such as "prosthesis". hips: how many have a mask and a landmark.
-    femur_*: Dice and IoU of the hips' parts of the films. prosthesis_*, fixation_*: of those that have it. landmark errors: of
-    the hips found, mm. missed, swapped: of ``with_head``, the hips whose head centre is known.
+    femur_*: Dice and IoU of the hips' parts of the radiographs. prosthesis_*, fixation_*: of those that have it. landmark errors:
+    of the hips found, mm. missed, swapped: of ``with_head``, the hips whose head centre is known.
     """
 
     by: str
@@ -89,7 +89,7 @@ def hip_strata(item: Mapping[str, Any], side: str, landmarks: NDArray[np.float64
         item: of `held_out_radiographs`; used are the columns site, weight_kg, height_cm and, of a simulated cohort or of the
             user's own, view, pelvic_turn_deg, and of each side rotation_deg, implant, osteoarthritis and fracture.
         side: "right" or "left".
-        landmarks: (5, 2) the true ones; NaN = not on the film.
+        landmarks: (5, 2) the true ones; NaN = not on the radiograph.
     """
     truth, limits = read_truth(item), _limits()
     hip = truth.hips[side]

@@ -140,7 +140,7 @@ class WorstFilms:
 
 
 def _field(found: NDArray[np.uint8], true: NDArray[np.uint8]) -> tuple[slice, slice]:
-    """The field round all that is, or was, drawn: the margins of a film are where names and dates are burned in."""
+    """The field round all that is, or was, drawn: the margins of a radiograph are where names and dates are burned in."""
     rows, cols = np.nonzero((found > 0) | (true > 0))
     (top, bottom), (left, right) = ((max(0, int(of.min()) - _MARGIN_PX), int(of.max()) + _MARGIN_PX + 1) for of in (rows, cols))
     return slice(top, bottom, _THIN), slice(left, right, _THIN)

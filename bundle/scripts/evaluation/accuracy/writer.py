@@ -24,7 +24,7 @@ SCHEMA_VERSION = "1.0"
 
 
 class EvaluationWriter:
-    """Writes metrics.json, metrics.csv, metrics.md, strata.csv, strata.md, the worst films and figures of a run of inference.
+    """Writes metrics.json, metrics.csv, metrics.md, strata.csv, strata.md, the worst radiographs and figures of an inference.
 
     Args:
         radiographs: the items evaluated, see `held_out_radiographs`.

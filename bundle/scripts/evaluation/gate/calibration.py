@@ -21,7 +21,7 @@ _BROKEN = ("fracture", "deform")
 """Kinds of radiographs whose name begins so show a broken or deformed femur."""
 _DIGITS = 4
 _FURTHER = 1.1
-"""Novelty of other hospitals' films, beyond that of the ones that are known."""
+"""Novelty of other hospitals' radiographs, beyond that of the ones that are known."""
 _LESS_AGREED = 3.0
 """Disagreement of two drawings of a contour there, beyond that of the ones that are known."""
 _LESS_CERTAIN = 2.0
@@ -91,7 +91,7 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float, accep
     refused from the clinical limit on, or from where the networks' own scatter on valid radiographs ends if that is further.
 
     Args:
-        films: valid and others.
+        radiographs: valid and others.
         clinical: the limits in force.
         accept: share of the valid radiographs that each threshold of a radiograph lets pass.
         accept_hips: share of the fine hips that each threshold of a hip, of which there are more, lets pass.

@@ -28,7 +28,7 @@ def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> 
     """Draw one panel a channel, and the ROC curves of those that tell one class from another.
 
     Args:
-        films: see `scripts.evaluation.gate.radiographs`.
+        radiographs: see `scripts.evaluation.gate.radiographs`.
         limits: drawn as dashed lines.
         path: of the PNG.
     """

@@ -1,4 +1,4 @@
-"""How far each change of a radiograph can go before contours and landmarks suffer, on films whose truth is known."""
+"""How far each change of a radiograph can go before contours and landmarks suffer, where the truth is known."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found on one film, changed in one way: femur ``dice`` (NaN where none is left on the film), ``errors_mm`` of the
-    landmarks of hips found, and of ``hips`` with a head on the film, how many were ``missed``."""
+    """What was found on one radiograph, changed in one way: femur ``dice`` (NaN where none is left on the radiograph),
+    ``errors_mm`` of the landmarks of hips found, and of ``hips`` with a head on the radiograph, how many were ``missed``."""
 
     perturbation: str
     level: float
@@ -58,9 +58,9 @@ def measure_robustness(
     seed: int = 0,
     changes: Sequence[str] | None = None,
 ) -> list[Step]:
-    """Change films step by step, run the cascade on each, and write robustness.json, .csv, .md and .png.
+    """Change radiographs step by step, run the cascade on each, and write robustness.json, .csv, .md and .png.
 
-    Each film's outcomes are kept in films.jsonl as soon as it is finished: the same call goes on where it was stopped.
+    Each radiograph's outcomes are kept in films.jsonl as soon as it is finished: the same call goes on where it was stopped.
 
     Args:
         radiographs: items of `scripts.radiograph.sort_studies`, of a folder whose manifest gives masks.
@@ -68,9 +68,9 @@ def measure_robustness(
         output_dir: where to; it must exist.
         provenance: plain data on what made the results.
         notice: the sentence that every result carries.
-        films: how many at most, evenly over the folder.
+        radiographs: how many at most, evenly over the folder.
         split: as for `held_out_radiographs`.
-        seed: of what is random about a change; the same for all steps of one film and kind.
+        seed: of what is random about a change; the same for all steps of one radiograph and kind.
         changes: names of the `PERTURBATIONS` to apply; all for None.
 
     Raises:
@@ -111,7 +111,7 @@ def measure_robustness(
 
 
 def summarise_steps(outcomes: Sequence[Outcome], perturbations: Sequence[Perturbation]) -> list[Step]:
-    """The unchanged films, then each kind's steps from weak to strong."""
+    """The unchanged radiographs, then each kind's steps from weak to strong."""
     steps = [Step.of(UNCHANGED, 0.0, True, [found for found in outcomes if found.perturbation == UNCHANGED])]
     for kind in perturbations:
         for level in kind.levels:
@@ -128,7 +128,7 @@ def _outcomes(
     perturbations: Sequence[Perturbation],
     seed: int,
 ) -> list[Outcome]:
-    """All outcomes of one film; none where it was refused, or its scale is unknown."""
+    """All outcomes of one radiograph; none where it was refused, or its scale is unknown."""
     if REFUSAL in item or item["image"].meta["spacing_mm"] is None:
         return []
     labels: dict[Hashable, Any] = {"image": item["image"], "label": truth["label"], "landmarks": truth.get("landmarks") or ""}
@@ -181,7 +181,7 @@ def _described(perturbations: Sequence[Perturbation]) -> list[list[Any]]:
 
 
 def _read(outcomes: Sequence[Mapping[str, Any]]) -> list[Outcome]:
-    """What the journal keeps of one film; it has null for NaN."""
+    """What the journal keeps of one radiograph; it has null for NaN."""
     return [
         Outcome(**{**found, "dice": math.nan if found["dice"] is None else found["dice"], "errors_mm": tuple(found["errors_mm"])})
         for found in outcomes

@@ -1,7 +1,7 @@
 """One change of a radiograph at a time, from weak to strong: of its grey values, of what lies over it, of its geometry.
 
 Each is applied to the normalised image that the network gets; changes of geometry move mask and landmarks along. What
-hospitals produce is judged from practice, not measured: how far a change can go before a radiographer would repeat the film.
+hospitals produce is judged from practice, not measured: how far a change can go before a radiographer would take it anew.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Film:
     """A radiograph with its truth.
 
     image: (rows, cols) float32, normalised. label: (rows, cols) uint8 classes. landmarks: (2, 5, 2), (row, col) in pixels; NaN
-    = not on the film.
+    = not on the radiograph.
     """
 
     image: NDArray[np.float32]
@@ -44,8 +44,8 @@ class Perturbation:
     """A kind of change.
 
     levels: strengths from weak to strong, in ``unit``. hospital: the strongest that hospitals produce; 0 = none do, or the
-    reader undoes it. why: what produces it there. apply: makes the changed film, of a film, a strength, and a source of what
-    is random about it.
+    reader undoes it. why: what produces it there. apply: makes the changed radiograph, of a radiograph, a strength, and a source
+    of what is random about it.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Perturbation:
     apply: Callable[[Film, float, Random], Film]
 
     def __call__(self, film: Film, level: float, random: Random) -> Film:
-        """Return the changed film, its grey values within those of any normalised one."""
+        """Return the changed radiograph, its grey values within those of any normalised one."""
         changed = self.apply(film, level, random)
         return replace(changed, image=changed.image.clip(_LOW, _HIGH).astype(np.float32))
 
@@ -145,7 +145,7 @@ def _overlay(film: Film, level: float, random: Random) -> Film:
 
 
 def _moved(film: Film, matrix: NDArray[np.float64]) -> Film:
-    """The film by a linear map of (row, col) about its middle; what comes from outside is black, and is not femur."""
+    """The radiograph by a linear map of (row, col) about its middle; what comes from outside is black, and is not femur."""
     middle = (np.array(film.image.shape) - 1) / 2
     inverse = np.linalg.inv(matrix)
     offset = middle - inverse @ middle
@@ -159,7 +159,7 @@ def _moved(film: Film, matrix: NDArray[np.float64]) -> Film:
 
 
 def _within(film: Film, open_field: NDArray[np.bool_]) -> Film:
-    """The film, black outside of the collimator's field, where neither femur nor landmarks are seen."""
+    """The radiograph, black outside of the collimator's field, where neither femur nor landmarks are seen."""
     at = np.nan_to_num(film.landmarks, nan=0.0).round().astype(int)
     rows, cols = (at[..., axis].clip(0, size - 1) for axis, size in enumerate(open_field.shape))
     seen = open_field[rows, cols][..., None]

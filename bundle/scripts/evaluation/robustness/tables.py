@@ -22,7 +22,7 @@ from scripts.files import replacing, write_table
 
 MEAN_DROP: Final = 0.02
 WORST_DROP: Final = 0.05
-"""Of femur Dice, the mean and that of the worst films: more than this below the unchanged films is a cliff."""
+"""Of femur Dice, the mean and that of the worst radiographs: more than this below the unchanged radiographs is a cliff."""
 
 _WORST_SHARE: Final = 0.05
 _COLUMNS: Final = 5
@@ -30,11 +30,11 @@ _INK, _PALE, _ACCENT, _RANGE = "#1f4e79", "#7fa3c7", "#c0392b", "#dcefdc"
 
 
 class Found(Protocol):
-    """What was found on one film."""
+    """What was found on one radiograph."""
 
     @property
     def dice(self) -> float:
-        """Of the femur; NaN = none on the film."""
+        """Of the femur; NaN = none on the radiograph."""
 
     @property
     def errors_mm(self) -> tuple[float, ...]:
@@ -42,7 +42,7 @@ class Found(Protocol):
 
     @property
     def hips(self) -> int:
-        """With a head on the film."""
+        """With a head on the radiograph."""
 
     @property
     def missed(self) -> int:
@@ -51,10 +51,10 @@ class Found(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """One strength of one change, over all films; NaN where nothing is known.
+    """One strength of one change, over all radiographs; NaN where nothing is known.
 
-    in_hospitals: whether hospitals produce it. femur_dice_worst: mean of the worst twentieth of the films, at least of one.
-    landmark errors: of the hips found, mm. missed: of ``hips``, those with a head on the film.
+    in_hospitals: whether hospitals produce it. femur_dice_worst: mean of the worst twentieth of the radiographs, at least of one.
+    landmark errors: of the hips found, mm. missed: of ``hips``, those with a head on the radiograph.
     """
 
     perturbation: str
@@ -70,7 +70,7 @@ class Step:
 
     @classmethod
     def of(cls, perturbation: str, level: float, in_hospitals: bool, outcomes: Sequence[Found]) -> Step:
-        """Summarise what was found on each film."""
+        """Summarise what was found on each radiograph."""
         overlaps = np.sort([found.dice for found in outcomes if math.isfinite(found.dice)])
         errors = np.array([error for found in outcomes for error in found.errors_mm])
         median, p95 = median_and_p95(errors)
@@ -89,7 +89,7 @@ class Step:
         )
 
     def is_cliff(self, unchanged: Step) -> bool:
-        """Whether femurs are found so much worse than on the unchanged films that a user would be misled."""
+        """Whether femurs are found so much worse than on the unchanged radiographs that a user would be misled."""
         mean, worst = (getattr(unchanged, name) - getattr(self, name) for name in ("femur_dice_mean", "femur_dice_worst"))
         return bool(mean > MEAN_DROP or worst > WORST_DROP)
 
@@ -100,7 +100,7 @@ def write_robustness(
     """Write robustness.json, .csv, .md and .png and return their names.
 
     Args:
-        steps: of `scripts.evaluation.robustness.measure.summarise_steps`: the unchanged films first.
+        steps: of `scripts.evaluation.robustness.measure.summarise_steps`: the unchanged radiographs first.
         perturbations: their kinds.
         document: "notice", "data", "films" and whatever else the JSON is to hold.
         folder: where to; it must exist.
