@@ -28,11 +28,6 @@ SPLITS: Final = ("train", "validation", "test", "external")
 _BMDS: Final = (0.1, 3.0)
 
 
-def number(cell: Any) -> float:
-    """A manifest's cell as a number; NaN where it is empty or missing."""
-    return math.nan if cell is None or cell == "" else float(cell)
-
-
 def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
     """Read and check a manifest: UTF-8, comma separated, with at least the column `image`.
 
@@ -76,7 +71,7 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
     return entries
 
 
-def blank_entry(columns: list[str]) -> dict[str, Any]:
+def make_blank_entry(columns: list[str]) -> dict[str, Any]:
     """Return the entry of a radiograph without a row, so that every item has the same keys."""
     return {column: math.nan if column in _NUMBERS else "" for column in columns}
 
