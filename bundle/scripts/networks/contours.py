@@ -12,7 +12,7 @@ HEAD, GREATER, LESSER = (HIP.landmark(name) for name in ("head_centre", "greater
 
 
 def to_radiograph(points: Tensor, transforms: Tensor) -> Tensor:
-    """Points of crops on the radiograph: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3) of a localiser."""
+    """Points of crops on the radiograph: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3)."""
     return points @ transforms[:, :, :, :2].transpose(2, 3) + transforms[:, :, :, 2].unsqueeze(2)
 
 

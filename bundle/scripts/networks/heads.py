@@ -1,6 +1,5 @@
 """The heads of the cascade: each judges or estimates quantities of what the search for the hips has found."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES
 from scripts.clinical.findings import QUANTITIES, Of, Quantity
+from scripts.networks.fitting import features_of
 from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
 
 _TABLE = {quantity.name: quantity for quantity in QUANTITIES}
@@ -18,7 +18,7 @@ class Head(nn.Module):
     """A part of the cascade that gives quantities; its `forward`, of whatever signature, is what is trained.
 
     Args:
-        quantities: what it gives: names of the table `scripts.clinical.findings.QUANTITIES`, or, where the table lacks one, its row.
+        quantities: what it gives: names of `scripts.clinical.findings.QUANTITIES`, or, where that table lacks one, its row.
         joint: whether it estimates anew from both hips of all radiographs of a study. Else a hip's values are those of the
             radiograph that shows it best, and other values those of the first radiograph.
 
@@ -133,8 +133,8 @@ class RegressionHead(HipHead):
             covariates: (B, 4), NaN = unknown.
 
         Returns:
-            (B, 2, quantities, 2): side (right, left), quantity, mean and standard deviation. The values of a hip that is not valid
-            mean nothing.
+            (B, 2, quantities, 2): side (right, left), quantity, mean and standard deviation. The values of a hip that is not
+            valid mean nothing.
         """
         hips = self.encoder(crops, poses)
         shared = torch.cat((mean_of_valid(hips, valid), self.covariates(covariates)), dim=1)
@@ -153,21 +153,6 @@ class RegressionHead(HipHead):
         for index, name in enumerate(self.names):
             values[name] = found[:, :, index]
         return values
-
-
-def features_of(encoder: nn.Module) -> int:
-    """How many features a backbone gives of a crop that is (1, 112, 112) at half its resolution.
-
-    Raises:
-        ValueError: when it takes no such crop, or gives no vector of each.
-    """
-    try:
-        shape = copy.deepcopy(encoder).eval().to("meta")(torch.zeros(2, 1, 112, 112, device="meta")).shape
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        raise ValueError(f"{type(encoder).__name__} takes no crops (N, 1, 112, 112): {error}") from error
-    if len(shape) != 2:
-        raise ValueError(f"{type(encoder).__name__} maps crops (2, 1, 112, 112) to {tuple(shape)}; expected (2, features).")
-    return int(shape[1])
 
 
 def _row(quantity: str | Quantity) -> Quantity:

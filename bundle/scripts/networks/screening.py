@@ -1,7 +1,5 @@
 """The cascade: find the hips, draw their contours, judge and estimate by its heads, as one exportable network."""
 
-import copy
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES, HIP
-from scripts.clinical.findings import CHANNELS, Channels, Of, Source
+from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source
+from scripts.networks.checkpoint import from_tensor, to_tensor
+from scripts.networks.fitting import MISFIT, tried
 from scripts.networks.heads import Head
 from scripts.networks.localisation import HipLocaliser, shaft_angle
 from scripts.networks.search import HipSearch
 from scripts.networks.segmentation import CONTOUR_FACTOR, coarser
+
+JOINT = ("crops", "poses", "valid", "covariates")
+"""What a joint head is told."""
 
 _OWN = ("landmark_confidence", "metal_fraction", "shaft_abduction_deg", "contour_agreement")
 
@@ -33,8 +36,8 @@ class ScreeningNetwork(nn.Module):
         localiser: `HipLocaliser` of the crops that the heads were trained with.
         heads: by name. Together they give each quantity of the table that is a channel, once, but for landmark_confidence,
             metal_fraction, shaft_abduction_deg and contour_agreement; what they give beyond the table becomes a channel too.
-        implant_threshold: a hip with at least this fraction of metal in its proximal-femur mask is masked out, and so is one whose
-            least certain landmark (the shaft's aside) peaks below the search's presence_threshold.
+        implant_threshold: a hip with at least this fraction of metal in its proximal-femur mask is masked out, and so is one
+            whose least certain landmark (the shaft's aside) peaks below the search's presence_threshold.
 
     Raises:
         ValueError: when the parts do not fit: it says which, what it gives, and what was expected.
@@ -62,7 +65,7 @@ class ScreeningNetwork(nn.Module):
         self.bones = [quantity.name for quantity in self.channels.of(Of.BONE)]
         self.others = [quantity.name for kind in (Of.PATIENT, Of.RADIOGRAPH) for quantity in self.channels.of(kind)]
         self.covariates = len(COVARIATES)
-        self.provenance: dict[str, Any] = {}
+        self.provenance = dict[str, Any]()
         self._refuse_misfits()
 
     def forward(self, image: Tensor, covariates: Tensor | None = None) -> Tensor:
@@ -92,6 +95,23 @@ class ScreeningNetwork(nn.Module):
         """
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
+        values, told, shown = self.look(image, covariates)
+        for head in self.heads.values():
+            values.update(head.estimate(told))  # type: ignore[operator]
+        shown["channels"] = self.pack(values)
+        return shown
+
+    def look(self, image: Tensor, covariates: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+        """Search, and decide what is to be measured.
+
+        Args:
+            image: as for `forward`.
+            covariates: as for `forward`, and always given.
+
+        Returns:
+            values by name that no head gives; what the heads are told, see `Head.estimate`; and what `predict` returns, but for
+            the channels.
+        """
         height, width = image.shape[2], image.shape[3]
         seen = self.search(self.searched(image))
         points, confidence, masks = seen["landmarks"], seen["confidence"], seen["masks"]
@@ -128,11 +148,8 @@ class ScreeningNetwork(nn.Module):
             "small": seen["small"],
             "heads": seen["heads"],
         }
-        for head in self.heads.values():
-            values.update(head.estimate(told))
         mask_logits = F.interpolate(masks, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
-        return {
-            "channels": self.pack(values),
+        shown = {
             "mask_logits": mask_logits[:, :, :height, :width],
             "landmarks": landmarks,
             "landmark_confidence": confidence,
@@ -141,6 +158,7 @@ class ScreeningNetwork(nn.Module):
             "poses": poses,
             "valid": valid,
         }
+        return values, told, shown
 
     def searched(self, image: Tensor) -> Tensor:
         """The radiograph that is searched, at 0.6 mm, of an image as for `forward`."""
@@ -182,18 +200,51 @@ class ScreeningNetwork(nn.Module):
         told = {"crops": crops * valid.view(1, 2, 1, 1), "poses": poses, "valid": valid[None], "covariates": covariates[None]}
         values = dict(zip(self.bones, kept.unsqueeze(0).unbind(dim=2), strict=True))
         values |= dict(zip(self.others, others.unsqueeze(0).unbind(dim=1), strict=True))
-        for head in self.heads.values():
+        for head in self._heads().values():
             if head.joint:
                 values |= head.estimate(told)
         return self.pack(values)[0], sources
 
     def get_extra_state(self) -> Tensor:
-        """The provenance, as the bytes of JSON: whatever reads weights knows tensors."""
-        return torch.tensor(list(json.dumps(self.provenance).encode()), dtype=torch.uint8)
+        """The provenance, see `to_tensor`."""
+        return to_tensor(self.provenance)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the provenance of the weights that are being loaded."""
-        self.provenance = json.loads(bytes(state.tolist()))
+        self.provenance = from_tensor(state)
+
+    def _refuse_misfits(self) -> None:
+        """Let each head work once."""
+        for name, head in self._heads().items():
+            told = self._nothing()
+            if head.joint:
+                told = {key: told[key] for key in JOINT}
+            expected = {row.name: (1, 2) if row.of is Of.BONE else (1,) for row in head.quantities}
+            try:
+                with tried(head):
+                    found = {key: tuple(value.shape) for key, value in head.estimate(told).items()}
+            except MISFIT as error:
+                shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in told.items())
+                raise ValueError(f"Head {name} does not fit what it is told ({shapes}): {error}") from error
+            if found != expected:
+                raise ValueError(f"Head {name} gives {found} of one radiograph; expected {expected}.")
+
+    def _nothing(self) -> dict[str, Tensor]:
+        """What heads are told of one empty radiograph."""
+        return {
+            "crops": torch.zeros(1, 2, self.localiser.crop_rows, self.localiser.crop_cols),
+            "poses": torch.zeros(1, 2, 2),
+            "valid": torch.ones(1, 2),
+            "covariates": torch.zeros(1, self.covariates),
+            "found": torch.ones(1, 2),
+            "hip_features": torch.zeros(1, 2, self.search.hip_features),
+            "radiograph_features": torch.zeros(1, self.search.radiograph_features),
+            "small": torch.zeros(1, 1, 64, 64),
+            "heads": torch.tensor([[[10.0, 10.0], [10.0, 50.0]]]),
+        }
+
+    def _heads(self) -> dict[str, Head]:
+        return {name: head for name, head in self.heads.items() if isinstance(head, Head)}
 
     def _in_order(self, points: Tensor, present: Tensor) -> Tensor:
         """Drop the less certain hip of two whose right one lies at the viewer's right of the left one: present (B, 2)."""
@@ -208,3 +259,36 @@ class ScreeningNetwork(nn.Module):
         area = inside.sum(dim=(3, 4))
         metal = area[:, :, 1] + area[:, :, 2]
         return metal / (area[:, :, 0] + metal).clamp(min=1.0)
+
+
+def channels_of(heads: Mapping[str, Head]) -> Channels:
+    """The channels of a cascade with these heads: the table's, and what they give beyond it.
+
+    Raises:
+        ValueError: when something is no head, when a quantity is given twice or not at all, or is none that a head may give.
+    """
+    given_by = dict.fromkeys(_OWN, "the cascade itself")
+    added: list[Quantity] = []
+    for name, head in heads.items():
+        if not isinstance(head, Head):
+            raise ValueError(
+                f"Head {name} is a {type(head).__name__}; expected a scripts.networks.Head, which names its quantities."
+            )
+        for row in head.quantities:
+            if row.source is not Source.NETWORK:
+                raise ValueError(f"Head {name}: {row.name} is measured on the picture; expected a quantity that networks give.")
+            if row.name in given_by:
+                raise ValueError(
+                    f"Head {name} gives {row.name}, which {given_by[row.name]} gives already; expected another name."
+                )
+            given_by[row.name] = f"head {name}"
+        added += [row for row in head.quantities if row not in QUANTITIES]
+    if taken := {row.name for row in added} & {row.name for row in QUANTITIES}:
+        raise ValueError(
+            f"{', '.join(sorted(taken))}: in the table with another meaning; expected its name alone, or another one."
+        )
+    if missing := [row.name for row in CHANNELS.quantities if row.name not in given_by]:
+        raise ValueError(
+            f"No head gives {', '.join(missing)}; expected all of the table from the heads {', '.join(heads)} together."
+        )
+    return Channels((*CHANNELS.quantities, *added))

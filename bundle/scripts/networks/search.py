@@ -8,16 +8,17 @@ from torch import Tensor, nn
 
 from scripts.clinical.anatomy import HIP
 from scripts.networks.contours import between, lay_on_radiograph, mirrored, nudged, to_radiograph
+from scripts.networks.fitting import MISFIT, tried
 from scripts.networks.localisation import PEAKS, HipLocaliser, find_landmarks, find_peaks
-from scripts.networks.segmentation import CONTOUR_FACTOR, WHOLE_FACTOR, MASKS, SegmentationNetwork, coarser
+from scripts.networks.segmentation import CONTOUR_FACTOR, MASKS, WHOLE_FACTOR, SegmentationNetwork, coarser
 
 
 class HipSearch(nn.Module):
     """Finds both hips on a radiograph, draws their contours, and describes both by the features it did so with.
 
-    Each hip is drawn three times: where the first look's landmarks place it, and twice where those of the drawing before do, a little
-    turned this way and that, and enlarged. The mean of the last two is better than either. How far the first two agree tells how
-    far a hip can be trusted: one that the first look places badly is a strange one.
+    Each hip is drawn three times: where the first look's landmarks place it, and twice where those of the drawing before do, a
+    little turned this way and that, and enlarged. The mean of the last two is better than either. How far the first two agree
+    tells how far a hip can be trusted: one that the first look places badly is a strange one.
 
     Args:
         localisation: `SegmentationNetwork` of whole radiographs at 1.8 mm.
@@ -26,8 +27,8 @@ class HipSearch(nn.Module):
         presence_threshold: a landmark that peaks below this probability is not seen.
         misfit_threshold_mm: landmarks that lie further than this from the shape of a femur are none; those of simulated
             hips lie within 10 (AP) and 21 mm (frog-leg).
-        peaks_apart_mm: so far from each other lie peaks of a heat map of the first look. A lower one may be the landmark, where the
-            highest is at the other hip or on metal.
+        peaks_apart_mm: so far from each other lie peaks of a heat map of the first look. A lower one may be the landmark, where
+            the highest is at the other hip or on metal.
         heads_apart_mm: two femoral heads that lie nearer are one hip, seen as a right and as a left one; those of simulated
             adults lie at least 155 mm from each other.
         spacing_mm: of the radiograph as the cascade takes it; it is searched at twice this.
@@ -69,6 +70,8 @@ class HipSearch(nn.Module):
         self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
         self.landmarks, self.head = len(HIP.landmarks), HIP.landmark("head_centre")
+        self.radiograph_features = _features("localisation", localisation, 2 * self.landmarks)
+        self.hip_features = _features("segmentation", segmentation, self.landmarks)
 
     def forward(self, radiograph: Tensor) -> dict[str, Tensor]:
         """Search.
@@ -192,6 +195,21 @@ class HipSearch(nn.Module):
         """
         shaped = localiser.misfit(points, weight, transforms) <= self.misfit_threshold_mm
         return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= localiser.fewest)
+
+
+def _features(name: str, network: SegmentationNetwork, landmarks: int) -> int:
+    """How many features a look gives; refuses one that gives other maps than expected."""
+    try:
+        with tried(network):
+            maps, deep = network.look(torch.zeros(1, 1, network.multiple, network.multiple))
+    except MISFIT as error:
+        raise ValueError(f"The {name} network takes no radiographs (N, 1, rows, cols): {error}") from error
+    if maps.shape[1] != len(MASKS) + landmarks:
+        raise ValueError(
+            f"The {name} network gives {maps.shape[1]} maps; expected {len(MASKS) + landmarks}: {', '.join(MASKS)}, and "
+            f"{landmarks} landmarks."
+        )
+    return 2 * deep.shape[1]
 
 
 def pooled(features: Tensor) -> Tensor:

@@ -96,15 +96,15 @@ class ViewNetwork(Head):
             (B, 1, 48, 72) local contrast, 0 outside the radiograph.
         """
         across = (heads[:, 1] - heads[:, 0]) / self.heads  # (row, col) of one crop pixel to the patient's left
-        rows = torch.arange(self.rows, device=heads.device, dtype=heads.dtype).view(1, -1, 1) - self.top
-        cols = torch.arange(self.cols, device=heads.device, dtype=heads.dtype).view(1, 1, -1) - self.left
+        rows = torch.arange(self.rows, device=radiograph.device, dtype=radiograph.dtype).view(1, -1, 1) - self.top
+        cols = torch.arange(self.cols, device=radiograph.device, dtype=radiograph.dtype).view(1, 1, -1) - self.left
         step_row, step_col = across[:, 0].view(-1, 1, 1), across[:, 1].view(-1, 1, 1)
         row = heads[:, 0, 0].view(-1, 1, 1) + step_row * cols + step_col * rows
         col = heads[:, 0, 1].view(-1, 1, 1) + step_col * cols - step_row * rows
         return local_contrast(sample_at(radiograph, row, col), 41)
 
     def novelty(self, features: Tensor) -> Tensor:
-        """How unlike the learnt ones radiographs with features (B, radiograph_features) are: (B,), about 1 for a usual one."""
+        """How unlike the learnt ones a radiograph is, by its features (B, radiograph_features): (B,), about 1 for a usual one."""
         white = (features - self.feature_mean) @ self.feature_whitening
         return torch.sqrt((white * white).mean(dim=1))
 
@@ -117,9 +117,8 @@ class ViewNetwork(Head):
         """
         femur, fracture, rotation = self.hips(hip_features)
         both = (hip_features != 0).any(dim=2).all(dim=1).to(pelvis.dtype)
-        return torch.cat(
-            (torch.stack(self.radiograph(radiograph_features, pelvis, both), dim=1), femur, fracture, rotation), dim=1
-        )
+        whole = torch.stack(self.radiograph(radiograph_features, pelvis, both), dim=1)
+        return torch.cat((whole, femur, fracture, rotation), dim=1)
 
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give what it judges; of a hip, the probability of a femur is 0 where none was found, the rest where it is not valid."""
