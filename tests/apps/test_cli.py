@@ -10,7 +10,6 @@ import pytest
 from monai.bundle import ConfigParser
 from PIL import Image
 from scripts.apps import cli as startup
-from scripts.screening import load_weights
 
 CONFIGS = Path(startup.__file__).parents[2] / "configs"
 INFERENCE = str(CONFIGS / "inference.yaml")

@@ -199,16 +199,14 @@ class HipSearch(nn.Module):
 
 def _features(name: str, network: SegmentationNetwork, landmarks: int) -> int:
     """How many features a look gives; refuses one that gives other maps than expected."""
+    expected = f"radiographs (N, 1, rows, cols) to {len(MASKS) + landmarks} maps ({', '.join(MASKS)}, {landmarks} landmarks)"
     try:
         with tried(network):
             maps, deep = network.look(torch.zeros(1, 1, network.multiple, network.multiple))
     except MISFIT as error:
-        raise ValueError(f"The {name} network takes no radiographs (N, 1, rows, cols): {error}") from error
+        raise ValueError(f"The {name} network does not map {expected}: {error}") from error
     if maps.shape[1] != len(MASKS) + landmarks:
-        raise ValueError(
-            f"The {name} network gives {maps.shape[1]} maps; expected {len(MASKS) + landmarks}: {', '.join(MASKS)}, and "
-            f"{landmarks} landmarks."
-        )
+        raise ValueError(f"The {name} network gives {maps.shape[1]} maps; it is to map {expected}.")
     return 2 * deep.shape[1]
 
 
