@@ -1,6 +1,5 @@
 """A command that cannot work ends with one sentence, a non-zero exit code and nothing written."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -8,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 from scripts.apps import cli as startup
-from scripts.screening import load_weights
 
 CONFIGS = Path(startup.__file__).parents[2] / "configs"
 INFERENCE = str(CONFIGS / "inference.yaml")
@@ -21,29 +18,6 @@ MODULE = "/any/python/site-packages/monai/bundle/__main__.py"
 
 def command_line(*words):
     return [MODULE, "run", "--config_file", INFERENCE, *words]
-
-
-@pytest.fixture(scope="session")
-def network():
-    parser = ConfigParser()
-    parser.read_config(INFERENCE)
-    return parser.get_parsed_content("network_def")
-
-
-@pytest.fixture(scope="session")
-def weights(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "model.pt"
-    save({"state_dict": network.state_dict(), "provenance": {"seed": 7, "data": "none"}}, path)
-    return path
-
-
-def save(content, path):
-    """Write weights, or bytes, and their checksum."""
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        torch.save(content, path)
-    path.with_name(f"{path.name}.sha256").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
 
 
 @pytest.mark.parametrize(
@@ -127,36 +101,6 @@ def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path):
         startup.check_output(None, str(tmp_path))
 
 
-def test_weights_are_loaded_with_their_provenance(network, weights):
-    with torch.no_grad():
-        saved = next(iter(network.parameters())).clone()
-        next(iter(network.parameters())).zero_()
-    described = load_weights(network, str(weights))
-    assert torch.equal(next(iter(network.parameters())), saved)
-    assert described["file"] == "model.pt" and len(described["sha256"]) == 64
-    assert described["provenance"] == {"seed": 7, "data": "none"}
-
-
-def test_missing_weights_are_refused(network, tmp_path):
-    with pytest.raises(SystemExit, match="there is no such file"):
-        load_weights(network, str(tmp_path / "model.pt"))
-
-
-def test_weights_that_are_not_those_of_their_checksum_are_refused(network, weights, tmp_path):
-    content = bytearray(weights.read_bytes())
-    content[len(content) // 2] ^= 1
-    (tmp_path / "model.pt").write_bytes(content)
-    with pytest.raises(SystemExit, match=r"model\.pt\.sha256 beside them, is missing.*sha256sum model\.pt > model\.pt\.sha256"):
-        load_weights(network, str(tmp_path / "model.pt"))
-    (tmp_path / "model.pt.sha256").write_bytes(weights.with_name("model.pt.sha256").read_bytes())
-    with pytest.raises(SystemExit, match="the file is damaged or another one"):
-        load_weights(network, str(tmp_path / "model.pt"))
-
-
-def test_the_shipped_weights_have_their_checksum(network):
-    load_weights(network, str(CONFIGS.parent / "models" / "model.pt"))
-
-
 def test_the_users_key_gives_the_same_pseudonyms_in_every_run(tmp_path):
     (tmp_path / "in").mkdir()
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "in/a.png")
@@ -179,25 +123,6 @@ def test_a_bad_key_file_is_one_sentence(tmp_path):
     for name in ("key", "absent"):
         with pytest.raises(SystemExit, match=r"--key_file: .*Make one by: head"):
             startup.pseudonym_key(str(tmp_path / name), None)
-
-
-@pytest.mark.parametrize("content", [b"not weights", b""])
-def test_a_file_that_holds_no_weights_is_refused(network, tmp_path, content):
-    save(content, tmp_path / "model.pt")
-    with pytest.raises(SystemExit, match="not a weights file of OsteoXR"):
-        load_weights(network, str(tmp_path / "model.pt"))
-
-
-def test_weights_of_another_network_are_refused_by_the_keys_that_differ(network, tmp_path):
-    state = {f"old.{key}": value for key, value in network.state_dict().items()}
-    save({"state_dict": state, "provenance": {}}, tmp_path / "model.pt")
-    with pytest.raises(SystemExit, match=r"do not fit the network.*is missing.*and \d+ more"):
-        load_weights(network, str(tmp_path / "model.pt"))
-    key = next(key for key, value in network.state_dict().items() if value.ndim == 4)
-    other = {**network.state_dict(), key: torch.zeros(1, 2, 3, 4)}
-    save({"state_dict": other, "provenance": {}}, tmp_path / "model.pt")
-    with pytest.raises(SystemExit, match=f"{key} is .* instead of"):
-        load_weights(network, str(tmp_path / "model.pt"))
 
 
 def run(folder, *words):

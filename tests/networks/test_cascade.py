@@ -23,7 +23,7 @@ def parse(name: str) -> ConfigParser:
 
 
 class KnownLogits(torch.nn.Module):
-    """Answers with given logits, whatever the film, and with that many features of it."""
+    """Answers with given logits, whatever the radiograph, and with that many features of it."""
 
     def __init__(self, logits: torch.Tensor, features: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def logits(masks: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:
 def cascade(
     metal_left: bool = False, show_left: bool = True, show_shaft: bool = True, points: torch.Tensor | None = None
 ) -> ScreeningNetwork:
-    """A cascade with untrained hip networks whose looks find two template hips on a 900 x 1200 film.
+    """A cascade with untrained hip networks whose looks find two template hips on a 900 x 1200 radiograph.
 
     What is drawn of a hip does not depend on its crop, so no crop is turned or enlarged.
     """
@@ -65,19 +65,19 @@ def cascade(
 
 
 def named(channels: torch.Tensor) -> dict[str, float]:
-    return dict(zip(CHANNELS, channels[0].tolist(), strict=True))
+    return dict(zip(CHANNELS.names, channels[0].tolist(), strict=True))
 
 
-def film(rows: int = 900, cols: int = 1200) -> torch.Tensor:
+def radiograph(rows: int = 900, cols: int = 1200) -> torch.Tensor:
     return torch.rand(1, 1, rows, cols, generator=torch.Generator().manual_seed(1))
 
 
 def test_two_whole_hips_are_measured() -> None:
-    found = named(cascade()(film()))
+    found = named(cascade()(radiograph()))
     for side in ("right", "left"):
-        assert found[f"{side}_present"] > 0.95
-        assert found[f"{side}_implant"] == 0.0
-        assert found[f"{side}_shaft_angle"] == pytest.approx(6.7, abs=0.3)
+        assert found[f"{side}_landmark_confidence"] > 0.95
+        assert found[f"{side}_metal_fraction"] == 0.0
+        assert found[f"{side}_shaft_abduction_deg"] == pytest.approx(6.7, abs=0.3)
         assert found[f"{side}_neck_bmd_sd"] > 0 and found[f"{side}_total_bmd_sd"] > 0
     assert 0.0 < found["osteoporosis_probability"] < 1.0
 
@@ -85,45 +85,50 @@ def test_two_whole_hips_are_measured() -> None:
 @pytest.mark.parametrize("absent", [{"show_left": False}, {"metal_left": True}])
 def test_an_absent_or_implanted_hip_is_masked_out_and_changes_nothing_else(absent: dict[str, bool]) -> None:
     network = cascade(**absent)
-    one = film()
+    one = radiograph()
     other = one.clone()
     other[..., 600:] = torch.rand(1, 1, 900, 600)  # another left hip
     found, again = named(network(one)), named(network(other))
     for site in ("neck_bmd", "neck_bmd_sd", "total_bmd", "total_bmd_sd"):
         assert found[f"left_{site}"] == 0.0
-    own = ("left_femur", "hip_view", "novelty", "pelvic_turn")  # those are of that hip itself, or of the whole film
+    own = (
+        "left_femur_probability",
+        "hip_view",
+        "novelty",
+        "pelvic_turn_deg",
+    )  # those are of that hip itself, or of the whole radiograph
     of_hips = [name for name in found if name not in own]
     assert [found[name] for name in of_hips] == pytest.approx([again[name] for name in of_hips])
     assert found["right_total_bmd"] != 0.0
 
 
-def test_a_film_that_ends_above_the_shaft_point_is_measured() -> None:
-    found = named(cascade(show_shaft=False)(film()))
-    assert found["right_present"] > 0.95
-    assert found["right_shaft_angle"] == pytest.approx(5.0, abs=0.5)
+def test_a_radiograph_that_ends_above_the_shaft_point_is_measured() -> None:
+    found = named(cascade(show_shaft=False)(radiograph()))
+    assert found["right_landmark_confidence"] > 0.95
+    assert found["right_shaft_abduction_deg"] == pytest.approx(5.0, abs=0.5)
     assert found["right_total_bmd_sd"] > 0
 
 
 def test_no_hip_no_probability() -> None:
     network = cascade()
     network.search.localisation = KnownLogits(torch.full((1, 13, 150, 200), -6.0), 160)
-    found = network(film())
+    found = network(radiograph())
     assert torch.isfinite(found).all()
     assert named(found)["osteoporosis_probability"] == 0.0
 
 
 def test_unknown_covariates_are_the_default_and_known_ones_count() -> None:
-    network, image = cascade(), film()
+    network, image = cascade(), radiograph()
     unknown = network(image, torch.full((1, 4), float("nan")))
     known = network(image, torch.tensor([[80.0, 0.0, 50.0, 155.0]]))
     assert torch.equal(network(image), unknown)
     assert torch.isfinite(known).all() and not torch.allclose(known, unknown)
 
 
-def test_predict_lies_on_the_films_own_grid() -> None:
+def test_predict_lies_on_the_radiographs_own_grid() -> None:
     network = parse("inference.yaml").get_parsed_content("network_def").eval()
     with torch.no_grad():
-        found = network.predict(film(301, 517))
+        found = network.predict(radiograph(301, 517))
     assert found["mask_logits"].shape == (1, 3, 301, 517)
     assert found["landmarks"].shape == (1, 2, 5, 2)
     assert found["crops"].shape == (1, 2, 224, 224)
@@ -136,18 +141,18 @@ def test_masks_are_not_shifted_by_the_coarser_grid() -> None:
     coarse = torch.full((1, 13, 150, 200), -6.0)
     coarse[:, 0, 50:100, 75:125] = 6.0
     network.search.localisation = KnownLogits(coarse, 160)
-    mask = network.predict(film())["mask_logits"][0, 0] > 0
+    mask = network.predict(radiograph())["mask_logits"][0, 0] > 0
     rows, cols = torch.nonzero(mask.any(dim=1)), torch.nonzero(mask.any(dim=0))
     assert (int(rows[0]), int(rows[-1]), int(cols[0]), int(cols[-1])) == (300, 599, 450, 749)
 
 
-def test_the_crops_contours_take_the_place_of_the_films() -> None:
+def test_the_crops_contours_take_the_place_of_the_first_looks() -> None:
     network = cascade()
     inside = torch.full((2, 8, 352, 224), -6.0)
     inside[:, 3:] = network.search.segmentation.logits[:, 3:]
     inside[:, 0, 100:200, 80:160] = 6.0  # a rectangle of 60 x 48 mm in the canonical pose
     network.search.segmentation = KnownLogits(inside, 128)
-    found = network.predict(film())
+    found = network.predict(radiograph())
     mask = found["mask_logits"][0, 0] > 0
     assert float(mask.sum()) == pytest.approx(2 * 60 * 48 / 0.09, rel=0.02)
     frames = network.search.framer.fit(found["landmarks"], torch.ones(1, 2, 5))
@@ -170,16 +175,16 @@ def test_contours_that_follow_the_picture_agree_and_others_do_not() -> None:
     known = network.search.segmentation.logits
     known[:, 0] = -6.0
     known[:, 0, 60:290, 100:150] = 6.0  # drawn at one place of any crop
-    assert 0.7 < named(network(film()))["right_agreement"] < 0.93
+    assert 0.7 < named(network(radiograph()))["right_contour_agreement"] < 0.93
     network.search.segmentation = BrightIsBone(known, 128)
     bright = torch.zeros(1, 1, 900, 1200)
     bright[:, :, 250:650, 250:300] = bright[:, :, 250:650, 850:900] = 1.0
     screened = named(network(bright))
-    assert screened["right_agreement"] > 0.97 and screened["left_agreement"] > 0.97
+    assert screened["right_contour_agreement"] > 0.97 and screened["left_contour_agreement"] > 0.97
 
 
 def test_a_hip_that_was_not_found_agrees_with_nothing() -> None:
-    assert named(cascade(show_left=False)(film()))["left_agreement"] == 0.0
+    assert named(cascade(show_left=False)(radiograph()))["left_contour_agreement"] == 0.0
 
 
 def test_a_nudged_crop_keeps_its_middle_and_lies_where_its_transform_says() -> None:
@@ -199,36 +204,36 @@ def test_a_nudged_crop_keeps_its_middle_and_lies_where_its_transform_says() -> N
 
 def test_a_hip_that_runs_the_wrong_way_round_is_none() -> None:
     """A right hip found with a left hip's shape is never called right."""
-    swapped = named(cascade(points=hips(5.0, 1.0).flip(1))(film()))
-    assert swapped["right_present"] == swapped["left_present"] == 0.0
+    swapped = named(cascade(points=hips(5.0, 1.0).flip(1))(radiograph()))
+    assert swapped["right_landmark_confidence"] == swapped["left_landmark_confidence"] == 0.0
     assert swapped["osteoporosis_probability"] == 0.0
 
 
 def test_of_two_hips_in_the_wrong_order_only_one_is_believed() -> None:
-    found = named(cascade(points=hips(5.0, 1.0, centres=((300.0, 800.0), (310.0, 400.0))))(film()))
-    assert sorted([found["right_present"] > 0.9, found["left_present"] > 0.9]) == [False, True]
+    found = named(cascade(points=hips(5.0, 1.0, centres=((300.0, 800.0), (310.0, 400.0))))(radiograph()))
+    assert sorted([found["right_landmark_confidence"] > 0.9, found["left_landmark_confidence"] > 0.9]) == [False, True]
 
 
 def test_one_hip_that_is_found_as_a_right_and_as_a_left_one_is_one() -> None:
     """No adult's femoral heads lie 60 mm apart."""
-    found = named(cascade(points=hips(5.0, 1.0, centres=((300.0, 500.0), (310.0, 700.0))))(film()))
-    present = {side for side in ("right", "left") if found[f"{side}_present"] > 0.9}
+    found = named(cascade(points=hips(5.0, 1.0, centres=((300.0, 500.0), (310.0, 700.0))))(radiograph()))
+    present = {side for side in ("right", "left") if found[f"{side}_landmark_confidence"] > 0.9}
     assert len(present) == 1
-    assert {side for side in ("right", "left") if found[f"{side}_agreement"] > 0} == present
+    assert {side for side in ("right", "left") if found[f"{side}_contour_agreement"] > 0} == present
 
 
-def test_a_mirrored_film_has_its_pelvis_turned_the_other_way() -> None:
-    network, image = cascade().view, film(300, 400)
+def test_a_mirrored_radiograph_has_its_pelvis_turned_the_other_way() -> None:
+    network, image = cascade().heads["view"], radiograph(300, 400)
     heads = torch.tensor([[[150.0, 110.0], [156.0, 290.0]]])
     other = torch.stack((heads[..., 0], 399 - heads[..., 1]), dim=2).flip(1)
     features, both = torch.zeros(1, 320), torch.ones(1)
     (view, turn), (same, back) = (
-        network.film(features, network.pelvis(*seen), both) for seen in ((image, heads), (image.flip(3), other))
+        network.radiograph(features, network.pelvis(*seen), both) for seen in ((image, heads), (image.flip(3), other))
     )
     assert float(turn.detach().abs()) > 1e-3
     torch.testing.assert_close(turn, -back, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(view, same, atol=1e-4, rtol=1e-3)
-    assert float(network.film(features, network.pelvis(image, heads), torch.zeros(1))[1].detach()) == 0.0
+    assert float(network.radiograph(features, network.pelvis(image, heads), torch.zeros(1))[1].detach()) == 0.0
 
 
 def test_a_unets_levels_give_what_the_unet_gives() -> None:

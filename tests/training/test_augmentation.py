@@ -151,7 +151,7 @@ class KnownSearch:
             "small": film,
             "landmarks": found,
             "heads": found[:, :, 0],
-            "film_features": film.mean().view(1, 1),
+            "radiograph_features": film.mean().view(1, 1),
             "hip_features": torch.ones(1, 2, 3),
             "found": torch.ones(1, 2),
         }
@@ -174,10 +174,10 @@ def test_what_is_seen_of_a_film_is_told_by_its_manifest_and_the_same_each_time()
     out = seen(TARGET, item()["landmarks"])
     assert out["view"].tolist() == [TARGET, TARGET]
     assert out["hip_features"].shape == (2, 2, 3) and out["pelvis"].shape == (2, 1, 8, 8)
-    assert not torch.equal(out["film_features"][0], out["film_features"][1])
-    assert torch.equal(out["film_features"], seen(TARGET, item()["landmarks"])["film_features"])
-    drawn = RandDrawingd(("film_features", "view"))(out)
-    assert drawn["view"].shape == (8,) and drawn["film_features"] in out["film_features"]
+    assert not torch.equal(out["radiograph_features"][0], out["radiograph_features"][1])
+    assert torch.equal(out["radiograph_features"], seen(TARGET, item()["landmarks"])["radiograph_features"])
+    drawn = RandDrawingd(("radiograph_features", "view"))(out)
+    assert drawn["view"].shape == (8,) and drawn["radiograph_features"] in out["radiograph_features"]
 
 
 def test_a_spoilt_film_is_no_view_of_a_hip_and_what_is_found_on_it_no_femur() -> None:

@@ -9,6 +9,7 @@ import pytest
 import scripts
 import torch
 from monai.bundle import ConfigParser
+from scripts.networks.checkpoint import read_checkpoint
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
 SHARED = ("inference.yaml", "train.yaml")
@@ -125,17 +126,18 @@ def test_assembled_weights_load_into_the_cascade_and_name_their_trainings(traine
     files = [argument for name in SMALL for argument in (f"--{name}_file", str(work / name / "best.pt"))]
     result = run(ASSEMBLY, work, *files, "--output_file", str(work / "model.pt"))
     assert result.returncode == 0, result.stderr
-    saved = torch.load(work / "model.pt", weights_only=True)
-    assert set(saved["provenance"]["trainings"]) == set(SMALL)
-    assert {key.split(".")[0] for key in saved["state_dict"]} == {"search", "view", "siamese", "bmd"}
+    saved, provenance = read_checkpoint(work / "model.pt")
+    assert set(provenance["trainings"]) == set(SMALL)
+    assert {key.split(".")[0] for key in saved} == {"_extra_state", "search", "heads"}
     assert (work / "model.pt").stat().st_size < 25e6
     assert subprocess.run(["sha256sum", "--check", "model.pt.sha256"], cwd=work, capture_output=True, check=False).returncode == 0
     parser = ConfigParser()
     parser.read_config(str(CONFIGS / "inference.yaml"))
     network = parser.get_parsed_content("network_def")
-    network.load_state_dict(saved["state_dict"])
+    network.load_state_dict(saved)
+    assert network.provenance == provenance
     trained_bmd = torch.load(work / "bmd" / "best.pt", weights_only=True)["state_dict"]
-    assert all(torch.equal(network.bmd.state_dict()[key], value) for key, value in trained_bmd.items())
+    assert all(torch.equal(network.heads["bmd"].state_dict()[key], value) for key, value in trained_bmd.items())
 
 
 def test_assembly_refuses_a_checkpoint_of_another_network(trained: dict[str, str], work: Path, tmp_path: Path) -> None:
@@ -163,13 +165,13 @@ def test_contours_learn_further_with_an_encoder_that_stays(
         "--output_file", str(tmp_path / "new.pt"),
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    before, after = (torch.load(path, weights_only=True) for path in (base, tmp_path / "new.pt"))
-    changed = {key for key, value in before["state_dict"].items() if not torch.equal(value, after["state_dict"][key])}
+    (before, told), (after, told_after) = (read_checkpoint(path) for path in (base, tmp_path / "new.pt"))
+    changed = {key for key, value in before.items() if not torch.equal(value, after[key])} - {"_extra_state"}
     assert changed and all(key.startswith(("search.segmentation.up.", "search.segmentation.bias")) for key in changed)
-    trainings = after["provenance"]["trainings"]
-    assert trainings["bmd"] == before["provenance"]["trainings"]["bmd"]
+    trainings = told_after["trainings"]
+    assert trainings["bmd"] == told["trainings"]["bmd"]
     assert trainings["segmentation"]["training_radiographs"] == 10 and trainings["segmentation"]["settings"]["encoder_frozen"]
-    data = [saved["provenance"]["trainings"]["segmentation"]["data_hash"] for saved in (before, after)]
+    data = [provenance["trainings"]["segmentation"]["data_hash"] for provenance in (told, told_after)]
     assert data[0] != data[1]
 
 

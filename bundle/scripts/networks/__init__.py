@@ -1,6 +1,6 @@
-"""The networks: segmentation, localisation, Siamese classifier, BMD regressor, and the cascade made of them."""
+"""The networks: the search for the hips (localisation, segmentation), the heads, and the cascade made of them."""
 
-from scripts.networks.bmd import BmdNetwork
+from scripts.networks.heads import Head, RegressionHead
 from scripts.networks.localisation import HipLocaliser
 from scripts.networks.screening import ScreeningNetwork
 from scripts.networks.search import HipSearch
@@ -8,4 +8,13 @@ from scripts.networks.segmentation import SegmentationNetwork
 from scripts.networks.siamese import SiameseNetwork
 from scripts.networks.view import ViewNetwork
 
-__all__ = ["BmdNetwork", "HipLocaliser", "HipSearch", "ScreeningNetwork", "SegmentationNetwork", "SiameseNetwork", "ViewNetwork"]
+__all__ = [
+    "Head",
+    "HipLocaliser",
+    "HipSearch",
+    "RegressionHead",
+    "ScreeningNetwork",
+    "SegmentationNetwork",
+    "SiameseNetwork",
+    "ViewNetwork",
+]

@@ -1,26 +1,26 @@
-"""Between a film and the crops of its hips: maps from one to the other, and masks of the crops laid back onto the film."""
+"""Between a radiograph and the crops of its hips: maps from one to the other, and masks of the crops laid back onto it."""
 
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
+from scripts.networks.sampling import sample_at
 
 HEAD, GREATER, LESSER = (HIP.landmark(name) for name in ("head_centre", "greater_trochanter", "lesser_trochanter"))
 
 
-def to_film(points: Tensor, transforms: Tensor) -> Tensor:
-    """Points of crops on the film: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3) of a localiser."""
+def to_radiograph(points: Tensor, transforms: Tensor) -> Tensor:
+    """Points of crops on the radiograph: points (B, 2, N, 2), (row, col) in crop pixels; transforms (B, 2, 2, 3)."""
     return points @ transforms[:, :, :, :2].transpose(2, 3) + transforms[:, :, :, 2].unsqueeze(2)
 
 
 def nudged(transforms: Tensor, rows: int, cols: int, angle: float, enlargement: float) -> Tensor:
-    """Turn crops about their own middle, and let them cover more of the film.
+    """Turn crops about their own middle, and let them cover more of the radiograph.
 
     Args:
-        transforms: (B, N, 2, 3) with film (row, col) = A @ (crop row, crop col, 1).
+        transforms: (B, N, 2, 3) with radiograph (row, col) = A @ (crop row, crop col, 1).
         rows, cols: size of a crop.
         angle: radians.
         enlargement: factor along each side.
@@ -36,7 +36,7 @@ def nudged(transforms: Tensor, rows: int, cols: int, angle: float, enlargement: 
 
 
 def between(first: Tensor, second: Tensor) -> Tensor:
-    """Transforms from pixels of second crops to pixels of first ones, of the same film: all (B, N, 2, 3)."""
+    """Transforms from pixels of second crops to pixels of first ones, of the same radiograph: all (B, N, 2, 3)."""
     a, b, c, d = first[..., 0, 0], first[..., 0, 1], first[..., 1, 0], first[..., 1, 1]
     determinant = a * d - b * c
     determinant = torch.where(determinant.abs() < 1e-6, torch.ones_like(determinant), determinant)
@@ -52,7 +52,7 @@ def mirrored(
     """Whether landmarks run round the hip as the other side's do, which no pose can bring about: a left hip is no right one.
 
     Args:
-        points: (B, 2, 5, 2), (row, col) on the film; the right hip first.
+        points: (B, 2, 5, 2), (row, col) on the radiograph; the right hip first.
         weight: (B, 2, 5), 0 for a landmark that is not seen; a hip that lacks its head or a trochanter is not judged.
         sine: of the angle at the head, from which on; a bent hip brings both trochanters into one line with it.
         head, greater, lesser: indices of these landmarks (arguments, since TorchScript knows no constants of a module).
@@ -67,32 +67,31 @@ def mirrored(
     return torch.stack((area[:, 0] < -sine, area[:, 1] > sine), dim=1) & seen
 
 
-def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor, ramp_px: float = 12.0) -> Tensor:
-    """Replace the logits of a film by those of its hips' crops where there are any.
+def lay_on_radiograph(crops: Tensor, transforms: Tensor, used: Tensor, whole: Tensor, ramp_px: float = 12.0) -> Tensor:
+    """Replace the logits of a radiograph by those of its hips' crops where there are any.
 
     Args:
         crops: (B, N, C, rows, cols) logits; where crops overlap, their mean counts.
-        transforms: (B, N, 2, 3) with film (row, col) = A @ (crop row, crop col, 1).
+        transforms: (B, N, 2, 3) with radiograph (row, col) = A @ (crop row, crop col, 1).
         used: (B, N), 1 for a crop to use and 0 for one to leave.
-        film: (B, C, H, W) logits.
-        ramp_px: at a crop's border its logits give way to the film's over so many pixels.
+        whole: (B, C, H, W) logits.
+        ramp_px: at a crop's border its logits give way to the others over so many pixels.
 
     Returns:
         (B, C, H, W).
     """
     number, rows, cols = crops.shape[1], crops.shape[3], crops.shape[4]
-    height, width = film.shape[2], film.shape[3]
+    height, width = whole.shape[2], whole.shape[3]
     a, b = transforms[:, :, 0, 0], transforms[:, :, 0, 1]
     c, d = transforms[:, :, 1, 0], transforms[:, :, 1, 1]
     determinant = a * d - b * c
     determinant = torch.where(determinant.abs() < 1e-6, torch.ones_like(determinant), determinant)
     shape = (a.shape[0], number, 1, 1)
-    row = torch.arange(height, device=film.device, dtype=film.dtype).view(1, 1, -1, 1) - transforms[:, :, 0, 2].view(shape)
-    col = torch.arange(width, device=film.device, dtype=film.dtype).view(1, 1, 1, -1) - transforms[:, :, 1, 2].view(shape)
+    row = torch.arange(height, device=whole.device, dtype=whole.dtype).view(1, 1, -1, 1) - transforms[:, :, 0, 2].view(shape)
+    col = torch.arange(width, device=whole.device, dtype=whole.dtype).view(1, 1, 1, -1) - transforms[:, :, 1, 2].view(shape)
     crop_row = (d / determinant).view(shape) * row - (b / determinant).view(shape) * col
     crop_col = (a / determinant).view(shape) * col - (c / determinant).view(shape) * row
-    grid = torch.stack(((2 * crop_col + 1) / cols - 1, (2 * crop_row + 1) / rows - 1), dim=4).flatten(0, 1)
-    laid = F.grid_sample(crops.flatten(0, 1), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    laid = sample_at(crops.flatten(0, 1), crop_row.flatten(0, 1), crop_col.flatten(0, 1), outside="border")
     laid = laid.view(crops.shape[0], number, crops.shape[2], height, width)
     # How deep inside the crop a pixel lies decides how much the crop counts.
     depth = torch.minimum(torch.minimum(crop_row, rows - 1 - crop_row), torch.minimum(crop_col, cols - 1 - crop_col))
@@ -100,4 +99,4 @@ def lay_on_film(crops: Tensor, transforms: Tensor, used: Tensor, film: Tensor, r
     total = weight.sum(dim=1, keepdim=True)
     weight = weight / total.clamp(min=1.0)
     rest = 1.0 - total.clamp(max=1.0)
-    return film * rest + (laid * weight.unsqueeze(2)).sum(dim=1)
+    return whole * rest + (laid * weight.unsqueeze(2)).sum(dim=1)

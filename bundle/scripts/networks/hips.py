@@ -1,4 +1,4 @@
-"""What the classifier and the BMD regressor share: how they see a hip's crop and the patient's covariates."""
+"""How heads see a hip's crop and the patient's covariates."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ class HipEncoder(nn.Module):
     """One backbone applied to every hip's crop, each crop brought to its local contrast and to half its resolution first.
 
     A radiograph tells of bone only by comparison with the soft tissue beside it, and every vendor sets brightness and contrast
-    anew: what remains once the local mean and standard deviation are taken out is what films have in common.
+    anew: what remains once the local mean and standard deviation are taken out is what radiographs have in common.
 
     Args:
         backbone: maps (N, 1, rows, cols) to (N, features).

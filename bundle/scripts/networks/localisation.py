@@ -5,10 +5,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import HIP
+from scripts.networks.sampling import sample_at
 
 SHAFT, NECK_BASE = HIP.landmark("shaft"), HIP.landmark("neck_base")
 
@@ -90,6 +90,13 @@ class HipLocaliser(nn.Module):
         crop_spacing_mm: size of a crop pixel on the template, mm.
         origin_mm: (row, col) on the template of the crop's first pixel centre. The default covers 25 mm above the
             head centre to the shaft point, and 25 mm lateral of the greater trochanter.
+
+    Example:
+        >>> localiser = HipLocaliser(crop_size=(224, 224))
+        >>> landmarks = torch.rand(1, 2, 5, 2) * 400  # (row, col) of a right and a left hip's on the radiograph
+        >>> transforms = localiser.fit(landmarks, torch.ones(1, 2, 5))
+        >>> localiser.sample(torch.rand(1, 1, 500, 400), transforms).shape
+        torch.Size([1, 2, 1, 224, 224])
     """
 
     crop_rows: int
@@ -245,14 +252,12 @@ class HipLocaliser(nn.Module):
         Returns:
             (B, hips, C, rows, cols), in the order of the transforms.
         """
-        height, width = image.shape[2], image.shape[3]
         rows = torch.arange(self.crop_rows, device=image.device, dtype=image.dtype).view(1, 1, -1, 1)
         cols = torch.arange(self.crop_cols, device=image.device, dtype=image.dtype).view(1, 1, 1, -1)
         a = transforms.to(image.dtype).unsqueeze(4).unsqueeze(5)  # (B, 2, 2, 3, 1, 1)
         row = a[:, :, 0, 0] * rows + a[:, :, 0, 1] * cols + a[:, :, 0, 2]
         col = a[:, :, 1, 0] * rows + a[:, :, 1, 1] * cols + a[:, :, 1, 2]
-        grid = torch.stack(((2 * col + 1) / width - 1, (2 * row + 1) / height - 1), dim=4)
         # All hips go through one call, one above the other, so that the image is not copied for each.
-        stacked = F.grid_sample(image, grid.flatten(1, 2), mode="bilinear", padding_mode="zeros", align_corners=False)
+        stacked = sample_at(image, row.flatten(1, 2), col.flatten(1, 2))
         hips = transforms.shape[1]
         return stacked.view(image.shape[0], image.shape[1], hips, self.crop_rows, self.crop_cols).transpose(1, 2)

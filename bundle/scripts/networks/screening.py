@@ -1,62 +1,72 @@
-"""The cascade: find the hips, draw their contours, judge the view, classify and regress, as one exportable network."""
+"""The cascade: find the hips, draw their contours, judge and estimate by its heads, as one exportable network."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES, HIP
-from scripts.clinical.findings import CHANNELS, Of
+from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source
+from scripts.networks.checkpoint import from_tensor, to_tensor
+from scripts.networks.fitting import MISFIT, tried
+from scripts.networks.heads import Head
 from scripts.networks.localisation import HipLocaliser, shaft_angle
 from scripts.networks.search import HipSearch
 from scripts.networks.segmentation import CONTOUR_FACTOR, coarser
-from scripts.networks.view import ViewNetwork
+
+JOINT = ("crops", "poses", "valid", "covariates")
+"""What a joint head is told."""
+
+_OWN = ("landmark_confidence", "metal_fraction", "shaft_abduction_deg", "contour_agreement")
 
 
 class ScreeningNetwork(nn.Module):
-    """Screens a radiograph of the hips: one row of channels per image, named in `scripts.clinical.findings.CHANNELS`.
+    """Screens a radiograph of the hips: one row of numbers an image, named by `channels`.
 
-    A look at the whole film at 1.8 mm finds the hips; three more at each of them, upright and in one size at 0.6 mm, a left hip
-    mirrored into a right one, draw the contours and place the landmarks. A hip that is absent or implanted is
-    masked out: it lends nothing to the other estimates, and its own are 0.
+    A look at the whole radiograph at 1.8 mm finds the hips; three more at each of them, upright and in one size at 0.6 mm, a left
+    hip mirrored into a right one, draw the contours and place the landmarks. A hip that is absent or implanted is
+    masked out: it lends nothing to the other estimates, and its own are 0. Everything else is judged and estimated by the heads.
+
+    Its state dict holds, under "_extra_state", the `provenance` of the weights.
 
     Args:
         search: `HipSearch`, all looks.
-        localiser: `HipLocaliser` of the crops that the hip networks were trained with.
-        view: `ViewNetwork`.
-        siamese: `SiameseNetwork`.
-        bmd: `BmdNetwork`.
-        spacing_mm: pixel spacing of the input.
-        presence_threshold: a hip whose least certain landmark (the shaft's aside) peaks below this probability is masked out.
-        implant_threshold: so is a hip with at least this fraction of metal in its proximal-femur mask.
+        localiser: `HipLocaliser` of the crops that the heads were trained with.
+        heads: by name. Together they give each quantity of the table that is a channel, once, but for landmark_confidence,
+            metal_fraction, shaft_abduction_deg and contour_agreement; what they give beyond the table becomes a channel too.
+        implant_threshold: a hip with at least this fraction of metal in its proximal-femur mask is masked out, and so is one
+            whose least certain landmark (the shaft's aside) peaks below the search's presence_threshold.
+
+    Raises:
+        ValueError: when the parts do not fit: it says which, what it gives, and what was expected.
+
+    Example:
+        >>> from scripts.screening import load_screen
+        >>> network = load_screen().network
+        >>> with torch.inference_mode():
+        ...     numbers = network(torch.rand(1, 1, 512, 640))  # 0.3 mm pixels, normalised; covariates unknown
+        >>> numbers.shape, network.channels.names[22]
+        (torch.Size([1, 26]), 'osteoporosis_probability')
     """
 
-    def __init__(
-        self,
-        search: HipSearch,
-        localiser: HipLocaliser,
-        view: ViewNetwork,
-        siamese: nn.Module,
-        bmd: nn.Module,
-        spacing_mm: float = 0.3,
-        presence_threshold: float = 0.25,
-        implant_threshold: float = 0.05,
-    ) -> None:
+    def __init__(self, search: HipSearch, localiser: HipLocaliser, heads: Mapping[str, Head], implant_threshold: float) -> None:
         super().__init__()
+        self.channels = channels_of(heads)
         self.search = search
         self.localiser = localiser
-        self.view = view
-        self.siamese = siamese
-        self.bmd = bmd
-        self.spacing_mm = spacing_mm
-        self.presence_threshold = presence_threshold
+        self.heads = nn.ModuleDict(heads)
+        self.spacing_mm = search.image_mm
         self.implant_threshold = implant_threshold
         self.factor = CONTOUR_FACTOR
         self.block = self.factor * search.block
         self.locating, self.shaft = HIP.locating, HIP.landmark("shaft")
-        self.hip_channels = len(CHANNELS.of(Of.BONE))
+        self.bones = [quantity.name for quantity in self.channels.of(Of.BONE)]
+        self.others = [quantity.name for kind in (Of.PATIENT, Of.RADIOGRAPH) for quantity in self.channels.of(kind)]
         self.covariates = len(COVARIATES)
+        self.provenance = dict[str, Any]()
+        self._refuse_misfits()
 
     def forward(self, image: Tensor, covariates: Tensor | None = None) -> Tensor:
         """Screen.
@@ -66,7 +76,7 @@ class ScreeningNetwork(nn.Module):
             covariates: (B, 4) age (years), sex (0 female, 1 male), weight (kg), height (cm); NaN, or None, is unknown.
 
         Returns:
-            (B, K), see `CHANNELS`.
+            (B, K), see `channels`.
         """
         return self.predict(image, covariates)["channels"]
 
@@ -85,13 +95,30 @@ class ScreeningNetwork(nn.Module):
         """
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
+        values, told, shown = self.look(image, covariates)
+        for head in self.heads.values():
+            values.update(head.estimate(told))  # type: ignore[operator]
+        shown["channels"] = self.pack(values)
+        return shown
+
+    def look(self, image: Tensor, covariates: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+        """Search, and decide what is to be measured.
+
+        Args:
+            image: as for `forward`.
+            covariates: as for `forward`, and always given.
+
+        Returns:
+            values by name that no head gives; what the heads are told, see `Head.estimate`; and what `predict` returns, but for
+            the channels.
+        """
         height, width = image.shape[2], image.shape[3]
         seen = self.search(self.searched(image))
         points, confidence, masks = seen["landmarks"], seen["confidence"], seen["masks"]
         landmarks = (points + 0.5) * self.factor - 0.5
 
         # A landmark that is not seen peaks anywhere: it must not pull at the pose.
-        weight = confidence * (confidence >= self.presence_threshold).to(confidence.dtype)
+        weight = confidence * (confidence >= self.search.presence_threshold).to(confidence.dtype)
         transforms = self.localiser.fit(landmarks, weight)
         crops = self.localiser.sample(image, transforms)[:, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)
@@ -99,32 +126,30 @@ class ScreeningNetwork(nn.Module):
         present = confidence[:, :, : self.locating].min(dim=2)[0] * shaped.to(confidence.dtype)
         present = self._in_order(points, present)
         implant = self._metal_fraction(masks, self.localiser.fit(points, weight))
-        valid = ((present >= self.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
+        valid = ((present >= self.search.presence_threshold) & (implant < self.implant_threshold)).to(image.dtype)
 
-        # Where the film ends above the shaft's landmark, the pose of the whole hip stands for the shaft's.
-        shaft_seen = confidence[:, :, self.shaft] >= self.presence_threshold
+        # Where the radiograph ends above the shaft's landmark, the pose of the whole hip stands for the shaft's.
+        shaft_seen = confidence[:, :, self.shaft] >= self.search.presence_threshold
         angle = torch.where(shaft_seen, shaft_angle(landmarks), torch.rad2deg(poses[:, :, 1]))
-        femur, fracture, rotation = self.view.hips(seen["hip_features"])
-        hips = torch.stack(
-            (
-                present,
-                torch.sigmoid(femur) * seen["found"],
-                implant,
-                torch.sigmoid(fracture) * valid,
-                angle,
-                rotation * valid,
-                seen["agreement"],
-            ),
-            dim=2,
-        )
-        features, pelvis = seen["film_features"], self.view.pelvis(seen["small"], seen["heads"])
-        view, turn = self.view.film(features, pelvis, seen["found"].min(dim=1)[0])
-        film = torch.stack((torch.sigmoid(view), self.view.novelty(features), turn), dim=1)
-        estimates, probability = self.estimate(crops, poses, valid, covariates)
-        channels = torch.cat((torch.cat((hips, estimates.flatten(2)), dim=2).flatten(1), probability, film), dim=1)
+        values = {
+            "landmark_confidence": present,
+            "metal_fraction": implant,
+            "shaft_abduction_deg": angle,
+            "contour_agreement": seen["agreement"],
+        }
+        told = {
+            "crops": crops * valid.unsqueeze(2).unsqueeze(3),
+            "poses": poses,
+            "valid": valid,
+            "covariates": covariates,
+            "found": seen["found"],
+            "hip_features": seen["hip_features"],
+            "radiograph_features": seen["radiograph_features"],
+            "small": seen["small"],
+            "heads": seen["heads"],
+        }
         mask_logits = F.interpolate(masks, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
-        return {
-            "channels": channels,
+        shown = {
             "mask_logits": mask_logits[:, :, :height, :width],
             "landmarks": landmarks,
             "landmark_confidence": confidence,
@@ -133,64 +158,97 @@ class ScreeningNetwork(nn.Module):
             "poses": poses,
             "valid": valid,
         }
+        return values, told, shown
 
     def searched(self, image: Tensor) -> Tensor:
-        """The film that is searched, at 0.6 mm, of an image as for `forward`."""
+        """The radiograph that is searched, at 0.6 mm, of an image as for `forward`."""
         # Padded to whole blocks of the coarsest backbone, and always by at least a pixel, so that an exported graph need
         # not tell sizes that fit from sizes that do not.
         height, width = image.shape[2], image.shape[3]
         below, beside = self.block * (height // self.block + 1) - height, self.block * (width // self.block + 1) - width
         return coarser(F.pad(image, (0, beside, 0, below)), self.factor)
 
-    def estimate(self, crops: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimate bone density and the probability of osteoporosis from the crops of a patient's hips.
-
-        Args:
-            crops: (B, 2, rows, cols).
-            poses: (B, 2, 2).
-            valid: (B, 2), 1 for a hip to use.
-            covariates: (B, 4).
-
-        Returns:
-            aBMD (B, 2, 2, 2): side, site (neck, total), mean and standard deviation in g/cm², 0 where not valid; and the
-            probability (B, 1), 0 where no hip is valid.
-        """
-        used = crops * valid.unsqueeze(2).unsqueeze(3)
-        bmd = self.bmd(used, poses, valid, covariates) * valid.unsqueeze(2).unsqueeze(3)
-        probability = torch.sigmoid(self.siamese(used, poses, valid, covariates)) * valid.max(dim=1, keepdim=True)[0]
-        return bmd, probability
+    def pack(self, values: dict[str, Tensor]) -> Tensor:
+        """Put values by name, (B, 2) of bones and (B,) of others, into the order of the `channels`: (B, K)."""
+        bones = torch.stack([values[name] for name in self.bones], dim=2)
+        others = torch.stack([values[name] for name in self.others], dim=1)
+        return torch.cat((bones.flatten(1), others), dim=1)
 
     def join(self, predictions: Sequence[Mapping[str, Tensor]], usable: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimate anew for a patient of whom several films are there, each hip from the film that shows it best.
+        """Estimate anew for a patient of whom several radiographs are there, each hip from the one that shows it best.
 
         Args:
-            predictions: of `predict`, without the batch axis, one a film.
-            usable: (films, 2) bool, whether a film's right and left hip may be measured.
+            predictions: of `predict`, without the batch axis, one a radiograph.
+            usable: (radiographs, 2) bool, whether a radiograph's right and left hip may be measured.
             covariates: (4,), of the patient.
 
         Returns:
-            channels (K,) of the patient: a hip's are those of its film, but for the estimates, and the film's own are those
-            of the first film used; films (2,) int, from which film the right and the left hip come, -1 for none.
+            channels (K,) of the patient: a hip's are those of its radiograph, and the others those of the first one used, but for
+            what joint heads estimate; sources (2,) int, from which radiograph the right and the left hip come, -1 for none.
         """
-        confidence = torch.stack([prediction["channels"][: 2 * self.hip_channels] for prediction in predictions])
-        present = confidence.view(-1, 2, self.hip_channels)[:, :, 0]
-        films = torch.where(usable, present, torch.full_like(present, -1.0)).argmax(dim=0)
-        films = torch.where(usable.any(dim=0), films, torch.full_like(films, -1))
-        hips = [predictions[max(int(film), 0)] for film in films]
-        crops, poses = (torch.stack([hip[key][side] for side, hip in enumerate(hips)]) for key in ("crops", "poses"))
-        valid = (films >= 0).to(crops.dtype)
-        bmd, probability = self.estimate(crops[None], poses[None], valid[None], covariates[None])
-        channels = hips[0 if films[0] >= 0 else 1]["channels"].clone()
-        for side, hip in enumerate(hips):
-            begin, end = side * self.hip_channels, (side + 1) * self.hip_channels
-            channels[begin:end] = hip["channels"][begin:end] * valid[side]
-            channels[end - 4 : end] = bmd[0, side].flatten()
-        channels[2 * self.hip_channels] = probability[0, 0]
-        return channels, films
+        bones = torch.stack([prediction["channels"][: 2 * len(self.bones)].view(2, -1) for prediction in predictions])
+        present = bones[:, :, self.bones.index("landmark_confidence")]
+        sources = torch.where(usable, present, torch.full_like(present, -1.0)).argmax(dim=0)
+        sources = torch.where(usable.any(dim=0), sources, torch.full_like(sources, -1))
+        valid = (sources >= 0).to(bones.dtype)
+        best = [max(int(source), 0) for source in sources]
+        kept = torch.stack([bones[source, side] * valid[side] for side, source in enumerate(best)])
+        others = predictions[best[0] if sources[0] >= 0 else best[1]]["channels"][2 * len(self.bones) :]
+        crops, poses = (
+            torch.stack([predictions[source][key][side] for side, source in enumerate(best)])[None] for key in ("crops", "poses")
+        )
+        told = {"crops": crops * valid.view(1, 2, 1, 1), "poses": poses, "valid": valid[None], "covariates": covariates[None]}
+        values = dict(zip(self.bones, kept.unsqueeze(0).unbind(dim=2), strict=True))
+        values |= dict(zip(self.others, others.unsqueeze(0).unbind(dim=1), strict=True))
+        for head in self._heads().values():
+            if head.joint:
+                values |= head.estimate(told)
+        return self.pack(values)[0], sources
+
+    def get_extra_state(self) -> Tensor:
+        """The provenance, see `to_tensor`."""
+        return to_tensor(self.provenance)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take the provenance of the weights that are being loaded."""
+        self.provenance = from_tensor(state)
+
+    def _refuse_misfits(self) -> None:
+        """Let each head work once."""
+        for name, head in self._heads().items():
+            told = self._nothing()
+            if head.joint:
+                told = {key: told[key] for key in JOINT}
+            expected = {row.name: (1, 2) if row.of is Of.BONE else (1,) for row in head.quantities}
+            try:
+                with tried(head):
+                    found = {key: tuple(value.shape) for key, value in head.estimate(told).items()}
+            except MISFIT as error:
+                shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in told.items())
+                raise ValueError(f"Head {name} does not fit what it is told ({shapes}): {error}") from error
+            if found != expected:
+                raise ValueError(f"Head {name} gives {found} of one radiograph; expected {expected}.")
+
+    def _nothing(self) -> dict[str, Tensor]:
+        """What heads are told of one empty radiograph."""
+        return {
+            "crops": torch.zeros(1, 2, self.localiser.crop_rows, self.localiser.crop_cols),
+            "poses": torch.zeros(1, 2, 2),
+            "valid": torch.ones(1, 2),
+            "covariates": torch.zeros(1, self.covariates),
+            "found": torch.ones(1, 2),
+            "hip_features": torch.zeros(1, 2, self.search.hip_features),
+            "radiograph_features": torch.zeros(1, self.search.radiograph_features),
+            "small": torch.zeros(1, 1, 64, 64),
+            "heads": torch.tensor([[[10.0, 10.0], [10.0, 50.0]]]),
+        }
+
+    def _heads(self) -> dict[str, Head]:
+        return {name: head for name, head in self.heads.items() if isinstance(head, Head)}
 
     def _in_order(self, points: Tensor, present: Tensor) -> Tensor:
         """Drop the less certain hip of two whose right one lies at the viewer's right of the left one: present (B, 2)."""
-        both = (present >= self.presence_threshold).all(dim=1, keepdim=True)
+        both = (present >= self.search.presence_threshold).all(dim=1, keepdim=True)
         crossed = points[:, :1, 0, 1] >= points[:, 1:, 0, 1]
         weaker = torch.stack((present[:, 0] < present[:, 1], present[:, 1] <= present[:, 0]), dim=1)
         return torch.where(both & crossed & weaker, torch.zeros_like(present), present)
@@ -201,3 +259,36 @@ class ScreeningNetwork(nn.Module):
         area = inside.sum(dim=(3, 4))
         metal = area[:, :, 1] + area[:, :, 2]
         return metal / (area[:, :, 0] + metal).clamp(min=1.0)
+
+
+def channels_of(heads: Mapping[str, Head]) -> Channels:
+    """The channels of a cascade with these heads: the table's, and what they give beyond it.
+
+    Raises:
+        ValueError: when something is no head, when a quantity is given twice or not at all, or is none that a head may give.
+    """
+    given_by = dict.fromkeys(_OWN, "the cascade itself")
+    added: list[Quantity] = []
+    for name, head in heads.items():
+        if not isinstance(head, Head):
+            raise ValueError(
+                f"Head {name} is a {type(head).__name__}; expected a scripts.networks.Head, which names its quantities."
+            )
+        for row in head.quantities:
+            if row.source is not Source.NETWORK:
+                raise ValueError(f"Head {name}: {row.name} is measured on the picture; expected a quantity that networks give.")
+            if row.name in given_by:
+                raise ValueError(
+                    f"Head {name} gives {row.name}, which {given_by[row.name]} gives already; expected another name."
+                )
+            given_by[row.name] = f"head {name}"
+        added += [row for row in head.quantities if row not in QUANTITIES]
+    if taken := {row.name for row in added} & {row.name for row in QUANTITIES}:
+        raise ValueError(
+            f"{', '.join(sorted(taken))}: in the table with another meaning; expected its name alone, or another one."
+        )
+    if missing := [row.name for row in CHANNELS.quantities if row.name not in given_by]:
+        raise ValueError(
+            f"No head gives {', '.join(missing)}; expected all of the table from the heads {', '.join(heads)} together."
+        )
+    return Channels((*CHANNELS.quantities, *added))

@@ -1,4 +1,4 @@
-"""The search for the hips: a look at the whole film finds them, three more at each of them draw its contours."""
+"""The search for the hips: a look at the whole radiograph finds them, three more at each of them draw its contours."""
 
 import math
 
@@ -7,34 +7,35 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import HIP
-from scripts.networks.contours import between, lay_on_film, mirrored, nudged, to_film
+from scripts.networks.contours import between, lay_on_radiograph, mirrored, nudged, to_radiograph
+from scripts.networks.fitting import MISFIT, tried
 from scripts.networks.localisation import PEAKS, HipLocaliser, find_landmarks, find_peaks
-from scripts.networks.segmentation import CONTOUR_FACTOR, FILM_FACTOR, MASKS, SegmentationNetwork, coarser
+from scripts.networks.segmentation import CONTOUR_FACTOR, MASKS, WHOLE_FACTOR, SegmentationNetwork, coarser
 
 
 class HipSearch(nn.Module):
-    """Finds both hips on a film, draws their contours, and describes film and hips by the features it did so with.
+    """Finds both hips on a radiograph, draws their contours, and describes both by the features it did so with.
 
-    Each hip is drawn three times: where the film's landmarks place it, and twice where those of the drawing before do, a little
-    turned this way and that, and enlarged. The mean of the last two is better than either. How far the first two agree tells how
-    far a hip can be trusted: one that the film's landmarks place badly is a strange one.
+    Each hip is drawn three times: where the first look's landmarks place it, and twice where those of the drawing before do, a
+    little turned this way and that, and enlarged. The mean of the last two is better than either. How far the first two agree
+    tells how far a hip can be trusted: one that the first look places badly is a strange one.
 
     Args:
-        localisation: `SegmentationNetwork` of whole films at 1.8 mm.
+        localisation: `SegmentationNetwork` of whole radiographs at 1.8 mm.
         segmentation: `SegmentationNetwork` of one hip's crop at 0.6 mm, upright and in one size, a left hip mirrored.
         framer: `HipLocaliser` of these crops.
-        spacing_mm: of the radiograph; a film is searched at twice this.
         presence_threshold: a landmark that peaks below this probability is not seen.
         misfit_threshold_mm: landmarks that lie further than this from the shape of a femur are none; those of simulated
             hips lie within 10 (AP) and 21 mm (frog-leg).
-        film_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark, on the film.
-        crop_radius_mm: the same on a crop.
-        peaks_apart_mm: so far from each other lie peaks of a heat map on the film. A lower one may be the landmark, where the
-            highest is at the other hip or on metal.
+        peaks_apart_mm: so far from each other lie peaks of a heat map of the first look. A lower one may be the landmark, where
+            the highest is at the other hip or on metal.
         heads_apart_mm: two femoral heads that lie nearer are one hip, seen as a right and as a left one; those of simulated
             adults lie at least 155 mm from each other.
+        spacing_mm: of the radiograph as the cascade takes it; it is searched at twice this.
+        whole_radius_mm: radius of the disc round a heat map's peak whose centroid is the landmark, in the first look.
+        crop_radius_mm: the same on a crop.
         turn_degrees: by which the second drawing's crop is turned, and the third's the other way.
-        enlargement: factor by which they cover more of the film, along each side.
+        enlargement: factor by which they cover more of the radiograph, along each side.
     """
 
     def __init__(
@@ -42,13 +43,13 @@ class HipSearch(nn.Module):
         localisation: SegmentationNetwork,
         segmentation: SegmentationNetwork,
         framer: HipLocaliser,
+        presence_threshold: float,
+        misfit_threshold_mm: float,
+        peaks_apart_mm: float,
+        heads_apart_mm: float,
         spacing_mm: float = 0.3,
-        presence_threshold: float = 0.25,
-        misfit_threshold_mm: float = 25.0,
-        film_radius_mm: float = 12.0,
+        whole_radius_mm: float = 12.0,
         crop_radius_mm: float = 7.0,
-        peaks_apart_mm: float = 20.0,
-        heads_apart_mm: float = 100.0,
         turn_degrees: float = 5.0,
         enlargement: float = 1.05,
     ) -> None:
@@ -56,37 +57,39 @@ class HipSearch(nn.Module):
         self.localisation = localisation
         self.segmentation = segmentation
         self.framer = framer
-        self.spacing_mm = spacing_mm * CONTOUR_FACTOR
+        self.image_mm, self.spacing_mm = spacing_mm, spacing_mm * CONTOUR_FACTOR
         self.presence_threshold = presence_threshold
         self.misfit_threshold_mm = misfit_threshold_mm
-        self.film_factor = FILM_FACTOR // CONTOUR_FACTOR
-        self.block = self.film_factor * localisation.multiple
-        self.film_radius = film_radius_mm / (spacing_mm * FILM_FACTOR)
+        self.whole_factor = WHOLE_FACTOR // CONTOUR_FACTOR
+        self.block = self.whole_factor * localisation.multiple
+        self.whole_radius = whole_radius_mm / (spacing_mm * WHOLE_FACTOR)
         self.crop_radius = crop_radius_mm / framer.crop_spacing_mm
         self.peaks = PEAKS
-        self.peaks_apart = peaks_apart_mm / (spacing_mm * FILM_FACTOR)
+        self.peaks_apart = peaks_apart_mm / (spacing_mm * WHOLE_FACTOR)
         self.heads_apart = heads_apart_mm / self.spacing_mm
         self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
         self.landmarks, self.head = len(HIP.landmarks), HIP.landmark("head_centre")
+        self.radiograph_features = _features("localisation", localisation, 2 * self.landmarks)
+        self.hip_features = _features("segmentation", segmentation, self.landmarks)
 
-    def forward(self, film: Tensor) -> dict[str, Tensor]:
+    def forward(self, radiograph: Tensor) -> dict[str, Tensor]:
         """Search.
 
         Args:
-            film: (B, 1, H, W) normalised radiograph at 0.6 mm.
+            radiograph: (B, 1, H, W), normalised, at 0.6 mm.
 
         Returns:
-            small (B, 1, H / 3, W / 3), the film of the first look; landmarks (B, 2, 5, 2), (row, col) in pixels of the film;
+            small (B, 1, H / 3, W / 3), which the first look sees; landmarks (B, 2, 5, 2), (row, col) in pixels of the radiograph;
             heads (B, 2, 2), the centres of the femoral heads in pixels of ``small``; confidence (B, 2, 5), 0..1, 0 where no
             hip was found; masks (B, 3, H, W) logits; agreement (B, 2), Dice of the first two drawings of a femur, 0 where no hip
-            was found; film_features (B, 2 F) of the look at the film; hip_features (B, 2, 2 G) of the second drawing, 0 where
+            was found; radiograph_features (B, 2 F) of the first look; hip_features (B, 2, 2 G) of the second drawing, 0 where
             no hip was found; found (B, 2), 1 or 0.
         """
-        small = coarser(film, self.film_factor)
+        small = coarser(radiograph, self.whole_factor)
         logits, deep = self.localisation.look(small)
-        peaks, certainty = find_peaks(logits[:, self.masks :], self.film_radius, self.peaks_apart, self.peaks)
-        peaks = (peaks.view(-1, 2, self.landmarks, self.peaks, 2) + 0.5) * self.film_factor - 0.5
+        peaks, certainty = find_peaks(logits[:, self.masks :], self.whole_radius, self.peaks_apart, self.peaks)
+        peaks = (peaks.view(-1, 2, self.landmarks, self.peaks, 2) + 0.5) * self.whole_factor - 0.5
         certainty = certainty.view(-1, 2, self.landmarks, self.peaks)
         certainty = certainty * (certainty >= self.presence_threshold).to(certainty.dtype)
         points, weight = self.framer.likeliest(peaks, certainty, self.spacing_mm)
@@ -94,12 +97,12 @@ class HipSearch(nn.Module):
         found = self.femur(points, weight, frames, self.framer)
 
         there = found.to(weight.dtype).unsqueeze(2)
-        first, first_points, first_confidence, _ = self.draw(film, frames)
+        first, first_points, first_confidence, _ = self.draw(radiograph, frames)
         again = self.replaced(frames, first_points, first_confidence * there, self.turn)
-        second, second_points, second_confidence, fine_deep = self.draw(film, again)
+        second, second_points, second_confidence, fine_deep = self.draw(radiograph, again)
         agreement = self.agreement(first, second, between(frames, again))
         last = self.replaced(again, second_points, second_confidence * there, -self.turn)
-        third, third_points, third_confidence, _ = self.draw(film, last)
+        third, third_points, third_confidence, _ = self.draw(radiograph, last)
 
         share = (third_confidence / (second_confidence + third_confidence).clamp(min=1e-6)).unsqueeze(3)
         fine_points = second_points + share * (third_points - second_points)
@@ -108,38 +111,38 @@ class HipSearch(nn.Module):
         fine_confidence = fine_confidence * there
         _, drawn = self.place(fine_points, fine_confidence)
         coarse = F.interpolate(
-            logits[:, : self.masks], scale_factor=float(self.film_factor), mode="bilinear", align_corners=False
+            logits[:, : self.masks], scale_factor=float(self.whole_factor), mode="bilinear", align_corners=False
         )
         used = drawn.to(coarse.dtype)
-        masks = lay_on_film(
+        masks = lay_on_radiograph(
             torch.cat((second, third), dim=1), torch.cat((again, last), dim=1), torch.cat((used, used), dim=1), coarse
         )
         return {
             "small": small,
             "landmarks": fine_points,
-            "heads": (fine_points[:, :, self.head] + 0.5) / self.film_factor - 0.5,
+            "heads": (fine_points[:, :, self.head] + 0.5) / self.whole_factor - 0.5,
             "confidence": fine_confidence,
             "masks": masks,
             "agreement": agreement * there[:, :, 0],
-            "film_features": pooled(deep),
+            "radiograph_features": pooled(deep),
             "hip_features": fine_deep * there,
             "found": there[:, :, 0],
         }
 
-    def draw(self, film: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def draw(self, radiograph: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw each hip in its frame (B, 2, 2, 3).
 
         Returns:
-            mask logits (B, 2, 3, rows, cols); landmarks (B, 2, 5, 2), (row, col) in pixels of the film; their confidence
+            mask logits (B, 2, 3, rows, cols); landmarks (B, 2, 5, 2), (row, col) in pixels of the radiograph; their confidence
             (B, 2, 5), 0..1; features (B, 2, 2 G).
         """
-        crops = self.framer.sample(film, frames)  # (B, 2, 1, rows, cols)
+        crops = self.framer.sample(radiograph, frames)  # (B, 2, 1, rows, cols)
         logits, deep = self.segmentation.look(crops.flatten(0, 1))
         points, confidence = find_landmarks(logits[:, self.masks :], self.crop_radius)
-        batch = film.shape[0]
+        batch = radiograph.shape[0]
         return (
             logits[:, : self.masks].reshape(batch, 2, self.masks, crops.shape[3], crops.shape[4]),
-            to_film(points.view(batch, 2, self.landmarks, 2), frames),
+            to_radiograph(points.view(batch, 2, self.landmarks, 2), frames),
             confidence.view(batch, 2, self.landmarks),
             pooled(deep).reshape(batch, 2, -1),
         )
@@ -160,7 +163,7 @@ class HipSearch(nn.Module):
         """Of a hip that was found as a right and as a left one, only what is more certain: (B, 2), 1 or 0.
 
         Args:
-            heads: (B, 2, 2), (row, col) of the femoral heads in pixels of the film.
+            heads: (B, 2, 2), (row, col) of the femoral heads in pixels of the radiograph.
             certainty: (B, 2), 0 for a hip that was not found.
         """
         one = torch.linalg.vector_norm(heads[:, 0] - heads[:, 1], dim=1) < self.heads_apart
@@ -169,7 +172,7 @@ class HipSearch(nn.Module):
         return 1.0 - other.to(certainty.dtype)
 
     def agreement(self, first: Tensor, second: Tensor, moves: Tensor) -> Tensor:
-        """Dice of two drawings of each femur, as probabilities, where both have seen the film.
+        """Dice of two drawings of each femur, as probabilities, where both have seen the radiograph.
 
         Args:
             first, second: (B, 2, 3, rows, cols) logits.
@@ -192,6 +195,19 @@ class HipSearch(nn.Module):
         """
         shaped = localiser.misfit(points, weight, transforms) <= self.misfit_threshold_mm
         return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= localiser.fewest)
+
+
+def _features(name: str, network: SegmentationNetwork, landmarks: int) -> int:
+    """How many features a look gives; refuses one that gives other maps than expected."""
+    expected = f"radiographs (N, 1, rows, cols) to {len(MASKS) + landmarks} maps ({', '.join(MASKS)}, {landmarks} landmarks)"
+    try:
+        with tried(network):
+            maps, deep = network.look(torch.zeros(1, 1, network.multiple, network.multiple))
+    except MISFIT as error:
+        raise ValueError(f"The {name} network does not map {expected}: {error}") from error
+    if maps.shape[1] != len(MASKS) + landmarks:
+        raise ValueError(f"The {name} network gives {maps.shape[1]} maps; it is to map {expected}.")
+    return 2 * deep.shape[1]
 
 
 def pooled(features: Tensor) -> Tensor:

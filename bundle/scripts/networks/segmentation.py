@@ -17,8 +17,8 @@ MASKS = HIP.classes[1:]
 CONTOUR_FACTOR = 2
 """Pixels of the 0.3 mm radiograph that one pixel of the 0.6 mm grid of the contours averages, in each direction."""
 
-FILM_FACTOR = 6
-"""Pixels of the 0.3 mm radiograph that one pixel of the 1.8 mm grid averages on which a whole film is seen at once."""
+WHOLE_FACTOR = 6
+"""Pixels of the 0.3 mm radiograph that one pixel of the 1.8 mm grid averages on which a whole radiograph is seen at once."""
 
 
 def coarser(image: Tensor, factor: int) -> Tensor:
@@ -42,7 +42,7 @@ class SegmentationNetwork(nn.Module):
     Args:
         backbone: maps (B, 1, h, w) to (B, 3 + landmarks, h, w) for h, w that are multiples of ``multiple``. Its levels are
             taken over.
-        landmarks: number of heat maps: 10 where it sees a film (the right hip's five, then the left hip's), 5 where it
+        landmarks: number of heat maps: 10 where it sees a radiograph (the right hip's five, then the left hip's), 5 where it
             sees the crop of one hip.
         multiple: product of the backbone's strides; inputs are zero-padded to it and the outputs cut back.
         prior: initial probability of every mask and heat-map pixel, added to the logits as a bias, so that training

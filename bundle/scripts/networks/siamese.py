@@ -3,32 +3,23 @@
 import torch
 from torch import Tensor, nn
 
-from scripts.clinical.anatomy import COVARIATES
-from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
+from scripts.networks.heads import HipHead
+from scripts.networks.hips import mean_of_valid
 
 
-class SiameseNetwork(nn.Module):
+class SiameseNetwork(HipHead):
     """One encoder for both hips; their mean, their difference and the covariates give one logit.
 
     The idea of a shared encoder over both proximal femurs follows Kim et al., Radiology: AI 2022 (ryai.210212).
 
     Args:
-        encoder: backbone that maps (N, 1, rows, cols) to (N, features).
-        features: number of the backbone's features.
+        encoder: backbone that maps (N, 1, 112, 112) to (N, features).
         hidden: width of the fusion layer.
         dropout: probability in the fusion layer.
     """
 
-    def __init__(self, encoder: nn.Module, features: int = 128, hidden: int = 64, dropout: float = 0.2) -> None:
-        super().__init__()
-        self.encoder = HipEncoder(encoder)
-        self.covariates = CovariateInput()
-        self.fusion = nn.Sequential(
-            nn.Linear(2 * (features + 2) + 2 * len(COVARIATES), hidden),
-            nn.LeakyReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, 1),
-        )
+    def __init__(self, encoder: nn.Module, hidden: int = 64, dropout: float = 0.2) -> None:
+        super().__init__(encoder, ["osteoporosis_probability"], 1, hidden, dropout)
 
     def forward(self, crops: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> Tensor:
         """Classify.
@@ -46,3 +37,9 @@ class SiameseNetwork(nn.Module):
         both = (valid[:, :1] * valid[:, 1:]).expand(-1, hips.shape[2])
         difference = torch.abs(hips[:, 0] - hips[:, 1]) * both
         return self.fusion(torch.cat((mean_of_valid(hips, valid), difference, self.covariates(covariates)), dim=1))
+
+    def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Give the probability of osteoporosis, 0 where no hip is valid; see `Head.estimate`."""
+        valid = seen["valid"]
+        logit = self(seen["crops"], seen["poses"], valid, seen["covariates"])
+        return {"osteoporosis_probability": torch.sigmoid(logit[:, 0]) * valid.max(dim=1)[0]}

@@ -1,21 +1,31 @@
-"""What a film shows and how: is it an upright AP view of adult hips, how is the patient turned, is a femur broken?"""
+"""What a radiograph shows and how: is it an upright AP view of adult hips, how is the patient turned, is a femur broken?"""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scripts.networks.heads import Head
 from scripts.networks.hips import local_contrast
+from scripts.networks.sampling import sample_at
+
+_QUANTITIES = (
+    "femur_probability",
+    "fracture_probability",
+    "outward_rotation_deg",
+    "hip_view",
+    "novelty",
+    "pelvic_turn_deg",
+)
 
 
-class ViewNetwork(nn.Module):
-    """Judges a film and its hips by the features with which `HipSearch` found them, and the pelvis by a crop of its own.
+class ViewNetwork(Head):
+    """Judges a radiograph and its hips by the features with which `HipSearch` found them, and the pelvis by a crop of its own.
 
-    Novelty is the Mahalanobis distance of the film's features from those of the films that were learnt from (Lee et al.,
-    NeurIPS 2018), divided by the square root of their number, so that a usual film has about 1.
+    Novelty is the Mahalanobis distance of the radiograph's features from those of the ones that were learnt from (Lee et al.,
+    NeurIPS 2018), divided by the square root of their number, so that a usual radiograph has about 1.
 
     Args:
         pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 2): its turn, and its share of the view.
-        film_features: number of features of a film, see `HipSearch`.
+        radiograph_features: number of features of a radiograph, see `HipSearch`.
         hip_features: number of features of a hip.
         hidden: width of the layer between features and judgements.
         pelvis_spacing_mm: pixel of the pelvic crop, of heads ``heads_mm`` apart.
@@ -28,29 +38,29 @@ class ViewNetwork(nn.Module):
     def __init__(
         self,
         pelvis_encoder: nn.Module,
-        film_features: int,
+        radiograph_features: int,
         hip_features: int,
         hidden: int = 64,
         pelvis_spacing_mm: float = 2.0,
         heads_mm: float = 176.0,
     ) -> None:
-        super().__init__()
+        super().__init__(_QUANTITIES)
         self.pelvis_encoder = pelvis_encoder
-        self.film_head = _judge(film_features, hidden, 1)
-        self.hip_head = _judge(hip_features, hidden, 3)
+        self.radiograph_judge = _judge(radiograph_features, hidden, 1)
+        self.hip_judge = _judge(hip_features, hidden, 3)
         self.degrees = 10.0  # that count as one unit of the network's own outputs
         self.rows, self.cols, self.top, self.left = 96, 144, 56.0, (143 - heads_mm / pelvis_spacing_mm) / 2
         self.heads = heads_mm / pelvis_spacing_mm
-        self.register_buffer("feature_mean", torch.zeros(film_features))
-        self.register_buffer("feature_whitening", torch.eye(film_features))
+        self.register_buffer("feature_mean", torch.zeros(radiograph_features))
+        self.register_buffer("feature_whitening", torch.eye(radiograph_features))
 
-    def film(self, features: Tensor, pelvis: Tensor, both: Tensor) -> tuple[Tensor, Tensor]:
-        """Judge whole films.
+    def radiograph(self, features: Tensor, pelvis: Tensor, both: Tensor) -> tuple[Tensor, Tensor]:
+        """Judge whole radiographs.
 
         A mirrored pelvis is turned the other way and as good a view, by construction.
 
         Args:
-            features: (B, film_features).
+            features: (B, radiograph_features).
             pelvis: (B, 1, 48, 72), see `pelvis`.
             both: (B,), 1 where both hips were found, 0 where there is no pelvic crop to speak of.
 
@@ -60,7 +70,7 @@ class ViewNetwork(nn.Module):
         """
         seen, mirrored = self.pelvis_encoder(pelvis), self.pelvis_encoder(pelvis.flip(3))
         turn = (seen[:, 0] - mirrored[:, 0]) * self.degrees * both
-        return self.film_head(features)[:, 0] + (seen[:, 1] + mirrored[:, 1]) * both, turn
+        return self.radiograph_judge(features)[:, 0] + (seen[:, 1] + mirrored[:, 1]) * both, turn
 
     def hips(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Judge hips.
@@ -72,35 +82,34 @@ class ViewNetwork(nn.Module):
             logit (B, 2) of an adult's proximal femur, seen from the front; logit (B, 2) of a broken or deformed one;
             rotation of the femur (B, 2), degrees outward.
         """
-        out = self.hip_head(features.flatten(0, 1)).view(features.shape[0], 2, 3)
+        out = self.hip_judge(features.flatten(0, 1)).view(features.shape[0], 2, 3)
         return out[:, :, 0], out[:, :, 1], out[:, :, 2] * self.degrees
 
-    def pelvis(self, film: Tensor, heads: Tensor) -> Tensor:
+    def pelvis(self, radiograph: Tensor, heads: Tensor) -> Tensor:
         """Bring pelves to one place and size by the heads of their femurs.
 
         Args:
-            film: (B, 1, h, w).
-            heads: (B, 2, 2) centres of the right and left femoral head, (row, col) in pixels of the film.
+            radiograph: (B, 1, h, w).
+            heads: (B, 2, 2) centres of the right and left femoral head, (row, col) in its pixels.
 
         Returns:
-            (B, 1, 48, 72) local contrast, 0 outside the film.
+            (B, 1, 48, 72) local contrast, 0 outside the radiograph.
         """
         across = (heads[:, 1] - heads[:, 0]) / self.heads  # (row, col) of one crop pixel to the patient's left
-        rows = torch.arange(self.rows, device=film.device, dtype=film.dtype).view(1, -1, 1) - self.top
-        cols = torch.arange(self.cols, device=film.device, dtype=film.dtype).view(1, 1, -1) - self.left
+        rows = torch.arange(self.rows, device=radiograph.device, dtype=radiograph.dtype).view(1, -1, 1) - self.top
+        cols = torch.arange(self.cols, device=radiograph.device, dtype=radiograph.dtype).view(1, 1, -1) - self.left
         step_row, step_col = across[:, 0].view(-1, 1, 1), across[:, 1].view(-1, 1, 1)
         row = heads[:, 0, 0].view(-1, 1, 1) + step_row * cols + step_col * rows
         col = heads[:, 0, 1].view(-1, 1, 1) + step_col * cols - step_row * rows
-        grid = torch.stack(((2 * col + 1) / film.shape[3] - 1, (2 * row + 1) / film.shape[2] - 1), dim=3)
-        return local_contrast(F.grid_sample(film, grid, mode="bilinear", padding_mode="zeros", align_corners=False), 41)
+        return local_contrast(sample_at(radiograph, row, col), 41)
 
     def novelty(self, features: Tensor) -> Tensor:
-        """How unlike the learnt films (B, film_features) are: (B,), about 1 for a usual film."""
+        """How unlike the learnt ones a radiograph is, by its features (B, radiograph_features): (B,), about 1 for a usual one."""
         white = (features - self.feature_mean) @ self.feature_whitening
         return torch.sqrt((white * white).mean(dim=1))
 
-    def forward(self, film_features: Tensor, hip_features: Tensor, pelvis: Tensor) -> Tensor:
-        """Judge film, hips and pelvis together, for training.
+    def forward(self, radiograph_features: Tensor, hip_features: Tensor, pelvis: Tensor) -> Tensor:
+        """Judge radiograph, hips and pelvis together, for training.
 
         Returns:
             (B, 8): hip_view logit, pelvic turn, then of the right and the left hip femur logits, fracture logits and
@@ -108,7 +117,23 @@ class ViewNetwork(nn.Module):
         """
         femur, fracture, rotation = self.hips(hip_features)
         both = (hip_features != 0).any(dim=2).all(dim=1).to(pelvis.dtype)
-        return torch.cat((torch.stack(self.film(film_features, pelvis, both), dim=1), femur, fracture, rotation), dim=1)
+        whole = torch.stack(self.radiograph(radiograph_features, pelvis, both), dim=1)
+        return torch.cat((whole, femur, fracture, rotation), dim=1)
+
+    def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Give what it judges; of a hip, the probability of a femur is 0 where none was found, the rest where it is not valid."""
+        found, valid = seen["found"], seen["valid"]
+        femur, fracture, rotation = self.hips(seen["hip_features"])
+        features, pelvis = seen["radiograph_features"], self.pelvis(seen["small"], seen["heads"])
+        view, turn = self.radiograph(features, pelvis, found.min(dim=1)[0])
+        return {
+            "femur_probability": torch.sigmoid(femur) * found,
+            "fracture_probability": torch.sigmoid(fracture) * valid,
+            "outward_rotation_deg": rotation * valid,
+            "hip_view": torch.sigmoid(view),
+            "novelty": self.novelty(features),
+            "pelvic_turn_deg": turn,
+        }
 
 
 def _judge(features: int, hidden: int, judgements: int) -> nn.Sequential:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 
 from scripts.files import sha256
+from scripts.networks.checkpoint import PROVENANCE, read_checkpoint
 
 _SHOWN_KEYS: Final = 3  # of those that do not match, in the sentence on weights that do not fit
 
@@ -18,7 +19,7 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
 
     Args:
         network: changed in place.
-        checkpoint: a file {"state_dict": tensors by name, "provenance": plain data}, read with `weights_only=True`.
+        checkpoint: the state dict of a cascade, which holds its provenance.
 
     Returns:
         "file" (its name), "sha256" and "provenance" (what its training wrote). The command ends where the file is
@@ -30,13 +31,9 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
         raise SystemExit(f"Weights {checkpoint}: there is no such file; train and assemble one, or name one with --checkpoint.")
     found = _checked_sha256(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        state, provenance = content["state_dict"], content["provenance"]
-    except Exception as error:
-        raise SystemExit(
-            f"Weights {checkpoint}: not a weights file of OsteoXR ({type(error).__name__}); expected one with a "
-            "'state_dict' and its 'provenance'."
-        ) from error
+        state, provenance = read_checkpoint(path)
+    except ValueError as error:
+        raise SystemExit(f"Weights {error}") from error
     if mismatches := _mismatches(network.state_dict(), state):
         more = f" and {len(mismatches) - _SHOWN_KEYS} more" if len(mismatches) > _SHOWN_KEYS else ""
         raise SystemExit(
@@ -44,7 +41,7 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
             f"{more}. Name the weights that were trained with it by --checkpoint."
         )
     network.load_state_dict(state)
-    return {"file": path.name, "sha256": found, "provenance": dict(provenance)}
+    return {"file": path.name, "sha256": found, "provenance": provenance}
 
 
 def _checked_sha256(path: Path) -> str:
@@ -71,6 +68,6 @@ def _mismatches(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.
     shapes = [
         f"{key} is {tuple(found[key].shape)} instead of {tuple(expected[key].shape)}"
         for key in expected
-        if key in found and found[key].shape != expected[key].shape
+        if key in found and key != PROVENANCE and found[key].shape != expected[key].shape
     ]
     return missing + unknown + shapes

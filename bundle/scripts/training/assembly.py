@@ -1,7 +1,7 @@
 """Joins the separately trained networks into the weights of the cascade, and starts a network from such weights."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ import torch
 from torch import nn
 
 from scripts.files import replacing
+from scripts.networks import ScreeningNetwork
+from scripts.networks.checkpoint import read_checkpoint
 from scripts.training.provenance import versions
 
 
 def assemble(
-    network: torch.nn.Module,
+    network: ScreeningNetwork,
     checkpoints: Mapping[str, str | None],
     output_file: str,
     max_megabytes: float,
@@ -24,11 +26,11 @@ def assemble(
 
     Args:
         network: the cascade; its sub-networks named in `checkpoints` receive the weights.
-        checkpoints: file of each sub-network, by its path in the cascade ("search.segmentation", "siamese", ...); None takes it
+        checkpoints: file of each sub-network, by its path in the cascade ("search.segmentation", "heads.bmd", ...); None takes it
             from ``base_file``.
-        output_file: where {"state_dict", "provenance"} is written, and beside it its checksum, NAME.sha256.
+        output_file: where its state dict is written, which holds the provenance, and beside it its checksum, NAME.sha256.
         max_megabytes: what the file may weigh.
-        base_file: weights of a whole cascade.
+        base_file: weights of a whole cascade; it may lack what a checkpoint is given for.
 
     Returns:
         the path written.
@@ -40,27 +42,29 @@ def assemble(
     """
     trainings: dict[str, Any] = {}
     if base_file is not None:
-        trainings |= _load(Path(base_file), network, "network").get("trainings", {})
+        trainings |= _load(Path(base_file), network, "network", [place for place, file in checkpoints.items() if file])[
+            "trainings"
+        ]
     for place, file in checkpoints.items():
         name = place.rpartition(".")[2]
         if file is not None:
             trainings[name] = _load(Path(file), network.get_submodule(place), name)
         elif base_file is None:
             raise ValueError(f"{name}_file is missing: run train_{name}.yaml first, or give a base_file. Nothing was assembled.")
-    state = {key: value.contiguous() for key, value in network.state_dict().items()}
-    size = sum(value.numel() * value.element_size() for value in state.values()) / 1e6
-    if size > max_megabytes:
-        raise ValueError(f"{output_file}: {size:.1f} MB of weights, expected at most {max_megabytes}. Nothing was assembled.")
-    provenance = {
+    network.provenance = {
         "versions": versions(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "trainings": trainings,
     }
+    state = {key: value.contiguous() for key, value in network.state_dict().items()}
+    size = sum(value.numel() * value.element_size() for value in state.values()) / 1e6
+    if size > max_megabytes:
+        raise ValueError(f"{output_file}: {size:.1f} MB of weights, expected at most {max_megabytes}. Nothing was assembled.")
     destination = Path(output_file)
     # Both are whole before either takes its place. Should the command be killed in between, the checksum refuses the weights.
     with replacing(destination.with_name(f"{destination.name}.sha256")) as beside, replacing(destination) as temporary:
         with temporary.open("wb") as stream:  # given a path, torch.save writes its name, here a passing one, into the file
-            torch.save({"state_dict": state, "provenance": provenance}, stream)
+            torch.save(state, stream)
         digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
         beside.write_text(f"{digest}  {destination.name}\n", encoding="ascii")  # as sha256sum writes and checks it
     print(f"Assembled {', '.join(trainings)} into {destination} ({size:.1f} MB)", flush=True)
@@ -72,7 +76,7 @@ def start_from(network: nn.Module, checkpoint: str | None, part: str = "", place
 
     Args:
         network: changed in place.
-        checkpoint: file {"state_dict", "provenance"} that a training or `assemble` wrote; None does nothing.
+        checkpoint: file that a training or `assemble` wrote; None does nothing.
         part: name of the submodule to take over, "encoder" say; all of the network when empty.
         place: of the network in a cascade, "search.segmentation" say, should the file hold a whole one's weights.
 
@@ -88,7 +92,7 @@ def start_from(network: nn.Module, checkpoint: str | None, part: str = "", place
     if not path.is_file():
         raise ValueError(f"{checkpoint}: there is no such checkpoint to start from. Nothing was trained.")
     prefix = f"{part}." if part else ""
-    state = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+    state, _ = read_checkpoint(path)
     if place and any(key.startswith(f"{place}.") for key in state):
         prefix = f"{place}.{prefix}"
     try:
@@ -100,19 +104,21 @@ def start_from(network: nn.Module, checkpoint: str | None, part: str = "", place
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _load(path: Path, network: torch.nn.Module, name: str) -> dict[str, Any]:
-    """Load a checkpoint into a network; return its provenance."""
+def _load(path: Path, network: torch.nn.Module, name: str, kept: Sequence[str] = ()) -> dict[str, Any]:
+    """Load a checkpoint into a network, but for the parts that are `kept`; return its provenance."""
     if not path.is_file():
         raise FileNotFoundError(f"{name}: there is no checkpoint {path}. Nothing was assembled.")
-    saved = torch.load(path, weights_only=True, map_location="cpu")
-    if not isinstance(saved, dict) or not {"state_dict", "provenance"} <= saved.keys():
-        raise ValueError(f"{path}: expected a checkpoint with state_dict and provenance. Nothing was assembled.")
     try:
-        network.load_state_dict(saved["state_dict"])
+        state, provenance = read_checkpoint(path)
+    except ValueError as error:
+        raise ValueError(f"{error} Nothing was assembled.") from error
+    parts = tuple(f"{place}." for place in kept)
+    own = {key: value for key, value in network.state_dict().items() if key.startswith(parts)}
+    try:
+        network.load_state_dict({key: value for key, value in state.items() if not key.startswith(parts)} | own)
     except RuntimeError as error:
         raise ValueError(
             f"{path}: the weights do not fit {name}_def, which must be the same as in train_{name}.yaml. "
             f"Nothing was assembled. ({error})"
         ) from error
-    provenance: dict[str, Any] = saved["provenance"]
     return provenance

@@ -86,10 +86,10 @@ class ViewTargetsd(Transform):
 class SeenFilmsd(Transform):
     """Replaces a film at 0.6 mm by what is seen on it in several poses and appearances, drawn by the film's name.
 
-    What is left of the item is, of each drawing, "film_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws, 1,
-    rows, cols), and "view" (draws, 8). Some drawings are turned upside down or on their side, shown far too large or too
-    small, blurred or as a negative: those are no views of a hip any more. Nothing is known of a hip that was not found; what
-    was found where no hip is, is no femur.
+    What is left of the item is, of each drawing, "radiograph_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws,
+    1, rows, cols), and "view" (draws, 8). Some drawings are turned upside down or on their side, shown far too large or too
+    small, blurred or as a negative: those are no views of a hip any more. Nothing is known of a hip that was not found; what was
+    found where no hip is, is no femur.
 
     Args:
         search: the cascade's own.
@@ -129,7 +129,7 @@ class SeenFilmsd(Transform):
         spoilt = bool(random.random_sample() < self.spoilt)
         seen = self.search((_spoil(film, random, self.spacing_mm) if spoilt else film)[None])
         return {
-            "film_features": seen["film_features"][0],
+            "radiograph_features": seen["radiograph_features"][0],
             "hip_features": seen["hip_features"][0],
             "pelvis": self.pelvis(seen["small"], seen["heads"])[0].half(),
             "view": self._known(torch.as_tensor(data["view"]), truth, seen, spoilt),
@@ -164,7 +164,7 @@ class RandDrawingd(RandomizableTransform):
         keys: what has a row for each drawing.
     """
 
-    def __init__(self, keys: Sequence[str] = ("film_features", "hip_features", "pelvis", "view")) -> None:
+    def __init__(self, keys: Sequence[str] = ("radiograph_features", "hip_features", "pelvis", "view")) -> None:
         super().__init__(prob=1.0)
         self.keys = keys
 
@@ -216,12 +216,12 @@ def fit_novelty(network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint:
 
     Args:
         network: `ViewNetwork`.
-        films: each with "film_features" (draws, F) and "view" (draws, 8), whose first column is 1 for a hip view.
+        films: each with "radiograph_features" (draws, F) and "view" (draws, 8), whose first column is 1 for a hip view.
         checkpoint: file {"state_dict", "provenance"} to complete; it is replaced in one step.
     """
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
     network.load_state_dict(saved["state_dict"])
-    features = [film["film_features"][film["view"][:, 0] == 1] for film in tqdm(films, desc="features of hip views")]
+    features = [film["radiograph_features"][film["view"][:, 0] == 1] for film in tqdm(films, desc="features of hip views")]
     found = torch.cat(features).double()
     variance, axes = torch.linalg.eigh(torch.cov(found.T))
     scale = variance.clamp(min=float(variance.max()) * _FLOOR).rsqrt()

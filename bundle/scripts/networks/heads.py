@@ -1,0 +1,171 @@
+"""The heads of the cascade: each judges or estimates quantities of what the search for the hips has found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from scripts.clinical.anatomy import COVARIATES
+from scripts.clinical.findings import QUANTITIES, Of, Quantity
+from scripts.networks.fitting import features_of
+from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
+
+_TABLE = {quantity.name: quantity for quantity in QUANTITIES}
+
+
+class Head(nn.Module):
+    """A part of the cascade that gives quantities; its `forward`, of whatever signature, is what is trained.
+
+    Args:
+        quantities: what it gives: names of `scripts.clinical.findings.QUANTITIES`, or, where that table lacks one, its row.
+        joint: whether it estimates anew from both hips of all radiographs of a study. Else a hip's values are those of the
+            radiograph that shows it best, and other values those of the first radiograph.
+
+    Raises:
+        ValueError: when the table has no quantity of a name.
+
+    Example:
+        >>> class Size(Head):  # of each hip on the radiograph, by the pose of its crop
+        ...     def __init__(self) -> None:
+        ...         super().__init__([Quantity("crop_pixel_mm", "mm", "size of a crop's pixel")])
+        ...
+        ...     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        ...         return {"crop_pixel_mm": torch.exp(seen["poses"][:, :, 0])}
+        >>> Size().estimate({"poses": torch.zeros(1, 2, 2)})
+        {'crop_pixel_mm': tensor([[1., 1.]])}
+    """
+
+    def __init__(self, quantities: Sequence[str | Quantity], joint: bool = False) -> None:
+        super().__init__()
+        self.quantities = tuple(_row(quantity) for quantity in quantities)
+        self.names = [quantity.name for quantity in self.quantities]
+        self.joint = joint
+
+    def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Give its quantities.
+
+        Args:
+            seen: crops (B, 2, rows, cols) of the radiograph, right hip first, the left one mirrored, and 0 where not valid; poses
+                (B, 2, 2), see `HipLocaliser.poses`; valid (B, 2), 1 for a hip that is to be measured; covariates (B, 4), NaN =
+                unknown. Unless ``joint``, of `HipSearch.forward` also found, hip_features, radiograph_features, small and heads.
+
+        Returns:
+            by name: of a bone (B, 2), right hip first; of a patient or radiograph (B,).
+        """
+        raise NotImplementedError
+
+
+class HipHead(Head):
+    """What heads have in common that look at crops of hips: one encoder for both, and a layer that adds the covariates.
+
+    Args:
+        encoder: backbone that maps (N, 1, rows / 2, cols / 2) to (N, features).
+        quantities: see `Head`.
+        outputs: of the last layer.
+        hidden: width of the layer before.
+        dropout: probability between the two.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, quantities: Sequence[str | Quantity], outputs: int, hidden: int, dropout: float
+    ) -> None:
+        super().__init__(quantities, joint=True)
+        self.encoder = HipEncoder(encoder)
+        self.covariates = CovariateInput()
+        self.fusion = nn.Sequential(
+            nn.Linear(2 * (features_of(encoder) + 2) + 2 * len(COVARIATES), hidden),
+            nn.LeakyReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, outputs),
+        )
+
+
+class RegressionHead(HipHead):
+    """Estimates quantities of each hip as normal distributions: of each a mean and a standard deviation.
+
+    A hip is judged from its own crop, the mean over the patient's valid hips (the two sides of one patient correlate, and share
+    the beam) and the covariates. Of a quantity "x", the standard deviation is the quantity "x_sd".
+
+    Args:
+        encoder: backbone that maps (N, 1, 112, 112) to (N, features).
+        quantities: of bones; their names, or rows where the table lacks them.
+        target_mean: of each quantity over patients, in its unit; the network's own outputs are standardised by it.
+        target_sd: standard deviation of each over patients.
+        hidden: width of the fusion layer.
+        dropout: probability in the fusion layer.
+
+    Raises:
+        ValueError: when a quantity is none of bones, or means or standard deviations are not as many as the quantities.
+    """
+
+    target_mean: Tensor
+    target_sd: Tensor
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        quantities: Sequence[str | Quantity],
+        target_mean: Sequence[float],
+        target_sd: Sequence[float],
+        hidden: int = 64,
+        dropout: float = 0.1,
+    ) -> None:
+        rows = [_row(quantity) for quantity in quantities]
+        if not len(rows) == len(target_mean) == len(target_sd):
+            raise ValueError(
+                f"{len(rows)} quantities ({', '.join(row.name for row in rows)}), {len(target_mean)} values of target_mean, "
+                f"{len(target_sd)} of target_sd; expected as many of each."
+            )
+        if others := [row.name for row in rows if row.of is not Of.BONE]:
+            raise ValueError(f"{', '.join(others)}: not of a bone; a RegressionHead estimates quantities of each hip.")
+        super().__init__(encoder, [given for row in rows for given in (row, _sd_of(row))], 2 * len(rows), hidden, dropout)
+        self.register_buffer("target_mean", torch.tensor(target_mean))
+        self.register_buffer("target_sd", torch.tensor(target_sd))
+
+    def forward(self, crops: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> Tensor:
+        """Estimate.
+
+        Args:
+            crops: (B, 2, rows, cols), right hip first, left hip mirrored.
+            poses: (B, 2, 2), see `HipLocaliser.poses`.
+            valid: (B, 2), 1 for a hip to use, 0 for one that is absent, implanted or cut off.
+            covariates: (B, 4), NaN = unknown.
+
+        Returns:
+            (B, 2, quantities, 2): side (right, left), quantity, mean and standard deviation. The values of a hip that is not
+            valid mean nothing.
+        """
+        hips = self.encoder(crops, poses)
+        shared = torch.cat((mean_of_valid(hips, valid), self.covariates(covariates)), dim=1)
+        raw = self.fusion(torch.cat((hips, shared.unsqueeze(1).expand(-1, hips.shape[1], -1)), dim=2))
+        mean, spread = raw.chunk(2, dim=2)
+        mean = self.target_mean + self.target_sd * mean
+        # The bounds (0.08 to 4.5 population SDs) keep the likelihood finite early in training.
+        sd = self.target_sd * torch.exp(spread.clamp(-2.5, 1.5))
+        return torch.stack((mean, sd), dim=3)
+
+    def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Give each mean and standard deviation, 0 where the hip is not valid; see `Head.estimate`."""
+        valid = seen["valid"]
+        found = self(seen["crops"], seen["poses"], valid, seen["covariates"]).flatten(2) * valid.unsqueeze(2)
+        values: dict[str, Tensor] = {}
+        for index, name in enumerate(self.names):
+            values[name] = found[:, :, index]
+        return values
+
+
+def _row(quantity: str | Quantity) -> Quantity:
+    """A quantity of the table, by its name, or the one given."""
+    if isinstance(quantity, Quantity):
+        return quantity
+    if quantity not in _TABLE:
+        raise ValueError(f"{quantity}: no quantity of the table (scripts.clinical.findings); expected one, or its row.")
+    return _TABLE[quantity]
+
+
+def _sd_of(row: Quantity) -> Quantity:
+    """The quantity that is another's standard deviation."""
+    name = f"{row.name}_sd"
+    meaning = f"standard deviation of the estimated {row.meaning}"
+    return _TABLE.get(name) or replace(row, name=name, meaning=meaning, bounds=(0.0, None), limits=())

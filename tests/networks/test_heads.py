@@ -1,0 +1,162 @@
+"""Heads are a mapping of the config: a further one is built, estimated and exported; parts that do not fit are refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+import scripts
+import torch
+from monai.bundle import ConfigParser
+from scripts.clinical import CHANNELS, Quantity
+from scripts.networks import Head, RegressionHead, ScreeningNetwork
+from torch import Tensor, nn
+
+CONFIGS = Path(scripts.__file__).parents[1] / "configs"
+ANOTHER = Quantity("canal_mm", "mm", "width of the canal")
+JOINT = {"crops": torch.rand(3, 2, 224, 224), "poses": torch.zeros(3, 2, 2), "covariates": torch.full((3, 4), torch.nan)}
+
+
+def built(*files: str, **overrides: object) -> ScreeningNetwork:
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / name) for name in ("inference.yaml", *files)])
+    parser.update(overrides)
+    torch.manual_seed(0)
+    return parser.get_parsed_content("network_def").eval()
+
+
+def encoder(features: int = 4, channels: int = 1) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, features, 5, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+@pytest.fixture(scope="module")
+def further() -> ScreeningNetwork:
+    """The cascade with a head that the table knows nothing of."""
+    return built("head.yaml")
+
+
+def test_a_head_of_the_config_alone_has_channels_of_its_own(further: ScreeningNetwork) -> None:
+    names = further.channels.names
+    assert set(names) - set(CHANNELS.names) == {
+        f"{side}_canal_20_above_mm{sd}" for side in ("right", "left") for sd in ("", "_sd")
+    }
+    assert names[9:13] == ("right_total_bmd", "right_total_bmd_sd", "right_canal_20_above_mm", "right_canal_20_above_mm_sd")
+    assert further.channels.quantities[-1].describe() == (
+        "standard deviation of the estimated width of the medullary canal 20 mm above the lesser trochanter, mm"
+    )
+
+
+def test_a_further_head_changes_no_other_number(further: ScreeningNetwork) -> None:
+    plain, image = built(), torch.rand(1, 1, 300, 400)
+    further.load_state_dict({**further.state_dict(), **plain.state_dict()})
+    with torch.no_grad():
+        expected, found = plain(image)[0], further(image)[0]
+    assert found.shape == (len(further.channels.names),)
+    kept = [further.channels.names.index(name) for name in plain.channels.names]
+    assert torch.equal(found[kept], expected)
+
+
+def test_a_further_head_is_exported(further: ScreeningNetwork) -> None:
+    image = torch.rand(1, 1, 300, 400)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.script(further)(image), further(image), atol=1e-4, rtol=1e-4)
+
+
+def test_a_hip_that_is_not_valid_has_no_estimate_and_lends_none(further: ScreeningNetwork) -> None:
+    valid = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    with torch.no_grad():
+        found = further.heads["canal"].estimate({**JOINT, "valid": valid})
+    sizes = found["canal_20_above_mm"]
+    assert (sizes[valid == 0] == 0).all() and (found["canal_20_above_mm_sd"][valid == 0] == 0).all()
+    assert (sizes[valid == 1] > 30).all() and (found["canal_20_above_mm_sd"][valid == 1] > 0).all()
+
+
+def test_the_radiographs_of_a_study_are_estimated_anew_by_joint_heads_alone(further: ScreeningNetwork) -> None:
+    names = further.channels.names
+    right, left = (torch.full((len(names),), value) for value in (0.7, 0.9))
+    of_hip = {"crops": torch.rand(2, 224, 224), "poses": torch.zeros(2, 2)}
+    predictions = [{**of_hip, "channels": right}, {**of_hip, "channels": left}]
+    usable = torch.tensor([[True, False], [False, True]])
+    with torch.no_grad():
+        joined, sources = further.join(predictions, usable, torch.full((4,), torch.nan))
+    found = dict(zip(names, joined.tolist(), strict=True))
+    assert sources.tolist() == [0, 1]
+    assert found["right_metal_fraction"] == pytest.approx(0.7) and found["left_metal_fraction"] == pytest.approx(0.9)
+    assert found["hip_view"] == pytest.approx(0.7)
+    anew = [name for name in names if "_bmd" in name or "canal" in name or name == "osteoporosis_probability"]
+    assert len(anew) == 13 and not {0.7, 0.9} & {round(found[name], 4) for name in anew}
+
+
+def test_an_encoder_may_give_any_number_of_features() -> None:
+    head = RegressionHead(encoder(7), ["neck_bmd"], [0.75], [0.15])
+    assert head(**JOINT, valid=torch.ones(3, 2)).shape == (3, 2, 1, 2)
+    assert head.names == ["neck_bmd", "neck_bmd_sd"]
+
+
+class Given(Head):
+    """Gives what it is made with."""
+
+    def __init__(self, *quantities: str | Quantity, value: Tensor | None = None, key: str = "poses") -> None:
+        super().__init__(quantities, joint=True)
+        self.value, self.key = torch.zeros(1, 2) if value is None else value, key
+
+    def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: self.value + 0 * seen[self.key].sum() for name in self.names}
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        (nn.Linear(1, 1), "Head other is a Linear; expected a scripts.networks.Head"),
+        (Given("hip_view"), "Head other gives hip_view, which head view gives already"),
+        (Given("metal_fraction"), "Head other gives metal_fraction, which the cascade itself gives already"),
+        (Given("singh_grade"), "Head other: singh_grade is measured on the picture"),
+        (Given(Quantity("singh_grade", "", "by a network")), "singh_grade: in the table with another meaning"),
+        (Given(ANOTHER, value=torch.zeros(1)), r"Head other gives \{'canal_mm': \(1,\)\} of one radiograph; expected"),
+        (Given(ANOTHER, key="small"), "Head other does not fit what it is told .*small"),
+    ],
+)  # fmt: skip
+def test_a_head_that_does_not_fit_is_refused_when_the_cascade_is_built(further, head: nn.Module, sentence: str) -> None:
+    heads = {name: part for name, part in further.heads.items() if name != "canal"}
+    with pytest.raises(ValueError, match=sentence):
+        ScreeningNetwork(further.search, further.localiser, {**heads, "other": head}, implant_threshold=0.05)
+
+
+def test_a_quantity_of_the_table_that_no_head_gives_is_named(further: ScreeningNetwork) -> None:
+    heads = {name: part for name, part in further.heads.items() if name != "siamese"}
+    with pytest.raises(ValueError, match="No head gives osteoporosis_probability; expected all of the table from the heads view"):
+        ScreeningNetwork(further.search, further.localiser, heads, implant_threshold=0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"quantities": ["neck_width"]}, "neck_width: no quantity of the table"),
+        ({"quantities": ["hip_view"]}, "hip_view: not of a bone"),
+        ({"target_sd": [0.1, 0.2]}, r"1 quantities \(neck_bmd\), 1 values of target_mean, 2 of target_sd"),
+        ({"encoder": encoder(channels=3)}, r"Sequential takes no crops \(N, 1, 112, 112\)"),
+        ({"encoder": nn.Conv2d(1, 4, 5)}, r"Conv2d maps crops \(1, 1, 112, 112\) to \(1, 4, 108, 108\)"),
+    ],
+)
+def test_a_regression_head_of_unfit_parts_is_refused(arguments: dict, sentence: str) -> None:
+    fit = {"encoder": encoder(), "quantities": ["neck_bmd"], "target_mean": [0.75], "target_sd": [0.15]}
+    with pytest.raises(ValueError, match=sentence):
+        RegressionHead(**{**fit, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("view_def#radiograph_features", 100, r"Head view does not fit what it is told .*radiograph_features \(1, 320\)"),
+        ("localisation_def#backbone#out_channels", 12, "The localisation network does not map .* to 13 maps .femur"),
+        ("segmentation_def#landmarks", 10, "The segmentation network does not map"),
+        ("segmentation_def#backbone#in_channels", 3, "The segmentation network does not map .* to 8 maps"),
+    ],
+)
+def test_parts_of_the_config_that_do_not_fit_are_refused_in_a_sentence(key: str, value: int, sentence: str) -> None:
+    with pytest.raises(Exception, match="instantiat") as told:  # MONAI's own, made of the sentence
+        built(**{key: value})
+    causes, error = [], told.value
+    while error is not None:
+        causes.append(str(error))
+        error = error.__cause__
+    assert any(re.search(sentence, cause) for cause in causes), causes
