@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ def assemble(
     output_file: str,
     max_megabytes: float,
     base_file: str | None = None,
+    handlers: Sequence[AbstractContextManager[Any]] = (),
 ) -> Path:
     """Load each sub-network's best checkpoint and write the cascade's weights with their provenance.
 
@@ -31,6 +33,7 @@ def assemble(
         output_file: where its state dict is written, which holds the provenance, and beside it its checksum, NAME.sha256.
         max_megabytes: what the file may weigh.
         base_file: weights of a whole cascade; it may lack what a checkpoint is given for.
+        handlers: contexts in which all this is done, such as `TrackAssembly`.
 
     Returns:
         the path written.
@@ -40,6 +43,14 @@ def assemble(
         ValueError: when a checkpoint is not one of ours or does not fit its network, when one is None and there is no
             ``base_file``, or when the result is too large.
     """
+    with ExitStack() as stack:
+        for handler in handlers:
+            stack.enter_context(handler)
+        return _write(network, _join(network, checkpoints, base_file), Path(output_file), max_megabytes)
+
+
+def _join(network: ScreeningNetwork, checkpoints: Mapping[str, str | None], base_file: str | None) -> dict[str, Any]:
+    """Load every checkpoint; return their provenances."""
     trainings: dict[str, Any] = {}
     if base_file is not None:
         trainings |= _load(Path(base_file), network, "network", [place for place, file in checkpoints.items() if file])[
@@ -51,6 +62,10 @@ def assemble(
             trainings[name] = _load(Path(file), network.get_submodule(place), name)
         elif base_file is None:
             raise ValueError(f"{name}_file is missing: run train_{name}.yaml first, or give a base_file. Nothing was assembled.")
+    return trainings
+
+
+def _write(network: ScreeningNetwork, trainings: Mapping[str, Any], destination: Path, max_megabytes: float) -> Path:
     network.provenance = {
         "versions": versions(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,8 +74,7 @@ def assemble(
     state = {key: value.contiguous() for key, value in network.state_dict().items()}
     size = sum(value.numel() * value.element_size() for value in state.values()) / 1e6
     if size > max_megabytes:
-        raise ValueError(f"{output_file}: {size:.1f} MB of weights, expected at most {max_megabytes}. Nothing was assembled.")
-    destination = Path(output_file)
+        raise ValueError(f"{destination}: {size:.1f} MB of weights, expected at most {max_megabytes}. Nothing was assembled.")
     # Both are whole before either takes its place. Should the command be killed in between, the checksum refuses the weights.
     with replacing(destination.with_name(f"{destination.name}.sha256")) as beside, replacing(destination) as temporary:
         with temporary.open("wb") as stream:  # given a path, torch.save writes its name, here a passing one, into the file
