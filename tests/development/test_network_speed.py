@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import scripts
 import torch
+from monai.bundle import ConfigParser
 from scripts.development.network_speed import time_networks
-from scripts.screening.configured import read_inference
 
 INFERENCE = Path(scripts.__file__).parents[1] / "configs" / "inference.yaml"
 
 
 @pytest.fixture(scope="module")
 def network():
-    return read_inference(str(INFERENCE), [], {}).get_parsed_content("network_def")
+    return ConfigParser(ConfigParser.load_config_file(INFERENCE)).get_parsed_content("network_def")
 
 
 def test_a_part_is_less_work_than_the_whole(network, capsys):

@@ -93,8 +93,7 @@ class FineTuning(TrainTask):
         lesson.mkdir(parents=True)
         write_lesson(datastore.labelled(), self._screener, lesson, settings["validation_fraction"])
         in_use = str(self._folder / "in_use.pt")
-        network = self._screener.network
-        save_whole({"state_dict": network.state_dict(), "provenance": self._screener.weights["provenance"]}, Path(in_use))
+        save_whole(self._screener.network.state_dict(), Path(in_use))
         monai.bundle.run(
             config_file=_TRAIN,
             dataset_dir=str(lesson),
