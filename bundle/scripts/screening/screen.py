@@ -80,7 +80,7 @@ class Screen:
     ) -> None:
         self.reader, self.inferer = reader, inferer
         self.device = torch.device(device)
-        self.network = network.to(self.device)
+        self.network = network.to(self.device).eval()
         self.interpretation, self.postprocessing = interpretation, postprocessing
         self.weights, self.notice = weights, notice
 
