@@ -8,11 +8,11 @@ import zlib
 
 import numpy as np
 import pytest
-from films import ramp, write
 from PIL import Image
 from pydicom.uid import CTImageStorage, generate_uid
+from radiograph_files import ramp, write
 from scripts.dataset.listing import list_radiographs
-from scripts.dataset.pseudonyms import make_key, pseudonym, read_key, write_key
+from scripts.dataset.pseudonyms import make_key, pseudonymise, read_key, write_key
 from scripts.dataset.studies import sort_studies
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -147,7 +147,7 @@ def test_pseudonyms_are_the_keys(tmp_path):
     assert one == same
     for kind in ("name", "study", "patient"):
         assert re.fullmatch("[0-9a-f]{16}", one["a.dcm"][kind]) and one["a.dcm"][kind] != other["a.dcm"][kind]
-    assert pseudonym(KEY, "ab", "c") != pseudonym(KEY, "a", "bc")
+    assert pseudonymise(KEY, "ab", "c") != pseudonymise(KEY, "a", "bc")
 
 
 def test_a_key_is_its_owners_alone_and_never_replaced(tmp_path):

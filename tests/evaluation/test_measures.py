@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from scripts.dataset.truth import MEASURES, true_measures
-from scripts.evaluation.accuracy.morphometry import grade_agreement, measure_agreement
+from scripts.evaluation.accuracy.measures import grade_agreement, measure_agreement
 
 ROW = {
     "right_neck_shaft_deg": "125.0",

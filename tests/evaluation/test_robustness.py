@@ -86,7 +86,12 @@ class Threshold:
         self.film, self.calls = film, 0
 
     def reader(self, wanted):
-        meta = {"spacing_mm": (0.3, 0.3), "resample_scale": (1.0, 1.0), "film_shape": (ROWS, COLS), "orientation": Orientation()}
+        meta = {
+            "spacing_mm": (0.3, 0.3),
+            "resample_scale": (1.0, 1.0),
+            "displayed_shape": (ROWS, COLS),
+            "orientation": Orientation(),
+        }
         for item in wanted:
             image = MetaTensor(torch.from_numpy(self.film.image)[None], meta=meta)
             refusal = {**item, REFUSAL: Reason(Code.UNREADABLE, "Damaged.")}
@@ -96,7 +101,7 @@ class Threshold:
         self.calls += 1
         image = radiograph["image"]
         mask = (image[0] > 0.55).numpy().astype(np.uint8)
-        assert mask.shape == image.meta["film_shape"]
+        assert mask.shape == image.meta["displayed_shape"]
         halves = (mask[:, : COLS // 2], mask[:, COLS // 2 :])
         hips = tuple(SimpleNamespace(shown=bool(half.sum() > 400)) for half in halves)
         prediction = {"landmarks": torch.from_numpy(self.film.landmarks)}

@@ -75,7 +75,7 @@ def test_small_errors_in_many_places_have_no_place(told, true):
 
 def test_the_worst_are_kept_drawn_and_listed(cases, true, tmp_path):
     Image.fromarray(true).save(tmp_path / "mask.png")
-    meta = {"orientation": Orientation(), "spacing_mm": (1.0, 1.0), "resample_scale": (1.0, 1.0), "film_shape": (SIDE, SIDE)}
+    meta = {"orientation": Orientation(), "spacing_mm": (1.0, 1.0), "resample_scale": (1.0, 1.0), "displayed_shape": (SIDE, SIDE)}
     seen = SimpleNamespace(image=MetaTensor(torch.rand(1, SIDE, SIDE), meta=meta), mask=true.clip(0, 1))
     worst = WorstFilms(count=2)
     for name, dice in (("a", 0.9), ("b", math.nan), ("c", 0.2), ("d", 0.95), ("e", 0.5)):

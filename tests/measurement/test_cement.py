@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
-from scripts.measurement.cement import without_cement
+from scripts.measurement.cement import remove_cement
 
 SHAPE = (560, 400)
 ROWS, COLS = np.indices(SHAPE)
@@ -38,12 +38,12 @@ def overlap(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
 def test_cement_that_was_drawn_round_a_stem_and_below_it_is_no_metal(cement: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> None:
     outline = JOINT | drawn
     assert overlap(outline, JOINT) < 0.95
-    assert overlap(without_cement(film((JOINT, 1.0), (cement, 0.8)), outline), JOINT) > 0.97
+    assert overlap(remove_cement(film((JOINT, 1.0), (cement, 0.8)), outline), JOINT) > 0.97
 
 
 def test_an_uncemented_joint_stays_as_it_is() -> None:
     image = film((JOINT, 1.0), ((COLS > 160) & (COLS < 270) & (ROWS > 150), 0.55))
-    assert np.array_equal(without_cement(image, JOINT), JOINT)
+    assert np.array_equal(remove_cement(image, JOINT), JOINT)
 
 
 INTO = (COLS - 200) * 0.6 - (ROWS - 110) * 0.8  # how deep in a cup, whose mouth is seen from the side
@@ -61,29 +61,29 @@ def test_the_mantle_of_a_cup_with_a_wire_is_no_part_of_it_and_what_was_missed_of
     true = JOINT | CUP
     outline = (true | MANTLED) & (np.hypot(ROWS - 80, COLS - 265) > 8)
     assert overlap(outline, true) < 0.93
-    found = without_cement(cup(wire=True), outline)
+    found = remove_cement(cup(wire=True), outline)
     assert overlap(found, true) > 0.97 and found[75:86, 260:271].all()
 
 
 def test_a_cup_whose_mantle_is_not_seen_stays_as_it_is() -> None:
     image = film((JOINT, 1.0), (CUP, 0.42), (CUP & (abs(INTO + 5) <= 2), 0.95))
-    assert np.array_equal(without_cement(image, JOINT | CUP), JOINT | CUP)
+    assert np.array_equal(remove_cement(image, JOINT | CUP), JOINT | CUP)
 
 
 @pytest.mark.parametrize("row", [40, 70, 110])
 def test_a_cup_that_the_film_cuts_off_is_not_drawn_worse(row: int) -> None:
     true, outline = (JOINT | CUP)[row:], (JOINT | MANTLED)[row:]
-    assert overlap(without_cement(cup(wire=True)[row:], outline), true) >= overlap(outline, true)
+    assert overlap(remove_cement(cup(wire=True)[row:], outline), true) >= overlap(outline, true)
 
 
 def test_a_stem_of_two_parts_keeps_the_darker_lower_one() -> None:
     image = film((JOINT & (ROWS < 380), 1.0), (JOINT, 0.88))
-    assert overlap(without_cement(image, JOINT), JOINT) > 0.99
+    assert overlap(remove_cement(image, JOINT), JOINT) > 0.99
 
 
 def test_without_a_wire_no_cup_is_taken_for_one_of_polyethylene() -> None:
     outline = JOINT | MANTLED
-    assert np.array_equal(without_cement(cup(wire=False), outline), outline)
+    assert np.array_equal(remove_cement(cup(wire=False), outline), outline)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_without_a_wire_no_cup_is_taken_for_one_of_polyethylene() -> None:
     ],
 )
 def test_what_is_only_part_of_a_joint_or_none_passes(outline: NDArray[np.bool_]) -> None:
-    assert np.array_equal(without_cement(film((outline, 1.0)), outline), outline)
+    assert np.array_equal(remove_cement(film((outline, 1.0)), outline), outline)
 
 
 @pytest.mark.parametrize("outline", [pytest.param(ROWS < 100, id="straight"), pytest.param(JOINT & (ROWS < 160), id="round")])
 def test_what_has_a_line_along_its_edge_but_no_cup_gains_nothing(outline: NDArray[np.bool_]) -> None:
     line = binary_erosion(outline, iterations=3) & ~binary_erosion(outline, iterations=8)
-    assert not (without_cement(film((outline, 0.5), (line, 1.0)), outline) & ~outline).any()
+    assert not (remove_cement(film((outline, 0.5), (line, 1.0)), outline) & ~outline).any()

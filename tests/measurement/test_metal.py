@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
-from scripts.measurement.metal import sharpened_metal
-from scripts.radiograph.exposure import white_frames
+from scripts.measurement.metal import trace_metal
+from scripts.radiograph.exposure import find_white_frames
 
 SHAPE = (400, 300)
 ROWS, COLS = np.indices(SHAPE)
@@ -24,7 +24,7 @@ def film(metal: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def sharpened(image: NDArray[np.float32], rough: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return sharpened_metal(image, rough, white_frames(image))
+    return trace_metal(image, rough, find_white_frames(image))
 
 
 def overlap(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:

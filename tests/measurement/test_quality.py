@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scripts.measurement.exposure_of_femur import exposure_statistics, head_diameter_mm, measured_femur
+from scripts.measurement.quality import measure_exposure, measure_head_diameter, select_measured_femur
 
 SHAPE = (300, 260)
 
@@ -20,37 +20,41 @@ def film():
 
 
 def test_a_well_exposed_femur_is_nowhere_flat(film, femur):
-    found = exposure_statistics(film, femur)
-    assert found.black == found.white == 0
-    assert found.contrast == pytest.approx(0.9 * 240 / 300 * 0.8, abs=0.02)
-    assert found.noise * found.contrast == pytest.approx(0.01, rel=0.1)
+    found = measure_exposure(film, femur)
+    assert found["exposure_black"] == found["exposure_white"] == 0
+    assert found["exposure_contrast"] == pytest.approx(0.9 * 240 / 300 * 0.8, abs=0.02)
+    assert found["exposure_noise"] * found["exposure_contrast"] == pytest.approx(0.01, rel=0.1)
 
 
 @pytest.mark.parametrize("level", [0.3, 0.4])
 def test_what_is_burnt_out_is_flat_black(film, femur, level):
-    found = exposure_statistics(np.maximum(film, level), femur)
+    found = measure_exposure(np.maximum(film, level), femur)
     rows = (level - 0.1) / 0.8 * 300 - 40
-    assert found.black == pytest.approx(rows / 240, abs=0.06) and found.white == 0
+    assert found["exposure_black"] == pytest.approx(rows / 240, abs=0.06) and found["exposure_white"] == 0
 
 
 def test_what_is_not_exposed_is_flat_white(film, femur):
-    found = exposure_statistics(np.minimum(film, 0.6), femur)
-    assert found.white > 0.3 and found.black == 0
+    found = measure_exposure(np.minimum(film, 0.6), femur)
+    assert found["exposure_white"] > 0.3 and found["exposure_black"] == 0
 
 
 def test_noise_is_told_from_structure(film, femur):
     noisy = film + np.random.default_rng(1).normal(0, 0.1, SHAPE)
-    assert exposure_statistics(noisy, femur).noise > 5 * exposure_statistics(film, femur).noise
+    assert measure_exposure(noisy, femur)["exposure_noise"] > 5 * measure_exposure(film, femur)["exposure_noise"]
 
 
 def test_a_femur_darker_than_what_lies_beside_it_is_told(film, femur):
     bright = film + 0.3 * femur
-    assert exposure_statistics(bright, femur).edge == pytest.approx(0.3 / exposure_statistics(film, femur).contrast, abs=0.1)
-    assert exposure_statistics(1 - bright, femur).edge == pytest.approx(-exposure_statistics(bright, femur).edge, abs=0.01)
+    assert measure_exposure(bright, femur)["exposure_edge"] == pytest.approx(
+        0.3 / measure_exposure(film, femur)["exposure_contrast"], abs=0.1
+    )
+    assert measure_exposure(1 - bright, femur)["exposure_edge"] == pytest.approx(
+        -measure_exposure(bright, femur)["exposure_edge"], abs=0.01
+    )
 
 
 def test_where_there_is_no_femur_nothing_is_said(film):
-    assert exposure_statistics(film, np.zeros(SHAPE, dtype=bool)) is None
+    assert measure_exposure(film, np.zeros(SHAPE, dtype=bool)) == {}
 
 
 def disc(radius_mm, spacing, centre=(150, 130)):
@@ -63,16 +67,16 @@ def test_a_heads_diameter_is_that_of_its_circle_though_the_neck_is_joined(spacin
     femur = disc(23.0, spacing)
     femur[150:170, 130:] = True
     landmarks = np.array([[152.0, 128.0], [160.0, 200.0], *[[0.0, 0.0]] * 3])
-    assert head_diameter_mm(femur, landmarks, spacing) == pytest.approx(46.0, abs=2.5 * spacing)
+    assert measure_head_diameter(femur, landmarks, spacing) == pytest.approx(46.0, abs=2.5 * spacing)
 
 
 def test_a_head_that_is_not_outlined_has_no_size():
     landmarks = np.array([[10.0, 10.0], [20.0, 20.0], *[[0.0, 0.0]] * 3])
-    assert head_diameter_mm(disc(23.0, 0.5), landmarks, 0.5) is None
-    assert head_diameter_mm(disc(23.0, 0.5), landmarks - 100, 0.5) is None
+    assert measure_head_diameter(disc(23.0, 0.5), landmarks, 0.5) is None
+    assert measure_head_diameter(disc(23.0, 0.5), landmarks - 100, 0.5) is None
 
 
 def test_the_measured_femur_is_that_of_one_hip(femur):
     landmarks = np.array([[0.0, 0.0], [150.0, 130.0], *[[0.0, 0.0]] * 3])
-    near = measured_femur(femur, landmarks, spacing_mm=1.0)
+    near = select_measured_femur(femur, landmarks, spacing_mm=1.0)
     assert near[150, 130] and near[150 - 70, 130] and not near[150 - 80, 130] and not (near & ~femur).any()

@@ -16,7 +16,7 @@ from drawn_hips import (
 )
 from scipy.ndimage import distance_transform_edt
 from scripts.measurement.hip_axes import find_axes
-from scripts.measurement.morphometry import measure
+from scripts.measurement.morphometry import measure_morphometry
 from scripts.measurement.outline import Outline
 from scripts.measurement.regions import REGIONS, place_regions
 
@@ -37,7 +37,7 @@ def regions_of(hip):
 def test_measures_are_those_drawn_however_the_film_is_turned(turn, left):
     hip = draw_hip(turn, left)
     axes = find_axes(hip.outline, hip.landmarks, hip.canonical)
-    found = measure(hip.image, hip.outline, axes)
+    found = measure_morphometry(hip.image, hip.outline, axes)
     assert axes.head_radius == pytest.approx(HEAD_RADIUS, abs=0.2)
     assert found.neck_shaft_deg == pytest.approx(ANGLE, abs=0.5)
     assert found.neck_width_mm == pytest.approx(NECK_WIDTH, abs=0.4)
@@ -80,14 +80,14 @@ def test_the_medial_box_holds_the_medial_cortex(left):
 
 def test_where_the_film_ends_above_100_mm_the_lowest_level_shown_is_measured():
     hip = draw_hip(shaft_below=LESSER_BELOW + 70.0)
-    found = measure(hip.image, hip.outline, find_axes(hip.outline, hip.landmarks, hip.canonical))
+    found = measure_morphometry(hip.image, hip.outline, find_axes(hip.outline, hip.landmarks, hip.canonical))
     assert 58.0 < found.shaft_level_mm < 68.0
     assert found.cortical_thickness_index == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_shaft_without_a_canal_to_be_seen_has_no_indices(upright):
     image = distance_transform_edt(upright.outline.femur >= 0.5)  # densest in the middle
-    found = measure(image, upright.outline, find_axes(upright.outline, upright.landmarks, upright.canonical))
+    found = measure_morphometry(image, upright.outline, find_axes(upright.outline, upright.landmarks, upright.canonical))
     assert np.isnan([found.cortical_thickness_index, found.canal_flare_index]).all()
     assert found.neck_width_mm == pytest.approx(NECK_WIDTH, abs=0.4)
 
@@ -95,7 +95,7 @@ def test_a_shaft_without_a_canal_to_be_seen_has_no_indices(upright):
 def test_where_hardly_any_shaft_is_shown_its_measures_are_unknown_and_the_neck_is_measured():
     hip = draw_hip(shaft_below=LESSER_BELOW + 20.0)
     axes = find_axes(hip.outline, hip.landmarks, hip.canonical)
-    found = measure(hip.image, hip.outline, axes)
+    found = measure_morphometry(hip.image, hip.outline, axes)
     shaft = (found.neck_shaft_deg, found.shaft_level_mm, found.cortical_thickness_index, found.canal_flare_index)
     assert np.isnan(shaft).all()
     assert found.neck_width_mm == pytest.approx(NECK_WIDTH, abs=0.4)
@@ -166,4 +166,4 @@ def test_no_mask_and_no_landmarks_make_it_fail(upright):
         axes = find_axes(outline, landmarks, hip.canonical)
         if axes is not None:
             place_regions(outline, axes, hip.canonical, CROP)
-            measure(hip.image, outline, axes)
+            measure_morphometry(hip.image, outline, axes)

@@ -1,6 +1,6 @@
 import numpy as np
 import torch
-from scripts.measurement.contours import classes, with_sharp_metal
+from scripts.measurement.contours import classify_pixels, sharpen_metal
 
 ROWS, COLS = torch.meshgrid(torch.arange(300), torch.arange(260), indexing="ij")
 FEMUR = (COLS - 130).abs() < 70
@@ -14,7 +14,7 @@ def test_the_metal_of_a_nail_is_one_class_and_bone_lies_beside_it() -> None:
     prosthesis = drawn & (ROWS < 90)  # a part of it mistaken
     logits = torch.stack([FEMUR & ~drawn, prosthesis, drawn & ~prosthesis]).float() * 6 - 3
     before = logits.clone()
-    found = classes(with_sharp_metal(logits, image, NO_FRAMES), (300, 260))
+    found = classify_pixels(sharpen_metal(logits, image, NO_FRAMES), (300, 260))
     truth = np.where(NAIL, 3, np.where(FEMUR, 1, 0))
     assert (found != truth).mean() < 0.002
     assert torch.equal(logits, before)
@@ -25,7 +25,7 @@ def test_what_is_as_thick_as_a_head_is_a_prosthesis_though_most_of_it_was_taken_
     image = 0.2 + 0.3 * FEMUR + 0.6 * joint
     head = joint & (ROWS < 80)
     logits = torch.stack([FEMUR & ~joint, head, joint & ~head]).float() * 6 - 3
-    found = classes(with_sharp_metal(logits, image, NO_FRAMES), (300, 260))
+    found = classify_pixels(sharpen_metal(logits, image, NO_FRAMES), (300, 260))
     assert not (found == 3).any() and ((found == 2) == joint.numpy()).mean() > 0.99
 
 
@@ -34,7 +34,7 @@ def test_what_was_hardly_drawn_is_no_joint_however_thick() -> None:
     image = 0.2 + 0.7 * block
     drawn = block & (ROWS < 130)
     logits = torch.stack([FEMUR & ~block, FEMUR & False, drawn]).float() * 6 - 3
-    assert not (classes(with_sharp_metal(logits, image, NO_FRAMES), (300, 260)) == 2).any()
+    assert not (classify_pixels(sharpen_metal(logits, image, NO_FRAMES), (300, 260)) == 2).any()
 
 
 def test_the_cement_below_a_stem_is_no_prosthesis() -> None:
@@ -45,7 +45,7 @@ def test_the_cement_below_a_stem_is_no_prosthesis() -> None:
     image = 0.2 + 0.2 * shaft + 0.3 * plug * shaft
     image = torch.where(joint, 0.95, image)
     logits = torch.stack([shaft & ~(joint | plug), joint | plug, shaft & False]).float() * 6 - 3
-    found = classes(with_sharp_metal(logits, image, torch.zeros_like(shaft)), (560, 300))
+    found = classify_pixels(sharpen_metal(logits, image, torch.zeros_like(shaft)), (560, 300))
     assert ((found == 2) == joint.numpy()).mean() > 0.995
 
 
@@ -55,10 +55,10 @@ def test_a_ball_of_which_a_part_was_drawn_is_no_implant() -> None:
     image = torch.where(nail | ball, 0.95, 0.2 + 0.3 * FEMUR)
     drawn = nail | (ball & (ROWS > 70))
     logits = torch.stack([FEMUR & ~drawn, FEMUR & False, drawn]).float() * 6 - 3
-    found = classes(with_sharp_metal(logits, image, NO_FRAMES), (300, 260))
+    found = classify_pixels(sharpen_metal(logits, image, NO_FRAMES), (300, 260))
     assert ((found == 3) == nail.numpy()).mean() > 0.998 and not (found == 2).any()
 
 
 def test_logits_without_metal_are_passed_on() -> None:
     logits = torch.stack([FEMUR, FEMUR & False, FEMUR & False]).float() * 6 - 3
-    assert with_sharp_metal(logits, 0.3 * FEMUR, NO_FRAMES) is logits
+    assert sharpen_metal(logits, 0.3 * FEMUR, NO_FRAMES) is logits

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from drawn_hips import SPACING, draw_hip
 from scripts.measurement.hip_axes import find_axes
-from scripts.measurement.morphometry import measure
+from scripts.measurement.morphometry import measure_morphometry
 from scripts.measurement.outline import Outline
-from scripts.measurement.singh import CONTRASTS, GRADES, WEIGHTS_FILE, lay_out, singh_grade, strand_contrasts
+from scripts.measurement.singh import CONTRASTS, GRADES, WEIGHTS_FILE, grade_contrasts, lay_out, measure_contrasts
 
 POSES = [(0, False), (23, True), (-110, False)]
 PERIOD_MM = 1.3
@@ -38,8 +38,8 @@ def stripes(drawn, axes, place, group, turned_deg=0.0):
 def test_strands_stand_out_where_they_run_as_the_group_does(hip, name):
     drawn, axes = hip
     films = [stripes(drawn, axes, *CONTRASTS[name], turned_deg) for turned_deg in (0, 90)]
-    own, crossing = (strand_contrasts(film, drawn.outline, axes)[name] for film in films)
-    none = strand_contrasts(speckle(drawn.image.shape), drawn.outline, axes)[name]
+    own, crossing = (measure_contrasts(film, drawn.outline, axes)[name] for film in films)
+    none = measure_contrasts(speckle(drawn.image.shape), drawn.outline, axes)[name]
     assert own > 0.7 and crossing < -1.0 and abs(none) < 0.2
 
 
@@ -77,9 +77,9 @@ def test_fans_open_upwards_and_arcs_are_concave_below():
 def test_gain_and_brightness_of_the_film_do_not_matter(hip):
     drawn, axes = hip
     film = stripes(drawn, axes, "head", "tensile")
-    bright, dim = strand_contrasts(film, drawn.outline, axes), strand_contrasts(0.2 * film + 0.6, drawn.outline, axes)
+    bright, dim = measure_contrasts(film, drawn.outline, axes), measure_contrasts(0.2 * film + 0.6, drawn.outline, axes)
     assert dim == pytest.approx(bright, abs=1e-3)
-    assert singh_grade(dim) == pytest.approx(singh_grade(bright), abs=0.01)
+    assert grade_contrasts(dim) == pytest.approx(grade_contrasts(bright), abs=0.01)
 
 
 def test_the_places_lie_in_the_bone_and_turn_with_it():
@@ -98,15 +98,15 @@ def test_a_place_that_is_not_there_has_no_contrast_and_the_hip_no_grade(hip):
     rows, cols = np.rint(drawn.outline.to_pixels(groups.points[groups.places["head"]])).astype(int).T
     femur[rows, cols] = 0
     cut = Outline(femur, (SPACING, SPACING))
-    contrasts = strand_contrasts(drawn.image, cut, axes)
+    contrasts = measure_contrasts(drawn.image, cut, axes)
     assert {name for name, value in contrasts.items() if np.isnan(value)} == {"head_tensile", "head_compressive"}
-    found = measure(drawn.image, cut, axes)
+    found = measure_morphometry(drawn.image, cut, axes)
     assert np.isnan(found.singh_grade) and found.neck_width_mm > 0
 
 
 def test_a_film_of_one_grey_has_no_strands(hip):
     drawn, axes = hip
-    contrasts = strand_contrasts(np.full(drawn.image.shape, 0.5), drawn.outline, axes)
+    contrasts = measure_contrasts(np.full(drawn.image.shape, 0.5), drawn.outline, axes)
     assert list(contrasts.values()) == pytest.approx([0.0] * len(CONTRASTS), abs=1e-3)
 
 
@@ -116,4 +116,4 @@ def test_the_weights_name_every_contrast_and_grades_stay_between_i_and_vi():
     assert weights["head_tensile"] > 0 > weights["head_compressive"], "the tensile group is lost before the compressive one"
     sound = dict.fromkeys(CONTRASTS, 0.0) | {"head_tensile": 9.0}
     lost = dict.fromkeys(CONTRASTS, 0.0) | {"head_tensile": -9.0}
-    assert (singh_grade(lost), singh_grade(sound)) == GRADES
+    assert (grade_contrasts(lost), grade_contrasts(sound)) == GRADES

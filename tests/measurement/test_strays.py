@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scripts.measurement.contours import without_strays
+from scripts.measurement.contours import remove_strays
 
 RIGHT = [[60.0, 150.0], [100.0, 120.0], [60.0, 90.0], [150.0, 120.0], [250.0, 110.0]]
 
@@ -16,7 +16,7 @@ def film() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def shown(logits: torch.Tensor, landmarks: torch.Tensor, found: tuple[bool, bool]) -> torch.Tensor:
-    kept = without_strays(logits, landmarks, found)
+    kept = remove_strays(logits, landmarks, found)
     assert torch.equal(kept[1:], logits[1:])
     return kept[0] > 0
 

@@ -7,9 +7,9 @@ import zlib
 
 import numpy as np
 import pydicom
-from films import dataset, write
 from pydicom.data import get_testdata_file
 from pydicom.uid import DeflatedExplicitVRLittleEndian
+from radiograph_files import dataset, write
 
 PIXELS = b"\xe0\x7f\x10\x00OW\0\0"
 UNDEFINED = 0xFFFFFFFF

@@ -8,11 +8,11 @@ import zlib
 
 import numpy as np
 import pytest
-from films import dataset, ramp, write
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
+from radiograph_files import dataset, ramp, write
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph import NormaliseRadiographd, bounds, read_radiograph
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from films import COLS, ROWS, ramp, write
+from radiograph_files import COLS, ROWS, ramp, write
 from scripts.radiograph import Orientation, read_radiograph
 
 PLAIN = ramp() / 4095
@@ -102,7 +102,7 @@ def test_orientation_becomes_left_and_feet(tmp_path, codes):
     np.testing.assert_allclose(image[0].numpy(), ORIENTATIONS[codes], atol=1e-6)
     turned = ("F" in codes[0] and codes[0] != "LA") or codes[0] == "H"
     assert image.meta["spacing_detector_mm"] == ((0.2, 0.1) if turned else (0.1, 0.2))
-    assert image.meta["film_shape"] == ((COLS, ROWS) if turned else (ROWS, COLS))
+    assert image.meta["displayed_shape"] == ((COLS, ROWS) if turned else (ROWS, COLS))
     stored = image.meta["orientation"].to_stored(image[0].numpy())
     np.testing.assert_allclose(stored, PLAIN, atol=1e-6)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from films import coded, dataset, write
+from radiograph_files import coded, dataset, write
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph import read_radiograph
 

@@ -7,8 +7,8 @@ import threading
 import hostile_files as hostile
 import numpy as np
 import pytest
-from films import write
 from monai.transforms import Compose
+from radiograph_files import write
 from scripts.clinical import Code
 from scripts.development.hostile_seeds import load_seeds
 from scripts.development.mutation import mutate

@@ -4,8 +4,8 @@ import mmap
 
 import numpy as np
 import pytest
-from films import ramp, write
 from monai.transforms import Compose
+from radiograph_files import ramp, write
 from scripts.radiograph import IsolatedReader, LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.parsing import parse_header, parse_pixels

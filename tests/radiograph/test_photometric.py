@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from films import COLS, ROWS, lut, ramp, write
+from radiograph_files import COLS, ROWS, lut, ramp, write
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph import read_radiograph
 

@@ -7,20 +7,20 @@ import time
 import numpy as np
 import pytest
 import torch
-from films import ramp, write
 from monai.data import DataLoader, Dataset
 from monai.transforms import Compose, EnsureTyped
 from PIL import Image
+from radiograph_files import ramp, write
 from scripts.clinical import Code, RefusedError
 from scripts.dataset.truth import LoadLabeld, LoadLandmarksd
 from scripts.radiograph import (
     LoadRadiographd,
     NormaliseRadiographd,
     ResampleRadiographd,
-    to_film_points,
+    to_displayed_points,
     to_resampled_points,
 )
-from scripts.radiograph.exposure import exposed_field, white_frames
+from scripts.radiograph.exposure import find_exposed_field, find_white_frames
 from scripts.radiograph.sampling import resample, resample_nearest
 
 ISOTROPIC = {"EstimatedRadiographicMagnificationFactor": 1.0}
@@ -72,7 +72,7 @@ def test_landmark_and_mask_stay_on_the_anatomy(tmp_path, spacing, orientation):
     np.testing.assert_allclose(meta["spacing_mm"], (0.3, 0.3), rtol=0.01)
     assert image.affine[0, 0] == pytest.approx(meta["spacing_mm"][0])
     # Back through the whole way, to the pixel of the stored film.
-    shown = to_film_points(points[0, 0].numpy(), meta["resample_scale"])
+    shown = to_displayed_points(points[0, 0].numpy(), meta["resample_scale"])
     assert meta["orientation"].to_display(film)[tuple(np.round(shown).astype(int))] == film.max()
     np.testing.assert_allclose(to_resampled_points(shown, meta["resample_scale"]), points[0, 0].numpy(), atol=1e-5)
 
@@ -191,7 +191,7 @@ def test_normalising_undoes_brightness_and_contrast(tmp_path):
 def test_bright_bone_inside_the_field_stays():
     film = anatomy()
     film[100:200, 100:150] = 1.0
-    assert exposed_field(film)[150, 120]
+    assert find_exposed_field(film)[150, 120]
 
 
 def test_white_frames_are_found_at_an_angle_and_uneven_but_metal_at_the_edge_is_none():
@@ -200,7 +200,7 @@ def test_white_frames_are_found_at_an_angle_and_uneven_but_metal_at_the_edge_is_
     left, top = cols < 60 + rows / 40, rows < 30
     stem = (abs(cols - 400) < 40) & (rows > 300)  # runs off the film below
     image = np.where(left | top, 0.96 + rows / 20000, np.where(stem, 1.1, 0.4)) + noise
-    found = white_frames(image.astype(np.float32))
+    found = find_white_frames(image.astype(np.float32))
     assert (found & (left | top)).sum() > 0.93 * (left | top).sum()  # not quite all of the corner
     assert (found & ~(left | top)).sum() < 0.01 * image.size and not (found & stem & (rows > 310)).any()
 
@@ -210,14 +210,14 @@ def test_a_white_frame_that_fades_towards_the_field_ends_with_it_beside_metal_to
     frame = cols >= 560
     stem = (abs(rows - 450) < 70) & (cols > 350) & ~frame
     image = np.where(frame, 1.0 - (700 - cols) / 700, np.where(stem, 0.85, 0.2)).astype(np.float32)
-    found = white_frames(image)
+    found = find_white_frames(image)
     assert (found == frame).mean() > 0.995
 
 
 def test_a_film_that_is_white_down_to_the_hips_or_grows_white_slowly_has_no_frame():
     rows = np.indices((900, 700))[0]
-    assert not white_frames(np.where(rows < 400, 1.0, 0.5).astype(np.float32)).any()
-    assert not white_frames((1.0 - rows / 900).astype(np.float32)).any()
+    assert not find_white_frames(np.where(rows < 400, 1.0, 0.5).astype(np.float32)).any()
+    assert not find_white_frames((1.0 - rows / 900).astype(np.float32)).any()
 
 
 def test_a_field_without_contrast_is_refused(tmp_path):

@@ -8,9 +8,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from films import COLS, ROWS, dataset, ramp, write
 from PIL import Image
 from pydicom.uid import JPEG2000Lossless, JPEGExtended12Bit
+from radiograph_files import COLS, ROWS, dataset, ramp, write
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph import read_radiograph
 

@@ -9,7 +9,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
-from films import COLS, ROWS, dataset, lut, ramp
 from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
@@ -24,6 +23,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
+from radiograph_files import COLS, ROWS, dataset, lut, ramp
 from scripts.development.jpeg_lossless import encode_jpeg_lossless
 from scripts.radiograph import Orientation, read_radiograph
 
@@ -482,6 +482,6 @@ def test_variant(tmp_path, name, capfd, recwarn):
     assert meta["spacing_source"] == expected.get("source", "ImagerPixelSpacing/magnification")
     assert meta["pixel_aspect"] == pytest.approx(expected.get("aspect", mm[0] / mm[1] if mm else 1.0))
     assert meta["orientation"] == Orientation(*expected.get("turned", AS_STORED))
-    assert meta["film_shape"] == pixels.shape
+    assert meta["displayed_shape"] == pixels.shape
     assert any(expected.get("said", "") in note for note in [*meta["assumptions"], ""])
     assert not list(recwarn) and capfd.readouterr() == ("", ""), "the reading libraries may quote a patient's data"

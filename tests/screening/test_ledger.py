@@ -7,14 +7,14 @@ import re
 
 import pytest
 from fake_screening import KEY, MainJob, item_of
-from scripts.dataset.pseudonyms import pseudonym
+from scripts.dataset.pseudonyms import pseudonymise
 from scripts.files import Journal
 from scripts.results import OverlayWriter
 from scripts.screening import ledger as ledger_module
 from scripts.screening.ledger import JOURNAL_NAME
 
 FILES = tuple(f"film{index}.dcm" for index in range(5))
-NAMES = [pseudonym(KEY, file) for file in FILES]
+NAMES = [pseudonymise(KEY, file) for file in FILES]
 TABLES = ("results.csv", "columns.csv", "rejected.csv", "results.json", "results.schema.json", "index.html")
 
 
@@ -119,7 +119,7 @@ def without_a_picture(screening, items):
 
 
 def renamed(screening, items):
-    return [{**item, "name": pseudonym(b"another key", item["name"])} if item["name"] == NAMES[1] else item for item in items]
+    return [{**item, "name": pseudonymise(b"another key", item["name"])} if item["name"] == NAMES[1] else item for item in items]
 
 
 CHANGES = [(touched, 1), (reweighted, 5), (overridden, 5), (aged, 1), (without_a_picture, 1), (renamed, 1)]

@@ -17,7 +17,7 @@ from fake_screening import (
     item_of,
 )
 from scripts.clinical import Category, Code, Reason
-from scripts.dataset.pseudonyms import pseudonym
+from scripts.dataset.pseudonyms import pseudonymise
 from scripts.screening import RadiographFindings
 from scripts.screening.study import join_study
 
@@ -113,7 +113,7 @@ def test_every_row_of_a_study_tells_the_patients_outcome(screening):
     }
     assert {row["patient_lowest_t_score"] for row in rows.values()} == {"-3.00"}
     (study,) = json.loads((out / "results.json").read_text())["studies"]
-    names = [pseudonym(KEY, file) for file in ("r.dcm", "l.dcm", "chest.dcm", "again.dcm")]
+    names = [pseudonymise(KEY, file) for file in ("r.dcm", "l.dcm", "chest.dcm", "again.dcm")]
     assert study["films"] == names and study["hips"] == {"right": names[0], "left": names[1]}
     page = (out / "index.html").read_text()
     assert page.count("Lowest T-score") == 1 and page.count('<article class="card">') == 1 and "better on" in page

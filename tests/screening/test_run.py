@@ -10,11 +10,11 @@ import pytest
 from fake_screening import KEY, NOTICE, item_of
 from PIL import Image
 from scripts.clinical import Code, Reason
-from scripts.dataset.pseudonyms import pseudonym
+from scripts.dataset.pseudonyms import pseudonymise
 from scripts.results.document import check_document
 
 FILES = ("hip.dcm", "sub/chest.dcm", "broken.dcm", "transposed.dcm")
-HIP, TRANSPOSED = (pseudonym(KEY, file) for file in ("hip.dcm", "transposed.dcm"))
+HIP, TRANSPOSED = (pseudonymise(KEY, file) for file in ("hip.dcm", "transposed.dcm"))
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_the_page_shows_every_radiograph_and_links_only_to_files_beside_it(outpu
     page = Links()
     page.feed((output / "index.html").read_text(encoding="utf-8"))
     assert NOTICE in page.text
-    for words in (HIP, pseudonym(KEY, "broken.dcm"), "NOT_A_HIP", "IMPLANT", "-3.00", "0.498", "osteoporosis likely", "91%"):
+    for words in (HIP, pseudonymise(KEY, "broken.dcm"), "NOT_A_HIP", "IMPLANT", "-3.00", "0.498", "osteoporosis likely", "91%"):
         assert words in page.text
     assert set(page.links) == {f"overlays/{HIP}.png", f"overlays/{TRANSPOSED}.png"}
     assert all((output / link).is_file() for link in page.links)

@@ -20,7 +20,7 @@ class LoadFake:
             raise OSError(f"{path}: DOE^JANE MRN-4711 is damaged")
         meta = {
             "filename_or_obj": path,
-            "film_shape": FILM_SHAPE,
+            "displayed_shape": FILM_SHAPE,
             "resample_scale": SCALE,
             "orientation": Orientation(transpose="transposed" in path),
             "spacing_mm": (0.3, 0.3),

@@ -12,7 +12,7 @@ from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose, Transform
 from scripts.apps.main_job import screen_pending
 from scripts.clinical import CHANNELS, Channels, Code, Of, Reason, RefusedError
-from scripts.dataset.pseudonyms import pseudonym
+from scripts.dataset.pseudonyms import pseudonymise
 from scripts.measurement.hip_geometry import HipGeometryd
 from scripts.results import (
     MaskWriter,
@@ -100,8 +100,8 @@ class FakeCascade(torch.nn.Module):
 
 def item_of(folder, file: str, study: str = "") -> dict:
     """An item as the listing gives it; `study` groups, a file without is a study of its own."""
-    names = {kind: pseudonym(KEY, kind, study or file) for kind in ("study", "patient")}
-    return {"image": str(folder / file), "name": pseudonym(KEY, file), **names}
+    names = {kind: pseudonymise(KEY, kind, study or file) for kind in ("study", "patient")}
+    return {"image": str(folder / file), "name": pseudonymise(KEY, file), **names}
 
 
 class FakeReader:

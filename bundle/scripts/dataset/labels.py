@@ -14,12 +14,12 @@ from PIL import Image
 from scripts.clinical.anatomy import HIP
 
 
-def read_label(path: str | Path, film_shape: tuple[int, int]) -> NDArray[np.uint8]:
+def read_label(path: str | Path, stored_shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Read a mask: a grey PNG, or a 2D NIfTI in the (x, y) order of `read_nifti`.
 
     Args:
         path: of the mask.
-        film_shape: rows and columns of the film as its file stores it, which the mask must have too.
+        stored_shape: rows and columns of the film as its file stores it, which the mask must have too.
 
     Returns:
         (rows, cols) uint8, 0 to 3 (`CLASSES`).
@@ -37,9 +37,9 @@ def read_label(path: str | Path, film_shape: tuple[int, int]) -> NDArray[np.uint
                 found = np.asarray(image)
     except (OSError, SyntaxError, EOFError, nib.filebasedimages.ImageFileError) as error:
         raise ValueError(f"{path}: the mask cannot be read; expected a grey PNG or a 2D NIfTI. Training stops.") from error
-    if found.shape != tuple(film_shape):
+    if found.shape != tuple(stored_shape):
         raise ValueError(
-            f"{path}: the mask's shape is {found.shape}, expected {tuple(film_shape)} (rows, columns) as its film has. "
+            f"{path}: the mask's shape is {found.shape}, expected {tuple(stored_shape)} (rows, columns) as its film has. "
             "Training stops."
         )
     wrong = np.setdiff1d(found, range(len(HIP.classes)))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.dataset.manifest import LABEL_COLUMNS, MANIFEST_NAME, blank_entry, read_manifest
+from scripts.dataset.manifest import LABEL_COLUMNS, MANIFEST_NAME, make_blank_entry, read_manifest
 
 # fmt: off
 NO_RADIOGRAPHS: Final = frozenset({
@@ -69,7 +69,7 @@ def list_radiographs(dataset_dir: str | os.PathLike[str]) -> list[dict[str, Any]
         raise NoRadiographsError(
             f"{folder}: holds no radiographs; expected DICOM, PNG, JPEG or NIfTI files in it or below. Nothing was analysed."
         )
-    return [{"image": str(path), **entries.get(path, blank_entry(columns))} for path in paths]
+    return [{"image": str(path), **entries.get(path, make_blank_entry(columns))} for path in paths]
 
 
 def _files(folder: Path, skipped: set[Path]) -> list[Path]:

@@ -76,7 +76,7 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
     return entries
 
 
-def blank_entry(columns: list[str]) -> dict[str, Any]:
+def make_blank_entry(columns: list[str]) -> dict[str, Any]:
     """Return the entry of a radiograph without a row, so that every item has the same keys."""
     return {column: math.nan if column in _NUMBERS else "" for column in columns}
 

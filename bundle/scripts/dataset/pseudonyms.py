@@ -19,7 +19,7 @@ _LARGEST_KEY: Final = 4096
 _DIGITS: Final = 16
 
 
-def pseudonym(key: bytes, *identifier: str) -> str:
+def pseudonymise(key: bytes, *identifier: str) -> str:
     """Give an identifier its pseudonym: the first 64 bits of its HMAC-SHA256 (RFC 2104), as 16 hexadecimal digits.
 
     The same key gives the same pseudonym in every run; without the key nobody can tell whose it is.

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from scripts.clinical import Code, Reason
 from scripts.dataset.identity import Identity, identify
-from scripts.dataset.pseudonyms import pseudonym
+from scripts.dataset.pseudonyms import pseudonymise
 
 _PATIENCE_S: Final = 2.0  # a folder that is sorted sooner needs no progress bar
 
@@ -64,8 +64,8 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
         item = {
             **items[index],
             "name": names[index],
-            "study": pseudonym(key, "study", *study),
-            "patient": pseudonym(key, "patient", *(patients[study] or study)),
+            "study": pseudonymise(key, "study", *study),
+            "patient": pseudonymise(key, "patient", *(patients[study] or study)),
         }
         reason = identities[index].reason or refusals.get(index)
         sorted_items.append({**item, "refusal": reason} if reason else item)
@@ -105,9 +105,9 @@ def _names(
     for index, identity in enumerate(identities):
         uid = identity.sop_uid
         if not uid or identity.reason:
-            names.append(pseudonym(key, "file", places[index]))
+            names.append(pseudonymise(key, "file", places[index]))
             continue
-        names.append(pseudonym(key, "file", uid, places[index]) if seen[uid] else pseudonym(key, "film", uid))
+        names.append(pseudonymise(key, "file", uid, places[index]) if seen[uid] else pseudonymise(key, "film", uid))
         original = next((other for other in seen[uid] if _same(paths[index], paths[other])), None)
         if original is None:
             seen[uid].append(index)

@@ -259,5 +259,5 @@ class LoadLandmarksd(MapTransform):
 
 
 def _stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:
-    rows, cols = meta["film_shape"]
+    rows, cols = meta["displayed_shape"]
     return (cols, rows) if meta["orientation"].transpose else (rows, cols)

@@ -217,7 +217,7 @@ def _describe(item: Mapping[str, Any], criteria: Criteria, reference: Reference)
     image = loaded["image"]
     path = Path(item["image"])
     header = pydicom.dcmread(path, stop_before_pixels=True) if is_dicom(path) else pydicom.Dataset()
-    rows, columns = image.meta["film_shape"]
+    rows, columns = image.meta["displayed_shape"]
     spacing = image.meta["spacing_detector_mm"] or image.meta["spacing_mm"] or (math.nan, math.nan)
     at_patient = image.meta["spacing_mm"] or (math.nan, math.nan)
     bmds = [dxa_bmd(item, side) for side in HIP.sides]

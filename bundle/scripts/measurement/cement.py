@@ -37,7 +37,7 @@ _MANTLE_PX: Final = 14  # 4 mm: the thickest mantle of cement
 _AROUND_PX: Final = 10
 
 
-def without_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def remove_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Take the cement out of the outline of one artificial hip joint.
 
     A stem shines evenly; where its outline holds more than that, what is beyond the edge of its even part is cement: a mantle
@@ -47,7 +47,7 @@ def without_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) ->
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
         prosthesis: (rows, cols), true in the outline of one joint with its cement; as a result of
-            `scripts.measurement.metal.sharpened_metal`.
+            `scripts.measurement.metal.trace_metal`.
 
     Returns:
         (rows, cols). What was missed of a cup of polyethylene is in it.
@@ -55,7 +55,7 @@ def without_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) ->
     rows, cols = (np.flatnonzero(prosthesis.any(axis=axis)) for axis in (1, 0))
     box = tuple(slice(max(line[0] - _MARGIN_PX, 0), line[-1] + _MARGIN_PX + 1) for line in (rows, cols))
     part, outline = image[box], prosthesis[box]
-    thickness = thickness_px(outline)
+    thickness = measure_thickness(outline)
     if thickness.max() < JOINT_PX:
         return prosthesis
     middle = np.unravel_index(thickness.argmax(), part.shape)
@@ -66,7 +66,7 @@ def without_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) ->
     return metal
 
 
-def thickness_px(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def measure_thickness(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How far each pixel of a mask (rows, cols) lies inside it; the film's edge is an end."""
     return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
 

@@ -9,8 +9,8 @@ from scipy.ndimage import distance_transform_edt, label, maximum
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
-from scripts.measurement.cement import JOINT_PX, thickness_px, without_cement
-from scripts.measurement.metal import sharpened_metal
+from scripts.measurement.cement import JOINT_PX, measure_thickness, remove_cement
+from scripts.measurement.metal import trace_metal
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
 NOTHING = -20.0  # logit of a pixel that is certainly none
@@ -20,7 +20,7 @@ _ROUND = 1.2  # times a disc's area: a head is larger, by its neck at least
 _CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 
 
-def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
+def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
     """Take pieces of femur away that belong to no hip: other bones, gas, folds.
 
     A piece is of bone and metal together, since metal cuts a bone's picture in several. A hip that was found has the pieces that
@@ -51,8 +51,8 @@ def without_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bo
     return kept
 
 
-def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
-    """Bring the outlines of metal to their edges on the film (`sharpened_metal`), and take cement out of them (`without_cement`).
+def sharpen_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
+    """Bring the outlines of metal to their edges on the film (`trace_metal`), and take cement out of them (`remove_cement`).
 
     What is connected is one implant: a prosthesis where it is as thick as a head or a cup, else the larger class of metal. A
     round one of such thickness is a calibration ball and none. What is no metal any more is what lies beside it.
@@ -65,15 +65,15 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tens
     Returns:
         (3, H, W), a copy where there is metal.
     """
-    best = classes(mask_logits, (image.shape[0], image.shape[1]))
+    best = classify_pixels(mask_logits, (image.shape[0], image.shape[1]))
     rough = best > 1
-    sharp = sharpened_metal(image.numpy(), rough, frames.numpy())
+    sharp = trace_metal(image.numpy(), rough, frames.numpy())
     if sharp is rough:
         return mask_logits
     pieces, count = label(sharp)
     areas = np.stack([np.bincount(pieces[best == value], minlength=count + 1) for value in (2, 3)])
     size = np.bincount(pieces.ravel())
-    thick = maximum(thickness_px(sharp), pieces, np.arange(count + 1))  # radius of the largest disc inside
+    thick = maximum(measure_thickness(sharp), pieces, np.arange(count + 1))  # radius of the largest disc inside
     grown = size > _MOST_GROWN * areas.sum(axis=0)
     kind = np.where((thick >= JOINT_PX) & ~grown, 2, 2 + areas.argmax(axis=0))
     kind[(thick >= JOINT_PX) & (thick <= _BALL_PX) & (size < _ROUND * np.pi * thick**2)] = 0
@@ -85,7 +85,7 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tens
     for joint in np.flatnonzero(kind == 2):
         outline = pieces == joint
         metal[outline] = 0
-        metal[without_cement(image.numpy(), outline)] = 2
+        metal[remove_cement(image.numpy(), outline)] = 2
     nearest = distance_transform_edt(rough, return_distances=False, return_indices=True)
     settled = torch.from_numpy(np.where(metal > 0, metal, best[tuple(nearest)]))
     changed = torch.from_numpy(distance_transform_edt((metal == 0) & ~(sharp | rough)) <= 2)
@@ -93,7 +93,7 @@ def with_sharp_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tens
     return torch.where(changed, drawn, mask_logits)
 
 
-def classes(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:
+def classify_pixels(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:
     """The likeliest class of every pixel, or background where the probability of each is below 0.5.
 
     Args:

@@ -11,7 +11,7 @@ from monai.transforms import Transform
 
 from scripts.clinical import Screening
 from scripts.measurement.hip_axes import HipAxes, find_axes
-from scripts.measurement.morphometry import Morphometry, measure
+from scripts.measurement.morphometry import Morphometry, measure_morphometry
 from scripts.measurement.outline import Outline
 from scripts.measurement.regions import Region, place_regions
 
@@ -52,4 +52,4 @@ def _geometry(data: Mapping[str, Any], outline: Outline, index: int) -> HipGeome
     if axes is None:
         return HipGeometry()
     regions = place_regions(outline, axes, canonical, (int(crop[0]), int(crop[1])))
-    return HipGeometry(axes, regions, measure(data["image"][0].numpy(), outline, axes))
+    return HipGeometry(axes, regions, measure_morphometry(data["image"][0].numpy(), outline, axes))

@@ -28,7 +28,7 @@ _EDGE: Final = 0.3
 metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of what any implant takes away."""
 
 
-def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def trace_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Bring a rough outline of metal to its edges on the film, by a watershed between its core and the tissue beside it.
 
     Parts that the outline has missed are joined where the film goes on without an edge and is as bright, but no thin layer beside
@@ -38,7 +38,7 @@ def sharpened_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
         metal: (rows, cols), true in the rough outline.
-        frames: (rows, cols), true on the film's white frames, see `scripts.radiograph.exposure.white_frames`.
+        frames: (rows, cols), true on the film's white frames, see `scripts.radiograph.exposure.find_white_frames`.
 
     Returns:
         (rows, cols); ``metal`` itself where it is too small, and what is left of it where that has too little contrast.

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from scripts.measurement.hip_axes import HipAxes
 from scripts.measurement.outline import Outline
-from scripts.measurement.singh import singh_grade, strand_contrasts
+from scripts.measurement.singh import grade_contrasts, measure_contrasts
 
 CANAL_ABOVE_MM: Final = 20.0
 """Where the upper width of the medullary canal is measured, above the tip of the lesser trochanter (Noble et al. 1988)."""
@@ -56,7 +56,7 @@ class Morphometry:
     singh_grade: float = math.nan
 
 
-def measure(image: NDArray[Any], outline: Outline, axes: HipAxes) -> Morphometry:
+def measure_morphometry(image: NDArray[Any], outline: Outline, axes: HipAxes) -> Morphometry:
     """Measure one hip.
 
     Args:
@@ -73,8 +73,8 @@ def measure(image: NDArray[Any], outline: Outline, axes: HipAxes) -> Morphometry
     angle = math.degrees(math.acos(float(np.clip(-axes.neck @ axes.distal, -1, 1))))
     shaft = canal = above = math.nan
     if shown:
-        shaft, canal = shaft_widths_mm(image, outline, axes, level, _THICKEST_MM)
-        _, above = shaft_widths_mm(image, outline, axes, -CANAL_ABOVE_MM, _THICKEST_ABOVE_MM)
+        shaft, canal = measure_shaft_widths(image, outline, axes, level, _THICKEST_MM)
+        _, above = measure_shaft_widths(image, outline, axes, -CANAL_ABOVE_MM, _THICKEST_ABOVE_MM)
     return Morphometry(
         neck_shaft_deg=angle if axes.lowest > 0 else math.nan,
         neck_axis_length_mm=medial + axes.neck_length + lateral,
@@ -82,19 +82,21 @@ def measure(image: NDArray[Any], outline: Outline, axes: HipAxes) -> Morphometry
         shaft_level_mm=level if shown else math.nan,
         cortical_thickness_index=(shaft - canal) / shaft,
         canal_flare_index=above / canal,
-        singh_grade=singh_grade(strand_contrasts(image, outline, axes)),
+        singh_grade=grade_contrasts(measure_contrasts(image, outline, axes)),
     )
 
 
-def shaft_widths_mm(image: NDArray[Any], outline: Outline, axes: HipAxes, level: float, thickest: float) -> tuple[float, float]:
+def measure_shaft_widths(
+    image: NDArray[Any], outline: Outline, axes: HipAxes, level: float, thickest: float
+) -> tuple[float, float]:
     """Width of the shaft and of its medullary canal at a level.
 
     A tube's shadow is densest where rays graze its inner wall: there the cortex ends, whatever tone curve the film has.
 
     Args:
-        image: as for `measure`.
-        outline: as for `measure`.
-        axes: as for `measure`.
+        image: as for `measure_morphometry`.
+        outline: as for `measure_morphometry`.
+        axes: as for `measure_morphometry`.
         level: mm below the tip of the lesser trochanter.
         thickest: mm of cortex to look through on either side.
 

@@ -73,7 +73,7 @@ class Groups:
     across: Mapping[str, Floats]
 
 
-def strand_contrasts(image: NDArray[Any], outline: Outline, axes: HipAxes) -> dict[str, float]:
+def measure_contrasts(image: NDArray[Any], outline: Outline, axes: HipAxes) -> dict[str, float]:
     """How far the strands of the groups stand out.
 
     Args:
@@ -94,8 +94,8 @@ def strand_contrasts(image: NDArray[Any], outline: Outline, axes: HipAxes) -> di
     return {name: _contrast(energy, groups.places[place], groups.across[group]) for name, (place, group) in CONTRASTS.items()}
 
 
-def singh_grade(contrasts: Mapping[str, float]) -> float:
-    """The grade, 1 to 6 and continuous, of `strand_contrasts`; NaN where one of them is."""
+def grade_contrasts(contrasts: Mapping[str, float]) -> float:
+    """The grade, 1 to 6 and continuous, of `measure_contrasts`; NaN where one of them is."""
     weights = load_weights()
     grade = weights["intercept"] + sum(weights[name] * contrasts[name] for name in CONTRASTS)
     return float(np.clip(grade, *GRADES))

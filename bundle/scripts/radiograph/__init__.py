@@ -3,7 +3,7 @@
 from scripts.radiograph.geometry import Orientation, Spacing
 from scripts.radiograph.isolation import REFUSAL, IsolatedReader
 from scripts.radiograph.reader import read_radiograph
-from scripts.radiograph.sampling import to_film_points, to_resampled_points
+from scripts.radiograph.sampling import to_displayed_points, to_resampled_points
 from scripts.radiograph.transforms import LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
 
 __all__ = [
@@ -15,6 +15,6 @@ __all__ = [
     "ResampleRadiographd",
     "Spacing",
     "read_radiograph",
-    "to_film_points",
+    "to_displayed_points",
     "to_resampled_points",
 ]

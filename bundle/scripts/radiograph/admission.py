@@ -62,7 +62,7 @@ def admit_size(rows: int, cols: int) -> None:
         )
 
 
-def view_of(dataset: Dataset) -> tuple[str, str]:
+def read_view(dataset: Dataset) -> tuple[str, str]:
     """Find the projection: View Position, else the view code, else a word in the descriptions.
 
     Returns:

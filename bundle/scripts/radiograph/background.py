@@ -15,13 +15,13 @@ SAMPLES: Final = 384
 """Along the longer side of the coarse grid on which a film's field is judged: plenty for percentiles."""
 
 
-def coarse(film: NDArray[Any], samples: int = SAMPLES) -> NDArray[Any]:
+def thin(film: NDArray[Any], samples: int = SAMPLES) -> NDArray[Any]:
     """Return every n-th row and column of (rows, cols), at least `samples` along the longer side where it has as many."""
     step = max(1, max(film.shape[:2]) // samples)
     return film[::step, ::step]
 
 
-def closed_off(header: Dataset, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def find_closed_off(header: Dataset, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return which pixels lie outside the shutters and collimators of the header (DICOM PS3.3 C.7.6.11, C.8.7.3).
 
     Args:
@@ -29,7 +29,7 @@ def closed_off(header: Dataset, shape: tuple[int, int]) -> NDArray[np.bool_]:
         shape: rows and columns of the stored film.
 
     Returns:
-        The stored film's grid, thinned by `coarse`; all false where the header describes none that leaves a field.
+        The stored film's grid, thinned by `thin`; all false where the header describes none that leaves a field.
     """
     step = max(1, max(shape) // SAMPLES)
     rows, cols = np.ogrid[0 : shape[0] : step, 0 : shape[1] : step]

@@ -32,7 +32,7 @@ def admit_file_size(size: int) -> None:
         raise too_large("The file", f"{size / 2**20:.0f} MiB", f"{LARGEST_FILE_BYTES >> 20} MiB")
 
 
-def inflated(compressed: bytes, window_bits: int) -> bytes:
+def inflate(compressed: bytes, window_bits: int) -> bytes:
     """Inflate data, never holding more than `LARGEST_FILE_BYTES` of it.
 
     Args:

@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.measure import CircleModel
 
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
-from scripts.radiograph.transforms import resampled
+from scripts.radiograph.transforms import resample_to_spacing
 
 BALL_SPACING_SD: Final = 0.01
 """Relative, of a spacing measured with a ball of known size."""
@@ -78,7 +78,7 @@ class CalibrateRadiographd(MapTransform):
             ball = find_ball(image[0].numpy()) if image.meta["spacing_mm"] is None else None
             if ball is not None:
                 pixel = self.ball_mm / ball.diameter
-                image = resampled(image, (pixel, pixel), self.spacing_mm)
+                image = resample_to_spacing(image, (pixel, pixel), self.spacing_mm)
                 image.meta["spacing_source"] = "calibration"
                 image.meta["spacing_sd"] = BALL_SPACING_SD
                 image.meta["assumptions"] = [

@@ -12,7 +12,7 @@ _FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 """Markers of a JPEG or JPEG-LS frame header: SOF0 to SOF15 without tables, and SOF55."""
 
 
-def claimed_shape(data: bytes) -> tuple[int, int, int] | None:
+def read_claimed_shape(data: bytes) -> tuple[int, int, int] | None:
     """Return (rows, cols, channels) as the header of a JPEG, JPEG-LS, JPEG 2000 or HTJ2K codestream gives them.
 
     Returns:

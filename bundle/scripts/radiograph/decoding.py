@@ -12,7 +12,7 @@ from pydicom.uid import UID, JPEGExtended12Bit, RLELossless
 
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import refused
-from scripts.radiograph.codestream import claimed_shape
+from scripts.radiograph.codestream import read_claimed_shape
 from scripts.radiograph.elements import code, number
 
 _REMEDY: Final = "Export it again uncompressed (Explicit VR Little Endian) or as JPEG 2000 lossless."
@@ -68,7 +68,7 @@ def decode(dataset: FileDataset) -> NDArray[Any]:
         raise _damaged(f"its pixels, stored as {_syntax_name(syntax)}, cannot be decoded") from error
 
 
-def kept_as_stored(dataset: FileDataset) -> bool:
+def keeps_words(dataset: FileDataset) -> bool:
     """Whether the words are as the device filled them, so that bits outside BitsStored may hold overlays or garbage.
 
     True of uncompressed and run-length encoded pixels; the other codecs know values, not words.
@@ -91,7 +91,7 @@ def _check_size(dataset: FileDataset, syntax: UID) -> None:
     if syntax == RLELossless:
         return
     try:
-        claimed = claimed_shape(get_frame(data, 0, number_of_frames=1))
+        claimed = read_claimed_shape(get_frame(data, 0, number_of_frames=1))
     except Exception as error:  # a damaged encapsulation fails in many ways
         raise _damaged("its compressed pixels are not where they should be") from error
     if claimed is not None and claimed != (rows, cols, channels):

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 
 from scripts.clinical import Code, RefusedError
-from scripts.radiograph.admission import admit, refused, view_of
-from scripts.radiograph.background import closed_off, coarse
+from scripts.radiograph.admission import admit, read_view, refused
+from scripts.radiograph.background import find_closed_off, thin
 from scripts.radiograph.causes import causes
-from scripts.radiograph.decoding import admit_encoding, decode, kept_as_stored
+from scripts.radiograph.decoded import DecodedRadiograph, Pixels
+from scripts.radiograph.decoding import admit_encoding, decode, keeps_words
 from scripts.radiograph.elements import code, value
-from scripts.radiograph.film import Film
-from scripts.radiograph.geometry import Orientation, orientation_of, spacing_of
+from scripts.radiograph.geometry import Orientation, read_orientation, read_spacing
 from scripts.radiograph.header import read_header
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.parsing import MAGIC, parse_header, parse_pixels
-from scripts.radiograph.photometric import bits_that_count, display_table, grey, palette_table
+from scripts.radiograph.photometric import build_display_table, build_palette_table, convert_to_grey, count_used_bits
 
 
 def is_dicom(path: Path) -> bool:
@@ -29,7 +29,7 @@ def is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == MAGIC
 
 
-def read_dicom(file: BinaryIO) -> Film:
+def read_dicom(file: BinaryIO) -> DecodedRadiograph:
     """Read a single-frame DICOM radiograph.
 
     Args:
@@ -62,7 +62,7 @@ def unreadable(kind: str) -> RefusedError:
     )
 
 
-def _read(file: BinaryIO) -> Film:
+def _read(file: BinaryIO) -> DecodedRadiograph:
     dataset, pixels_at = parse_header(file)
     # Without its preamble a file is still DICOM if it has the attributes that every object has.
     if "SOPClassUID" not in dataset and "SOPInstanceUID" not in dataset:
@@ -73,47 +73,45 @@ def _read(file: BinaryIO) -> Film:
     header.assumptions[:0] = notes
 
     shape = (int(dataset.Rows), int(dataset.Columns))
-    spacing, spacing_notes = spacing_of(dataset, shape)
-    orientation, lateral, orientation_note = orientation_of(value(dataset, "PatientOrientation"))
-    header.view, view_note = view_of(dataset)
+    spacing, spacing_notes = read_spacing(dataset, shape)
+    orientation, lateral, orientation_note = read_orientation(value(dataset, "PatientOrientation"))
+    header.view, view_note = read_view(dataset)
     if lateral and not header.view:
         header.view, view_note = "LATERAL", "The view (LATERAL) was taken from Patient Orientation."
 
     parse_pixels(dataset, pixels_at)
     pixels, padding, pixel_notes = _displayed(dataset, orientation)
-    background = orientation.to_display(closed_off(dataset, shape) | padding)
+    background = orientation.to_display(find_closed_off(dataset, shape) | padding)
     if background.any():
         pixel_notes.append(
             "The parts of the film that its header calls padding or collimated were left out of its range of densities."
         )
     header.assumptions += [note for note in (*spacing_notes, orientation_note, view_note, *pixel_notes) if note]
     shown_spacing = spacing.transposed() if orientation.transpose else spacing
-    return Film(pixels, shown_spacing, orientation, header, background if background.any() else None)
+    return DecodedRadiograph(pixels, shown_spacing, orientation, header, background if background.any() else None)
 
 
-def _displayed(
-    dataset: FileDataset, orientation: Orientation
-) -> tuple[NDArray[np.float32] | MappedWords, NDArray[np.bool_], list[str]]:
-    """Return the displayed film; which stored pixels are padding, thinned by `coarse`; and what had to be assumed."""
+def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[Pixels, NDArray[np.bool_], list[str]]:
+    """Return the displayed film; which stored pixels are padding, thinned by `thin`; and what had to be assumed."""
     stored = decode(dataset)
     photometric = code(dataset, "PhotometricInterpretation")
     if stored.ndim == 3:
         full = 2.0 ** int(dataset.BitsStored) - 1
-        shown = np.ascontiguousarray(orientation.to_display(grey(stored, full)))
-        return shown, np.zeros(coarse(stored).shape[:2], bool), ["A grey radiograph was read from a colour image."]
+        shown = np.ascontiguousarray(orientation.to_display(convert_to_grey(stored, full)))
+        return shown, np.zeros(thin(stored).shape[:2], bool), ["A grey radiograph was read from a colour image."]
 
     unsigned = stored.view(stored.dtype.str.replace("i", "u"))
     words = np.arange(2 ** (8 * stored.dtype.itemsize), dtype=f"u{stored.dtype.itemsize}")
     words = words.view(words.dtype.str.replace("u", "i")) if stored.dtype.kind == "i" else words
-    notes = [] if kept_as_stored(dataset) else _widened(dataset, stored)
+    notes = [] if keeps_words(dataset) else _widened(dataset, stored)
     if photometric == "PALETTE COLOR":
         table, padded = (
-            palette_table(dataset, words, np.bincount(unsigned.ravel(), minlength=len(words))),
+            build_palette_table(dataset, words, np.bincount(unsigned.ravel(), minlength=len(words))),
             np.zeros(len(words), bool),
         )
         notes.append("A grey radiograph was read from palette colours.")
     elif photometric in ("MONOCHROME1", "MONOCHROME2"):
-        table, padded, display_notes = display_table(dataset, words[: 2 ** bits_that_count(dataset, words.dtype)])
+        table, padded, display_notes = build_display_table(dataset, words[: 2 ** count_used_bits(dataset, words.dtype)])
         padded = np.resize(padded, len(words))
         notes += display_notes
     else:
@@ -122,7 +120,7 @@ def _displayed(
             "The file cannot be read as a radiograph: its PhotometricInterpretation is missing or does not fit its pixels, "
             "MONOCHROME1 or MONOCHROME2 is expected; it was not analysed. Export it again.",
         )
-    sample = coarse(unsigned)
+    sample = thin(unsigned)
     padding = padded[sample] if padded.any() else np.zeros(sample.shape, bool)
     return MappedWords(table, orientation.to_display(unsigned)), padding, notes
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
-from scripts.radiograph.background import coarse
+from scripts.radiograph.background import thin
 from scripts.radiograph.sampling import resample_nearest
 
 PERCENTILES: Final = (1.0, 99.0)
@@ -26,7 +26,7 @@ _FRAME: Final = 0.98  # of a row or column that must be so
 _LEAST_FIELD: Final = 0.05  # of the film; with less, nothing is left out
 
 
-def display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None = None) -> tuple[float, float]:
+def find_display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None = None) -> tuple[float, float]:
     """Return the 1st and 99th percentile of the exposed field, estimated on a subsample.
 
     Args:
@@ -36,8 +36,8 @@ def display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None = No
     Raises:
         RefusedError: NOT_A_RADIOGRAPH, if they are equal.
     """
-    sample = coarse(film)
-    field = exposed_field(sample)
+    sample = thin(film)
+    field = find_exposed_field(sample)
     if background is not None:
         rest = field & ~resample_nearest(background, sample.shape)
         field = rest if rest.mean() >= _LEAST_FIELD else field
@@ -50,7 +50,7 @@ def display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None = No
     return low, high
 
 
-def exposed_field(film: NDArray[Any]) -> NDArray[np.bool_]:
+def find_exposed_field(film: NDArray[Any]) -> NDArray[np.bool_]:
     """Find the exposed part of a film: without uniform black or white frames, and without white collimation.
 
     Rows and columns at the film's edges that are wholly black or wholly white are a frame. White that is connected to the
@@ -100,8 +100,8 @@ def _from_edges(white: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return connected[regions]
 
 
-def white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Find the white frames of a collimated film, those too that are noisy, uneven or at an angle, which `exposed_field` misses.
+def find_white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Find the white frames of a collimated radiograph, also noisy, uneven or oblique ones, which `find_exposed_field` misses.
 
     A frame is white from the film's edge on, as far as along most of 120 mm of that edge, takes up to a quarter of the film, and
     ends abruptly, as no tissue does.

@@ -53,7 +53,7 @@ def _swapped(pair: tuple[float, float] | None) -> tuple[float, float] | None:
     return None if pair is None else (pair[1], pair[0])
 
 
-def believable_spacing(pair: Any, shape: tuple[int, int]) -> tuple[float, float] | None:
+def parse_spacing(pair: Any, shape: tuple[int, int]) -> tuple[float, float] | None:
     """Return a (row, column) spacing in mm, or None where it is missing, zero or physically absurd.
 
     Args:
@@ -71,7 +71,7 @@ def believable_spacing(pair: Any, shape: tuple[int, int]) -> tuple[float, float]
     return (row, col) if short <= LARGEST_FILM_MM[0] and long <= LARGEST_FILM_MM[1] else None
 
 
-def spacing_of(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[str]]:
+def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[str]]:
     """Find the pixel spacing of a projection radiograph at the detector and in the patient.
 
     Follows DICOM PS3.3 10.7.1: Imager Pixel Spacing is at the detector (Nominal Scanned Pixel Spacing on the digitised film,
@@ -88,7 +88,7 @@ def spacing_of(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[s
     notes = []
     pairs: dict[str, tuple[float, float] | None] = {}
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
-        pairs[keyword] = believable_spacing(numbers(header, keyword), shape)
+        pairs[keyword] = parse_spacing(numbers(header, keyword), shape)
         if keyword in header and pairs[keyword] is None:
             notes.append(f"{keyword} in the header is zero or impossible for a film of this size, so it was not used.")
     patient = pairs["PixelSpacing"]
@@ -103,7 +103,7 @@ def spacing_of(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[s
     if patient is not None and detector is not None and not np.allclose(patient, detector, rtol=REPEATED):
         return _known(detector, patient, "PixelSpacing"), notes
     if detector is not None:
-        magnification, note = magnification_of(header)
+        magnification, note = read_magnification(header)
         notes += [note] if note else []
         scaled = (detector[0] / magnification, detector[1] / magnification)
         return _known(detector, scaled, f"{at_detector}/magnification"), notes
@@ -141,7 +141,7 @@ def _reconciled(patient: tuple[float, float], detector: tuple[float, float]) -> 
     return patient, note
 
 
-def magnification_of(header: Dataset) -> tuple[float, str]:
+def read_magnification(header: Dataset) -> tuple[float, str]:
     """Return the magnification of the hips on the detector (1 or more), and what had to be assumed ("" if nothing).
 
     In this order: Estimated Radiographic Magnification Factor; Distance Source to Detector / Distance Source to Patient;
@@ -211,7 +211,7 @@ class Orientation:
         return array[..., rows, cols]
 
 
-def orientation_of(directions: Any) -> tuple[Orientation, bool, str]:
+def read_orientation(directions: Any) -> tuple[Orientation, bool, str]:
     """Read Patient Orientation (0020,0020): where the columns, then the rows, run to (DICOM PS3.3 C.7.6.1.1.1).
 
     It describes the pixels as they are stored: Field of View Rotation and Horizontal Flip, which tell what the device did to

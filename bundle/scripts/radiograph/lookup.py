@@ -31,7 +31,7 @@ class Lookup:
         return self.entries[index.astype(np.int64)]
 
 
-def lookup_of(header: Dataset, keyword: str, signed: bool) -> Lookup | None:
+def read_lookup(header: Dataset, keyword: str, signed: bool) -> Lookup | None:
     """Return the first look-up table of a sequence, or None if there is none or it is incomplete.
 
     Args:

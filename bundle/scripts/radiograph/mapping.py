@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.radiograph.background import coarse
+from scripts.radiograph.background import thin
 
 _BLOCK: Final = 16  # rows at once: what is computed of them stays in the processor's cache
 _FEW: Final = 32  # samples along a side, enough to see that a film is not blank
@@ -56,7 +56,7 @@ class MappedWords:
 
     def is_one_value(self) -> bool:
         """Whether the whole displayed film has one value."""
-        some = self.table[coarse(self.words, _FEW)]
+        some = self.table[thin(self.words, _FEW)]
         if some.min() < some.max():
             return False
         shown = self.shown()

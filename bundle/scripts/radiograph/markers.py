@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from scripts.clinical.laterality import SideMarker
 from scripts.radiograph.letters import Reading, read_letter
-from scripts.radiograph.sampling import resample, to_film_points
+from scripts.radiograph.sampling import resample, to_displayed_points
 
 _ASSUMED_SIDE_MM: Final = 400.0
 _SPACING_MM: Final = 0.45
@@ -77,11 +77,11 @@ class FindSideMarkersd(MapTransform):
             # Letters differ in size by more than films of unknown scale do.
             guess = _ASSUMED_SIDE_MM / max(image.shape)
             found = find_markers(image[0].numpy(), image.meta["spacing_mm"] or (guess, guess))
-            image.meta["side_markers"] = [side_marker(marker, image.shape[-1]) for marker in found]
+            image.meta["side_markers"] = [locate_marker(marker, image.shape[-1]) for marker in found]
         return item
 
 
-def side_marker(marker: FoundMarker, cols: int) -> SideMarker:
+def locate_marker(marker: FoundMarker, cols: int) -> SideMarker:
     """Say in which third of a film of ``cols`` columns a marker lies."""
     letter: Literal["R", "L"] = "R" if marker.reading.letter == "R" else "L"
     return SideMarker(letter, _third(marker.col, cols), marker.reading.mirrored)
@@ -110,7 +110,7 @@ def find_markers(image: NDArray[Any], spacing_mm: tuple[float, float]) -> list[F
     for piece in _pieces(film):
         reading = read_letter(piece.bright)
         if reading is not None and reading.certain and not _in_a_word(piece.index, piece.extents):
-            row, col = to_film_points(np.array(piece.centre), scale).tolist()
+            row, col = to_displayed_points(np.array(piece.centre), scale).tolist()
             # Corners that look like an L lie among bones and bowel; nobody puts a marker there.
             if reading.letter == "L" and min(col, image.shape[1] - col) > _MARGIN * image.shape[1]:
                 continue

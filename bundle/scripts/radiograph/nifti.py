@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import admit_size, refused
-from scripts.radiograph.bounds import inflated
+from scripts.radiograph.bounds import inflate
+from scripts.radiograph.decoded import DecodedRadiograph
 from scripts.radiograph.dicom import unreadable
-from scripts.radiograph.film import Film
-from scripts.radiograph.geometry import Orientation, Spacing, believable_spacing
+from scripts.radiograph.geometry import Orientation, Spacing, parse_spacing
 from scripts.radiograph.header import Header
 from scripts.radiograph.picture import ASSUMED, blank
 
@@ -21,7 +21,7 @@ _GZIP: Final = b"\x1f\x8b"
 _MM_PER_UNIT: Final = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 
 
-def read_nifti(file: BinaryIO) -> Film:
+def read_nifti(file: BinaryIO) -> DecodedRadiograph:
     """Read a 2D NIfTI, or a volume of one slice, plain or in gzip.
 
     NIfTI stores (x, y): x runs along a row of the displayed film and y down a column, so it is transposed to (row, col).
@@ -53,20 +53,20 @@ def read_nifti(file: BinaryIO) -> Film:
         raise blank()
     values = np.clip((np.nan_to_num(pixels, nan=low) - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
-    patient = believable_spacing(zooms, values.shape)
+    patient = parse_spacing(zooms, values.shape)
     if patient is not None:
         spacing = Spacing(None, patient, "PixelSpacing", patient[0] / patient[1])
         note = "The NIfTI's pixel size was taken as measured in the patient."
     else:
         spacing, note = Spacing(), "The NIfTI's pixel size is impossible for a film of this size, so it was not used."
-    return Film(values, spacing, Orientation(), Header(modality="NIFTI", assumptions=[ASSUMED, note]))
+    return DecodedRadiograph(values, spacing, Orientation(), Header(modality="NIFTI", assumptions=[ASSUMED, note]))
 
 
 def _loaded(file: BinaryIO) -> tuple[NDArray[Any], np.dtype[Any], tuple[float, float], tuple[float, float]]:
     """Return the values (rows, cols), their stored type, the (row, column) size in mm, and cal_min and cal_max."""
     content = file.read()
     if content.startswith(_GZIP):
-        content = inflated(content, 31)
+        content = inflate(content, 31)
     image: Any = nib.Nifti1Image.from_bytes(content) if content[344:348] == b"n+1\0" else nib.Nifti2Image.from_bytes(content)
     sizes = [size for size in image.shape if size != 1]
     if len(sizes) > 2:

@@ -19,7 +19,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from scripts.radiograph.bounds import LARGEST_HEADER_BYTES, inflated, too_large
+from scripts.radiograph.bounds import LARGEST_HEADER_BYTES, inflate, too_large
 
 MAGIC: Final = b"DICM"
 PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
@@ -67,7 +67,7 @@ def parse_header(file: BinaryIO) -> tuple[FileDataset, BinaryIO]:
     if preamble:
         meta = read_dataset(_header(file), False, True, stop_when=lambda tag, *_: tag.group != 2)
         if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            file, preamble = io.BytesIO(inflated(file.read(), -15)), False
+            file, preamble = io.BytesIO(inflate(file.read(), -15)), False
     file.seek(0)
     dataset = read_partial(_header(file), stop_when=_at_pixels, force=not preamble)
     if "TransferSyntaxUID" not in dataset.file_meta:

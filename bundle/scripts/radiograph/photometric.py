@@ -12,8 +12,8 @@ from pydicom.pixels import apply_color_lut
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
 from scripts.radiograph.elements import code, number, numbers, value
-from scripts.radiograph.lookup import Lookup, lookup_of
-from scripts.radiograph.raw import dense_of_raw, is_raw
+from scripts.radiograph.lookup import Lookup, read_lookup
+from scripts.radiograph.raw import compute_density, is_raw
 
 Array = NDArray[Any]
 Table = NDArray[np.float64]
@@ -22,7 +22,7 @@ _COLOURED: Final = 0.08  # of the range: how far the channels of a pixel may dif
 _COLOURED_SHARE: Final = 0.005  # of the pixels that may be coloured all the same: an annotation
 
 
-def display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
+def build_display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
     """Return what is displayed, 0 (black) to 1 (white, so dense bone), for each word that may stand in a monochrome image.
 
     The whole chain is computed once per possible word, not per pixel: exact, and fast on a large film.
@@ -34,10 +34,10 @@ def display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float32], N
     Returns:
         (n,) float32, the display range mapped to 0..1; (n,) true where a word is padding; and what had to be assumed.
     """
-    stored = stored_values(header, words)
+    stored = extract_values(header, words)
     modality, floor, ceiling = _after_modality(header, stored)
     if is_raw(header):
-        shown, notes = dense_of_raw(header, modality, floor, ceiling)
+        shown, notes = compute_density(header, modality, floor, ceiling)
     else:
         shown, notes = _after_voi(header, modality, floor, ceiling)
         photometric, shape = code(header, "PhotometricInterpretation"), code(header, "PresentationLUTShape")
@@ -51,7 +51,7 @@ def display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float32], N
     return table.astype(np.float32), padding, notes
 
 
-def bits_that_count(header: Dataset, kind: np.dtype[Any]) -> int:
+def count_used_bits(header: Dataset, kind: np.dtype[Any]) -> int:
     """Return how many of a word's lowest bits may change what is displayed: those up to HighBit.
 
     Args:
@@ -62,17 +62,17 @@ def bits_that_count(header: Dataset, kind: np.dtype[Any]) -> int:
     return int(high) + 1 if high is not None and bits - 1 <= high < 8 * kind.itemsize else bits
 
 
-def stored_values(header: Dataset, words: Array) -> NDArray[np.int64]:
+def extract_values(header: Dataset, words: Array) -> NDArray[np.int64]:
     """Return the BitsStored bits of each word that end at HighBit, with their sign (DICOM PS3.5 8.1.1)."""
     bits = int(header.BitsStored)
-    kept = (words.astype(np.int64) >> (bits_that_count(header, words.dtype) - bits)) & ((1 << bits) - 1)
+    kept = (words.astype(np.int64) >> (count_used_bits(header, words.dtype) - bits)) & ((1 << bits) - 1)
     if header.get("PixelRepresentation") != 1:
         return kept
     sign = 1 << (bits - 1)
     return (kept ^ sign) - sign
 
 
-def palette_table(header: Dataset, words: Array, count: Array) -> NDArray[np.float32]:
+def build_palette_table(header: Dataset, words: Array, count: Array) -> NDArray[np.float32]:
     """Return the grey value, 0..1, of each word of a PALETTE COLOR image.
 
     Args:
@@ -83,13 +83,13 @@ def palette_table(header: Dataset, words: Array, count: Array) -> NDArray[np.flo
     Raises:
         RefusedError: NOT_A_RADIOGRAPH, if the pixels are coloured.
     """
-    colours = apply_color_lut(stored_values(header, words).astype(words.dtype), header).astype(np.float64)
+    colours = apply_color_lut(extract_values(header, words).astype(words.dtype), header).astype(np.float64)
     full = 255.0 if colours.max() <= 255 and int(header.RedPaletteColorLookupTableDescriptor[2]) <= 8 else 65535.0
     _refuse_colour(np.sum(count * (np.ptp(colours, axis=-1) > _COLOURED * full)) / np.sum(count))
     return (colours[:, 1] / full).astype(np.float32)
 
 
-def grey(colour: Array, full: float) -> NDArray[np.float32]:
+def convert_to_grey(colour: Array, full: float) -> NDArray[np.float32]:
     """Return the one channel of a grey image stored in colour, as 0..1.
 
     Args:
@@ -115,7 +115,7 @@ def _refuse_colour(share: float) -> None:
 
 def _after_modality(header: Dataset, stored: NDArray[np.int64]) -> tuple[Table, float, float]:
     """Return the modality values, and those of the smallest and the largest stored value that the header allows."""
-    table = lookup_of(header, "ModalityLUTSequence", signed=header.get("PixelRepresentation") == 1)
+    table = read_lookup(header, "ModalityLUTSequence", signed=header.get("PixelRepresentation") == 1)
     if table is not None:
         return table.of(stored), 0.0, table.largest
     bits = int(header.BitsStored)
@@ -128,7 +128,7 @@ def _after_modality(header: Dataset, stored: NDArray[np.int64]) -> tuple[Table, 
 
 def _after_voi(header: Dataset, values: Table, floor: float, ceiling: float) -> tuple[Table, list[str]]:
     """Return the values as 0..1 of the display range, and what had to be assumed (DICOM PS3.3 C.11.2)."""
-    table: Lookup | None = lookup_of(header, "VOILUTSequence", signed=min(floor, ceiling) < 0)
+    table: Lookup | None = read_lookup(header, "VOILUTSequence", signed=min(floor, ceiling) < 0)
     if table is not None:
         notes = ["Of several VOI LUTs the first was used."] if len(header.VOILUTSequence) > 1 else []
         return table.of(values) / table.largest, notes

@@ -13,11 +13,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import admit_size, refused
 from scripts.radiograph.bounds import LARGEST_PIXELS, too_large
+from scripts.radiograph.decoded import DecodedRadiograph
 from scripts.radiograph.dicom import unreadable
-from scripts.radiograph.film import Film
 from scripts.radiograph.geometry import Orientation, Spacing
 from scripts.radiograph.header import Header
-from scripts.radiograph.photometric import grey
+from scripts.radiograph.photometric import convert_to_grey
 
 ASSUMED: Final = "The file has no header of a radiograph: a human hip, bone bright, the patient's right on the left was assumed."
 
@@ -26,7 +26,7 @@ _PHOTOMETRIC, _BITS_PER_SAMPLE = 262, 258  # TIFF tags
 _WHITE_IS_ZERO: Final = 0
 
 
-def read_picture(file: BinaryIO) -> Film:
+def read_picture(file: BinaryIO) -> DecodedRadiograph:
     """Read a grey PNG, JPEG or TIFF of 8 or 16 bits; black to white of the format maps to 0..1.
 
     Its dots per inch are those of a screen or a printer, never the film's, so it has no spacing.
@@ -68,7 +68,7 @@ def read_picture(file: BinaryIO) -> Film:
     ) as error:
         raise unreadable("a picture") from error
     notes = [ASSUMED, f"A {kind} has no pixel spacing."]
-    return Film(pixels, Spacing(), Orientation(), Header(modality=kind, assumptions=notes))
+    return DecodedRadiograph(pixels, Spacing(), Orientation(), Header(modality=kind, assumptions=notes))
 
 
 def blank() -> RefusedError:
@@ -103,4 +103,4 @@ def _grey_values(image: Image.Image) -> NDArray[np.float32]:
         return 1.0 - values if inverted else values
     if shown.mode in ("LA", "La"):
         return np.asarray(shown)[..., 0].astype(np.float32) / np.float32(255)
-    return grey(np.asarray(shown.convert("RGB")), 255.0)
+    return convert_to_grey(np.asarray(shown.convert("RGB")), 255.0)

@@ -22,7 +22,7 @@ def is_raw(header: Dataset) -> bool:
     )
 
 
-def dense_of_raw(header: Dataset, signal: NDArray[np.float64], floor: float, ceiling: float) -> tuple[NDArray[Any], list[str]]:
+def compute_density(header: Dataset, signal: NDArray[np.float64], floor: float, ceiling: float) -> tuple[NDArray[Any], list[str]]:
     """Return the attenuation that a raw signal shows.
 
     Pixel Intensity Relationship (0028,1040) says whether the signal is linear or logarithmic in the exposure, its Sign

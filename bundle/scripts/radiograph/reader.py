@@ -8,17 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import numpy as np
 import torch
 from monai.data import MetaTensor
-from numpy.typing import NDArray
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
 from scripts.radiograph.bounds import admit_file_size
+from scripts.radiograph.decoded import DecodedRadiograph, LazyImage, Pixels
 from scripts.radiograph.dicom import read_dicom, unreadable
-from scripts.radiograph.film import Film
-from scripts.radiograph.lazy import LazyRadiograph
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.nifti import read_nifti
 from scripts.radiograph.parsing import MAGIC
@@ -30,7 +27,7 @@ _PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NIFTI_ENDINGS: Final = (".nii", ".nii.gz")
 
 
-def open_radiograph(path: str | os.PathLike[str]) -> LazyRadiograph:
+def open_radiograph(path: str | os.PathLike[str]) -> LazyImage:
     """Read a radiograph as `read_radiograph` does, but leave its values to be computed when they are needed.
 
     The words of an uncompressed DICOM stay in its file until then, which must not be cut short meanwhile.
@@ -59,14 +56,14 @@ def open_radiograph(path: str | os.PathLike[str]) -> LazyRadiograph:
         "spacing_mm": film.spacing.patient_mm,
         "spacing_source": film.spacing.source,
         "pixel_aspect": film.spacing.aspect,
-        "film_shape": film.pixels.shape,
+        "displayed_shape": film.pixels.shape,
         "orientation": film.orientation,
         "background": film.background,
         **asdict(film.header),
     }
     row, col = film.spacing.patient_mm or (1.0, 1.0)
     affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
-    return LazyRadiograph(film.pixels, affine, meta)
+    return LazyImage(film.pixels, affine, meta)
 
 
 def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
@@ -83,7 +80,7 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
 
         - filename_or_obj: the path; affine: (4, 4) with the patient-plane spacing in mm (1 where unknown);
         - spacing_detector_mm, spacing_mm (patient plane): (row, col) or None; spacing_source, pixel_aspect: see `Spacing`;
-        - film_shape: (H, W) of the displayed film; orientation: the `Orientation` that made it from the stored one;
+        - displayed_shape: (H, W) of the displayed film; orientation: the `Orientation` that made it from the stored one;
         - background: None, or a coarse grid over the film, true where the header says that nothing was exposed;
         - modality, view, laterality, age_years, sex, weight_kg, height_cm, study_uid, series_uid, sop_uid, assumptions:
           see `Header`.
@@ -95,10 +92,10 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
         RefusedError: with a code and a sentence for the user, if the file is missing, damaged, of another kind, beyond a
             bound (see `scripts.radiograph.bounds`), or shows something other than one human hip radiograph.
     """
-    return open_radiograph(path).image()
+    return open_radiograph(path).compute()
 
 
-def _read(file: BinaryIO, name: str) -> Film:
+def _read(file: BinaryIO, name: str) -> DecodedRadiograph:
     size = os.fstat(file.fileno()).st_size
     if not size:
         raise unreadable("a radiograph")
@@ -116,5 +113,5 @@ def _read(file: BinaryIO, name: str) -> Film:
     return read_dicom(file)
 
 
-def _is_blank(pixels: NDArray[np.float32] | MappedWords) -> bool:
+def _is_blank(pixels: Pixels) -> bool:
     return pixels.is_one_value() if isinstance(pixels, MappedWords) else bool(pixels.min() == pixels.max())

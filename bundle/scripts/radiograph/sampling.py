@@ -18,7 +18,7 @@ Scale = tuple[float, float]
 """Film pixels per resampled pixel, along (rows, cols): film = (resampled + 0.5) * scale - 0.5."""
 
 
-def covering_grid(shape: tuple[int, int], scale: Scale) -> tuple[tuple[int, int], Scale]:
+def choose_grid(shape: tuple[int, int], scale: Scale) -> tuple[tuple[int, int], Scale]:
     """Choose the grid of about `scale` film pixels per new pixel that covers the film exactly.
 
     Args:
@@ -85,7 +85,7 @@ def to_resampled_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float6
     return (np.asarray(points, np.float64) + 0.5) / np.asarray(scale) - 0.5
 
 
-def to_film_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
+def to_displayed_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
     """Return points (..., 2), (row, col) in resampled pixels, in pixels of the displayed film. NaN stays NaN."""
     return (np.asarray(points, np.float64) + 0.5) * np.asarray(scale) - 0.5
 

@@ -15,16 +15,14 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
-from numpy.typing import NDArray
 
 from scripts.clinical import Code
 from scripts.clinical.anatomy import COVARIATES, NETWORK_SPACING_MM
 from scripts.radiograph.admission import refused
-from scripts.radiograph.exposure import display_limits
-from scripts.radiograph.lazy import LazyRadiograph
-from scripts.radiograph.mapping import MappedWords
+from scripts.radiograph.decoded import LazyImage, Pixels
+from scripts.radiograph.exposure import find_display_limits
 from scripts.radiograph.reader import open_radiograph
-from scripts.radiograph.sampling import covering_grid, resample
+from scripts.radiograph.sampling import choose_grid, resample
 
 Item = dict[Hashable, Any]
 
@@ -40,7 +38,7 @@ class LoadRadiographd(MapTransform):
 
     Args:
         keys: of the paths.
-        lazy: give a `LazyRadiograph`, for `ResampleRadiographd` to come next: this takes a fraction of the time, as the film is
+        lazy: give a `LazyImage`, for `ResampleRadiographd` to come next: this takes a fraction of the time, as the film is
             never displayed at its full size.
 
     Raises:
@@ -63,7 +61,7 @@ class LoadRadiographd(MapTransform):
                 if image.meta[name] not in (None, given):
                     image.meta["assumptions"].append(f"The manifest's {name} was used, not the header's.")
                 image.meta[name] = given
-            item[key] = image if self.lazy else image.image()
+            item[key] = image if self.lazy else image.compute()
             item["covariates"] = _covariates(image.meta)
         return item
 
@@ -73,7 +71,7 @@ class ResampleRadiographd(MapTransform):
 
     Shrinking averages areas, enlarging interpolates linearly. The new grid covers the film exactly, so its pixels differ
     from the wanted size by less than one in twice their number. Sets in meta: `resample_scale`, (row, col) film pixels
-    per new pixel: film = (new + 0.5) * scale - 0.5; `spacing_mm`; `affine`. `film_shape` keeps the film's size.
+    per new pixel: film = (new + 0.5) * scale - 0.5; `spacing_mm`; `affine`. `displayed_shape` keeps the film's size.
 
     Args:
         keys: of images (1, H, W) of `LoadRadiographd`.
@@ -105,7 +103,7 @@ class ResampleRadiographd(MapTransform):
         for key in self.key_iterator(item):
             image = item[key]
             if image.meta["spacing_mm"] is not None:
-                item[key] = resampled(image, image.meta["spacing_mm"], self.spacing_mm)
+                item[key] = resample_to_spacing(image, image.meta["spacing_mm"], self.spacing_mm)
             elif self.admit_unscaled:
                 item[key] = _fitted(image)
             else:
@@ -117,7 +115,7 @@ class ResampleRadiographd(MapTransform):
         return item
 
 
-def resampled(image: MetaTensor | LazyRadiograph, pixel_mm: tuple[float, float], spacing_mm: float) -> MetaTensor:
+def resample_to_spacing(image: MetaTensor | LazyImage, pixel_mm: tuple[float, float], spacing_mm: float) -> MetaTensor:
     """Return a radiograph on the grid of square pixels that covers its film; see `ResampleRadiographd`.
 
     Args:
@@ -125,7 +123,7 @@ def resampled(image: MetaTensor | LazyRadiograph, pixel_mm: tuple[float, float],
         pixel_mm: (row, col) size of its pixels in the patient, mm.
         spacing_mm: the wanted pixel size in the patient, mm.
     """
-    grid, change = covering_grid((image.shape[-2], image.shape[-1]), (spacing_mm / pixel_mm[0], spacing_mm / pixel_mm[1]))
+    grid, change = choose_grid((image.shape[-2], image.shape[-1]), (spacing_mm / pixel_mm[0], spacing_mm / pixel_mm[1]))
     row, col = pixel_mm[0] * change[0], pixel_mm[1] * change[1]
     before = image.meta.get("resample_scale", (1.0, 1.0))
     scale = (before[0] * change[0], before[1] * change[1])
@@ -136,14 +134,14 @@ def resampled(image: MetaTensor | LazyRadiograph, pixel_mm: tuple[float, float],
     return MetaTensor(torch.from_numpy(resample(_pixels(image), grid))[None], meta=meta)
 
 
-def _pixels(image: MetaTensor | LazyRadiograph) -> NDArray[np.float32] | MappedWords:
-    return image.pixels if isinstance(image, LazyRadiograph) else image[0].numpy()
+def _pixels(image: MetaTensor | LazyImage) -> Pixels:
+    return image.pixels if isinstance(image, LazyImage) else image[0].numpy()
 
 
-def _fitted(image: MetaTensor | LazyRadiograph) -> MetaTensor:
+def _fitted(image: MetaTensor | LazyImage) -> MetaTensor:
     """A film without a known size, its longer side at most `UNSCALED_SIDE` pixels."""
     factor = max(1.0, max(image.shape[-2:]) / UNSCALED_SIDE)
-    grid, scale = covering_grid((image.shape[-2], image.shape[-1]), (factor, factor))
+    grid, scale = choose_grid((image.shape[-2], image.shape[-1]), (factor, factor))
     meta = {**image.meta, "resample_scale": scale}
     return MetaTensor(torch.from_numpy(resample(_pixels(image), grid))[None], meta=meta)
 
@@ -169,7 +167,7 @@ class NormaliseRadiographd(MapTransform):
         for key in self.key_iterator(item):
             image = item[key]
             film = image[0].numpy()
-            low, high = display_limits(film, image.meta.get("background"))
+            low, high = find_display_limits(film, image.meta.get("background"))
             # In place, since at this size allocating costs as much as computing.
             scaled = np.subtract(film, np.float32(low))
             scaled /= np.float32(high - low)

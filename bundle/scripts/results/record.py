@@ -12,7 +12,7 @@ from scripts.clinical import QUANTITIES, Estimate, Hip, Of, Quantity, Reason, Sc
 from scripts.clinical.anatomy import HIP
 from scripts.measurement.hip_geometry import HipGeometry
 from scripts.measurement.regions import REGIONS, Region
-from scripts.radiograph import to_film_points
+from scripts.radiograph import to_displayed_points
 from scripts.screening.findings import Seen, StudyFindings
 
 Record = dict[str, Any]
@@ -146,8 +146,8 @@ def _grouped(quantities: Sequence[Quantity], values: Mapping[str, float]) -> dic
 def _region(region: Region | None, meta: Mapping[str, Any]) -> dict[str, Any] | None:
     if region is None:
         return None
-    pixels = to_film_points(region.corners / np.asarray(meta["spacing_mm"]) - 0.5, meta["resample_scale"])
-    rows, cols = meta["film_shape"]
+    pixels = to_displayed_points(region.corners / np.asarray(meta["spacing_mm"]) - 0.5, meta["resample_scale"])
+    rows, cols = meta["displayed_shape"]
     stored_shape = (cols, rows) if meta["orientation"].transpose else (rows, cols)
     stored = meta["orientation"].points_to_stored(pixels, stored_shape)
     return {"corners_mm": region.corners.round(2).tolist(), "corners_px": stored.round(2).tolist()}

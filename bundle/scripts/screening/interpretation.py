@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, Channels, Gate, RadiographFacts, Screening, interpret
-from scripts.measurement.contours import NOTHING, classes, with_sharp_metal, without_strays
-from scripts.measurement.exposure_of_femur import head_diameter_mm, measure_exposure, measured_femur
-from scripts.radiograph.exposure import white_frames
+from scripts.measurement.contours import NOTHING, classify_pixels, remove_strays, sharpen_metal
+from scripts.measurement.quality import measure_exposure, measure_head_diameter, select_measured_femur
+from scripts.radiograph.exposure import find_white_frames
 
 _COVARIATES = ("age", "sex", "weight", "height")
 
@@ -54,10 +54,10 @@ class DrawMaskd(Transform):
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
         image = data["image"][0].as_tensor()
-        frames = torch.from_numpy(white_frames(image.numpy()))
+        frames = torch.from_numpy(find_white_frames(image.numpy()))
         logits = data["mask_logits"].masked_fill(frames, NOTHING)
-        logits = with_sharp_metal(without_strays(logits, data["landmarks"], (found[0], found[1])), image, frames)
-        shown = classes(logits, tuple(meta["film_shape"]))
+        logits = sharpen_metal(remove_strays(logits, data["landmarks"], (found[0], found[1])), image, frames)
+        shown = classify_pixels(logits, tuple(meta["displayed_shape"]))
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
 
@@ -93,10 +93,12 @@ def measure_picture(data: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
     image, femur = data["image"][0].numpy(), (data["mask_logits"][0] > 0).numpy()
     spacing = float(data["image"].meta["spacing_mm"][0])
     hips = [landmarks.numpy() for landmarks in data["landmarks"]]
-    return tuple(measure_exposure(image, measured_femur(femur, hip, spacing)) | measure_head(femur, hip, spacing) for hip in hips)
+    return tuple(
+        measure_exposure(image, select_measured_femur(femur, hip, spacing)) | measure_head(femur, hip, spacing) for hip in hips
+    )
 
 
 def measure_head(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> dict[str, float]:
-    """`head_diameter_mm` by its name; nothing where it cannot be measured."""
-    diameter = head_diameter_mm(femur, landmarks, spacing_mm)
+    """ "head_diameter_mm" by its name; nothing where it cannot be measured."""
+    diameter = measure_head_diameter(femur, landmarks, spacing_mm)
     return {} if diameter is None else {"head_diameter_mm": diameter}

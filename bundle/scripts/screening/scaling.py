@@ -14,8 +14,8 @@ from torch import Tensor
 
 from scripts.clinical import CHANNELS, Channels, Code, Reason
 from scripts.clinical.anatomy import HIP, NETWORK_SPACING_MM
-from scripts.measurement.exposure_of_femur import head_diameter_mm
-from scripts.radiograph.transforms import resampled
+from scripts.measurement.quality import measure_head_diameter
+from scripts.radiograph.transforms import resample_to_spacing
 
 HEAD_DIAMETER_MM: Final = {0.0: 43.3, 1.0: 48.5}
 """Mean diameter of the femoral head of women (0) and men (1)."""
@@ -102,7 +102,7 @@ def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: C
             return None
         prediction = again
 
-    scaled = resampled(image, (pixel, pixel), NETWORK_SPACING_MM)
+    scaled = resample_to_spacing(image, (pixel, pixel), NETWORK_SPACING_MM)
     sd = HEADS_SPACING_SD[known]
     scaled.meta["spacing_source"] = "femoral heads"
     scaled.meta["spacing_sd"] = sd
@@ -156,7 +156,7 @@ def head_diameter(prediction: Mapping[str, Tensor]) -> float | None:
     femur = prediction["mask_logits"][0, 0].float().cpu().numpy() > 0
     landmarks = prediction["landmarks"][0].double().cpu().numpy()
     seen = [index for index in range(len(HIP.sides)) if prediction["valid"][0, index] > 0]
-    diameters = [head_diameter_mm(femur, landmarks[index], NETWORK_SPACING_MM) for index in seen]
+    diameters = [measure_head_diameter(femur, landmarks[index], NETWORK_SPACING_MM) for index in seen]
     found = [diameter for diameter in diameters if diameter is not None]
     return float(np.mean(found)) if found else None
 
@@ -165,7 +165,7 @@ def _predicted(image: MetaTensor, pixel_mm: float, predict: Predict) -> dict[str
     factor = pixel_mm / NETWORK_SPACING_MM
     if min(image.shape[-2:]) * factor < _SMALLEST_SIDE:
         return None
-    return predict(resampled(image, (pixel_mm, pixel_mm), NETWORK_SPACING_MM).as_tensor()[None])
+    return predict(resample_to_spacing(image, (pixel_mm, pixel_mm), NETWORK_SPACING_MM).as_tensor()[None])
 
 
 def _confidence(prediction: Mapping[str, Tensor], channels: Channels) -> float:

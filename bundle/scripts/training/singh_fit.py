@@ -19,7 +19,7 @@ from scripts.dataset.truth import LoadLabeld, LoadLandmarksd, true_measure
 from scripts.files import replacing
 from scripts.measurement.hip_axes import find_axes
 from scripts.measurement.outline import Outline
-from scripts.measurement.singh import CONTRASTS, strand_contrasts
+from scripts.measurement.singh import CONTRASTS, measure_contrasts
 from scripts.networks import HipLocaliser
 from scripts.radiograph.transforms import LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
 
@@ -89,4 +89,4 @@ def _hips(dataset_dir: str) -> Iterator[list[float]]:
         for grade, landmarks, pose in zip(grades, points.numpy(), poses, strict=True):
             axes = find_axes(outline, landmarks, pose) if np.isfinite(grade) else None
             if axes is not None:
-                yield [*strand_contrasts(film["image"][0].numpy(), outline, axes).values(), grade]
+                yield [*measure_contrasts(film["image"][0].numpy(), outline, axes).values(), grade]

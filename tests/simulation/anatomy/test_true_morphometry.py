@@ -7,7 +7,6 @@ import pytest
 import torch
 from scripts.clinical.anatomy import HIP
 from scripts.measurement.hip_axes import find_axes
-from scripts.measurement.morphometry import measure
 from scripts.measurement.outline import Outline
 from scripts.measurement.regions import place_regions
 from scripts.simulation.anatomy.dxa import Scan

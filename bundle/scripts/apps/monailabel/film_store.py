@@ -113,7 +113,7 @@ class FilmStore(LocalDatastore):
 
     def _stored_shape(self, film: Path) -> tuple[int, int]:
         meta = self._screener.read(film)["image"].meta
-        rows, cols = meta["orientation"].to_stored(np.broadcast_to(False, meta["film_shape"])).shape
+        rows, cols = meta["orientation"].to_stored(np.broadcast_to(False, meta["displayed_shape"])).shape
         return rows, cols
 
     def _to_id(self, file: str) -> tuple[str, str]:

@@ -61,14 +61,14 @@ def removed_on_error(file: Path) -> Iterator[None]:
 
 
 def read_mask(
-    label: Path, film: Path, film_shape: tuple[int, int], label_info: Sequence[Mapping[str, Any]] | None = None
+    label: Path, film: Path, stored_shape: tuple[int, int], label_info: Sequence[Mapping[str, Any]] | None = None
 ) -> NDArray[np.uint8]:
     """Read a mask that a viewer sends, and check that it is one of this radiograph.
 
     Args:
         label: the file, in any format that ITK reads: one slice, or a picture.
         radiograph: its file.
-        film_shape: its rows and columns as stored.
+        stored_shape: its rows and columns as stored.
         label_info: "name" and "idx" of each segment, as 3D Slicer sends them: its values follow the order in which the
             segments stand there. None where the values are those of `CLASSES`.
 
@@ -83,9 +83,9 @@ def read_mask(
     except RuntimeError as error:
         raise ValueError("The label cannot be read; expected a NIfTI, NRRD or PNG file. It was not saved.") from error
     found = np.squeeze(sitk.GetArrayFromImage(image))
-    if found.shape != tuple(film_shape):
+    if found.shape != tuple(stored_shape):
         raise ValueError(
-            f"The label of {film.name} has the size {found.shape}, expected {tuple(film_shape)} (rows, columns) as the film "
+            f"The label of {film.name} has the size {found.shape}, expected {tuple(stored_shape)} (rows, columns) as the film "
             "has. It was not saved. Make the film the segmentation's source geometry, and submit it again."
         )
     if image.GetDimension() > 3:

@@ -21,7 +21,7 @@ from scripts.dataset.labels import read_label
 from scripts.dataset.manifest import MANIFEST_NAME
 from scripts.dataset.studies import sort_studies
 from scripts.files import write_table
-from scripts.radiograph import Orientation, read_radiograph, to_film_points
+from scripts.radiograph import Orientation, read_radiograph, to_displayed_points
 
 _FEWEST_LANDMARKS: Final = 3  # that place a hip
 _LOGGER = logging.getLogger(__name__)
@@ -67,12 +67,12 @@ def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: 
     radiograph = screener.screen(film)
     meta = radiograph.image.meta
     orientation: Orientation = meta["orientation"]
-    points = to_film_points(radiograph.prediction["landmarks"].numpy(), meta["resample_scale"])
+    points = to_displayed_points(radiograph.prediction["landmarks"].numpy(), meta["resample_scale"])
     seen = radiograph.prediction["landmark_confidence"].numpy() >= load_gate().limits.complete_at_least
     seen &= (seen.sum(axis=1) >= _FEWEST_LANDMARKS)[:, None]
     if not seen.any():
         raise ValueError("no hip was found on it, so nothing places what is taught.")
-    stored_shape = orientation.to_stored(np.broadcast_to(False, meta["film_shape"])).shape
+    stored_shape = orientation.to_stored(np.broadcast_to(False, meta["displayed_shape"])).shape
     mask = read_label(label, (stored_shape[0], stored_shape[1]))
 
     row = {"label": f"labels/{name}.nii.gz", "landmarks": f"landmarks/{name}.json"}
@@ -87,7 +87,7 @@ def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: 
         destination = folder / row["image"]
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(film, destination)
-        points = _points_to_stored(points, orientation, meta["film_shape"])
+        points = _points_to_stored(points, orientation, meta["displayed_shape"])
     _write_nifti(mask, folder / row["label"])
     (folder / row["landmarks"]).parent.mkdir(exist_ok=True)
     (folder / row["landmarks"]).write_text(json.dumps(_landmarks(points, seen)), encoding="utf-8")
@@ -102,12 +102,12 @@ def _landmarks(points: NDArray[np.float64], seen: NDArray[np.bool_]) -> dict[str
     }
 
 
-def _points_to_stored(points: NDArray[np.float64], orientation: Orientation, film_shape: Sequence[int]) -> NDArray[np.float64]:
-    """Points (..., 2) of the displayed radiograph in pixels of the stored one."""
+def _points_to_stored(points: NDArray[np.float64], orientation: Orientation, shape: Sequence[int]) -> NDArray[np.float64]:
+    """Points (..., 2) of the displayed radiograph, of this shape, in pixels of the stored one."""
     stored = points.copy()
     for axis, flipped in enumerate((orientation.flip_rows, orientation.flip_cols)):
         if flipped:
-            stored[..., axis] = film_shape[axis] - 1 - stored[..., axis]
+            stored[..., axis] = shape[axis] - 1 - stored[..., axis]
     return stored[..., ::-1] if orientation.transpose else stored
 
 

@@ -18,7 +18,7 @@ from scripts.dataset.truth import LoadLandmarksd, dxa_bmd, lowest_t_score, true_
 from scripts.evaluation.accuracy.overlap import confusion_by_hip, dice, dice_of, false_alarm
 from scripts.evaluation.accuracy.points import distances_mm, is_swapped
 from scripts.evaluation.accuracy.strata import hip_strata
-from scripts.radiograph import to_film_points
+from scripts.radiograph import to_displayed_points
 from scripts.screening.findings import Seen
 
 MASK_CLASSES = HIP.classes[1:]
@@ -171,7 +171,7 @@ def hip_overlaps(
     confusion = confusion_by_hip(
         meta["orientation"].to_display(mask),
         meta["orientation"].to_display(label),
-        to_film_points(hip_centres(true_points), meta["resample_scale"]),
+        to_displayed_points(hip_centres(true_points), meta["resample_scale"]),
         len(HIP.classes),
     )
     right, left = ({name: dice_of(counts, value) for value, name in enumerate(MASK_CLASSES, start=1)} for counts in confusion)

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from scripts.clinical import Criteria
 from scripts.clinical.anatomy import HIP
 from scripts.evaluation.accuracy.cases import MASK_CLASSES, Case, HipCase
-from scripts.evaluation.accuracy.morphometry import grade_agreement, measure_agreement
+from scripts.evaluation.accuracy.measures import grade_agreement, measure_agreement
 from scripts.evaluation.accuracy.overlap import iou
 from scripts.evaluation.accuracy.patients import group_patients
 from scripts.evaluation.accuracy.points import median_and_p95

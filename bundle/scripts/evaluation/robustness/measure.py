@@ -148,7 +148,7 @@ def _outcomes(
 
 def _outcome(name: str, level: float, film: Film, item: Item, screen: Screen) -> Outcome:
     """Screen a changed radiograph as it were one that the hospital sent, already at the network's pixel size, and compare."""
-    meta = {**item["image"].meta, "film_shape": film.image.shape, "resample_scale": (1.0, 1.0), "orientation": Orientation()}
+    meta = {**item["image"].meta, "displayed_shape": film.image.shape, "resample_scale": (1.0, 1.0), "orientation": Orientation()}
     image = MetaTensor(torch.from_numpy(np.ascontiguousarray(film.image))[None], meta=meta)
     seen = screen.see({**item, "image": image}).outcome
     assert isinstance(seen, Seen)  # it was read, and has a scale

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.radiograph.geometry import believable_spacing
+from scripts.radiograph.geometry import parse_spacing
 from scripts.simulation.anatomy.curves import smooth_noise
 from scripts.simulation.imaging import take_radiograph
 from scripts.simulation.others.scene import Taken
@@ -57,7 +57,7 @@ def wrong_scale(rng: np.random.Generator, site: Site, spacing: float | None) -> 
     """
     taken = _hips(rng, site, spacing)
     shape, true = tuple(taken.rendering.values.shape), taken.view.spacing
-    wrong = [scale * true for scale in _SCALES if believable_spacing((scale * true, scale * true), (shape[0], shape[1]))]
+    wrong = [scale * true for scale in _SCALES if parse_spacing((scale * true, scale * true), (shape[0], shape[1]))]
     return replace(taken, view=replace(taken.view, spacing=float(rng.choice(wrong))))
 
 

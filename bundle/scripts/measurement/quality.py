@@ -63,7 +63,7 @@ def _rim(image: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
     return float(np.median(image[rim if rim.any() else inside]))
 
 
-def measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> NDArray[np.bool_]:
+def select_measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> NDArray[np.bool_]:
     """Choose the part of a femur mask (rows, cols) that is measured: what lies within 75 mm of the base of one hip's neck.
 
     Args:
@@ -79,13 +79,13 @@ def measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm
     return near
 
 
-def head_diameter_mm(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> float | None:
+def measure_head_diameter(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> float | None:
     """The diameter of a femoral head: that of the largest circle inside the femur round a centre near its landmark.
 
     Args:
-        femur: as for `measured_femur`.
-        landmarks: as for `measured_femur`.
-        spacing_mm: as for `measured_femur`.
+        femur: as for `select_measured_femur`.
+        landmarks: as for `select_measured_femur`.
+        spacing_mm: as for `select_measured_femur`.
 
     Returns:
         mm in the patient, by the pixel size; at most 120, and None where the landmark does not lie in the femur.
