@@ -2,7 +2,7 @@ import math
 
 import pytest
 from scripts.clinical import load_reference
-from scripts.dataset.truth import dxa_bmd, held_out_radiographs, lowest_t_score, read_truth
+from scripts.dataset.truth import held_out_radiographs, read_truth
 
 
 def item(name, split="", **truth):
@@ -33,10 +33,10 @@ def test_nothing_to_evaluate_is_an_error_that_says_what_there_is(folder, split, 
 
 
 def test_the_lowest_t_score_decides_over_known_hips_and_sites():
-    right = dxa_bmd({"right_neck_bmd": 0.618, "right_total_bmd": 0.82}, "right")
-    left = dxa_bmd({"left_neck_bmd": math.nan, "left_total_bmd": ""}, "left")
-    assert lowest_t_score([right, left], load_reference()) == pytest.approx(-2.0)
-    assert math.isnan(lowest_t_score([left], load_reference()))
+    left = {"left_neck_bmd": math.nan, "left_total_bmd": ""}
+    both = {"right_neck_bmd": 0.618, "right_total_bmd": 0.82, **left}
+    assert read_truth(both).lowest_t_score(load_reference()) == pytest.approx(-2.0)
+    assert math.isnan(read_truth(left).lowest_t_score(load_reference()))
 
 
 def test_a_row_tells_what_it_knows_and_no_more():

@@ -4,7 +4,7 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from scripts.dataset.truth import MEASURES, true_measures
+from scripts.dataset.truth import MEASURES, read_truth
 from scripts.evaluation.accuracy.measures import grade_agreement, measure_agreement
 
 ROW = {
@@ -21,7 +21,7 @@ ROW = {
 
 
 def test_the_truth_is_at_the_level_that_the_film_shows():
-    high, middle, low = (true_measures(ROW, "right", level) for level in (40.0, 70.0, 100.0))
+    high, middle, low = (read_truth(ROW).hips["right"].measures(level) for level in (40.0, 70.0, 100.0))
     assert high["cortical_thickness_index"] == pytest.approx(12 / 30)
     assert middle["cortical_thickness_index"] == pytest.approx(13 / 29)
     assert low["canal_flare_index"] == pytest.approx(45 / 14)
@@ -30,15 +30,15 @@ def test_the_truth_is_at_the_level_that_the_film_shows():
 
 @pytest.mark.parametrize("row", [{}, dict.fromkeys(ROW, ""), {**ROW, "right_neck_width_mm": "wide"}])
 def test_what_the_manifest_does_not_tell_is_unknown(row):
-    found = true_measures(row, "right", 70.0)
+    found = read_truth(row).hips["right"].measures(70.0)
     assert tuple(found) == MEASURES and math.isnan(found["neck_width_mm"])
-    assert all(math.isnan(value) for value in true_measures(ROW, "left", 70.0).values())
-    assert math.isnan(true_measures(ROW, "right", math.nan)["cortical_thickness_index"])
+    assert all(math.isnan(value) for value in read_truth(ROW).hips["left"].measures(70.0).values())
+    assert math.isnan(read_truth(ROW).hips["right"].measures(math.nan)["cortical_thickness_index"])
 
 
 def test_a_cohort_from_before_there_was_a_grade_has_the_other_measures():
     old = {name: value for name, value in ROW.items() if name != "right_singh_grade"}
-    found = true_measures(old, "right", 70.0)
+    found = read_truth(old).hips["right"].measures(70.0)
     assert math.isnan(found["singh_grade"]) and found["neck_width_mm"] == 34.0
     assert grade_agreement([SimpleNamespace(measures={"singh_grade": 4.0}, true_measures=found)])["hips"] == 0
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scripts.dataset.truth import read_truth
 from scripts.evaluation.accuracy.strata import hip_strata, stratify
 from scripts.evaluation.accuracy.strata_tables import markdown_strata, write_strata, write_strata_figure
 
@@ -26,7 +27,7 @@ SIMULATED = {
 
 
 def test_each_hip_belongs_to_the_groups_of_its_own_columns():
-    assert hip_strata(SIMULATED, "right", WHOLE) == {
+    assert hip_strata(read_truth(SIMULATED), "right", WHOLE) == {
         "site": "simulated-4",
         "view": "AP",
         "pelvic turn": "over 15°",
@@ -37,20 +38,20 @@ def test_each_hip_belongs_to_the_groups_of_its_own_columns():
         "fracture": "neck fracture",
         "build": "BMI over 30",
     }
-    left = hip_strata(SIMULATED, "left", WHOLE)
+    left = hip_strata(read_truth(SIMULATED), "left", WHOLE)
     assert (left["femoral rotation"], left["implant"], left["osteoarthritis"]) == ("over 40° inward", "prosthesis", "none")
 
 
 def test_what_a_hospital_does_not_know_gives_no_group():
     unknown = {"site": "", "weight_kg": math.nan, "height_cm": 0.0, "left_implant": "", "left_rotation_deg": "about ten"}
-    assert hip_strata(unknown, "left", np.full((5, 2), np.nan)) == {}
+    assert hip_strata(read_truth(unknown), "left", np.full((5, 2), np.nan)) == {}
 
 
 @pytest.mark.parametrize(("hidden", "group"), [([4], "shaft cut off"), ([3, 4], "proximal part cut off"), ([], "whole")])
 def test_what_is_cut_off_is_told_by_the_landmarks(hidden, group):
     landmarks = WHOLE.copy()
     landmarks[hidden] = np.nan
-    assert hip_strata({}, "left", landmarks) == {"shown": group}
+    assert hip_strata(read_truth({}), "left", landmarks) == {"shown": group}
 
 
 @pytest.fixture

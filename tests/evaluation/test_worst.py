@@ -8,6 +8,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from PIL import Image
+from scripts.dataset.truth import read_truth
 from scripts.evaluation.accuracy.reasons import reason
 from scripts.evaluation.accuracy.strata import hip_strata
 from scripts.evaluation.accuracy.worst import WorstFilms
@@ -33,11 +34,11 @@ def told(cases, true):
     def tell(mask, truth=None, points=BOTH, **of_left):
         truth = truth or {}
         right, left = (
-            dataclasses.replace(hip, strata=hip_strata(truth, side, points[index]))
+            dataclasses.replace(hip, strata=hip_strata(read_truth(truth), side, points[index]))
             for index, (side, hip) in enumerate(zip(("right", "left"), cases[0].hips, strict=True))
         )
         hips = (right, dataclasses.replace(left, **of_left))
-        return reason(truth, hips, mask, true, points, np.nanmean(points, axis=1), (1.0, 1.0))
+        return reason(read_truth(truth), hips, mask, true, points, np.nanmean(points, axis=1), (1.0, 1.0))
 
     return tell
 
@@ -80,7 +81,7 @@ def test_the_worst_are_kept_drawn_and_listed(cases, true, tmp_path):
     worst = WorstFilms(count=2)
     for name, dice in (("a", 0.9), ("b", math.nan), ("c", 0.2), ("d", 0.95), ("e", 0.5)):
         case = dataclasses.replace(cases[0], name=name, dice={"femur": dice})
-        worst.add(case, {"label": str(tmp_path / "mask.png"), "landmarks": ""}, seen)
+        worst.add(case, read_truth({"label": str(tmp_path / "mask.png")}), seen)
     assert worst.write(tmp_path, "simulated", "Research use only")
     with (tmp_path / "worst.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

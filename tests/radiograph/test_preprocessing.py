@@ -12,7 +12,7 @@ from monai.transforms import Compose, EnsureTyped
 from PIL import Image
 from radiograph_files import ramp, write
 from scripts.clinical import Code, RefusedError
-from scripts.dataset.truth import LoadLabeld, LoadLandmarksd
+from scripts.dataset.labels import LoadLabeld, LoadLandmarksd
 from scripts.radiograph import (
     LoadRadiographd,
     NormaliseRadiographd,

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scripts.clinical import HIP, load_reference
-from scripts.dataset.truth import hip_bmd
+from scripts.dataset.truth import read_truth
 from scripts.training.items import HipTargetsd, training_items
 
 NAN = math.nan
 
 
-def test_hip_bmd_is_side_by_site_with_nan_where_unknown() -> None:
+def test_the_bmd_is_side_by_site_with_nan_where_unknown() -> None:
     item = {"right_neck_bmd": 0.7, "right_total_bmd": "", "left_neck_bmd": None, "left_total_bmd": "0.9"}
-    np.testing.assert_allclose(hip_bmd(item), [[0.7, NAN], [NAN, 0.9]], rtol=1e-6)
+    np.testing.assert_allclose(read_truth(item).bmd, [[0.7, NAN], [NAN, 0.9]], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,25 @@
-"""Reading what an expert or the simulator drew on a film: the mask of the femurs, and their landmarks."""
+"""Reading what an expert or the simulator drew on a radiograph: the mask of the femurs, and their landmarks."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
 from numpy.typing import NDArray
 from PIL import Image
 
 from scripts.clinical.anatomy import HIP
+from scripts.radiograph.sampling import resample_nearest, to_resampled_points
+
+Item = dict[Hashable, Any]
 
 
 def read_label(path: str | Path, stored_shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -88,3 +96,72 @@ def _object(path: Path, field: str, value: Any, names: tuple[str, ...]) -> dict[
         found = ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)
         raise ValueError(f"{path}: {field} holds {found}; expected only {', '.join(names)}. Training stops.")
     return value
+
+
+class LoadLabeld(MapTransform):
+    """Reads a film's mask onto the grid of its image: nearest, (1, H, W) uint8, see `read_label`.
+
+    Where the key's value is empty, the masks `left_label` and `right_label` are joined, if the item has them.
+
+    Args:
+        keys: of the masks' paths.
+        image_key: of the loaded (and resampled, if it is to be) image.
+        allow_none: an item without a mask gets one of background alone.
+
+    Raises:
+        ValueError: if the mask is missing or bad.
+    """
+
+    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_none: bool = False) -> None:
+        super().__init__(keys)
+        self.image_key, self.allow_none = image_key, allow_none
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Replace the path of each key by its mask."""
+        item = dict(data)
+        image = item[self.image_key]
+        for key in self.key_iterator(item):
+            paths = [item[key]] if item[key] else [item.get(f"{side}_label") for side in ("left", "right")]
+            masks = [read_label(path, _stored_shape(image.meta)) for path in paths if path]
+            if not masks and self.allow_none:
+                masks = [np.zeros(_stored_shape(image.meta), np.uint8)]
+            if not masks:
+                raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a mask. Training stops.")
+            shown = image.meta["orientation"].to_display(np.maximum.reduce(masks))
+            mask = resample_nearest(shown, tuple(image.shape[-2:]))
+            item[key] = MetaTensor(torch.from_numpy(np.ascontiguousarray(mask))[None], affine=image.affine)
+        return item
+
+
+class LoadLandmarksd(MapTransform):
+    """Reads a film's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
+
+    Where the key's value is empty, all are missing.
+
+    Args:
+        keys: of the landmark files' paths.
+        image_key: of the loaded (and resampled, if it is to be) image.
+
+    Raises:
+        ValueError: if the file is missing or bad.
+    """
+
+    def __init__(self, keys: KeysCollection = "landmarks", image_key: str = "image", allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Replace the path of each key by its landmarks."""
+        item = dict(data)
+        meta = item[self.image_key].meta
+        for key in self.key_iterator(item):
+            stored = read_landmarks(item[key]) if item[key] else np.full((len(HIP.sides), len(HIP.landmarks), 2), np.nan)
+            shown = meta["orientation"].points_to_display(stored, _stored_shape(meta))
+            points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
+            item[key] = torch.from_numpy(points.astype(np.float32))
+        return item
+
+
+def _stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:
+    rows, cols = meta["displayed_shape"]
+    return (cols, rows) if meta["orientation"].transpose else (rows, cols)

@@ -28,11 +28,6 @@ SPLITS: Final = ("train", "validation", "test", "external")
 _BMDS: Final = (0.1, 3.0)
 
 
-def number(cell: Any) -> float:
-    """A manifest's cell as a number; NaN where it is empty or missing."""
-    return math.nan if cell is None or cell == "" else float(cell)
-
-
 def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
     """Read and check a manifest: UTF-8, comma separated, with at least the column `image`.
 

@@ -1,45 +1,53 @@
-"""What a row of the manifest knows of the truth: DXA, morphometry, masks and landmarks; and which rows are evaluated."""
+"""What a row of the manifest knows of its radiograph, typed; and which radiographs are evaluated."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import torch
-from monai.config import KeysCollection
-from monai.data import MetaTensor
-from monai.transforms import MapTransform
 
 from scripts.clinical import HIP, Category, Criteria, Reference
-from scripts.dataset.labels import read_label, read_landmarks
-from scripts.dataset.manifest import number
-from scripts.radiograph.sampling import resample_nearest, to_resampled_points
-
-Item = dict[Hashable, Any]
 
 HELD_OUT: Final = ("test", "external", "")
 """The splits evaluated where none is named: whatever no training has seen. "" is a radiograph without a split."""
 
 ALL: Final = "all"
 
+MEASURES: Final = (
+    "neck_shaft_deg",
+    "neck_axis_length_mm",
+    "neck_width_mm",
+    "cortical_thickness_index",
+    "canal_flare_index",
+    "singh_grade",
+)
+"""What is compared, of the fields of `scripts.measurement.morphometry.Morphometry`."""
+
 _NONE: Final = ("", "none")
+_LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of shaft and canal
 
 
 @dataclass(frozen=True)
 class TrueHip:
-    """What a row of the manifest knows of one hip.
+    """What a row knows of one hip: its columns that begin with "right_" or "left_". NaN or "" where unknown.
 
-    implant, fracture: their kinds, such as "total_hip"; "none", or "" where unknown. rotation_deg: of the femur about its long
-    axis, outward. osteoarthritis: its degree, 0..1. NaN where unknown.
+    bmd: areal BMD by DXA, g/cm², by site ("neck", "total"); columns `neck_bmd` and `total_bmd`.
+    implant, fracture: what kind it has, such as "total_hip" and "neck_fracture", or "none".
+    rotation_deg: of the femur about its long axis; above 0 outward, below 0 inward.
+    osteoarthritis: how severe, from 0 (none) to 1.
+    numbers: every column by its name without the side, such as "singh_grade"; NaN where it holds a text. A simulated cohort
+        gives the true values of most quantities.
     """
 
+    bmd: Mapping[str, float]
     implant: str
     fracture: str
     rotation_deg: float
     osteoarthritis: float
+    numbers: Mapping[str, float]
 
     @property
     def is_implanted(self) -> bool:
@@ -51,50 +59,135 @@ class TrueHip:
         """Whether a fracture is known of."""
         return self.fracture not in _NONE
 
+    def number(self, name: str) -> float:
+        """Return one of the `numbers`, NaN where there is no such column."""
+        return self.numbers.get(name, math.nan)
+
+    def measures(self, level_mm: float) -> dict[str, float]:
+        """Compute the true `MEASURES`, by name.
+
+        Args:
+            level_mm: where the shaft was measured on the radiograph, mm below the lesser trochanter. The row gives the widths of
+                shaft and canal at 40 and at 100 mm. Between them they are interpolated.
+        """
+        weight = (level_mm - _LEVELS_MM[0]) / (_LEVELS_MM[1] - _LEVELS_MM[0])
+
+        def at_level(name: str) -> float:
+            high, low = (self.number(f"{name}_{level:.0f}_below_mm") for level in _LEVELS_MM)
+            return high + weight * (low - high)
+
+        shaft, canal = at_level("shaft"), at_level("canal")
+        return {
+            **{name: self.number(name) for name in MEASURES},
+            "cortical_thickness_index": (shaft - canal) / shaft,
+            "canal_flare_index": self.number("canal_20_above_mm") / canal,
+        }
+
 
 @dataclass(frozen=True)
 class Truth:
-    """What a row of the manifest knows of what a radiograph shows.
+    """What a row knows of one radiograph. NaN or "" where unknown, or where the radiograph has no row.
 
-    kind: what it shows that is no hip, "" for hips. view: such as "AP", "" where unknown. pelvic_turn_deg: NaN where unknown.
-    hips: by side.
+    name: the radiograph's pseudonym, of `sort_studies`. patient: column `patient_id`.
+    site: where it was taken. split: one of `scripts.dataset.manifest.SPLITS`.
+    kind: what it shows that is no hip, such as "chest"; "" for hips. view: such as "AP".
+    pelvic_turn_deg: of the pelvis about the body's long axis.
+    age_years, weight_kg, height_cm: of the patient.
+    label, landmarks: paths of the mask of both hips and of their landmarks.
+    hips: by side, the right one first.
     """
 
+    name: str
+    patient: str
+    site: str
+    split: str
     kind: str
     view: str
     pelvic_turn_deg: float
+    age_years: float
+    weight_kg: float
+    height_cm: float
+    label: str
+    landmarks: str
     hips: Mapping[str, TrueHip]
+
+    @property
+    def bmd(self) -> np.ndarray:
+        """BMD of both hips: float32 (2, 2), side (right, left) by site (neck, total), g/cm²; NaN where unknown."""
+        return np.array([[hip.bmd[site] for site in HIP.sites] for hip in self.hips.values()], dtype=np.float32)
+
+    @property
+    def has_bmd(self) -> bool:
+        """Whether the BMD of any hip is known."""
+        return bool(np.isfinite(self.bmd).any())
+
+    def lowest_t_score(self, reference: Reference) -> float:
+        """Find the lowest T-score over hips and sites; NaN where no BMD is known.
+
+        Args:
+            reference: young adults; the women's serves for both sexes.
+        """
+        known = [(value, site) for hip in self.hips.values() for site, value in hip.bmd.items() if math.isfinite(value)]
+        return min((reference.t_score(value, site) for value, site in known), default=math.nan)
 
 
 def read_truth(item: Mapping[str, Any]) -> Truth:
-    """Read the columns kind, view, pelvic_turn_deg and, of each side, implant, fracture, rotation_deg and osteoarthritis."""
+    """Read what is known of a radiograph.
+
+    Args:
+        item: of `list_radiographs` or `sort_studies`, or an entry of `read_manifest`.
+    """
     return Truth(
-        kind=str(item.get("kind") or ""),
-        view=str(item.get("view") or ""),
-        pelvic_turn_deg=_number(item, "pelvic_turn_deg"),
-        hips={
-            side: TrueHip(
-                implant=str(item.get(f"{side}_implant") or ""),
-                fracture=str(item.get(f"{side}_fracture") or ""),
-                rotation_deg=_number(item, f"{side}_rotation_deg"),
-                osteoarthritis=_number(item, f"{side}_osteoarthritis"),
-            )
-            for side in HIP.sides
-        },
+        name=_text(item, "name"),
+        patient=_text(item, "patient_id"),
+        site=_text(item, "site"),
+        split=_text(item, "split"),
+        kind=_text(item, "kind"),
+        view=_text(item, "view"),
+        pelvic_turn_deg=_number(item.get("pelvic_turn_deg")),
+        age_years=_number(item.get("age_years")),
+        weight_kg=_number(item.get("weight_kg")),
+        height_cm=_number(item.get("height_cm")),
+        label=_text(item, "label"),
+        landmarks=_text(item, "landmarks"),
+        hips={side: _read_hip(item, f"{side}_") for side in HIP.sides},
     )
 
 
+def _read_hip(item: Mapping[str, Any], side: str) -> TrueHip:
+    numbers = {column.removeprefix(side): _number(cell) for column, cell in item.items() if column.startswith(side)}
+    return TrueHip(
+        bmd={site: numbers.get(f"{site}_bmd", math.nan) for site in HIP.sites},
+        implant=_text(item, f"{side}implant"),
+        fracture=_text(item, f"{side}fracture"),
+        rotation_deg=numbers.get("rotation_deg", math.nan),
+        osteoarthritis=numbers.get("osteoarthritis", math.nan),
+        numbers=numbers,
+    )
+
+
+def _text(item: Mapping[str, Any], column: str) -> str:
+    return str(item.get(column) or "")
+
+
+def _number(cell: Any) -> float:
+    try:
+        return math.nan if cell is None or cell == "" else float(cell)
+    except (TypeError, ValueError):  # a column of the user's own
+        return math.nan
+
+
 def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | None = None) -> list[dict[str, Any]]:
-    """Choose the radiographs to evaluate: those of the split for which the manifest gives any truth.
+    """Choose the radiographs to evaluate: those of the split for which the manifest gives a mask, landmarks or a hip BMD.
 
     Args:
-        radiographs: items of `scripts.radiograph.list_radiographs`.
+        radiographs: items of `list_radiographs`.
         split: one of the manifest's, or "all"; by default all but train and validation.
 
     Raises:
         ValueError: when none is left.
     """
-    known = [dict(item) for item in radiographs if item.get("label") or item.get("landmarks") or has_bmd(item)]
+    known = [dict(item) for item in radiographs if item.get("label") or item.get("landmarks") or read_truth(item).has_bmd]
     if not known:
         raise ValueError(
             f"None of the {len(radiographs)} radiographs has a label, landmarks or a hip BMD; expected a manifest.csv that "
@@ -111,153 +204,6 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
     return chosen
 
 
-def dxa_bmd(item: Mapping[str, Any], side: str) -> dict[str, float]:
-    """The DXA result of one hip by site ("neck", "total"), g/cm²; NaN where unknown."""
-    return {site: number(item.get(f"{side}_{site}_bmd")) for site in HIP.sites}
-
-
-def hip_bmd(item: Mapping[str, Any]) -> np.ndarray:
-    """The DXA result of both hips: float32 (2, 2), side by site (neck, total), g/cm²; NaN where unknown."""
-    return np.array([list(dxa_bmd(item, side).values()) for side in HIP.sides], dtype=np.float32)
-
-
-def has_bmd(item: Mapping[str, Any]) -> bool:
-    """Whether a DXA result of any hip is known."""
-    return bool(np.isfinite(hip_bmd(item)).any())
-
-
-def lowest_t_score(bmds: Sequence[Mapping[str, float]], reference: Reference) -> float:
-    """The lowest T-score over hips and sites, with the female reference for both sexes; NaN where no BMD is known.
-
-    Args:
-        bmds: of each hip, by site, g/cm²; NaN = unknown.
-        reference: young adults.
-    """
-    scores = [reference.t_score(value, site) for bmd in bmds for site, value in bmd.items() if math.isfinite(value)]
-    return min(scores, default=math.nan)
-
-
 def is_osteoporosis(t_score: float, criteria: Criteria) -> bool:
     """Whether a (known) lowest T-score means osteoporosis."""
     return criteria.classify(t_score) is Category.OSTEOPOROSIS
-
-
-MEASURES: Final = (
-    "neck_shaft_deg",
-    "neck_axis_length_mm",
-    "neck_width_mm",
-    "cortical_thickness_index",
-    "canal_flare_index",
-    "singh_grade",
-)
-"""What is compared, of the fields of `scripts.measurement.morphometry.Morphometry`."""
-
-_LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of shaft and canal
-
-
-def true_measures(item: Mapping[str, Any], side: str, level_mm: float) -> dict[str, float]:
-    """The true `MEASURES` of one hip, by name, from the columns of a simulated cohort's manifest; NaN where they are not there.
-
-    Args:
-        item: of `held_out_radiographs`.
-        side: "right" or "left".
-        level_mm: where the film's shaft was measured, below the lesser trochanter; between 40 and 100 mm the bone's widths are
-            interpolated, since films end at different levels.
-    """
-
-    def column(name: str) -> float:
-        return true_measure(item, side, name)
-
-    def at_level(name: str) -> float:
-        weight = (level_mm - _LEVELS_MM[0]) / (_LEVELS_MM[1] - _LEVELS_MM[0])
-        high, low = (column(f"{name}_{level:.0f}_below_mm") for level in _LEVELS_MM)
-        return high + weight * (low - high)
-
-    shaft, canal = at_level("shaft"), at_level("canal")
-    return {
-        **{name: column(name) for name in MEASURES[:3]},
-        "cortical_thickness_index": (shaft - canal) / shaft,
-        "canal_flare_index": column("canal_20_above_mm") / canal,
-        "singh_grade": column("singh_grade"),
-    }
-
-
-def true_measure(item: Mapping[str, Any], side: str, name: str) -> float:
-    """What a simulated cohort's manifest tells of one hip's ``name``, such as "singh_grade"; NaN where it does not."""
-    return _number(item, f"{side}_{name}")
-
-
-def _number(item: Mapping[str, Any], column: str) -> float:
-    try:
-        return number(item.get(column))
-    except ValueError:  # a column of the user's own
-        return math.nan
-
-
-class LoadLabeld(MapTransform):
-    """Reads a film's mask onto the grid of its image: nearest, (1, H, W) uint8, see `read_label`.
-
-    Where the key's value is empty, the masks `left_label` and `right_label` are joined, if the item has them.
-
-    Args:
-        keys: of the masks' paths.
-        image_key: of the loaded (and resampled, if it is to be) image.
-        allow_none: an item without a mask gets one of background alone.
-
-    Raises:
-        ValueError: if the mask is missing or bad.
-    """
-
-    def __init__(self, keys: KeysCollection = "label", image_key: str = "image", allow_none: bool = False) -> None:
-        super().__init__(keys)
-        self.image_key, self.allow_none = image_key, allow_none
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
-        """Replace the path of each key by its mask."""
-        item = dict(data)
-        image = item[self.image_key]
-        for key in self.key_iterator(item):
-            paths = [item[key]] if item[key] else [item.get(f"{side}_label") for side in ("left", "right")]
-            masks = [read_label(path, _stored_shape(image.meta)) for path in paths if path]
-            if not masks and self.allow_none:
-                masks = [np.zeros(_stored_shape(image.meta), np.uint8)]
-            if not masks:
-                raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a mask. Training stops.")
-            shown = image.meta["orientation"].to_display(np.maximum.reduce(masks))
-            mask = resample_nearest(shown, tuple(image.shape[-2:]))
-            item[key] = MetaTensor(torch.from_numpy(np.ascontiguousarray(mask))[None], affine=image.affine)
-        return item
-
-
-class LoadLandmarksd(MapTransform):
-    """Reads a film's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
-
-    Where the key's value is empty, all are missing.
-
-    Args:
-        keys: of the landmark files' paths.
-        image_key: of the loaded (and resampled, if it is to be) image.
-
-    Raises:
-        ValueError: if the file is missing or bad.
-    """
-
-    def __init__(self, keys: KeysCollection = "landmarks", image_key: str = "image", allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.image_key = image_key
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
-        """Replace the path of each key by its landmarks."""
-        item = dict(data)
-        meta = item[self.image_key].meta
-        for key in self.key_iterator(item):
-            stored = read_landmarks(item[key]) if item[key] else np.full((len(HIP.sides), len(HIP.landmarks), 2), np.nan)
-            shown = meta["orientation"].points_to_display(stored, _stored_shape(meta))
-            points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
-            item[key] = torch.from_numpy(points.astype(np.float32))
-        return item
-
-
-def _stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:
-    rows, cols = meta["displayed_shape"]
-    return (cols, rows) if meta["orientation"].transpose else (rows, cols)

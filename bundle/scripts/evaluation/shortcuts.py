@@ -21,8 +21,7 @@ from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from tqdm import tqdm
 
 from scripts.clinical import Criteria, Reference, RefusedError, load_criteria, load_reference
-from scripts.clinical.anatomy import HIP
-from scripts.dataset.truth import dxa_bmd, has_bmd, is_osteoporosis, lowest_t_score
+from scripts.dataset.truth import is_osteoporosis, read_truth
 from scripts.evaluation.statistics.agreement import bootstrap_ci95
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
 from scripts.evaluation.statistics.discrimination import auc_delong
@@ -86,7 +85,7 @@ def find_shortcuts(radiographs: Sequence[Mapping[str, Any]], output_dir: str, se
     Raises:
         ValueError: when too few radiographs have a BMD and can be read.
     """
-    known = [item for item in radiographs if has_bmd(item)]
+    known = [item for item in radiographs if read_truth(item).has_bmd]
     criteria, reference = load_criteria(), load_reference()
     described = []
     for item in tqdm(known, desc="radiographs", unit="", file=sys.stderr):
@@ -220,9 +219,9 @@ def _describe(item: Mapping[str, Any], criteria: Criteria, reference: Reference)
     rows, columns = image.meta["displayed_shape"]
     spacing = image.meta["spacing_detector_mm"] or image.meta["spacing_mm"] or (math.nan, math.nan)
     at_patient = image.meta["spacing_mm"] or (math.nan, math.nan)
-    bmds = [dxa_bmd(item, side) for side in HIP.sides]
-    lowest = lowest_t_score(bmds, reference)
-    totals = [bmd["total"] for bmd in bmds if math.isfinite(bmd["total"])]
+    truth = read_truth(item)
+    lowest = truth.lowest_t_score(reference)
+    totals = [hip.bmd["total"] for hip in truth.hips.values() if math.isfinite(hip.bmd["total"])]
     return RadiographFeatures(
         patient=item.get("patient_id") or item["image"],
         covariates=loaded["covariates"].numpy().astype(float),

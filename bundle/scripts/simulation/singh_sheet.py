@@ -15,7 +15,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.measurement.hip_axes import HipAxes, find_axes
 from scripts.measurement.outline import Outline
-from scripts.measurement.singh import CONTRASTS, Groups, lay_out, measure_contrasts
+from scripts.measurement.singh import CONTRASTS, Groups, grade_contrasts, lay_out, measure_contrasts
 from scripts.simulation.anatomy import femur_bone
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.hardware.implants import Implant
@@ -49,7 +49,7 @@ def write_singh_sheet(output_dir: str, seed: int = 0, sites_file: str | None = N
     panels = figure.subplots(2, 1 + math.ceil(len(_TOTAL_HIP_BMD) / 2))
     for density, panel in zip(_TOTAL_HIP_BMD, panels[:, 1:].flat, strict=False):
         image, outline, axes, true = _simulated_hip(density, next(iter(sites.values())), seed)
-        found = singh_grade(measure_contrasts(image, outline, axes))
+        found = grade_contrasts(measure_contrasts(image, outline, axes))
         _show(panel, image, outline, axes)
         panel.set_title(f"true {_NUMERALS[round(true) - 1]} ({true:.1f}), found {found:.1f}", fontsize=10, color="white")
         if density == _TOTAL_HIP_BMD[0]:

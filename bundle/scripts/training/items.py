@@ -10,9 +10,9 @@ import numpy as np
 from monai.transforms import Transform
 from tqdm import tqdm
 
-from scripts.clinical import HIP, Reference, RefusedError, load_criteria
+from scripts.clinical import Reference, RefusedError, load_criteria
 from scripts.dataset.listing import list_radiographs
-from scripts.dataset.truth import dxa_bmd, has_bmd, hip_bmd, is_osteoporosis, lowest_t_score
+from scripts.dataset.truth import is_osteoporosis, read_truth
 
 Read = Callable[[Any], Any]
 """The preprocessing of the main job, for an item."""
@@ -75,21 +75,22 @@ def films_of_other_kinds(items: Sequence[Mapping[str, Any]], but: Collection[str
 
 
 class HipTargetsd(Transform):
-    """Adds "bmd" (2, 2), see `hip_bmd`, and "osteoporosis" (1,), 0 or 1, to an item; NaN where unknown."""
+    """Adds "bmd" (2, 2), see `Truth.bmd`, and "osteoporosis" (1,), 0 or 1, to an item; NaN where unknown."""
 
     def __init__(self, reference: Reference) -> None:
         self.reference, self.criteria = reference, load_criteria()
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add the targets."""
-        lowest = lowest_t_score([dxa_bmd(data, side) for side in HIP.sides], self.reference)
+        truth = read_truth(data)
+        lowest = truth.lowest_t_score(self.reference)
         positive = math.nan if math.isnan(lowest) else is_osteoporosis(lowest, self.criteria)
-        return {**data, "bmd": hip_bmd(data), "osteoporosis": np.array([positive], dtype=np.float32)}
+        return {**data, "bmd": truth.bmd, "osteoporosis": np.array([positive], dtype=np.float32)}
 
 
 def _has(item: Mapping[str, Any], need: str) -> bool:
     if need == "bmd":
-        return has_bmd(item)
+        return read_truth(item).has_bmd
     return bool(item.get(need))
 
 

@@ -13,9 +13,10 @@ from monai.transforms import Compose
 from sklearn.linear_model import Ridge
 from tqdm import tqdm
 
-from scripts.clinical.anatomy import HIP, NETWORK_SPACING_MM
+from scripts.clinical.anatomy import NETWORK_SPACING_MM
+from scripts.dataset.labels import LoadLabeld, LoadLandmarksd
 from scripts.dataset.listing import list_radiographs
-from scripts.dataset.truth import LoadLabeld, LoadLandmarksd, true_measure
+from scripts.dataset.truth import read_truth
 from scripts.files import replacing
 from scripts.measurement.hip_axes import find_axes
 from scripts.measurement.outline import Outline
@@ -77,8 +78,9 @@ def _hips(dataset_dir: str) -> Iterator[list[float]]:
     ])  # fmt: skip
     localiser = HipLocaliser()
     for item in tqdm(list_radiographs(dataset_dir), desc="films"):
-        grades = [true_measure(item, side, "singh_grade") for side in HIP.sides]
-        if not np.isfinite(grades).any() or not (item.get("label") and item.get("landmarks")):
+        truth = read_truth(item)
+        grades = [hip.number("singh_grade") for hip in truth.hips.values()]
+        if not np.isfinite(grades).any() or not (truth.label and truth.landmarks):
             continue
         film = read({name: item[name] for name in ("image", "label", "landmarks")})
         points = torch.as_tensor(np.asarray(film["landmarks"]), dtype=torch.float32)

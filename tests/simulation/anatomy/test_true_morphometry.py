@@ -7,6 +7,7 @@ import pytest
 import torch
 from scripts.clinical.anatomy import HIP
 from scripts.measurement.hip_axes import find_axes
+from scripts.measurement.morphometry import measure_morphometry
 from scripts.measurement.outline import Outline
 from scripts.measurement.regions import place_regions
 from scripts.simulation.anatomy.dxa import Scan
@@ -38,7 +39,7 @@ def drawn(request):
 
 def test_the_rules_find_the_measures_of_the_bone(drawn):
     image, outline, landmarks, canonical = shadow(drawn)
-    found = measure(image, outline, find_axes(outline, landmarks, canonical))
+    found = measure_morphometry(image, outline, find_axes(outline, landmarks, canonical))
     true = measure_true_morphometry(drawn)
     assert tuple(true) == MORPHOMETRY
     assert found.neck_shaft_deg == pytest.approx(true["neck_shaft_deg"], abs=4.0)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from scripts.clinical import Hip, Reason, Reference
 from scripts.clinical.anatomy import HIP
-from scripts.dataset.labels import read_label
-from scripts.dataset.truth import LoadLandmarksd, dxa_bmd, lowest_t_score, true_measure, true_measures
+from scripts.dataset.labels import LoadLandmarksd, read_label
+from scripts.dataset.truth import TrueHip, Truth
 from scripts.evaluation.accuracy.overlap import confusion_by_hip, dice, dice_of, false_alarm
 from scripts.evaluation.accuracy.points import distances_mm, is_swapped
 from scripts.evaluation.accuracy.strata import hip_strata
@@ -81,17 +81,17 @@ class Case:
     hips: tuple[HipCase, HipCase]
 
 
-def refused_case(truth: Mapping[str, Any], reason: Reason, reference: Reference) -> Case:
+def refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
     """The case of a file that was refused before any network saw it.
 
     Args:
-        truth: item of `held_out_radiographs`.
+        truth: of the same radiograph.
         reason: of the refusal.
         reference: young adults, for the true T-score.
     """
     nothing = dict.fromkeys(HIP.sites, math.nan)
     right, left = (
-        HipCase(side, False, False, str(reason.code), nothing, nothing, nothing, dxa_bmd(truth, side), (), False)
+        HipCase(side, False, False, str(reason.code), nothing, nothing, nothing, truth.hips[side].bmd, (), False)
         for side in HIP.sides
     )
     return Case(
@@ -100,7 +100,7 @@ def refused_case(truth: Mapping[str, Any], reason: Reason, reference: Reference)
         code=str(reason.code),
         probability=math.nan,
         lowest_t=math.nan,
-        dxa_lowest_t=lowest_t_score([right.dxa, left.dxa], reference),
+        dxa_lowest_t=truth.lowest_t_score(reference),
         covariates=(math.nan,) * 4,
         dice=dict.fromkeys(MASK_CLASSES, math.nan),
         false_alarms=dict.fromkeys(MASK_CLASSES, False),
@@ -108,11 +108,11 @@ def refused_case(truth: Mapping[str, Any], reason: Reason, reference: Reference)
     )
 
 
-def screened_case(truth: Mapping[str, Any], seen: Seen, reference: Reference) -> Case:
+def screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
     """The case of a radiograph that the networks saw, measured or refused by the gate.
 
     Args:
-        truth: item of `held_out_radiographs`.
+        truth: of the same radiograph.
         seen: what was found on the same radiograph.
         reference: young adults, for the true T-score.
 
@@ -120,16 +120,15 @@ def screened_case(truth: Mapping[str, Any], seen: Seen, reference: Reference) ->
         ValueError: when a mask or landmark file of the manifest is bad.
     """
     screening, mask, meta = seen.screening, seen.mask, seen.image.meta
-    label = read_label(truth["label"], mask.shape) if truth.get("label") else None
+    label = read_label(truth.label, mask.shape) if truth.label else None
     true_points = true_landmarks(truth, seen.image)
     points = np.asarray(seen.prediction["landmarks"], dtype=np.float64)
     overlaps = hip_overlaps(mask, label, true_points, meta)
     hips = tuple(
         replace(
-            _hip_case(hip, dxa_bmd(truth, hip.side), points[index], true_points[[index, 1 - index]], meta["spacing_mm"]),
+            _hip_case(hip, truth.hips[hip.side].bmd, points[index], true_points[[index, 1 - index]], meta["spacing_mm"]),
             measures=hip.values,
-            true_measures={name: true_measure(truth, hip.side, name) for name in hip.values if "_bmd" not in name}
-            | true_measures(truth, hip.side, hip.values["shaft_level_mm"]),
+            true_measures=_true_measures(truth.hips[hip.side], hip),
             dice=overlaps[index],
             strata=hip_strata(truth, hip.side, true_points[index]),
         )
@@ -144,7 +143,7 @@ def screened_case(truth: Mapping[str, Any], seen: Seen, reference: Reference) ->
         code=str(screening.reason.code) if screening.reason else "",
         probability=_number(screening.osteoporosis_probability),
         lowest_t=screening.lowest.t_score if screening.lowest else math.nan,
-        dxa_lowest_t=lowest_t_score([hip.dxa for hip in hips], reference),
+        dxa_lowest_t=truth.lowest_t_score(reference),
         covariates=(age, sex, weight, height),
         dice={name: math.nan if label is None else dice(mask == value, label == value) for name, value in classes.items()},
         false_alarms={
@@ -217,17 +216,21 @@ def _hip_case(
     )
 
 
-def true_landmarks(truth: Mapping[str, Any], image: MetaTensor) -> NDArray[np.float64]:
+def true_landmarks(truth: Truth, image: MetaTensor) -> NDArray[np.float64]:
     """The true landmarks, (2, 5, 2) in the pixels of the image that the networks saw; NaN where unknown."""
-    if not truth.get("landmarks"):
+    if not truth.landmarks:
         return np.full((2, 5, 2), np.nan)
-    loaded = LoadLandmarksd(keys="landmarks")({"image": image, "landmarks": truth["landmarks"]})
+    loaded = LoadLandmarksd(keys="landmarks")({"image": image, "landmarks": truth.landmarks})
     return np.asarray(loaded["landmarks"], dtype=np.float64)
 
 
-def _identity(truth: Mapping[str, Any]) -> dict[str, str]:
-    name = str(truth["name"])
-    return {"name": name, "patient": str(truth.get("patient_id") or name), "site": str(truth.get("site") or "")}
+def _true_measures(truth: TrueHip, hip: Hip) -> dict[str, float]:
+    measured = {name: truth.number(name) for name in hip.values if "_bmd" not in name}
+    return measured | truth.measures(hip.values["shaft_level_mm"])
+
+
+def _identity(truth: Truth) -> dict[str, str]:
+    return {"name": truth.name, "patient": truth.patient or truth.name, "site": truth.site}
 
 
 def _number(value: float | None) -> float:

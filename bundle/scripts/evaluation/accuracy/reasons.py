@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from scripts.clinical.anatomy import HIP
-from scripts.dataset.truth import TrueHip, Truth, read_truth
+from scripts.dataset.truth import TrueHip, Truth
 from scripts.evaluation.accuracy.overlap import nearer_parts
 from scripts.evaluation.accuracy.strata import Judged
 
@@ -26,7 +26,7 @@ _NAMES: Final = {"total_hip": "total hip replacement"}
 
 
 def reason(
-    truth: Mapping[str, Any],
+    truth: Truth,
     hips: Sequence[Judged],
     found: NDArray[np.uint8],
     true: NDArray[np.uint8],
@@ -37,7 +37,7 @@ def reason(
     """One sentence: what is wrong with the femurs' contours, and in brackets what is known of the radiograph.
 
     Args:
-        truth: item of `held_out_radiographs`.
+        truth: of the same radiograph.
         hips: right and left.
         found: (rows, cols) classes drawn, as displayed.
         true: (rows, cols) true classes.
@@ -48,11 +48,10 @@ def reason(
     wrong = [f"the {side} hip was missed" for side, hip in zip(HIP.sides, hips, strict=True) if hip.drawn and not hip.found]
     wrong += [f"the {side} hip was found at the other's place" for side, hip in zip(HIP.sides, hips, strict=True) if hip.swapped]
     wrong += _areas(found, true, points, spacing_mm)
-    shown = read_truth(truth)
-    known = [*_known_of_film(shown, hips)]
+    known = [*_known_of_radiograph(truth, hips)]
     parts = nearer_parts(true.shape, centres)
     for index, side in enumerate(HIP.sides):
-        told = [*_known_of_hip(shown.hips[side], hips[index])]
+        told = [*_known_of_hip(truth.hips[side], hips[index])]
         told += _cut_off((true == _FEMUR) & parts[index], points[index], spacing_mm)
         if told:
             known.append(f"{side} hip: {', '.join(told)}")
@@ -98,7 +97,7 @@ def _place(wrong: NDArray[np.bool_], points: NDArray[np.float64], spacing_mm: tu
     return f"most of it near the {HIP.sides[side]} {_PLACES[landmark]}"
 
 
-def _known_of_film(truth: Truth, hips: Sequence[Judged]) -> Iterator[str]:
+def _known_of_radiograph(truth: Truth, hips: Sequence[Judged]) -> Iterator[str]:
     strata = {name: group for hip in hips for name, group in hip.strata.items()}
     if strata.get("site"):
         yield f"site {strata['site']}"

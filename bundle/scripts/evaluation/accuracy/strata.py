@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.clinical import HIP, Limits, load_gate
-from scripts.dataset.manifest import number
-from scripts.dataset.truth import read_truth
+from scripts.dataset.truth import Truth
 from scripts.evaluation.accuracy.overlap import iou
 from scripts.evaluation.accuracy.points import median_and_p95
 
@@ -82,20 +81,18 @@ class Stratum:
     swapped: int
 
 
-def hip_strata(item: Mapping[str, Any], side: str, landmarks: NDArray[np.float64]) -> dict[str, str]:
+def hip_strata(truth: Truth, side: str, landmarks: NDArray[np.float64]) -> dict[str, str]:
     """The groups that one hip belongs to: name of the distinction -> group. What is unknown gives no group.
 
     Args:
-        item: of `held_out_radiographs`; used are the columns site, weight_kg, height_cm and, of a simulated cohort or of the
-            user's own, view, pelvic_turn_deg, and of each side rotation_deg, implant, osteoarthritis and fracture.
+        truth: of the radiograph.
         side: "right" or "left".
         landmarks: (5, 2) the true ones; NaN = not on the radiograph.
     """
-    truth, limits = read_truth(item), _limits()
-    hip = truth.hips[side]
+    hip, limits = truth.hips[side], _limits()
     rotation_limit = limits.rotation_inward_at_most_deg if hip.rotation_deg < 0 else limits.rotation_outward_at_most_deg
     found = {
-        "site": str(item.get("site") or ""),
+        "site": truth.site,
         "view": truth.view,
         "pelvic turn": _turned(truth.pelvic_turn_deg, _LEVEL_DEG, limits.pelvic_turn_at_most_deg),
         "femoral rotation": _turned(hip.rotation_deg, _FLAT_DEG, rotation_limit, ("inward", "outward")),
@@ -103,7 +100,7 @@ def hip_strata(item: Mapping[str, Any], side: str, landmarks: NDArray[np.float64
         "implant": implant_kind(hip.implant),
         "osteoarthritis": _osteoarthritis(hip.osteoarthritis),
         "fracture": hip.fracture.replace("_", " "),
-        "build": _build(number(item.get("weight_kg")), number(item.get("height_cm"))),
+        "build": _build(truth.weight_kg, truth.height_cm),
     }
     return {name: group for name, group in found.items() if group}
 

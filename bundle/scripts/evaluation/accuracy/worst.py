@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scripts.dataset.labels import read_label
+from scripts.dataset.truth import Truth
 from scripts.evaluation.accuracy.cases import Case, hip_centres, true_landmarks
 from scripts.evaluation.accuracy.overlap import iou
 from scripts.evaluation.accuracy.reasons import reason
@@ -56,14 +57,14 @@ class WorstFilms:
         self.count = count
         self._worst: list[_Film] = []
 
-    def add(self, case: Case, truth: Mapping[str, Any], seen: Seen) -> None:
+    def add(self, case: Case, truth: Truth, seen: Seen) -> None:
         """Look at one more radiograph; the arguments are those of `screened_case`, and what it returned."""
         dice = case.dice["femur"]
         if math.isnan(dice) or (len(self._worst) == self.count and dice >= self._worst[-1].dice):
             return
         image, mask = seen.image, seen.mask
         shape = (image.shape[-2], image.shape[-1])
-        label = read_label(truth["label"], mask.shape)
+        label = read_label(truth.label, mask.shape)
         found, true = (resample_nearest(image.meta["orientation"].to_display(of), shape) for of in (mask, label))
         points = true_landmarks(truth, seen.image)
         why = reason(truth, case.hips, found, true, points, hip_centres(points), image.meta["spacing_mm"])

@@ -11,7 +11,7 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
 from scripts.clinical import Reason, load_criteria, load_reference
-from scripts.dataset.truth import ALL, HELD_OUT
+from scripts.dataset.truth import ALL, HELD_OUT, read_truth
 from scripts.evaluation.accuracy.cases import Case, refused_case, screened_case
 from scripts.evaluation.accuracy.figures import write_figures
 from scripts.evaluation.accuracy.metrics import Metric, data_kind, summarise
@@ -46,7 +46,7 @@ class EvaluationWriter:
         split: str | None = None,
         seed: int = 0,
     ) -> None:
-        self.truths = {item["name"]: item for item in radiographs}
+        self.truths = {item["name"]: read_truth(item) for item in radiographs}
         self.output_dir = Path(output_dir)
         self.provenance = provenance
         self.notice = notice

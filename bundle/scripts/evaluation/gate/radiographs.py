@@ -92,13 +92,12 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
         entry = entries.get(Path(dataset_dir).absolute() / file)
         if entry is None:
             raise ValueError(f"{results_dir}: {file} has no row in the manifest of {dataset_dir}; nothing was evaluated.")
-        if entry.get("split", "") not in splits:
-            continue
         shown = read_truth(entry)
-        truths = _hip_truths(entry, shown, limits)
+        if shown.split not in splits:
+            continue
+        truths = _hip_truths(shown, limits)
         view = shown.view or "AP"
-        age = float(entry.get("age_years", math.nan))
-        if age < limits.youngest_age_years:
+        if shown.age_years < limits.youngest_age_years:
             kind = f"under {limits.youngest_age_years:.0f}"
         elif view != "AP":
             kind = view
@@ -106,7 +105,7 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
             kind = "turned pelvis"
         else:
             kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
-        films.append(_film(file, record, kind, entry.get("site", ""), truths if view == "AP" else ("", "")))
+        films.append(_film(file, record, kind, shown.site, truths if view == "AP" else ("", "")))
     if not films:
         raise _none_left(results_dir, splits)
     return films
@@ -130,8 +129,9 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
         if entry.get("split", splits[0]) not in splits:
             continue
         folder = Path(file).parent.name
-        kind = read_truth(entry).kind or folder or "other"
-        films.append(_film(file, record, kind, str(entry.get("site", "")), ("", "")))
+        shown = read_truth(entry)
+        kind = shown.kind or folder or "other"
+        films.append(_film(file, record, kind, shown.site, ("", "")))
     if not films:
         raise _none_left(results_dir, splits)
     return films
@@ -178,8 +178,8 @@ def _manifest(dataset_dir: str) -> dict[Path, dict[str, Any]]:
     return read_manifest(path)
 
 
-def _hip_truths(entry: Mapping[str, Any], shown: Truth, limits: Limits) -> tuple[str, str]:
-    points = read_landmarks(entry["landmarks"]) if entry.get("landmarks") else np.full((2, 5, 2), np.nan)
+def _hip_truths(shown: Truth, limits: Limits) -> tuple[str, str]:
+    points = read_landmarks(shown.landmarks) if shown.landmarks else np.full((2, 5, 2), np.nan)
     truths = []
     for index, hip in enumerate(shown.hips.values()):
         if hip.is_implanted:

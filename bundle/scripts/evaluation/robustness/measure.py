@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from scripts.clinical import HIP
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
-from scripts.dataset.truth import LoadLabeld, LoadLandmarksd, held_out_radiographs
+from scripts.dataset.labels import LoadLabeld, LoadLandmarksd
+from scripts.dataset.truth import held_out_radiographs
 from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.overlap import dice
 from scripts.evaluation.accuracy.points import distances_mm
