@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from monai.transforms import Compose
-from scripts.development.reading_speed import _film, _variants, time_reading
+from scripts.development.reading_speed import _draw_radiograph, _variants, time_reading
 from scripts.radiograph import LoadRadiographd, NormaliseRadiographd, ResampleRadiographd, read_radiograph
 
 CHAIN = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), NormaliseRadiographd("image")])
@@ -21,7 +21,7 @@ def test_each_syntax_has_a_row(capsys):
 )
 def test_all_lossless_syntaxes_hold_the_same_film(tmp_path, name):
     _variants(1)[name](tmp_path / "film.dcm")
-    expected = np.clip((_film(1) - 2047.5) / 4095 + 0.5, 0, 1)
+    expected = np.clip((_draw_radiograph(1) - 2047.5) / 4095 + 0.5, 0, 1)
     np.testing.assert_allclose(read_radiograph(tmp_path / "film.dcm")[0].numpy(), expected, atol=1e-6)
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from scripts.clinical import Code, RadiographFacts, Reason
 from scripts.clinical.anatomy import HIP
 from scripts.evaluation.robustness.measure import JOURNAL, Outcome, measure_robustness, summarise_steps
-from scripts.evaluation.robustness.perturbations import PERTURBATIONS, Film, chosen_perturbations
+from scripts.evaluation.robustness.perturbations import PERTURBATIONS, LabelledImage, chosen_perturbations
 from scripts.evaluation.robustness.tables import markdown_robustness
 from scripts.radiograph import REFUSAL, Orientation
 from scripts.screening import RadiographFindings, Seen
@@ -37,7 +37,7 @@ def film():
     label[30:90, 40:60] = label[30:90, 140:160] = 1
     image = (0.2 + 0.3 * np.linspace(0, 1, COLS) + 0.4 * label).astype(np.float32)
     points = np.stack([np.array([[40.0, col], [50.0, col], [45.0, col], [60.0, col], [80.0, col]]) for col in (50.0, 150.0)])
-    return Film(image, label, points)
+    return LabelledImage(image, label, points)
 
 
 @pytest.mark.parametrize("kind", PERTURBATIONS, ids=list(KINDS))
@@ -140,7 +140,7 @@ def test_a_method_that_looks_at_grey_values_alone_falls_off_a_cliff(folder, film
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 and float(rows[0]["femur_dice_mean"]) == 1.0
     document = json.loads((folder.out / "robustness.json").read_text())
-    assert (document["data"], document["films"]) == ("simulated", 2)
+    assert (document["data"], document["radiographs"]) == ("simulated", 2)
     page = (folder.out / "robustness.md").read_text()
     assert "| brightness | **0.05 of the range, ±** |" in page and "| brightness | 0.4 of the range, ± |" in page
     assert (folder.out / "robustness.png").stat().st_size > 10_000
@@ -160,7 +160,7 @@ def test_the_same_call_goes_on_where_it_was_stopped(folder, film):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"films": 0}, "films is 0"), ({"changes": ["blurr"]}, "'blurr'.*such as"), ({"split": "train"}, "in split 'train'")],
+    [({"sample": 0}, "sample is 0"), ({"changes": ["blurr"]}, "'blurr'.*such as"), ({"split": "train"}, "in split 'train'")],
 )
 def test_bad_settings_are_told_before_anything_runs(folder, film, settings, message):
     with pytest.raises(ValueError, match=message):
@@ -180,7 +180,7 @@ def test_a_cliff_inside_the_range_of_hospitals_is_told():
     assert [step.is_cliff(steps[0]) for step in steps] == [False, False, True, True, False]
     assert steps[2].femur_dice_worst == pytest.approx(0.4)  # the worst of twenty
     assert (steps[2].missed, steps[2].hips) == (1, 40)
-    page = markdown_robustness(steps, kinds, {"notice": NOTICE, "data": "simulated", "films": 20})
+    page = markdown_robustness(steps, kinds, {"notice": NOTICE, "data": "simulated", "radiographs": 20})
     assert "| from 0.6 |" in page and "nan" not in page
 
 
@@ -191,7 +191,7 @@ def run(folder, *options):
 
 
 def test_the_command_measures_the_shipped_network(tmp_path):
-    options = ("--dataset_dir", str(BUNDLE / "examples"), "--output_dir", "out", "--films", "1", "--changes", "['inversion']")
+    options = ("--dataset_dir", str(BUNDLE / "examples"), "--output_dir", "out", "--sample", "1", "--changes", "['inversion']")
     ended = run(tmp_path, *options)
     assert ended.returncode == 0, ended.stderr
     rows = json.loads((tmp_path / "out/robustness.json").read_text())["steps"]
@@ -201,6 +201,6 @@ def test_the_command_measures_the_shipped_network(tmp_path):
 
 
 def test_a_misspelt_option_ends_with_a_sentence(tmp_path):
-    ended = run(tmp_path, "--dataset_dir", str(BUNDLE / "examples"), "--film", "1")
+    ended = run(tmp_path, "--dataset_dir", str(BUNDLE / "examples"), "--samples", "1")
     assert ended.returncode == 1
-    assert "--film: the configuration has no key 'film'" in ended.stderr
+    assert "--samples: the configuration has no key 'samples'" in ended.stderr

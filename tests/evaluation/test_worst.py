@@ -9,9 +9,9 @@ import torch
 from monai.data import MetaTensor
 from PIL import Image
 from scripts.dataset.truth import read_truth
-from scripts.evaluation.accuracy.reasons import reason
+from scripts.evaluation.accuracy.reasons import explain
 from scripts.evaluation.accuracy.strata import hip_strata
-from scripts.evaluation.accuracy.worst import WorstFilms
+from scripts.evaluation.accuracy.worst import WorstRadiographs
 from scripts.radiograph import Orientation
 
 SIDE = 200  # of a film with pixels of 1 mm
@@ -38,7 +38,7 @@ def told(cases, true):
             for index, (side, hip) in enumerate(zip(("right", "left"), cases[0].hips, strict=True))
         )
         hips = (right, dataclasses.replace(left, **of_left))
-        return reason(read_truth(truth), hips, mask, true, points, np.nanmean(points, axis=1), (1.0, 1.0))
+        return explain(read_truth(truth), hips, mask, true, points, np.nanmean(points, axis=1), (1.0, 1.0))
 
     return tell
 
@@ -78,7 +78,7 @@ def test_the_worst_are_kept_drawn_and_listed(cases, true, tmp_path):
     Image.fromarray(true).save(tmp_path / "mask.png")
     meta = {"orientation": Orientation(), "spacing_mm": (1.0, 1.0), "resample_scale": (1.0, 1.0), "displayed_shape": (SIDE, SIDE)}
     seen = SimpleNamespace(image=MetaTensor(torch.rand(1, SIDE, SIDE), meta=meta), mask=true.clip(0, 1))
-    worst = WorstFilms(count=2)
+    worst = WorstRadiographs(count=2)
     for name, dice in (("a", 0.9), ("b", math.nan), ("c", 0.2), ("d", 0.95), ("e", 0.5)):
         case = dataclasses.replace(cases[0], name=name, dice={"femur": dice})
         worst.add(case, read_truth({"label": str(tmp_path / "mask.png")}), seen)
@@ -88,5 +88,5 @@ def test_the_worst_are_kept_drawn_and_listed(cases, true, tmp_path):
     assert [(row["rank"], row["name"], row["femur_iou"]) for row in rows] == [("1", "c", "0.1111"), ("2", "e", "0.3333")]
     assert "| 2 | e | 0.5000 | 0.3333 | No error" in (tmp_path / "worst.md").read_text()
     assert (tmp_path / "worst.png").stat().st_size > 10_000
-    assert not WorstFilms().write(tmp_path, "simulated", "Research use only")
+    assert not WorstRadiographs().write(tmp_path, "simulated", "Research use only")
     assert not (tmp_path / "worst.png").exists()

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
+from scripts.results.dicom_seg import mask_of, segmentation_object, source_radiograph
 
 EXAMPLES = Path(__file__).parents[2] / "bundle" / "examples"
 
@@ -29,7 +29,7 @@ def test_a_mask_comes_back_as_it_was(film: pydicom.Dataset, mask: NDArray[np.uin
     segmentation_object(film, mask, "contours", corrected=True).save_as(file)
     read = pydicom.dcmread(file)
     np.testing.assert_array_equal(mask_of(read), mask)
-    assert source_film(read) == film.SOPInstanceUID
+    assert source_radiograph(read) == film.SOPInstanceUID
     assert [str(segment.SegmentLabel) for segment in read.SegmentSequence] == ["femur", "fixation"]
     assert read.PatientID == film.PatientID
 

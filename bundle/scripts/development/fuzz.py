@@ -108,11 +108,11 @@ def fuzz(
         done = len(outcomes)
         shutil.rmtree(mutants, ignore_errors=True)
         mutants.mkdir()
-        for film in tqdm(reader(written(range(done, files))), desc="Mutants", total=files, initial=done, unit="file"):
-            reason = film.get(REFUSAL)
+        for item in tqdm(reader(written(range(done, files))), desc="Mutants", total=files, initial=done, unit="file"):
+            reason = item.get(REFUSAL)
             found = {"code": reason.code, "sentence": reason.sentence} if reason else {"code": "image", "sentence": ""}
-            outcomes.append(journal.append({"index": int(film["name"]), **found}))
-            Path(film["file"]).unlink()
+            outcomes.append(journal.append({"index": int(item["name"]), **found}))
+            Path(item["file"]).unlink()
         shutil.rmtree(mutants)
     with closing(Journal(measures)) as journal:
         report = _report(outcomes, {line["index"]: line for line in journal.read()})
@@ -127,8 +127,8 @@ def _read_one(transform: Callable[[Mapping[str, Any]], Mapping[str, Any]], folde
     mutant = mutate(load_seeds(), seed, index)
     path = folder / f"mutant_{seed}_{index}.dcm"
     path.write_bytes(mutant.content)
-    film = IsolatedReader(transform, seconds=_PATIENCE * LONGEST_SECONDS).read({"image": str(path), "name": path.stem})
-    reason = film.get(REFUSAL)
+    item = IsolatedReader(transform, seconds=_PATIENCE * LONGEST_SECONDS).read({"image": str(path), "name": path.stem})
+    reason = item.get(REFUSAL)
     print(f"{path}\n{mutant.recipe}\n{f'{reason.code}: {reason.sentence}' if reason else 'an image'}")
 
 

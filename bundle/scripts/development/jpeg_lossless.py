@@ -8,28 +8,28 @@ _CATEGORIES = 17  # of differences, by their number of bits: 0 to 16
 _CODE_BITS = 5  # enough for 17 codes of one length, none of them all ones
 
 
-def encode_jpeg_lossless(film: np.ndarray, bits: int) -> bytes:
+def encode_jpeg_lossless(pixels: np.ndarray, bits: int) -> bytes:
     """Return a JPEG lossless codestream with first-order prediction and a flat Huffman code.
 
     ISO/IEC 10918-1 annex H, process 14, selection value 1: DICOM transfer syntaxes 1.2.840.10008.1.2.4.57 and .70.
 
     Args:
-        radiograph: (rows, cols) unsigned integers.
+        pixels: (rows, cols) unsigned integers.
         bits: precision, 2 to 16.
     """
-    values = film.astype(np.int32)
+    values = pixels.astype(np.int32)
     predicted = np.empty_like(values)
     predicted[:, 1:] = values[:, :-1]
     predicted[1:, 0] = values[:-1, 0]
     predicted[0, 0] = 1 << (bits - 1)
     differences = (values - predicted + 32768) % 65536 - 32768
-    packed = np.packbits(np.concatenate([_bits(row) for row in np.array_split(differences, max(1, len(film) // 32))]))
+    packed = np.packbits(np.concatenate([_bits(row) for row in np.array_split(differences, max(1, len(pixels) // 32))]))
     # The last byte is filled with ones; a byte of ones is followed by an empty one.
     unused = -int(np.sum(_lengths(differences))) % 8
     packed[-1] |= (1 << unused) - 1
     entropy = packed.tobytes().replace(b"\xff", b"\xff\x00")
 
-    frame = struct.pack(">HBHHBBBB", 11, bits, *film.shape, 1, 1, 0x11, 0)
+    frame = struct.pack(">HBHHBBBB", 11, bits, *pixels.shape, 1, 1, 0x11, 0)
     counts = [_CATEGORIES if length == _CODE_BITS else 0 for length in range(1, 17)]
     table = struct.pack(">HB16B", 19 + _CATEGORIES, 0, *counts) + bytes(range(_CATEGORIES))
     scan = struct.pack(">HBBBBBB", 8, 1, 1, 0, 1, 0, 0)

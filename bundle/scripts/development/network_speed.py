@@ -36,23 +36,23 @@ def time_networks(
             raise ValueError(f"{name} is {given!r}; expected more than 0. Nothing was measured.")
     size = [round(side * pixel_mm / network.spacing_mm) for side in (rows, cols)]
     if min(size) < 256:
-        raise ValueError(f"The film is {size} pixels of {network.spacing_mm} mm; expected 256 or more. Nothing was measured.")
+        raise ValueError(f"The image is {size} pixels of {network.spacing_mm} mm; expected 256 or more. Nothing was measured.")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     network = network.eval()
-    film = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0))
-    searched = network.searched(film)
+    image = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0))
+    searched = network.searched(image)
     matrix = torch.rand(_MATRIX, _MATRIX)
     runs: dict[str, Callable[[], object]] = {
         "find the hips and draw their contours": lambda: network.search(searched),
-        "the whole screen": lambda: network(film),
+        "the whole screen": lambda: network(image),
         "matrix product": lambda: matrix @ matrix,
     }
     seconds = _medians(runs, repeats)
     operations = {name: _operations(run) for name, run in runs.items()}
     best = operations.pop("matrix product") / seconds.pop("matrix product")
     at = f"{size[0]} x {size[1]} at {network.spacing_mm} mm"
-    print(f"A film of {rows} x {cols} pixels, {at}, on {threads} threads, median of {repeats}")
+    print(f"A radiograph of {rows} x {cols} pixels, {at}, on {threads} threads, median of {repeats}")
     for name, taken in seconds.items():
         print(
             f"{name:40}{taken:7.3f} s; {operations[name] / 1e9:6.1f} GFLOP take {operations[name] / best:6.3f} s at best "

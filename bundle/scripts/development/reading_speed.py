@@ -49,11 +49,11 @@ def time_reading(preprocessing: Compose, megabytes: int = 20, repeats: int = 9) 
             raise ValueError(f"{name} is {given!r}; expected at least 1. Nothing was measured.")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    print(f"Milliseconds for a film of {megabytes} MB, median of {repeats}: on the clock, and of the processor")
+    print(f"Milliseconds for a radiograph of {megabytes} MB, median of {repeats}: on the clock, and of the processor")
     print(f"{'':32}{'pydicom':>9}{'ours':>9}{'ratio':>7}{'pydicom':>12}{'ours':>9}{'ratio':>7}")
     # The process that reads radiographs in the main job has one thread in its numerical libraries, too.
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-        path = Path(folder) / "film.dcm"
+        path = Path(folder) / "radiograph.dcm"
         for name, write in _variants(megabytes).items():
             write(path)
             alone, ours = _medians([lambda: dcmread(path).pixel_array, lambda: preprocessing({"image": str(path)})], repeats)
@@ -79,16 +79,16 @@ def _medians(readings: list[Callable[[], Any]], repeats: int) -> list[np.ndarray
 
 
 def _variants(megabytes: int) -> dict[str, Callable[[Path], None]]:
-    film = _film(megabytes)
+    pixels = _draw_radiograph(megabytes)
     window = {"WindowCenter": 2048, "WindowWidth": 4096}
     sigmoid = {"WindowCenter": 2048, "WindowWidth": 2500, "VOILUTFunction": "SIGMOID"}
 
     def as_is(attributes: dict[str, Any], syntax: UID = ExplicitVRLittleEndian) -> Callable[[Path], None]:
-        return lambda path: _dataset(film, syntax, **attributes).save_as(path, enforce_file_format=True)
+        return lambda path: _dataset(pixels, syntax, **attributes).save_as(path, enforce_file_format=True)
 
     def by_library(syntax: UID, plugin: str) -> Callable[[Path], None]:
         def write(path: Path) -> None:
-            dataset = _dataset(film, ExplicitVRLittleEndian, **window)
+            dataset = _dataset(pixels, ExplicitVRLittleEndian, **window)
             with quiet():  # the encoder tells its progress
                 dataset.compress(syntax, encoding_plugin=plugin)
             dataset.save_as(path, enforce_file_format=True)
@@ -96,8 +96,8 @@ def _variants(megabytes: int) -> dict[str, Callable[[Path], None]]:
         return write
 
     def jpeg_lossless(path: Path) -> None:
-        dataset = _dataset(film, JPEGLosslessSV1, **window)
-        dataset.add_new("PixelData", "OB", encapsulate([encode_jpeg_lossless(film, _BITS)]))
+        dataset = _dataset(pixels, JPEGLosslessSV1, **window)
+        dataset.add_new("PixelData", "OB", encapsulate([encode_jpeg_lossless(pixels, _BITS)]))
         dataset["PixelData"].is_undefined_length = True
         dataset.save_as(path, enforce_file_format=True)
 
@@ -111,7 +111,7 @@ def _variants(megabytes: int) -> dict[str, Callable[[Path], None]]:
     }
 
 
-def _film(megabytes: int) -> np.ndarray:
+def _draw_radiograph(megabytes: int) -> np.ndarray:
     """Return a square radiograph of 12 bits in 16: smooth shapes and the noise of a usual exposure."""
     side = int((megabytes * 1_000_000 / 2) ** 0.5)
     across = np.linspace(0, 12, side)
@@ -119,7 +119,7 @@ def _film(megabytes: int) -> np.ndarray:
     return np.clip(smooth + np.random.default_rng(0).normal(0, 15, smooth.shape), 0, 4095).astype("<u2")
 
 
-def _dataset(film: np.ndarray, syntax: UID, **attributes: Any) -> Dataset:
+def _dataset(pixels: np.ndarray, syntax: UID, **attributes: Any) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
@@ -128,10 +128,10 @@ def _dataset(film: np.ndarray, syntax: UID, **attributes: Any) -> Dataset:
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     dataset.Modality, dataset.BodyPartExamined, dataset.ViewPosition = "DX", "HIP", "AP"
     dataset.PatientOrientation, dataset.ImagerPixelSpacing = ["L", "F"], [0.139, 0.139]
-    dataset.Rows, dataset.Columns = film.shape
+    dataset.Rows, dataset.Columns = pixels.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, _BITS, _BITS - 1
-    dataset.add_new("PixelData", "OW", film.tobytes())
+    dataset.add_new("PixelData", "OW", pixels.tobytes())
     for keyword, given in attributes.items():
         setattr(dataset, keyword, given)
     return dataset

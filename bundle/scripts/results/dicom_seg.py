@@ -26,7 +26,7 @@ _PROPERTIES: Final[Mapping[str, tuple[Code, Code]]] = {
 """Category and type of each class (DICOM PS3.3 C.8.20.2; SNOMED CT)."""
 
 
-def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str, corrected: bool) -> Dataset:
+def segmentation_object(radiograph: Dataset, mask: NDArray[np.uint8], description: str, corrected: bool) -> Dataset:
     """Make the Segmentation of a radiograph's mask, one segment a class that occurs.
 
     Args:
@@ -38,9 +38,9 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
     Raises:
         ValueError: if the mask has another size than the radiograph, or shows nothing.
     """
-    expected = (int(film.Rows), int(film.Columns))
+    expected = (int(radiograph.Rows), int(radiograph.Columns))
     if mask.shape != expected:
-        raise ValueError(f"The mask has the size {mask.shape}, expected the film's {expected}; no object was made.")
+        raise ValueError(f"The mask has the size {mask.shape}, expected the radiograph's {expected}; no object was made.")
     present = [value for value in range(1, len(HIP.classes)) if np.any(mask == value)]
     if not present:
         raise ValueError(f"The mask is empty, expected one of {', '.join(HIP.classes[1:])}; DICOM knows no empty segmentation.")
@@ -63,7 +63,7 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
     for number, value in enumerate(present, start=1):
         numbered[mask == value] = number
     segmentation = hd.seg.Segmentation(
-        source_images=[_in_the_plane(film)],
+        source_images=[_in_the_plane(radiograph)],
         pixel_array=numbered[None],
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=segments,
@@ -81,7 +81,7 @@ def segmentation_object(film: Dataset, mask: NDArray[np.uint8], description: str
         omit_empty_frames=False,
     )
     # Required of an image without a place in space (DICOM PS3.3 C.7.6.1), and the same as the radiograph's, whose grid it has.
-    segmentation.PatientOrientation = film.get("PatientOrientation", "")
+    segmentation.PatientOrientation = radiograph.get("PatientOrientation", "")
     return segmentation
 
 
@@ -118,7 +118,7 @@ def _segment_number(segmentation: Dataset, groups: Dataset) -> int:
     raise ValueError(f"Segmentation {segmentation.SOPInstanceUID}: a frame does not say of which segment it is; it was not read.")
 
 
-def source_film(segmentation: Dataset) -> str:
+def source_radiograph(segmentation: Dataset) -> str:
     """The SOP Instance UID of the radiograph that a Segmentation is of, "" where it names none or several."""
     named = {
         str(instance.ReferencedSOPInstanceUID)
@@ -128,10 +128,10 @@ def source_film(segmentation: Dataset) -> str:
     return named.pop() if len(named) == 1 else ""
 
 
-def _in_the_plane(film: Dataset) -> Dataset:
+def _in_the_plane(radiograph: Dataset) -> Dataset:
     """The radiograph as highdicom takes it: a frame of reference stands for a place in space, which a projection has not."""
-    if "FrameOfReferenceUID" not in film or "ImageOrientationPatient" in film:
-        return film
-    flat = copy.copy(film)
+    if "FrameOfReferenceUID" not in radiograph or "ImageOrientationPatient" in radiograph:
+        return radiograph
+    flat = copy.copy(radiograph)
     del flat.FrameOfReferenceUID
     return flat

@@ -55,7 +55,7 @@ def screened_record(
         quantities: of which there are values, see `Channels.table`.
     """
     screening, facts, meta = seen.screening, seen.facts, seen.image.meta
-    film_spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
+    spacing_mm = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
     return {
         **_identity(item, file),
         "status": "refused" if screening.reason else "measured",
@@ -68,7 +68,7 @@ def screened_record(
             "sex": facts.sex,
             "view": facts.view,
             "laterality": facts.laterality,
-            "spacing_mm": film_spacing,
+            "spacing_mm": spacing_mm,
             "spacing_source": str(meta["spacing_source"]),
         },
         **_grouped([quantity for quantity in quantities if quantity.of is Of.RADIOGRAPH], screening.values),

@@ -28,7 +28,7 @@ def write_report(document: Document, quantities: Sequence[Quantity], folder: Pat
     criteria = load_criteria()
     page = environment.get_template("report.html.jinja").render(
         document=document,
-        films={record["name"]: record for record in document["radiographs"]},
+        radiographs={record["name"]: record for record in document["radiographs"]},
         reference=load_reference(),
         criteria=criteria,
         scale=scale_percent,

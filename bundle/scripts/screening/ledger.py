@@ -104,7 +104,7 @@ class Ledger:
         study = str(self.items[names[0]]["study"])
         if list(names) != [item["name"] for item in self._admitted(study)]:
             raise ValueError(f"study {study}: the films {list(names)} came together, expected all of the study and no others")
-        entry = {"study": study, "settings": self._settings, "films": self._films(study), "content": dict(content)}
+        entry = {"study": study, "settings": self._settings, "films": self._digests(study), "content": dict(content)}
         self.entries[study] = self._journal.append(entry)
 
     def finish(self, pictures: Sequence[str]) -> None:
@@ -122,7 +122,7 @@ class Ledger:
     def _admitted(self, study: str) -> list[Item]:
         return [item for item in self.studies[study] if "refusal" not in item]
 
-    def _films(self, study: str) -> list[str]:
+    def _digests(self, study: str) -> list[str]:
         """What tells whether a study's radiographs are still the same: one digest each."""
         return [self._digest(item) for item in self._admitted(study)]
 
@@ -137,7 +137,7 @@ class Ledger:
         return hashlib.sha256(content.encode()).hexdigest()
 
     def _is_current(self, study: str, entry: Entry) -> bool:
-        if entry.get("settings") != self._settings or entry.get("films") != self._films(study):
+        if entry.get("settings") != self._settings or entry.get("films") != self._digests(study):
             return False
         pictures = [path for record in entry["content"]["radiographs"] for path in record["outputs"].values() if path]
         return all((self.output_dir / path).is_file() and (self.output_dir / path).stat().st_size for path in pictures)

@@ -207,7 +207,7 @@ def test_training_without_labels_says_what_is_missing(server: Server) -> None:
     server.post("/train/segmentation", json={"max_epochs": 2})
     ended = server.ended_training()
     assert ended["status"] == "ERROR"
-    assert any("0 films have a final label" in line for line in ended["details"])
+    assert any("0 radiographs have a final label" in line for line in ended["details"])
     assert server.answers()
 
 

@@ -25,7 +25,7 @@ from labelling import (
 )
 from numpy.typing import NDArray
 from PIL import Image
-from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
+from scripts.results.dicom_seg import mask_of, segmentation_object, source_radiograph
 
 NAMES = ("normal", "hip_screw")
 
@@ -115,7 +115,7 @@ def test_a_corrected_label_is_a_valid_segmentation_in_the_pacs(
     assert answer.ok, answer.text
 
     (segmentation,) = segmentations(pacs)
-    assert source_film(segmentation) == uid
+    assert source_radiograph(segmentation) == uid
     assert segmentation.StudyInstanceUID == films[uid].StudyInstanceUID
     np.testing.assert_array_equal(mask_of(segmentation), true_mask("hip_screw"))
     if shutil.which("dciodvfy"):
@@ -146,7 +146,7 @@ def test_a_label_that_the_pacs_takes_but_the_full_disk_does_not_comes_when_there
         answer = other.submit(uid, label)
     assert answer.status_code == 507
     assert "the PACS has the label" in answer.json()["detail"]
-    assert {source_film(segmentation) for segmentation in segmentations(pacs)} == set(films)
+    assert {source_radiograph(segmentation) for segmentation in segmentations(pacs)} == set(films)
     wait_for(lambda: other.get("/datastore/")["completed"] == 2, other.log)
     np.testing.assert_array_equal(kept(other, uid, tmp_path), true_mask("normal"))
 

@@ -21,10 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: with one sentence, where an argument is wrong.
     """
     parser = argparse.ArgumentParser(prog="python -m scripts.apps.monailabel", description=__doc__)
-    parser.add_argument("--studies", required=True, help="folder of films, or address of a PACS's DICOMweb service")
+    parser.add_argument("--studies", required=True, help="folder of radiographs, or address of a PACS's DICOMweb service")
     parser.add_argument("--port", type=int, default=8000, help="on 127.0.0.1")
     parser.add_argument("--work_dir", type=Path, default=Path("output/label"), help="for fine-tuned weights, copies and logs")
-    parser.add_argument("--search", default="{}", help='of a PACS: only films with these attributes, {"StudyDate": "20260101-"}')
+    parser.add_argument("--search", default="{}", help='of a PACS: only what has these attributes, {"StudyDate": "20260101-"}')
     given = parser.parse_args(arguments)
     remote = given.studies.startswith(("http://", "https://"))
     work_dir = given.work_dir.absolute()

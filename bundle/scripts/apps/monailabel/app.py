@@ -19,11 +19,11 @@ from monailabel.datastore.dicom import DICOMwebClientX
 from monailabel.tasks.activelearning.random import Random
 
 from scripts.apps.monailabel.confidence import LeastCertainFirst
-from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.fine_tuning import FineTuning
-from scripts.apps.monailabel.inference import Screen, Segmentation
+from scripts.apps.monailabel.inference import ScreeningTask, SegmentationTask
 from scripts.apps.monailabel.labels import LABELS, removed_on_error
 from scripts.apps.monailabel.pacs_store import PacsStore
+from scripts.apps.monailabel.radiograph_store import RadiographStore
 from scripts.apps.monailabel.screener import Screener
 
 FINE_TUNED = Path("model", "model_finetuned.pt")
@@ -51,10 +51,10 @@ class OsteoXR(MONAILabelApp):
             labels=list(LABELS),
         )
 
-    def init_datastore(self) -> FilmStore:
+    def init_datastore(self) -> RadiographStore:
         """Open the folder, or ask the PACS."""
         if not self.studies.startswith(("http://", "https://")):
-            return FilmStore(Path(self.studies), self._screener, settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD)
+            return RadiographStore(Path(self.studies), self._screener, settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD)
         address = self.studies.rstrip("/")
         client = DICOMwebClientX(url=address)
         folder = self._work_dir / "pacs" / "".join(letter if letter.isalnum() else "-" for letter in address)
@@ -62,7 +62,7 @@ class OsteoXR(MONAILabelApp):
 
     def init_infers(self) -> dict[str, Any]:
         """The models."""
-        return {"segmentation": Segmentation(self._screener), "screening": Screen(self._screener)}
+        return {"segmentation": SegmentationTask(self._screener), "screening": ScreeningTask(self._screener)}
 
     def init_trainers(self) -> dict[str, Any]:
         """The trainings."""

@@ -62,9 +62,9 @@ class LeastCertainFirst(Strategy):
         least = min(offered, key=lambda image: offered[image])
         return {"id": least, "confidence": offered[least]}
 
-    def _look(self, film: Path) -> float | None:
+    def _look(self, image: Path) -> float | None:
         try:
-            return contour_agreement(self._screener.screen(film))
+            return contour_agreement(self._screener.screen(image))
         except RefusedError:
             return None
 

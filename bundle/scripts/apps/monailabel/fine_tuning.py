@@ -15,8 +15,8 @@ import torch
 from filelock import FileLock, Timeout
 from monailabel.interfaces.tasks.train import TrainTask
 
-from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.lesson import write_lesson
+from scripts.apps.monailabel.radiograph_store import RadiographStore
 from scripts.apps.monailabel.screener import BUNDLE, Screener
 from scripts.radiograph.causes import causes
 from scripts.training.checkpoint import BEST, save_whole
@@ -69,7 +69,7 @@ class FineTuning(TrainTask):
             raise ValueError(f"validation_fraction is {found['validation_fraction']}, expected less than 1. Nothing was trained.")
         return found
 
-    def __call__(self, request: Mapping[str, Any], datastore: FilmStore) -> dict[str, Any]:
+    def __call__(self, request: Mapping[str, Any], datastore: RadiographStore) -> dict[str, Any]:
         """Fine-tune.
 
         Args:
@@ -88,7 +88,7 @@ class FineTuning(TrainTask):
         except (Exception, SystemExit) as error:
             raise SystemExit(f"{STOPPED}: {_root(error)}. The weights in use stay as they were.") from error
 
-    def _train(self, settings: Mapping[str, Any], datastore: FilmStore) -> dict[str, Any]:
+    def _train(self, settings: Mapping[str, Any], datastore: RadiographStore) -> dict[str, Any]:
         lesson = self._folder / "lesson"
         lesson.mkdir(parents=True)
         write_lesson(datastore.labelled(), self._screener, lesson, settings["validation_fraction"])

@@ -16,7 +16,7 @@ from scripts.results.record import Record, screened_record
 from scripts.screening import Seen
 
 
-class Segmentation(InferTask):
+class SegmentationTask(InferTask):
     """Femur, prosthesis and fixation on the grid of the radiograph's file.
 
     Args:
@@ -43,34 +43,34 @@ class Segmentation(InferTask):
             ValueError: for another ending.
             OSError: where the mask cannot be written.
         """
-        film, ending = Path(request["image"]), str(request.get("result_extension") or ENDINGS[0])
+        image, ending = Path(request["image"]), str(request.get("result_extension") or ENDINGS[0])
         if ending not in ENDINGS:
             raise ValueError(f"result_extension is {ending!r}, expected one of {', '.join(ENDINGS)}. Nothing was screened.")
-        radiograph = self._screener.screen(film)
+        radiograph = self._screener.screen(image)
         with tempfile.NamedTemporaryFile(prefix="mask-", suffix=ending, delete=False) as file:
             destination = Path(file.name)
         with removed_on_error(destination):
-            write_mask(radiograph.mask, film, destination)
+            write_mask(radiograph.mask, image, destination)
         weights = {key: self._screener.weights[key] for key in ("file", "sha256")}
         params = {"label_names": dict(LABELS), "weights": weights, "notice": self._screener.notice}
-        return str(destination), {**params, **self.findings(film, radiograph)}
+        return str(destination), {**params, **self.findings(image, radiograph)}
 
-    def findings(self, film: Path, radiograph: Seen) -> dict[str, Any]:
+    def findings(self, image: Path, radiograph: Seen) -> dict[str, Any]:
         """What is told of the radiograph beside its mask: here nothing."""
         return {}
 
 
-class Screen(Segmentation):
+class ScreeningTask(SegmentationTask):
     """The same mask, and what the main job says of the radiograph: BMD, T-scores, or why it is refused."""
 
     def __init__(self, screener: Screener) -> None:
         super().__init__(screener, "Contours, and BMD and T-scores estimated from the radiograph; research use only")
 
-    def findings(self, film: Path, radiograph: Seen) -> dict[str, Any]:
+    def findings(self, image: Path, radiograph: Seen) -> dict[str, Any]:
         """Return "radiograph", as in `results.json`, and "summary", one sentence a line."""
         screening = radiograph.screening
-        names = dict.fromkeys(("name", "study", "patient"), film.name)
-        record = screened_record(names, film.name, radiograph, {})
+        names = dict.fromkeys(("name", "study", "patient"), image.name)
+        record = screened_record(names, image.name, radiograph, {})
         refusal = [f"Refused: {screening.reason.code}. {screening.reason.sentence}"] if screening.reason else []
         hips = [line for hip in screening.hips for line in _summary(hip)]
         return {"radiograph": _plain(record), "summary": [*refusal, *([] if refusal else hips), f"{self._screener.notice}."]}

@@ -23,7 +23,7 @@ _SAME_DIRECTION: Final = 1e-3
 _HEADER_BYTES: Final = 4096  # more than any of the formats needs
 
 
-def write_mask(mask: NDArray[np.uint8], film: Path, destination: Path) -> None:
+def write_mask(mask: NDArray[np.uint8], radiograph: Path, destination: Path) -> None:
     """Write a mask for a viewer that has the radiograph open.
 
     Args:
@@ -38,7 +38,7 @@ def write_mask(mask: NDArray[np.uint8], film: Path, destination: Path) -> None:
         image = sitk.GetImageFromArray(mask)
     else:
         image = sitk.GetImageFromArray(mask[None])
-        spacing, origin, direction = _geometry(film)
+        spacing, origin, direction = _geometry(radiograph)
         image.SetSpacing(spacing)
         image.SetOrigin(origin)
         image.SetDirection(direction)
@@ -61,13 +61,13 @@ def removed_on_error(file: Path) -> Iterator[None]:
 
 
 def read_mask(
-    label: Path, film: Path, stored_shape: tuple[int, int], label_info: Sequence[Mapping[str, Any]] | None = None
+    label: Path, radiograph: Path, stored_shape: tuple[int, int], label_info: Sequence[Mapping[str, Any]] | None = None
 ) -> NDArray[np.uint8]:
     """Read a mask that a viewer sends, and check that it is one of this radiograph.
 
     Args:
         label: the file, in any format that ITK reads: one slice, or a picture.
-        film: the radiograph's file.
+        radiograph: its file.
         stored_shape: its rows and columns as stored.
         label_info: "name" and "idx" of each segment, as 3D Slicer sends them: its values follow the order in which the
             segments stand there. None where the values are those of `CLASSES`.
@@ -85,17 +85,18 @@ def read_mask(
     found = np.squeeze(sitk.GetArrayFromImage(image))
     if found.shape != tuple(stored_shape):
         raise ValueError(
-            f"The label of {film.name} has the size {found.shape}, expected {tuple(stored_shape)} (rows, columns) as the film "
-            "has. It was not saved. Make the film the segmentation's source geometry, and submit it again."
+            f"The label of {radiograph.name} has the size {found.shape}, expected {tuple(stored_shape)} (rows, columns) as the "
+            "radiograph has. It was not saved. Make the radiograph the segmentation's source geometry, and submit it again."
         )
     if image.GetDimension() > 3:
-        raise ValueError(f"The label of {film.name} has {image.GetDimension()} dimensions, expected one slice. It was not saved.")
+        raise ValueError(f"A label of {radiograph.name} has {image.GetDimension()} dimensions, not one slice. It was not saved.")
     if image.GetDimension() == 3:
-        _, _, direction = _geometry(film)
+        _, _, direction = _geometry(radiograph)
         if not np.allclose(image.GetDirection(), direction, atol=_SAME_DIRECTION):
             raise ValueError(
-                f"The axes of the label run in the directions {_rounded(image.GetDirection())}, expected those of {film.name}, "
-                f"{_rounded(direction)}: it would lie mirrored or turned. It was not saved. Export it with the film as reference."
+                f"The axes of the label run in the directions {_rounded(image.GetDirection())}, expected those of "
+                f"{radiograph.name}, {_rounded(direction)}: it would lie mirrored or turned. It was not saved. Export it with "
+                "the radiograph as reference."
             )
     return _classes(found, label_info)
 
@@ -126,13 +127,13 @@ def _classes(found: NDArray[Any], label_info: Sequence[Mapping[str, Any]] | None
     return mask
 
 
-def _geometry(film: Path) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+def _geometry(radiograph: Path) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Spacing (mm), origin (mm) and direction of a radiograph as ITK reads them, in three dimensions.
 
     Where ITK cannot read the file no viewer shows it by ITK either, and the plain grid will do.
     """
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(film))
+    reader.SetFileName(str(radiograph))
     try:
         reader.ReadImageInformation()
     except RuntimeError:

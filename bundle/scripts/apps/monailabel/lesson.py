@@ -45,16 +45,17 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
         OSError: where the disk fails.
     """
     rows = []
-    for index, (film, label) in enumerate(labelled):
+    for index, (image, label) in enumerate(labelled):
         try:
-            rows.append(_write_film(f"{index:05d}", film, label, screener, folder))
+            rows.append(_write_radiograph(f"{index:05d}", image, label, screener, folder))
         except (RefusedError, ValueError) as error:
-            _LOGGER.warning("%s is left out of the fine-tuning: %s", film.name, error)
+            _LOGGER.warning("%s is left out of the fine-tuning: %s", image.name, error)
     patients = _patients([Path(row["image"]) for row in rows], folder)
     if len(set(patients)) < 2:
         raise ValueError(
-            f"{len(labelled)} films have a final label, of which {len(rows)} can be used, of {len(set(patients))} patients; "
-            "expected two patients or more, one of whom chooses the best epoch. Nothing was trained. Submit more corrected films."
+            f"{len(labelled)} radiographs have a final label, of which {len(rows)} can be used, of {len(set(patients))} "
+            "patients; expected two patients or more, one of whom chooses the best epoch. Nothing was trained. Submit more "
+            "corrected radiographs."
         )
     chosen = _validating(set(patients), validation_fraction)
     for row, patient in zip(rows, patients, strict=True):
@@ -62,9 +63,9 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
     write_table(folder / MANIFEST_NAME, ("image", "split", "label", "landmarks"), rows)
 
 
-def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: Path) -> dict[str, str]:
+def _write_radiograph(name: str, image: Path, label: Path, screener: Screener, folder: Path) -> dict[str, str]:
     """One row of the manifest."""
-    radiograph = screener.screen(film)
+    radiograph = screener.screen(image)
     meta = radiograph.image.meta
     orientation: Orientation = meta["orientation"]
     points = to_displayed_points(radiograph.prediction["landmarks"].numpy(), meta["resample_scale"])
@@ -76,17 +77,17 @@ def _write_film(name: str, film: Path, label: Path, screener: Screener, folder: 
     mask = read_label(label, (stored_shape[0], stored_shape[1]))
 
     row = {"label": f"labels/{name}.nii.gz", "landmarks": f"landmarks/{name}.json"}
-    if meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(film).meta["spacing_mm"] is None:
+    if meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(image).meta["spacing_mm"] is None:
         row["image"] = f"images/{name}.nii.gz"
         spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
-        _write_nifti(read_radiograph(film)[0].numpy(), folder / row["image"], spacing)
+        _write_nifti(read_radiograph(image)[0].numpy(), folder / row["image"], spacing)
         mask = np.ascontiguousarray(orientation.to_display(mask))
     else:
-        endings = film.name.lower()
+        endings = image.name.lower()
         row["image"] = f"images/{name}{'.nii.gz' if endings.endswith('.nii.gz') else Path(endings).suffix}"
         destination = folder / row["image"]
         destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(film, destination)
+        shutil.copyfile(image, destination)
         points = _points_to_stored(points, orientation, meta["displayed_shape"])
     _write_nifti(mask, folder / row["label"])
     (folder / row["landmarks"]).parent.mkdir(exist_ok=True)
@@ -119,12 +120,12 @@ def _write_nifti(pixels: NDArray[Any], path: Path, spacing_mm: Sequence[float] =
     nib.save(image, path)
 
 
-def _patients(films: Sequence[Path], folder: Path) -> list[str]:
+def _patients(images: Sequence[Path], folder: Path) -> list[str]:
     """Who is on each radiograph; one without a patient's ID is its own patient."""
-    items = [{"image": str(folder / film)} for film in films]
+    items = [{"image": str(folder / image)} for image in images]
     found = sort_studies(items, str(folder), b"names are not kept".ljust(32)) if items else []
-    by_film = {item["image"]: str(item["patient"]) for item in found}
-    return [by_film[item["image"]] for item in items]
+    by_image = {item["image"]: str(item["patient"]) for item in found}
+    return [by_image[item["image"]] for item in items]
 
 
 def _validating(patients: set[str], fraction: float) -> set[str]:

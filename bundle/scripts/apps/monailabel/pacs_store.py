@@ -13,11 +13,11 @@ from dicomweb_client import DICOMwebClient
 from monailabel.datastore.local import DataModel, ImageLabelModel
 from pydicom.dataset import Dataset
 
-from scripts.apps.monailabel.film_store import FilmStore
 from scripts.apps.monailabel.labels import removed_on_error
+from scripts.apps.monailabel.radiograph_store import RadiographStore
 from scripts.apps.monailabel.screener import Screener
 from scripts.files import replacing
-from scripts.results.dicom_seg import mask_of, segmentation_object, source_film
+from scripts.results.dicom_seg import mask_of, segmentation_object, source_radiograph
 
 MODALITIES: Final = ("DX", "CR")
 """Of the radiographs that are offered."""
@@ -26,7 +26,7 @@ _ASKED_AGAIN_AFTER: Final = 10.0  # seconds
 _LOGGER = logging.getLogger(__name__)
 
 
-class PacsStore(FilmStore):
+class PacsStore(RadiographStore):
     """Radiographs of a PACS, known by their SOP Instance UID, and the newest Segmentation of each.
 
     A radiograph is fetched when it is needed, and kept in the folder. A final label goes to the PACS as a Segmentation (STOW-RS)
@@ -76,31 +76,31 @@ class PacsStore(FilmStore):
             requests.RequestException: if the PACS does not answer.
         """
         self._ask()
-        film = Path(super().get_image_uri(image_id))
-        if not film.is_file():
+        radiograph = Path(super().get_image_uri(image_id))
+        if not radiograph.is_file():
             info = self._datastore.objects[image_id].image.info
             fetched = self._client.retrieve_instance(info["StudyInstanceUID"], info["SeriesInstanceUID"], image_id)
-            with replacing(film) as temporary:
+            with replacing(radiograph) as temporary:
                 fetched.save_as(temporary, enforce_file_format=True)
-        return str(film)
+        return str(radiograph)
 
     def save_label(self, image_id: str, label_filename: str, label_tag: str, label_info: Mapping[str, Any]) -> str:
         """Keep a label; a final one is stored in the PACS first.
 
         Raises:
-            as `FilmStore.save_label`; requests.RequestException: if the PACS does not take it, and it is not kept then.
+            as `RadiographStore.save_label`; requests.RequestException: if the PACS does not take it, and it is not kept then.
             OSError: if it cannot be kept here; the PACS has it then, and it is fetched when there is room.
         """
         with removed_on_error(Path(label_filename)):
             tag = str(getattr(label_tag, "value", label_tag))
-            film, mask = self.read_label(image_id, Path(label_filename), tag, label_info)
+            radiograph, mask = self.read_label(image_id, Path(label_filename), tag, label_info)
             if tag != "final":
-                self.keep_label(image_id, film, mask, tag, label_info)
+                self.keep_label(image_id, radiograph, mask, tag, label_info)
                 return image_id
-            segmentation = segmentation_object(pydicom.dcmread(film), mask, "OsteoXR, corrected contours", corrected=True)
+            segmentation = segmentation_object(pydicom.dcmread(radiograph), mask, "OsteoXR, corrected contours", corrected=True)
             self._client.store_instances([segmentation])
             try:
-                self.keep_label(image_id, film, mask, tag, {**label_info, **_origin(segmentation)})
+                self.keep_label(image_id, radiograph, mask, tag, {**label_info, **_origin(segmentation)})
             except OSError as error:
                 said = f"the PACS has the label, but its copy cannot be written here ({error.strerror or error})"
                 raise OSError(error.errno, f"{said}; it comes when there is room") from error
@@ -154,18 +154,18 @@ class PacsStore(FilmStore):
                 self._segmentations.add(uid)
 
     def _take_over(self, segmentation: Dataset) -> None:
-        film = source_film(segmentation)
-        if film not in self._datastore.objects:
+        uid = source_radiograph(segmentation)
+        if uid not in self._datastore.objects:
             return
-        known = self._datastore.label(film, "final")
+        known = self._datastore.label(uid, "final")
         if known is not None and _drawn(segmentation) <= known.info.get("drawn", ""):
             return
-        mask, path = mask_of(segmentation), Path(self.get_image_uri(film))
+        mask, path = mask_of(segmentation), Path(self.get_image_uri(uid))
         if mask.shape != (expected := self._stored_shape(path)):
             raise ValueError(
-                f"Segmentation {segmentation.SOPInstanceUID}: has the size {mask.shape}, expected the film's {expected}."
+                f"Segmentation {segmentation.SOPInstanceUID}: has the size {mask.shape}, expected the radiograph's {expected}."
             )
-        self.keep_label(film, path, mask, "final", _origin(segmentation))
+        self.keep_label(uid, path, mask, "final", _origin(segmentation))
 
     def _found(self, filters: Mapping[str, str]) -> list[Dataset]:
         return [Dataset.from_json(found) for found in self._client.search_for_series(search_filters=dict(filters))]

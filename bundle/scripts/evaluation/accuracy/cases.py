@@ -136,7 +136,7 @@ def screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
     )
     age, sex, weight, height = (float(value) for value in seen.covariates)
     classes = {name: value for value, name in enumerate(MASK_CLASSES, start=1)}
-    area_mm2 = film_pixel_mm2(meta)
+    area_mm2 = pixel_area_mm2(meta)
     return Case(
         **_identity(truth),
         seen=True,
@@ -185,7 +185,7 @@ def hip_centres(true_points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def film_pixel_mm2(meta: Mapping[str, Any]) -> float:
+def pixel_area_mm2(meta: Mapping[str, Any]) -> float:
     """The area of one pixel of the radiograph, mm² in the patient, by the meta of a resampled image."""
     (row_mm, col_mm), (rows, cols) = meta["spacing_mm"], meta["resample_scale"]
     return float(row_mm * col_mm / (rows * cols))

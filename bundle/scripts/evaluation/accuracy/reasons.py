@@ -25,7 +25,7 @@ _HEAD, _GREATER, _LESSER, _SHAFT = (
 _NAMES: Final = {"total_hip": "total hip replacement"}
 
 
-def reason(
+def explain(
     truth: Truth,
     hips: Sequence[Judged],
     found: NDArray[np.uint8],

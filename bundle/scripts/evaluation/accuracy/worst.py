@@ -19,7 +19,7 @@ from scripts.dataset.labels import read_label
 from scripts.dataset.truth import Truth
 from scripts.evaluation.accuracy.cases import Case, hip_centres, true_landmarks
 from scripts.evaluation.accuracy.overlap import iou
-from scripts.evaluation.accuracy.reasons import reason
+from scripts.evaluation.accuracy.reasons import explain
 from scripts.files import replacing
 from scripts.radiograph.sampling import resample_nearest
 from scripts.screening.findings import Seen
@@ -33,7 +33,7 @@ _METAL_STYLE: Final = "dashed"
 
 
 @dataclass(frozen=True)
-class _Film:
+class _Radiograph:
     """One of the worst: `image` grey, `found` and `true` classes (rows, cols), all of the field round the femurs."""
 
     name: str
@@ -46,7 +46,7 @@ class _Film:
     true: NDArray[np.uint8]
 
 
-class WorstFilms:
+class WorstRadiographs:
     """Keeps the radiographs with the lowest femur Dice seen so far, those with missed hips as they are.
 
     Args:
@@ -55,7 +55,7 @@ class WorstFilms:
 
     def __init__(self, count: int = 10) -> None:
         self.count = count
-        self._worst: list[_Film] = []
+        self._worst: list[_Radiograph] = []
 
     def add(self, case: Case, truth: Truth, seen: Seen) -> None:
         """Look at one more radiograph; the arguments are those of `screened_case`, and what it returned."""
@@ -67,20 +67,20 @@ class WorstFilms:
         label = read_label(truth.label, mask.shape)
         found, true = (resample_nearest(image.meta["orientation"].to_display(of), shape) for of in (mask, label))
         points = true_landmarks(truth, seen.image)
-        why = reason(truth, case.hips, found, true, points, hip_centres(points), image.meta["spacing_mm"])
+        why = explain(truth, case.hips, found, true, points, hip_centres(points), image.meta["spacing_mm"])
         grey = (image[0].clamp(0, 1) * 255).byte().numpy()
         field = _field(found, true)
         missed = sum(hip.drawn and not hip.found for hip in case.hips)
         shown = (grey[field].copy(), found[field].copy(), true[field].copy())
-        self._worst.append(_Film(case.name, case.site, dice, missed, why, *shown))
-        self._worst = sorted(self._worst, key=lambda film: film.dice)[: self.count]
+        self._worst.append(_Radiograph(case.name, case.site, dice, missed, why, *shown))
+        self._worst = sorted(self._worst, key=lambda one: one.dice)[: self.count]
 
     @classmethod
     def join(cls, parts: Sequence[Self], place: Mapping[str, int]) -> Self:
         """Bring together what several processes kept; equals stand as their names are placed."""
         joined = cls(parts[0].count)
-        films = sorted((film for part in parts for film in part._worst), key=lambda film: (film.dice, place[film.name]))
-        joined._worst = films[: joined.count]
+        ranked = sorted((one for part in parts for one in part._worst), key=lambda one: (one.dice, place[one.name]))
+        joined._worst = ranked[: joined.count]
         return joined
 
     def write(self, folder: Path, kind: str, notice: str) -> bool:
@@ -91,8 +91,8 @@ class WorstFilms:
             return False
         self._sheet(kind).savefig(folder / "worst.png", dpi=100)
         rows = [
-            (rank, film.name, film.site, f"{film.dice:.4f}", f"{iou(film.dice):.4f}", film.missed, film.why)
-            for rank, film in enumerate(self._worst, start=1)
+            (rank, one.name, one.site, f"{one.dice:.4f}", f"{iou(one.dice):.4f}", one.missed, one.why)
+            for rank, one in enumerate(self._worst, start=1)
         ]
         columns = ("rank", "name", "site", "femur_dice", "femur_iou", "hips_missed", "why")
         with replacing(folder / "worst.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -118,14 +118,14 @@ class WorstFilms:
         figure.suptitle(f"The {len(self._worst)} worst femur contours ({kind} data)", fontsize=14)
         for axes in np.atleast_1d(figure.subplots(rows, _COLUMNS)).flat:
             axes.set_axis_off()
-        for rank, (axes, film) in enumerate(zip(figure.axes, self._worst, strict=False), start=1):
-            axes.imshow(film.image, cmap="gray", vmin=0, vmax=255)
-            for mask, colour in ((film.true, _TRUE), (film.found, _FOUND)):
+        for rank, (axes, one) in enumerate(zip(figure.axes, self._worst, strict=False), start=1):
+            axes.imshow(one.image, cmap="gray", vmin=0, vmax=255)
+            for mask, colour in ((one.true, _TRUE), (one.found, _FOUND)):
                 for shown, style in ((mask == 1, "solid"), (mask > 1, _METAL_STYLE)):
                     if shown.any() and not shown.all():
                         axes.contour(shown, levels=[0.5], colors=colour, linewidths=1.2, linestyles=style)
-            why = textwrap.fill(film.why, _CAPTION)
-            axes.set_title(f"{rank}. {film.name}: Dice {film.dice:.3f}\n{why}", fontsize=9, loc="left")
+            why = textwrap.fill(one.why, _CAPTION)
+            axes.set_title(f"{rank}. {one.name}: Dice {one.dice:.3f}\n{why}", fontsize=9, loc="left")
         figure.legend(
             handles=[
                 Line2D([], [], color=_TRUE, label="true femur"),

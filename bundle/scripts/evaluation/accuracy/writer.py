@@ -18,7 +18,7 @@ from scripts.evaluation.accuracy.metrics import Metric, data_kind, summarise
 from scripts.evaluation.accuracy.strata import stratify
 from scripts.evaluation.accuracy.strata_tables import markdown_strata, write_strata, write_strata_figure
 from scripts.evaluation.accuracy.tables import markdown_report, write_metrics_json, write_metrics_table
-from scripts.evaluation.accuracy.worst import WorstFilms
+from scripts.evaluation.accuracy.worst import WorstRadiographs
 
 SCHEMA_VERSION = "1.0"
 
@@ -54,7 +54,7 @@ class EvaluationWriter:
         self.seed = seed
         self.reference, self.criteria = load_reference(), load_criteria()
         self.cases: list[Case] = []
-        self.worst = WorstFilms()
+        self.worst = WorstRadiographs()
 
     def attach(self, engine: Engine) -> None:
         """Register with the evaluator."""
@@ -79,7 +79,7 @@ class EvaluationWriter:
             return
         place = {name: index for index, name in enumerate(self.truths)}
         self.cases = sorted((case for cases, _ in shares for case in cases), key=lambda case: place[case.name])
-        self.worst = WorstFilms.join([worst for _, worst in shares], place)
+        self.worst = WorstRadiographs.join([worst for _, worst in shares], place)
         kind = data_kind(case.site for case in self.cases)
         held_out = ", ".join(name or "none" for name in HELD_OUT)
         document = {

@@ -12,8 +12,8 @@ import numpy as np
 
 from scripts.clinical import Limits, load_gate
 from scripts.clinical.limits import clinical_limits
-from scripts.evaluation.gate.evaluation import read_films
-from scripts.evaluation.gate.radiographs import FINE, GateFilm, check_same_weights, read_valid, weights_of
+from scripts.evaluation.gate.evaluation import read_radiographs
+from scripts.evaluation.gate.radiographs import FINE, GateRadiograph, check_same_weights, read_valid, weights_of
 from scripts.files import replacing
 
 _ANGLES = ("rotation_outward_at_most_deg", "rotation_inward_at_most_deg", "pelvic_turn_at_most_deg")
@@ -54,15 +54,15 @@ def calibrate_gate(
     Raises:
         ValueError: see `scripts.evaluation.gate.radiographs`; where no valid radiograph has values.
     """
-    films = read_films(valid_dir, valid_results, refusable_dir, refusable_results, splits)
+    radiographs = read_radiographs(valid_dir, valid_results, refusable_dir, refusable_results, splits)
     if faulty_dir is not None and faulty_results is not None:
         check_same_weights(valid_results, faulty_results)
-        films += read_valid(faulty_dir, faulty_results, splits)
+        radiographs += read_valid(faulty_dir, faulty_results, splits)
     content = json.loads(Path(gate_file).read_text(encoding="utf-8"))
     # Angles that earlier weights could not tell so well are no matter of these.
     clinical = clinical_limits()
     limits = Limits(**vars(load_gate(gate_file).limits) | {name: clinical[name] for name in _ANGLES})
-    found = thresholds(films, limits, accept, accept_hips)
+    found = thresholds(radiographs, limits, accept, accept_hips)
     document = {
         "version": content["version"],
         "weights_sha256": weights_of(valid_results),
@@ -70,8 +70,8 @@ def calibrate_gate(
             "splits": list(splits),
             "accepted_of_valid": accept,
             "accepted_of_fine_hips": accept_hips,
-            "valid_radiographs": sum(film.kind == FINE for film in films),
-            "radiographs_to_be_refused": sum(film.kind != FINE for film in films),
+            "valid_radiographs": sum(one.kind == FINE for one in radiographs),
+            "radiographs_to_be_refused": sum(one.kind != FINE for one in radiographs),
             "command": "calibrate_gate.yaml",
         },
         "limits": {**content["limits"], **found},
@@ -83,7 +83,9 @@ def calibrate_gate(
     print(f"Thresholds for weights {document['weights_sha256'][:12]}...: {output_file}")
 
 
-def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float, accept_hips: float) -> dict[str, dict[str, Any]]:
+def thresholds(
+    radiographs: Sequence[GateRadiograph], clinical: Limits, accept: float, accept_hips: float
+) -> dict[str, dict[str, Any]]:
     """Choose the thresholds.
 
     A probability's lies half way, in logits, between the valid and the others where these are apart; where they overlap, the
@@ -99,29 +101,29 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float, accep
     Raises:
         ValueError: where no valid radiograph, or no fine hip, has values.
     """
-    valid = [film for film in films if film.kind == FINE]
-    fine = [hip.values for film in valid for hip in film.hips if hip.truth == FINE and _complete(hip.values, clinical)]
+    valid = [one for one in radiographs if one.kind == FINE]
+    fine = [hip.values for one in valid for hip in one.hips if hip.truth == FINE and _complete(hip.values, clinical)]
     if not fine:
         raise ValueError("None of the valid radiographs shows a fine hip that the networks found; nothing was calibrated.")
     broken = [
         hip.values
-        for film in films
-        for hip in film.hips
-        if (hip.truth == "fracture" or film.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
+        for one in radiographs
+        for hip in one.hips
+        if (hip.truth == "fracture" or one.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
     ]
-    pictures = [film.values for film in valid]
+    pictures = [one.values for one in valid]
     # What another limit refuses, or a femur by itself does not tell, says nothing of this one.
-    others = [film.values for film in films if film.kind != FINE and film.code in ("", "NOT_A_HIP")]
+    others = [one.values for one in radiographs if one.kind != FINE and one.code in ("", "NOT_A_HIP")]
     no_femurs = [
         hip.values
-        for film in films
-        for hip in film.hips
-        if film.kind != FINE and hip.truth == "" and hip.code in ("", "NO_FEMUR") and _found(hip.values, clinical)
+        for one in radiographs
+        for hip in one.hips
+        if one.kind != FINE and hip.truth == "" and hip.code in ("", "NO_FEMUR") and _found(hip.values, clinical)
     ]
     rotations = [values["outward_rotation_deg"] for values in fine]
     turns = [abs(values["pelvic_turn_deg"]) for values in pictures]
     share, hip_share = f"{100 * accept:g}%", f"{100 * accept_hips:g}%"
-    hips, radiographs = f"{len(fine)} fine hips", f"{len(valid)} valid radiographs"
+    hips, cohort = f"{len(fine)} fine hips", f"{len(valid)} valid radiographs"
 
     view = _between(_finite(pictures, "hip_view"), _finite(others, "hip_view"), accept)
     femur = _between(_finite(fine, "femur_probability"), _finite(no_femurs, "femur_probability"), accept_hips)
@@ -132,9 +134,9 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float, accep
     )
     agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept_hips)
     return {
-        "hip_view_at_least": _limit(view, f"accepts {share} or more of {radiographs}; {len(others)} others"),
+        "hip_view_at_least": _limit(view, f"accepts {share} or more of {cohort}; {len(others)} others"),
         "novelty_at_most": _limit(
-            _FURTHER * _upper(_finite(pictures, "novelty"), accept), f"{_FURTHER:g} x what accepts {share} of {radiographs}"
+            _FURTHER * _upper(_finite(pictures, "novelty"), accept), f"{_FURTHER:g} x what accepts {share} of {cohort}"
         ),
         "femur_at_least": _limit(femur, f"accepts {hip_share} or more of {hips}; {len(no_femurs)} others"),
         "fracture_at_most": _limit(fracture, f"accepts {hip_share} or more of {hips}; {len(broken)} broken or deformed ones"),
@@ -149,7 +151,7 @@ def thresholds(films: Sequence[GateFilm], clinical: Limits, accept: float, accep
         ),
         "pelvic_turn_at_most_deg": _limit(
             max(clinical.pelvic_turn_at_most_deg, _upper(turns, accept)),
-            f"the clinical limit, or what accepts {share} of {radiographs}",
+            f"the clinical limit, or what accepts {share} of {cohort}",
         ),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from scripts.clinical import load_gate
 from scripts.dataset.truth import HELD_OUT
 from scripts.evaluation.gate.figures import write_gate_figure
-from scripts.evaluation.gate.radiographs import GateFilm, check_same_weights, read_refusable, read_valid
+from scripts.evaluation.gate.radiographs import GateRadiograph, check_same_weights, read_refusable, read_valid
 from scripts.evaluation.gate.tables import gate_shares, markdown_gate, write_shares, write_wrong
 from scripts.files import replacing
 
@@ -36,27 +36,27 @@ def evaluate_gate(
     Raises:
         ValueError: see `scripts.evaluation.gate.radiographs`.
     """
-    films = read_films(valid_dir, valid_results, refusable_dir, refusable_results, splits)
-    folder, shares = Path(output_dir), gate_shares(films)
+    radiographs = read_radiographs(valid_dir, valid_results, refusable_dir, refusable_results, splits)
+    folder, shares = Path(output_dir), gate_shares(radiographs)
     write_shares(shares, folder / "gate.csv")
-    write_wrong(films, folder / "wrong.csv")
-    write_gate_figure(films, load_gate(gate_file).limits, folder / "gate.png")
-    report = markdown_gate(shares, films, notice)
+    write_wrong(radiographs, folder / "wrong.csv")
+    write_gate_figure(radiographs, load_gate(gate_file).limits, folder / "gate.png")
+    report = markdown_gate(shares, radiographs, notice)
     with replacing(folder / "gate.md") as temporary:
         temporary.write_text(report, encoding="utf-8")
     print(report)
 
 
-def read_films(
+def read_radiographs(
     valid_dir: str, valid_results: str, refusable_dir: str | None, refusable_results: str | None, splits: Sequence[str]
-) -> list[GateFilm]:
+) -> list[GateRadiograph]:
     """Read both sets, which the same weights must have judged.
 
     Raises:
         ValueError: where they have not, and as `scripts.evaluation.gate.radiographs`.
     """
-    films = read_valid(valid_dir, valid_results, splits)
+    radiographs = read_valid(valid_dir, valid_results, splits)
     if refusable_dir is None or refusable_results is None:
-        return films
+        return radiographs
     check_same_weights(valid_results, refusable_results)
-    return [*films, *read_refusable(refusable_dir, refusable_results, splits)]
+    return [*radiographs, *read_refusable(refusable_dir, refusable_results, splits)]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from scripts.clinical import Limits
-from scripts.evaluation.gate.radiographs import FINE, GateFilm
+from scripts.evaluation.gate.radiographs import FINE, GateRadiograph
 from scripts.evaluation.statistics.discrimination import auc_delong
 
 _ACCEPT, _REFUSE, _LIMIT = "#1f4e79", "#c0392b", "#222222"
@@ -24,7 +24,7 @@ Values = tuple[list[float], list[float]]
 """Of what should be accepted, and of what should be refused for this very reason."""
 
 
-def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> None:
+def write_gate_figure(radiographs: Sequence[GateRadiograph], limits: Limits, path: Path) -> None:
     """Draw one panel a channel, and the ROC curves of those that tell one class from another.
 
     Args:
@@ -34,23 +34,23 @@ def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> 
     """
     turn, inward = limits.pelvic_turn_at_most_deg, -limits.rotation_inward_at_most_deg
     panels: dict[str, tuple[Values, list[float]]] = {
-        "Hip view (probability)": (_of_films(films, "hip_view"), [limits.hip_view_at_least]),
-        "Novelty (distance)": (_of_films(films, "novelty"), [limits.novelty_at_most]),
-        "Turn of the pelvis, degrees": (_of_films(films, "pelvic_turn_deg"), [-turn, turn]),
-        "Femur (probability)": (_of_femurs(films, limits.present_at_least), [limits.femur_at_least]),
-        "Fracture (probability)": (_of_hips(films, "fracture_probability", "fracture"), [limits.fracture_at_most]),
-        "Metal (fraction)": (_of_hips(films, "metal_fraction", "implant"), [limits.implant_at_most]),
-        "Landmarks (confidence)": (_of_hips(films, "landmark_confidence", "cut off"), [limits.complete_at_least]),
-        "Agreement (Dice of two drawings)": (_of_hips(films, "contour_agreement", ""), [limits.agreement_at_least]),
+        "Hip view (probability)": (_of_radiographs(radiographs, "hip_view"), [limits.hip_view_at_least]),
+        "Novelty (distance)": (_of_radiographs(radiographs, "novelty"), [limits.novelty_at_most]),
+        "Turn of the pelvis, degrees": (_of_radiographs(radiographs, "pelvic_turn_deg"), [-turn, turn]),
+        "Femur (probability)": (_of_femurs(radiographs, limits.present_at_least), [limits.femur_at_least]),
+        "Fracture (probability)": (_of_hips(radiographs, "fracture_probability", "fracture"), [limits.fracture_at_most]),
+        "Metal (fraction)": (_of_hips(radiographs, "metal_fraction", "implant"), [limits.implant_at_most]),
+        "Landmarks (confidence)": (_of_hips(radiographs, "landmark_confidence", "cut off"), [limits.complete_at_least]),
+        "Agreement (Dice of two drawings)": (_of_hips(radiographs, "contour_agreement", ""), [limits.agreement_at_least]),
         "Outward rotation, degrees": (
-            _of_hips(films, "outward_rotation_deg", ""), [inward, limits.rotation_outward_at_most_deg]
+            _of_hips(radiographs, "outward_rotation_deg", ""), [inward, limits.rotation_outward_at_most_deg]
         ),
         "Head, mm": (
-            _of_hips(films, "head_diameter_mm", ""), [limits.head_diameter_at_least_mm, limits.head_diameter_at_most_mm]
+            _of_hips(radiographs, "head_diameter_mm", ""), [limits.head_diameter_at_least_mm, limits.head_diameter_at_most_mm]
         ),
-        "Flat black (share of the femur)": (_of_hips(films, "black", ""), [limits.flat_at_most]),
-        "Flat white (share of the femur)": (_of_hips(films, "white", ""), [limits.flat_at_most]),
-        "Contrast of the femur": (_of_hips(films, "contrast", ""), [limits.contrast_at_least]),
+        "Flat black (share of the femur)": (_of_hips(radiographs, "black", ""), [limits.flat_at_most]),
+        "Flat white (share of the femur)": (_of_hips(radiographs, "white", ""), [limits.flat_at_most]),
+        "Contrast of the femur": (_of_hips(radiographs, "contrast", ""), [limits.contrast_at_least]),
     }  # fmt: skip
     figure = Figure(figsize=(18, 10), layout="constrained")
     axes = figure.subplots(3, 5).ravel().tolist()
@@ -65,28 +65,28 @@ def write_gate_figure(films: Sequence[GateFilm], limits: Limits, path: Path) -> 
     figure.savefig(path, dpi=110)
 
 
-def _of_films(films: Sequence[GateFilm], name: str) -> Values:
-    pairs = [(film.values[name], film.kind == FINE) for film in films if math.isfinite(film.values[name])]
+def _of_radiographs(radiographs: Sequence[GateRadiograph], name: str) -> Values:
+    pairs = [(one.values[name], one.kind == FINE) for one in radiographs if math.isfinite(one.values[name])]
     return [value for value, fine in pairs if fine], [value for value, fine in pairs if not fine]
 
 
-def _of_femurs(films: Sequence[GateFilm], present: float) -> Values:
+def _of_femurs(radiographs: Sequence[GateRadiograph], present: float) -> Values:
     """Of what was found by landmarks: fine hips, against whatever is on radiographs to be refused."""
-    found = [(film, hip) for film in films for hip in film.hips if hip.values["landmark_confidence"] >= present]
-    fine = [hip.values["femur_probability"] for film, hip in found if film.kind == FINE and hip.truth == FINE]
-    return fine, [hip.values["femur_probability"] for film, hip in found if film.kind != FINE]
+    found = [(one, hip) for one in radiographs for hip in one.hips if hip.values["landmark_confidence"] >= present]
+    fine = [hip.values["femur_probability"] for one, hip in found if one.kind == FINE and hip.truth == FINE]
+    return fine, [hip.values["femur_probability"] for one, hip in found if one.kind != FINE]
 
 
-def _of_hips(films: Sequence[GateFilm], name: str, truth: str) -> Values:
+def _of_hips(radiographs: Sequence[GateRadiograph], name: str, truth: str) -> Values:
     """Fine hips against those of one truth; for "", which no truth tells, against those of radiographs to be refused."""
     values: Values = ([], [])
-    for film in films:
-        for hip in film.hips:
+    for one in radiographs:
+        for hip in one.hips:
             # A channel says nothing of a hip that is not there.
             if math.isfinite(hip.values[name]) and not (hip.code == "NO_FEMUR" and truth != "cut off"):
-                if film.kind == FINE and hip.truth == FINE:
+                if one.kind == FINE and hip.truth == FINE:
                     values[0].append(hip.values[name])
-                elif hip.truth == truth and (truth or film.kind != FINE):
+                elif hip.truth == truth and (truth or one.kind != FINE):
                     values[1].append(hip.values[name])
     return values
 

@@ -50,7 +50,7 @@ class GateHip:
 
 
 @dataclass(frozen=True)
-class GateFilm:
+class GateRadiograph:
     """One radiograph.
 
     kind: `FINE` where at least one hip must be measured, else what it is. site: "" where unknown. accepted: whether a hip was
@@ -71,7 +71,7 @@ class GateFilm:
         return self.accepted == (self.kind == FINE)
 
 
-def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateFilm]:
+def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateRadiograph]:
     """Read a cohort of hips: valid are adults' AP views of a flat pelvis, with a hip that is fine.
 
     A fine hip is neither implanted nor broken, cut off or turned beyond the clinical limit.
@@ -87,7 +87,7 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
     """
     entries = _manifest(dataset_dir)
     limits = load_gate().limits
-    films = []
+    radiographs = []
     for file, record in _records(results_dir).items():
         entry = entries.get(Path(dataset_dir).absolute() / file)
         if entry is None:
@@ -105,13 +105,13 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
             kind = "turned pelvis"
         else:
             kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
-        films.append(_film(file, record, kind, shown.site, truths if view == "AP" else ("", "")))
-    if not films:
+        radiographs.append(_radiograph(file, record, kind, shown.site, truths if view == "AP" else ("", "")))
+    if not radiographs:
         raise _none_left(results_dir, splits)
-    return films
+    return radiographs
 
 
-def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateFilm]:
+def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateRadiograph]:
     """Read radiographs that must all be refused.
 
     Args:
@@ -123,7 +123,7 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
         ValueError: as `read_valid`.
     """
     entries = _manifest(dataset_dir) if (Path(dataset_dir) / MANIFEST_NAME).is_file() else {}
-    films = []
+    radiographs = []
     for file, record in _records(results_dir).items():
         entry = entries.get(Path(dataset_dir).absolute() / file, {})
         if entry.get("split", splits[0]) not in splits:
@@ -131,10 +131,10 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
         folder = Path(file).parent.name
         shown = read_truth(entry)
         kind = shown.kind or folder or "other"
-        films.append(_film(file, record, kind, shown.site, ("", "")))
-    if not films:
+        radiographs.append(_radiograph(file, record, kind, shown.site, ("", "")))
+    if not radiographs:
         raise _none_left(results_dir, splits)
-    return films
+    return radiographs
 
 
 def weights_of(results_dir: str) -> str:
@@ -174,7 +174,7 @@ def _records(results_dir: str) -> dict[str, dict[str, Any]]:
 def _manifest(dataset_dir: str) -> dict[Path, dict[str, Any]]:
     path = Path(dataset_dir).absolute() / MANIFEST_NAME
     if not path.is_file():
-        raise ValueError(f"{path}: there is no manifest; expected one that says what the films show. Nothing was evaluated.")
+        raise ValueError(f"{path}: there is no manifest; expected one that says what each file shows. Nothing was evaluated.")
     return read_manifest(path)
 
 
@@ -195,12 +195,12 @@ def _hip_truths(shown: Truth, limits: Limits) -> tuple[str, str]:
     return (truths[0], truths[1])
 
 
-def _film(file: str, record: Mapping[str, Any], kind: str, site: str, truths: tuple[str, str]) -> GateFilm:
+def _radiograph(file: str, record: Mapping[str, Any], kind: str, site: str, truths: tuple[str, str]) -> GateRadiograph:
     picture = record["picture"] or {}
     hips = tuple(_hip(hip, truth) for hip, truth in zip(record["hips"], truths, strict=False))
     code = record["reason"]["code"] if record["reason"] else ""
     values = {name: _number(picture.get(name)) for name in _PICTURE}
-    return GateFilm(file, kind, site, record["status"] == "measured", code, values, hips)
+    return GateRadiograph(file, kind, site, record["status"] == "measured", code, values, hips)
 
 
 def _hip(hip: Mapping[str, Any], truth: str) -> GateHip:

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.evaluation.gate.radiographs import FINE, GateFilm, GateHip
+from scripts.evaluation.gate.radiographs import FINE, GateHip, GateRadiograph
 from scripts.evaluation.statistics.discrimination import wilson_interval
 from scripts.files import write_table
 
-Judged = TypeVar("Judged", GateFilm, GateHip)
+Judged = TypeVar("Judged", GateRadiograph, GateHip)
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Share:
     codes: str
 
 
-def gate_shares(films: Sequence[GateFilm]) -> list[Share]:
+def gate_shares(radiographs: Sequence[GateRadiograph]) -> list[Share]:
     """All groups: acceptance of valid radiographs by site, refusal of the others by kind, and of hips by what they are.
 
     A hip counts only on a radiograph that must be accepted: so a fine one beside an implant must be measured.
     """
-    valid = [film for film in films if film.kind == FINE]
-    others = [film for film in films if film.kind != FINE]
-    shares = [_of_films("valid", True, valid)]
-    shares += [_of_films(f"valid, {site}", True, part) for site, part in _by(valid, lambda film: film.site) if site]
-    shares += [_of_films("to be refused", False, others)]
-    shares += [_of_films(kind, False, part) for kind, part in _by(others, lambda film: film.kind)]
-    hips = [hip for film in valid for hip in film.hips if hip.truth]
+    valid = [one for one in radiographs if one.kind == FINE]
+    others = [one for one in radiographs if one.kind != FINE]
+    shares = [_of_radiographs("valid", True, valid)]
+    shares += [_of_radiographs(f"valid, {site}", True, part) for site, part in _by(valid, lambda one: one.site) if site]
+    shares += [_of_radiographs("to be refused", False, others)]
+    shares += [_of_radiographs(kind, False, part) for kind, part in _by(others, lambda one: one.kind)]
+    hips = [hip for one in valid for hip in one.hips if hip.truth]
     shares += [_of_hips(truth, truth == FINE, part) for truth, part in _by(hips, lambda hip: hip.truth)]
     return [share for share in shares if share.of]
 
@@ -55,31 +55,32 @@ def write_shares(shares: Sequence[Share], path: Path) -> None:
     write_table(path, [field.name for field in fields(Share)], map(asdict, shares))
 
 
-def write_wrong(films: Sequence[GateFilm], path: Path) -> None:
+def write_wrong(radiographs: Sequence[GateRadiograph], path: Path) -> None:
     """Write one row for every radiograph that was accepted or refused wrongly."""
     rows = (
         {
-            **{name: getattr(film, name) for name in ("file", "kind", "site", "code")},
-            "wanted": "accepted" if film.kind == FINE else "refused",
-            "hip_codes": " ".join(hip.code or "measured" for hip in film.hips),
-            **{name: f"{value:.4g}" for name, value in film.values.items()},
+            **{name: getattr(one, name) for name in ("file", "kind", "site", "code")},
+            "wanted": "accepted" if one.kind == FINE else "refused",
+            "hip_codes": " ".join(hip.code or "measured" for hip in one.hips),
+            **{name: f"{value:.4g}" for name, value in one.values.items()},
         }
-        for film in films
-        if not film.right
+        for one in radiographs
+        if not one.right
     )
-    write_table(path, ("file", "kind", "site", "wanted", "code", "hip_codes", *(films[0].values if films else ())), rows)
+    values = radiographs[0].values if radiographs else ()
+    write_table(path, ("file", "kind", "site", "wanted", "code", "hip_codes", *values), rows)
 
 
-def markdown_gate(shares: Sequence[Share], films: Sequence[GateFilm], notice: str) -> str:
+def markdown_gate(shares: Sequence[Share], radiographs: Sequence[GateRadiograph], notice: str) -> str:
     """The same as one page of Markdown."""
-    wrong = [film for film in films if not film.right]
+    wrong = [one for one in radiographs if not one.right]
     lines = [
         "# The gate",
         "",
         f"{notice}.",
         "",
-        f"{len(films)} radiographs, {len(wrong)} of them judged wrongly (wrong.csv). A radiograph is accepted where at least one "
-        "hip was measured. Intervals are 95% (Wilson).",
+        f"{len(radiographs)} radiographs, {len(wrong)} of them judged wrongly (wrong.csv). A radiograph is accepted where at "
+        "least one hip was measured. Intervals are 95% (Wilson).",
         "",
         "| | Group | Should be | Was | 95% interval | Codes of those refused |",
         "|---|---|---|---|---|---|",
@@ -91,8 +92,8 @@ def markdown_gate(shares: Sequence[Share], films: Sequence[GateFilm], notice: st
     return "\n".join([*lines, ""])
 
 
-def _of_films(group: str, accept: bool, films: Sequence[GateFilm]) -> Share:
-    return _share("radiograph", group, accept, [film.accepted for film in films], [film.code for film in films])
+def _of_radiographs(group: str, accept: bool, radiographs: Sequence[GateRadiograph]) -> Share:
+    return _share("radiograph", group, accept, [one.accepted for one in radiographs], [one.code for one in radiographs])
 
 
 def _of_hips(group: str, accept: bool, hips: Sequence[GateHip]) -> Share:

@@ -23,14 +23,14 @@ from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.overlap import dice
 from scripts.evaluation.accuracy.points import distances_mm
 from scripts.evaluation.accuracy.tables import plain
-from scripts.evaluation.robustness.perturbations import Film, Perturbation, chosen_perturbations
+from scripts.evaluation.robustness.perturbations import LabelledImage, Perturbation, chosen_perturbations
 from scripts.evaluation.robustness.tables import Step, write_robustness
 from scripts.files import Journal
 from scripts.radiograph import REFUSAL, Orientation
 from scripts.screening import Screen, Seen
 
 UNCHANGED: Final = "none"
-JOURNAL: Final = "films.jsonl"
+JOURNAL: Final = "outcomes.jsonl"
 
 Item = dict[str, Any]
 
@@ -54,14 +54,14 @@ def measure_robustness(
     output_dir: str,
     provenance: Mapping[str, Any],
     notice: str,
-    films: int = 40,
+    sample: int = 40,
     split: str | None = None,
     seed: int = 0,
     changes: Sequence[str] | None = None,
 ) -> list[Step]:
     """Change radiographs step by step, run the cascade on each, and write robustness.json, .csv, .md and .png.
 
-    Each radiograph's outcomes are kept in films.jsonl as soon as it is finished: the same call goes on where it was stopped.
+    Each radiograph's outcomes are kept in outcomes.jsonl as soon as it is finished: the same call goes on where it was stopped.
 
     Args:
         radiographs: items of `scripts.radiograph.sort_studies`, of a folder whose manifest gives masks.
@@ -69,20 +69,20 @@ def measure_robustness(
         output_dir: where to; it must exist.
         provenance: plain data on what made the results.
         notice: the sentence that every result carries.
-        radiographs: how many at most, evenly over the folder.
+        sample: of them, how many at most, evenly over the folder.
         split: as for `held_out_radiographs`.
         seed: of what is random about a change; the same for all steps of one radiograph and kind.
         changes: names of the `PERTURBATIONS` to apply; all for None.
 
     Raises:
-        ValueError: when no radiograph has a mask, ``films`` is below 1, a change has an unknown name, none can be read, a mask
+        ValueError: when no radiograph has a mask, ``sample`` is below 1, a change has an unknown name, none can be read, a mask
             or landmark file is bad, or output_dir holds outcomes of other settings.
         BusyError: when another run writes to output_dir.
     """
-    if not isinstance(films, int) or films < 1:
-        raise ValueError(f"films is {films!r}; expected a whole number of at least 1. Nothing was run.")
+    if not isinstance(sample, int) or sample < 1:
+        raise ValueError(f"sample is {sample!r}; expected a whole number of at least 1. Nothing was run.")
     perturbations = chosen_perturbations(changes)
-    chosen = _spread([item for item in held_out_radiographs(radiographs, split) if item.get("label")], films)
+    chosen = _spread([item for item in held_out_radiographs(radiographs, split) if item.get("label")], sample)
     if not chosen:
         raise ValueError("None of the radiographs has a label; expected a manifest.csv that names masks. Nothing was run.")
     settings = {"seed": seed, "weights": provenance.get("weights", {}).get("sha256"), "perturbations": _described(perturbations)}
@@ -100,13 +100,13 @@ def measure_robustness(
         raise ValueError(f"None of the {len(chosen)} radiographs could be read, with a pixel size. Nothing was measured.")
     steps = summarise_steps([outcome for outcomes in measured for outcome in outcomes], perturbations)
     data = data_kind(str(item.get("site", "")) for item in chosen)
-    document = {"notice": notice, "data": data, "films": len(measured), "provenance": dict(provenance)}
+    document = {"notice": notice, "data": data, "radiographs": len(measured), "provenance": dict(provenance)}
     written = write_robustness(steps, perturbations, document, Path(output_dir))
     left = len(chosen) - len(measured)
     print((Path(output_dir) / "robustness.md").read_text(encoding="utf-8"))
     print(
         f"{len(measured)} radiographs ({data}), {left} more could not be used, each changed in {len(steps) - 1} ways; written to "
-        f"{output_dir}: {', '.join(written)}; each film's outcomes in {JOURNAL}."
+        f"{output_dir}: {', '.join(written)}; each radiograph's outcomes in {JOURNAL}."
     )
     return steps
 
@@ -134,36 +134,41 @@ def _outcomes(
         return []
     labels: dict[Hashable, Any] = {"image": item["image"], "label": truth["label"], "landmarks": truth.get("landmarks") or ""}
     loaded = LoadLandmarksd(keys="landmarks")(LoadLabeld(keys="label")(labels))
-    film = Film(
+    given = LabelledImage(
         np.asarray(item["image"][0], dtype=np.float32),
         np.asarray(loaded["label"][0], dtype=np.uint8),
         np.asarray(loaded["landmarks"], dtype=np.float64),
     )
-    found = [_outcome(UNCHANGED, 0.0, film, item, screen)]
+    found = [_outcome(UNCHANGED, 0.0, given, item, screen)]
     for index, kind in enumerate(perturbations):
         for level in kind.levels:
-            changed = kind(film, level, np.random.default_rng([seed, number, index]))
+            changed = kind(given, level, np.random.default_rng([seed, number, index]))
             found.append(_outcome(kind.name, level, changed, item, screen))
     return found
 
 
-def _outcome(name: str, level: float, film: Film, item: Item, screen: Screen) -> Outcome:
+def _outcome(name: str, level: float, given: LabelledImage, item: Item, screen: Screen) -> Outcome:
     """Screen a changed radiograph as it were one that the hospital sent, already at the network's pixel size, and compare."""
-    meta = {**item["image"].meta, "displayed_shape": film.image.shape, "resample_scale": (1.0, 1.0), "orientation": Orientation()}
-    image = MetaTensor(torch.from_numpy(np.ascontiguousarray(film.image))[None], meta=meta)
+    meta = {
+        **item["image"].meta,
+        "displayed_shape": given.image.shape,
+        "resample_scale": (1.0, 1.0),
+        "orientation": Orientation(),
+    }
+    image = MetaTensor(torch.from_numpy(np.ascontiguousarray(given.image))[None], meta=meta)
     seen = screen.see({**item, "image": image}).outcome
     assert isinstance(seen, Seen)  # it was read, and has a scale
     screening, points = seen.screening, np.asarray(seen.prediction["landmarks"], dtype=np.float64)
     errors: list[float] = []
     for index, hip in enumerate(screening.hips):
         if hip.shown:
-            distances = distances_mm(points[index], film.landmarks[index], (NETWORK_SPACING_MM, NETWORK_SPACING_MM))
+            distances = distances_mm(points[index], given.landmarks[index], (NETWORK_SPACING_MM, NETWORK_SPACING_MM))
             errors += [round(float(distance), 3) for distance in distances if math.isfinite(distance)]
-    heads = np.asarray(np.isfinite(film.landmarks[:, HIP.landmark("head_centre")]).all(axis=1))
+    heads = np.asarray(np.isfinite(given.landmarks[:, HIP.landmark("head_centre")]).all(axis=1))
     return Outcome(
         perturbation=name,
         level=level,
-        dice=round(dice(seen.mask == 1, film.label == 1), 5),
+        dice=round(dice(seen.mask == 1, given.label == 1), 5),
         errors_mm=tuple(errors),
         hips=int(heads.sum()),
         missed=sum(bool(head) and not hip.shown for head, hip in zip(heads, screening.hips, strict=True)),

@@ -27,7 +27,7 @@ Random = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Film:
+class LabelledImage:
     """A radiograph with its truth.
 
     image: (rows, cols) float32, normalised. label: (rows, cols) uint8 classes. landmarks: (2, 5, 2), (row, col) in pixels; NaN
@@ -53,11 +53,11 @@ class Perturbation:
     levels: tuple[float, ...]
     hospital: float
     why: str
-    apply: Callable[[Film, float, Random], Film]
+    apply: Callable[[LabelledImage, float, Random], LabelledImage]
 
-    def __call__(self, film: Film, level: float, random: Random) -> Film:
+    def __call__(self, given: LabelledImage, level: float, random: Random) -> LabelledImage:
         """Return the changed radiograph, its grey values within those of any normalised one."""
-        changed = self.apply(film, level, random)
+        changed = self.apply(given, level, random)
         return replace(changed, image=changed.image.clip(_LOW, _HIGH).astype(np.float32))
 
 
@@ -65,108 +65,108 @@ def _either_way(level: float, random: Random) -> float:
     return level if random.random() < 0.5 else -level
 
 
-def _tone(film: Film, level: float, random: Random) -> Film:
+def _tone(given: LabelledImage, level: float, random: Random) -> LabelledImage:
     exponent = float(np.exp(_either_way(level, random)))
-    share = (film.image - _LOW) / (_HIGH - _LOW)
-    return replace(film, image=_LOW + (_HIGH - _LOW) * share**exponent)
+    share = (given.image - _LOW) / (_HIGH - _LOW)
+    return replace(given, image=_LOW + (_HIGH - _LOW) * share**exponent)
 
 
-def _contrast(film: Film, level: float, random: Random) -> Film:
-    return replace(film, image=(film.image - 0.5) * float(np.exp(_either_way(level, random))) + 0.5)
+def _contrast(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    return replace(given, image=(given.image - 0.5) * float(np.exp(_either_way(level, random))) + 0.5)
 
 
-def _brightness(film: Film, level: float, random: Random) -> Film:
-    return replace(film, image=film.image + _either_way(level, random))
+def _brightness(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    return replace(given, image=given.image + _either_way(level, random))
 
 
-def _inversion(film: Film, level: float, random: Random) -> Film:
-    return replace(film, image=1.0 - film.image)
+def _inversion(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    return replace(given, image=1.0 - given.image)
 
 
-def _uneven_field(film: Film, level: float, random: Random) -> Film:
+def _uneven_field(given: LabelledImage, level: float, random: Random) -> LabelledImage:
     coarse = random.normal(0.0, level, size=(4, 4))
-    rows, cols = film.image.shape
-    return replace(film, image=film.image + zoom(coarse, (rows / 4, cols / 4), order=1, grid_mode=False)[:rows, :cols])
+    rows, cols = given.image.shape
+    return replace(given, image=given.image + zoom(coarse, (rows / 4, cols / 4), order=1, grid_mode=False)[:rows, :cols])
 
 
-def _blur(film: Film, level: float, random: Random) -> Film:
-    return replace(film, image=gaussian_filter(film.image, level / NETWORK_SPACING_MM, truncate=3.0))
+def _blur(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    return replace(given, image=gaussian_filter(given.image, level / NETWORK_SPACING_MM, truncate=3.0))
 
 
-def _sharpening(film: Film, level: float, random: Random) -> Film:
-    blurred = gaussian_filter(film.image, _SHARPENED_MM / NETWORK_SPACING_MM, truncate=3.0)
-    return replace(film, image=film.image + level * (film.image - blurred))
+def _sharpening(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    blurred = gaussian_filter(given.image, _SHARPENED_MM / NETWORK_SPACING_MM, truncate=3.0)
+    return replace(given, image=given.image + level * (given.image - blurred))
 
 
-def _noise(film: Film, level: float, random: Random) -> Film:
-    return replace(film, image=film.image + level * random.standard_normal(film.image.shape, dtype=np.float32))
+def _noise(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    return replace(given, image=given.image + level * random.standard_normal(given.image.shape, dtype=np.float32))
 
 
-def _objects(film: Film, level: float, random: Random) -> Film:
-    image = film.image.copy()
+def _objects(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    image = given.image.copy()
     for _ in range(round(level)):
         height, width = (random.uniform(*_OBJECT_MM, size=2) / NETWORK_SPACING_MM).astype(int)
         top, left = (
             int(random.uniform(0.0, max(1, size - side))) for size, side in zip(image.shape, (height, width), strict=True)
         )
         image[top : top + height, left : left + width] = random.uniform(_LOW, _HIGH)
-    return replace(film, image=image)
+    return replace(given, image=image)
 
 
-def _collimation(film: Film, level: float, random: Random) -> Film:
-    rows, cols = film.image.shape
+def _collimation(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    rows, cols = given.image.shape
     margins = (random.uniform(0.0, 1.0, size=4) * level * (rows, rows, cols, cols)).astype(int)
-    open_field = np.zeros(film.image.shape, dtype=bool)
+    open_field = np.zeros(given.image.shape, dtype=bool)
     open_field[margins[0] : rows - margins[1], margins[2] : cols - margins[3]] = True
-    return _within(film, open_field)
+    return _within(given, open_field)
 
 
-def _scale(film: Film, level: float, random: Random) -> Film:
-    return _moved(film, np.eye(2) * np.exp(_either_way(level, random)))
+def _scale(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    return _moved(given, np.eye(2) * np.exp(_either_way(level, random)))
 
 
-def _rotation(film: Film, level: float, random: Random) -> Film:
+def _rotation(given: LabelledImage, level: float, random: Random) -> LabelledImage:
     angle = np.radians(_either_way(level, random))
-    return _moved(film, np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]))
+    return _moved(given, np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]))
 
 
-def _shear(film: Film, level: float, random: Random) -> Film:
-    return _moved(film, np.array([[1.0, 0.0], [_either_way(level, random), 1.0]]))
+def _shear(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    return _moved(given, np.array([[1.0, 0.0], [_either_way(level, random), 1.0]]))
 
 
-def _bone(film: Film, level: float, random: Random) -> Film:
-    femur = gaussian_filter((film.label == _FEMUR).astype(np.float32), _EDGE_MM / NETWORK_SPACING_MM)
-    return replace(film, image=film.image + _either_way(level, random) * femur)
+def _bone(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    femur = gaussian_filter((given.label == _FEMUR).astype(np.float32), _EDGE_MM / NETWORK_SPACING_MM)
+    return replace(given, image=given.image + _either_way(level, random) * femur)
 
 
-def _overlay(film: Film, level: float, random: Random) -> Film:
-    other = np.roll(film.image[::-1], int(random.integers(film.image.shape[1])), axis=1)
-    return replace(film, image=(1.0 - level) * film.image + level * other)
+def _overlay(given: LabelledImage, level: float, random: Random) -> LabelledImage:
+    other = np.roll(given.image[::-1], int(random.integers(given.image.shape[1])), axis=1)
+    return replace(given, image=(1.0 - level) * given.image + level * other)
 
 
-def _moved(film: Film, matrix: NDArray[np.float64]) -> Film:
+def _moved(given: LabelledImage, matrix: NDArray[np.float64]) -> LabelledImage:
     """The radiograph by a linear map of (row, col) about its middle; what comes from outside is black, and is not femur."""
-    middle = (np.array(film.image.shape) - 1) / 2
+    middle = (np.array(given.image.shape) - 1) / 2
     inverse = np.linalg.inv(matrix)
     offset = middle - inverse @ middle
-    landmarks = (film.landmarks - middle) @ matrix.T + middle
-    inside = ((landmarks >= -0.5) & (landmarks < np.array(film.image.shape) - 0.5)).all(axis=2, keepdims=True)
-    return Film(
-        image=affine_transform(film.image, inverse, offset, order=1, cval=0.0),
-        label=affine_transform(film.label, inverse, offset, order=0, cval=0),
+    landmarks = (given.landmarks - middle) @ matrix.T + middle
+    inside = ((landmarks >= -0.5) & (landmarks < np.array(given.image.shape) - 0.5)).all(axis=2, keepdims=True)
+    return LabelledImage(
+        image=affine_transform(given.image, inverse, offset, order=1, cval=0.0),
+        label=affine_transform(given.label, inverse, offset, order=0, cval=0),
         landmarks=np.where(inside, landmarks, np.nan),
     )
 
 
-def _within(film: Film, open_field: NDArray[np.bool_]) -> Film:
+def _within(given: LabelledImage, open_field: NDArray[np.bool_]) -> LabelledImage:
     """The radiograph, black outside of the collimator's field, where neither femur nor landmarks are seen."""
-    at = np.nan_to_num(film.landmarks, nan=0.0).round().astype(int)
+    at = np.nan_to_num(given.landmarks, nan=0.0).round().astype(int)
     rows, cols = (at[..., axis].clip(0, size - 1) for axis, size in enumerate(open_field.shape))
     seen = open_field[rows, cols][..., None]
-    return Film(
-        image=np.where(open_field, film.image, np.float32(0.0)),
-        label=np.where(open_field, film.label, np.uint8(0)),
-        landmarks=np.where(seen, film.landmarks, np.nan),
+    return LabelledImage(
+        image=np.where(open_field, given.image, np.float32(0.0)),
+        label=np.where(open_field, given.label, np.uint8(0)),
+        landmarks=np.where(seen, given.landmarks, np.nan),
     )
 
 
@@ -188,7 +188,7 @@ PERTURBATIONS: Final = (
     Perturbation("shear", "tangent, ±", (0.03, 0.06, 0.12, 0.25), 0.06, "tube at an angle", _shear),
     Perturbation("bone", "lightness of the femur, of the range, ±", (0.05, 0.1, 0.2, 0.3), 0.1, "thin and dense bone", _bone),
     Perturbation(
-        "overlay", "share of the film upside down", (0.05, 0.1, 0.2, 0.4), 0.1, "bowel, folds, bedding, ghosts", _overlay
+        "overlay", "share of the radiograph upside down", (0.05, 0.1, 0.2, 0.4), 0.1, "bowel, folds, bedding, ghosts", _overlay
     ),
 )
 """All of them, in the order of the table."""

@@ -60,7 +60,7 @@ class Step:
     perturbation: str
     level: float
     in_hospitals: bool
-    films: int
+    radiographs: int
     femur_dice_mean: float
     femur_dice_worst: float
     landmark_median_mm: float
@@ -79,7 +79,7 @@ class Step:
             perturbation=perturbation,
             level=level,
             in_hospitals=in_hospitals,
-            films=len(outcomes),
+            radiographs=len(outcomes),
             femur_dice_mean=float(overlaps.mean()) if len(overlaps) else math.nan,
             femur_dice_worst=float(worst.mean()) if len(worst) else math.nan,
             landmark_median_mm=median,
@@ -102,7 +102,7 @@ def write_robustness(
     Args:
         steps: of `scripts.evaluation.robustness.measure.summarise_steps`: the unchanged radiographs first.
         perturbations: their kinds.
-        document: "notice", "data", "films" and whatever else the JSON is to hold.
+        document: "notice", "data", "radiographs" and whatever else the JSON is to hold.
         folder: where to; it must exist.
     """
     kinds = [
@@ -128,9 +128,9 @@ def markdown_robustness(steps: Sequence[Step], perturbations: Sequence[Perturbat
         "",
         f"{document['notice']}.",
         "",
-        f"{document['films']} radiographs, each changed in one way at a time. Steps in bold are of the range that hospitals "
-        f"produce. A cliff is a step where mean femur Dice is over {MEAN_DROP}, or that of the worst 5% of films over "
-        f"{WORST_DROP}, below the unchanged films'. Landmark errors are of the hips found.",
+        f"{document['radiographs']} radiographs, each changed in one way at a time. Steps in bold are of the range that "
+        f"hospitals produce. A cliff is a step where mean femur Dice is over {MEAN_DROP}, or that of the worst 5% of radiographs "
+        f"over {WORST_DROP}, below the unchanged radiographs'. Landmark errors are of the hips found.",
         "",
         "| Change | Range in hospitals | Why | Cliff inside it |",
         "|---|---|---|---|",
@@ -165,7 +165,7 @@ def _cliffs(steps: Sequence[Step], kind: Perturbation) -> list[Step]:
 def _figure(steps: Sequence[Step], perturbations: Sequence[Perturbation], document: Mapping[str, Any]) -> Figure:
     rows = math.ceil(len(perturbations) / _COLUMNS)
     figure = Figure(figsize=(3.5 * _COLUMNS, 2.9 * rows + 1.1), layout="constrained")
-    figure.suptitle(f"Robustness, {document['films']} radiographs, {document['data']} data")
+    figure.suptitle(f"Robustness, {document['radiographs']} radiographs, {document['data']} data")
     panels = list(np.atleast_1d(figure.subplots(rows, _COLUMNS, sharey=True)).flat)
     worst = [step.femur_dice_worst for step in steps if math.isfinite(step.femur_dice_worst)]
     floor = max(0.0, math.floor(10 * min(worst, default=0.0)) / 10)
@@ -180,7 +180,7 @@ def _figure(steps: Sequence[Step], perturbations: Sequence[Perturbation], docume
     figure.legend(
         handles=[
             Line2D([], [], color=_INK, marker="o", label="femur Dice, mean"),
-            Line2D([], [], color=_PALE, marker="o", label="femur Dice, worst 5% of films"),
+            Line2D([], [], color=_PALE, marker="o", label="femur Dice, worst 5% of radiographs"),
             Line2D([], [], color=_ACCENT, linestyle="dotted", label="landmark error, 95th percentile, mm (right axis)"),
             Patch(color=_RANGE, label="range in hospitals"),
         ],

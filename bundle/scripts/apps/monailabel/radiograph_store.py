@@ -28,7 +28,7 @@ PATTERNS: Final = tuple(f"*{ending}" for lower in _ENDINGS for ending in (lower,
 """Names of the files that are taken for radiographs."""
 
 
-class FilmStore(LocalDatastore):
+class RadiographStore(LocalDatastore):
     """MONAI Label's folder of images, which takes only labels that fit their radiograph, and keeps what it has on a full disk.
 
     Args:
@@ -69,8 +69,8 @@ class FilmStore(LocalDatastore):
         """
         with removed_on_error(Path(label_filename)):
             tag = str(getattr(label_tag, "value", label_tag))
-            film, mask = self.read_label(image_id, Path(label_filename), tag, label_info)
-            self.keep_label(image_id, film, mask, tag, label_info)
+            radiograph, mask = self.read_label(image_id, Path(label_filename), tag, label_info)
+            self.keep_label(image_id, radiograph, mask, tag, label_info)
         return image_id
 
     def read_label(
@@ -81,15 +81,15 @@ class FilmStore(LocalDatastore):
         Raises:
             as `save_label`, but for OSError.
         """
-        film = Path(self.get_image_uri(image_id))
+        radiograph = Path(self.get_image_uri(image_id))
         if label_tag not in TAGS:
             raise ValueError(f"The label's tag is {label_tag!r}, expected {' or '.join(TAGS)}. It was not saved.")
         if not isinstance(label_info, Mapping):
             raise ValueError(f"The label's params are {label_info!r}, expected them by name. It was not saved.")
-        return film, read_mask(label, film, self._stored_shape(film), label_info.get("label_info"))
+        return radiograph, read_mask(label, radiograph, self._stored_shape(radiograph), label_info.get("label_info"))
 
     def keep_label(
-        self, image_id: str, film: Path, mask: NDArray[np.uint8], label_tag: str, label_info: Mapping[str, Any]
+        self, image_id: str, radiograph: Path, mask: NDArray[np.uint8], label_tag: str, label_info: Mapping[str, Any]
     ) -> None:
         """Write a mask (rows, cols) as the label of a radiograph.
 
@@ -99,7 +99,7 @@ class FilmStore(LocalDatastore):
         ending = ".nii.gz"
         destination = Path(self._datastore.label_path(label_tag), self._filename(image_id, ending))
         with FileLock(self._lock_file):
-            _write_whole(mask, film, destination, ending)
+            _write_whole(mask, radiograph, destination, ending)
             info = {**label_info, "ts": int(time.time()), "name": destination.name}
             self._datastore.objects[image_id].labels[label_tag] = DataModel(info=info, ext=ending)
             self._update_datastore_file(lock=False)
@@ -111,8 +111,8 @@ class FilmStore(LocalDatastore):
             (Path(self.get_image_uri(image)), Path(self.get_label_uri(image, tag))) for image in sorted(self.get_labeled_images())
         ]
 
-    def _stored_shape(self, film: Path) -> tuple[int, int]:
-        meta = self._screener.read(film)["image"].meta
+    def _stored_shape(self, radiograph: Path) -> tuple[int, int]:
+        meta = self._screener.read(radiograph)["image"].meta
         rows, cols = meta["orientation"].to_stored(np.broadcast_to(False, meta["displayed_shape"])).shape
         return rows, cols
 
@@ -135,22 +135,22 @@ class FilmStore(LocalDatastore):
         self._config_ts = path.stat().st_mtime
 
 
-def _write_whole(mask: NDArray[np.uint8], film: Path, destination: Path, ending: str) -> None:
+def _write_whole(mask: NDArray[np.uint8], radiograph: Path, destination: Path, ending: str) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     temporary = destination.with_name(f".{destination.name.removesuffix(ending)}-partial{ending}")
     try:
-        write_mask(mask, film, temporary)
+        write_mask(mask, radiograph, temporary)
         temporary.replace(destination)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _check_names(folder: Path) -> None:
-    films = defaultdict(list)
+    radiographs = defaultdict(list)
     for pattern in PATTERNS:
         for path in folder.glob(pattern):
-            films[path.name.removesuffix(pattern[1:])].append(path.name)
-    for names in films.values():
+            radiographs[path.name.removesuffix(pattern[1:])].append(path.name)
+    for names in radiographs.values():
         if len(set(names)) > 1:
             raise ValueError(
                 f"{folder}: {' and '.join(sorted(set(names)))} differ in their ending only, but a label belongs to a name. "
