@@ -27,10 +27,16 @@ AWKWARD = "a b#c%20d"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server, started as `make mlflow` starts it, in a folder with an awkward name."""
-    folder = tmp_path_factory.mktemp("server") / AWKWARD
-    (folder / "output").mkdir(parents=True)
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("server") / AWKWARD / "output"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(store: Path) -> Iterator[str]:
+    """The address of an MLflow server, started as `make mlflow` starts it, on a store with an awkward name."""
+    folder = store.parent
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -61,7 +67,8 @@ def trained(server: str, cohort: Path, tmp_path_factory: pytest.TempPathFactory)
     work = tmp_path_factory.mktemp("work")
     command = [
         sys.executable, "-m", "scripts.apps.parent_run", "--name", "everything", "--output_dir", str(work),
-        sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / "train_bmd.yaml"),
+        sys.executable, "-m", "monai.bundle", "run",
+        "--config_file", str([str(CONFIGS / f"{name}.yaml") for name in ("inference", "train", "train_bmd")]),
         "--dataset_dir", str(cohort), "--output_dir", str(work / "bmd"), "--epochs", "2", "--batch_size", "2",
         "--tracking", str(CONFIGS / "mlflow.yaml"),
     ]  # fmt: skip
@@ -121,14 +128,11 @@ def test_the_best_weights_are_a_model_with_a_signature(run: Run, trained: Path, 
         ("image", (-1, 2, 224, 224)), ("poses", (-1, 2, 2)), ("valid", (-1, 2)), ("covariates", (-1, 4)),
     ]  # fmt: skip
     assert [each.shape for each in signature.outputs] == [(-1, 2, 2, 2)]
-    weights = mlflow.artifacts.download_artifacts(f"{model.model_uri}/best.pt")
-    assert Path(weights).read_bytes() == (trained / "bmd" / "best.pt").read_bytes()
+    folder = Path(mlflow.artifacts.download_artifacts(model.model_uri))
+    assert (folder / "best.pt").read_bytes() == (trained / "bmd" / "best.pt").read_bytes()
 
 
-def test_nothing_in_the_store_names_a_folder_or_a_file_of_the_data(
-    run: Run, cohort: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    (store,) = tmp_path_factory.getbasetemp().glob(f"server*/{AWKWARD}/output")
+def test_nothing_in_the_store_names_a_folder_or_a_file_of_the_data(run: Run, cohort: Path, store: Path) -> None:
     written = [file for file in store.rglob("*") if file.is_file()]
     assert {"mlflow.db", "config.yaml", "best.pt", "MLmodel"} <= {file.name for file in written}
     for file in written:

@@ -1,7 +1,8 @@
 """Joins the separately trained networks into the weights of the cascade, and starts a network from such weights."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def assemble(
     output_file: str,
     max_megabytes: float,
     base_file: str | None = None,
+    handlers: Sequence[AbstractContextManager[Any]] = (),
 ) -> Path:
     """Load each sub-network's best checkpoint and write the cascade's weights with their provenance.
 
@@ -29,6 +31,7 @@ def assemble(
         output_file: where {"state_dict", "provenance"} is written, and beside it its checksum, NAME.sha256.
         max_megabytes: what the file may weigh.
         base_file: weights of a whole cascade.
+        handlers: contexts in which all this is done, such as `TrackAssembly`.
 
     Returns:
         the path written.
@@ -38,6 +41,14 @@ def assemble(
         ValueError: when a checkpoint is not one of ours or does not fit its network, when one is None and there is no
             ``base_file``, or when the result is too large.
     """
+    with ExitStack() as stack:
+        for handler in handlers:
+            stack.enter_context(handler)
+        return _write(network, _join(network, checkpoints, base_file), Path(output_file), max_megabytes)
+
+
+def _join(network: torch.nn.Module, checkpoints: Mapping[str, str | None], base_file: str | None) -> dict[str, Any]:
+    """Load every checkpoint; return their provenances."""
     trainings: dict[str, Any] = {}
     if base_file is not None:
         trainings |= _load(Path(base_file), network, "network").get("trainings", {})
@@ -47,16 +58,19 @@ def assemble(
             trainings[name] = _load(Path(file), network.get_submodule(place), name)
         elif base_file is None:
             raise ValueError(f"{name}_file is missing: run train_{name}.yaml first, or give a base_file. Nothing was assembled.")
+    return trainings
+
+
+def _write(network: torch.nn.Module, trainings: Mapping[str, Any], destination: Path, max_megabytes: float) -> Path:
     state = {key: value.contiguous() for key, value in network.state_dict().items()}
     size = sum(value.numel() * value.element_size() for value in state.values()) / 1e6
     if size > max_megabytes:
-        raise ValueError(f"{output_file}: {size:.1f} MB of weights, expected at most {max_megabytes}. Nothing was assembled.")
+        raise ValueError(f"{destination}: {size:.1f} MB of weights, expected at most {max_megabytes}. Nothing was assembled.")
     provenance = {
         "versions": versions(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "trainings": trainings,
     }
-    destination = Path(output_file)
     # Both are whole before either takes its place. Should the command be killed in between, the checksum refuses the weights.
     with replacing(destination.with_name(f"{destination.name}.sha256")) as beside, replacing(destination) as temporary:
         with temporary.open("wb") as stream:  # given a path, torch.save writes its name, here a passing one, into the file

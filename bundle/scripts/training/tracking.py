@@ -95,6 +95,7 @@ class TrackedRun(MLFlowHandler):
         self.provenance = provenance or {}
         self.executed_config = executed_config
         self.killed = False
+        self.before: Any = None
 
     @property
     def run_id(self) -> str:
@@ -125,6 +126,8 @@ class TrackedRun(MLFlowHandler):
     def close(self) -> None:
         """End the run as FINISHED; it no longer depends on how the process ends."""
         atexit.unregister(self._break_off)
+        if self.before is not None:
+            signal.signal(signal.SIGTERM, self.before)
         super().close()
 
     def _noted(self, note: Path) -> Any:
@@ -140,7 +143,7 @@ class TrackedRun(MLFlowHandler):
     def _watch(self) -> None:
         atexit.register(self._break_off)
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._kill)
+            self.before = signal.signal(signal.SIGTERM, self._kill)
 
     def _kill(self, number: int, frame: FrameType | None) -> None:
         self.killed = True
@@ -148,8 +151,10 @@ class TrackedRun(MLFlowHandler):
 
     def _break_off(self) -> None:
         """End the run of a process that ends before the run was closed."""
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"  # a server may have gone for good
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+        self.before = None
         killed = self.killed or isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
         self.run_finish_status = RunStatus.to_string(RunStatus.KILLED if killed else RunStatus.FAILED)
         self.close()
@@ -236,7 +241,7 @@ class TrackTraining(TrackedRun):
         """Keep the loss, and of the first batch the signature."""
         state: Any = engine.state
         output = state.output[0] if isinstance(state.output, list) else state.output
-        self.losses.append(float(output[CommonKeys.LOSS]))
+        self.losses.append(torch.as_tensor(output[CommonKeys.LOSS]).item())
         if self.signature is None:
             self.signature = ModelSignature(
                 inputs=Schema([_tensor(name, _values(state.batch, name)) for name in self.inputs]),
