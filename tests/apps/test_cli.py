@@ -54,6 +54,7 @@ def save(content, path):
         ("--evaluator#amp", "true"),
         ("--evaluator::amp", "true"),
         ("--tracking", "mlflow", "--run_name", "first"),
+        ("--tracking", str(CONFIGS / "mlflow.yaml"), "--tracking_uri", "sqlite:///runs.db", "--rank", "0"),
         ("--meta_file", "metadata.json"),
     ],
 )
