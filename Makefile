@@ -10,10 +10,15 @@ SPACE := $(EMPTY) $(EMPTY)
 # Configs, each laid over those before it: $(call OVERLAID,inference train bmd)
 OVERLAID = $(BUNDLE) "['$(CONFIGS)/$(subst $(SPACE),.yaml'$(COMMA)'$(CONFIGS)/,$(1)).yaml']"
 
+TRACKED = $(call OVERLAID,$(1)) --tracking $(CONFIGS)/mlflow.yaml
+
 # `make train` takes these.
 DATA ?= output/cohort
 OUT ?= output/training
 PATIENTS ?= 1200
+
+# `make mlflow` takes this.
+UI_PORT ?= 5000
 
 # `make label` takes these.
 STUDIES ?=
@@ -21,7 +26,7 @@ PORT ?= 8000
 WORK ?= output/label
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint train label clean
+.PHONY: help demo test fuzz lint train networks mlflow label clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -43,21 +48,31 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/mypy
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
-	$(call OVERLAID,inference train train_localisation) --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
+	$(VENV)/bin/python -m scripts.apps.parent_run --name training --output_dir $(OUT) $(MAKE) --no-print-directory networks
+	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
+
+# What `make train` runs as one run of MLflow, each line nested in it.
+networks:
+	$(call TRACKED,inference train train_localisation) --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
 		--cache_dir $(OUT)/cache
-	$(call OVERLAID,inference train train_segmentation) --dataset_dir $(DATA) --operated_dir output/operated --output_dir $(OUT)/segmentation \
+	$(call TRACKED,inference train train_segmentation) --dataset_dir $(DATA) --operated_dir output/operated --output_dir $(OUT)/segmentation \
 		--cache_dir $(OUT)/cache
-	$(call OVERLAID,inference train train_view) --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
+	$(call TRACKED,inference train train_view) --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
-	$(call OVERLAID,inference train train_bmd) --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
-	$(call OVERLAID,inference train train_bmd train_siamese) --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
+	$(call TRACKED,inference train train_bmd) --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
+	$(call TRACKED,inference train train_bmd train_siamese) --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
 		--encoder_file $(OUT)/bmd/best.pt
-	$(call OVERLAID,inference assemble) \
+	$(call TRACKED,inference assemble) \
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \
 		--output_file $(OUT)/model.pt
-	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
+
+mlflow: $(VENV)/all.stamp ## Show the runs of all trainings and evaluations in a browser, on UI_PORT
+	@mkdir -p output
+	@echo "Open http://127.0.0.1:$(UI_PORT) in a browser; Ctrl-C ends it."
+	MLFLOW_DISABLE_TELEMETRY=true $(VENV)/bin/python -m mlflow server --host 127.0.0.1 --port $(UI_PORT) --workers 1 \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///output/mlflow.db}" --artifacts-destination output/mlruns
 
 label: $(LABEL)/label.stamp ## Serve STUDIES=folder or =DICOMweb address to 3D Slicer (MONAI Label) on PORT
 	@test -n "$(STUDIES)" || { echo "STUDIES= is missing: name a folder of radiographs, or the address of a DICOMweb service."; exit 1; }

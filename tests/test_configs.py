@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import pytest
 import scripts
 from scripts.results.document import check_document
@@ -97,7 +98,14 @@ def test_inference_accounts_for_every_radiograph(screened):
 
 
 def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
-    said = bundle("inference.yaml", "evaluate.yaml", dataset_dir=cohort, output_dir="evaluation", checkpoint=model)
+    said = bundle(
+        "inference.yaml",
+        "evaluate.yaml",
+        dataset_dir=cohort,
+        output_dir="evaluation",
+        checkpoint=model,
+        tracking=CONFIGS / "mlflow.yaml",
+    )
     metrics = json.loads((bundle.folder / "evaluation" / "metrics.json").read_text())
     overall = metrics["overall"]
     assert metrics["data"] == "simulated"
@@ -107,6 +115,12 @@ def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
     assert set(metrics["provenance"]["weights"]["provenance"]["trainings"]) == set(NETWORKS)
     assert [file["file"] for file in metrics["provenance"]["configuration"]["files"]] == ["inference.yaml", "evaluate.yaml"]
     assert "# Evaluation (simulated data)" in said
+    client = mlflow.MlflowClient(f"sqlite:///{bundle.folder}/output/mlflow.db")
+    (logged,) = client.search_runs([client.get_experiment_by_name("OsteoXR").experiment_id])
+    assert logged.info.status == "FINISHED"
+    assert logged.data.metrics["segmentation.femur.dice_mean"] == pytest.approx(overall["segmentation"]["femur"]["dice_mean"])
+    figures = {file.path for file in client.list_artifacts(logged.info.run_id, "evaluation")}
+    assert "evaluation/dice.png" in figures and "evaluation/worst.png" not in figures
 
 
 def test_evaluation_refuses_what_inference_refuses(cohort, model, bundle, screened):

@@ -28,6 +28,7 @@ def command_line(*words):
         ("--evaluator#amp", "true"),
         ("--evaluator::amp", "true"),
         ("--tracking", "mlflow", "--run_name", "first"),
+        ("--tracking", str(CONFIGS / "mlflow.yaml"), "--tracking_uri", "sqlite:///runs.db", "--rank", "0"),
         ("--meta_file", "metadata.json"),
     ],
 )

@@ -243,5 +243,16 @@ def test_what_may_name_a_patient_is_left_out() -> None:
     assert without_places(config) == {
         **config, "dataset_dir": "(left out)", "output_dir": "(left out)", "checkpoint": "(left out)",
     }  # fmt: skip
-    provenance = {"settings": {"epochs": 2}, "overrides": {"others_dir": "Smith", "seed": "1"}, "files": [{"sha256": "a"}]}
-    assert parameters_of(provenance) == {"epochs": 2, "others_dir": "(left out)", "seed": "1", "files.0.sha256": "a"}
+    provenance = {
+        "settings": {"epochs": 2},
+        "overrides": {"others_dir": "Smith", "seed": "1"},
+        "files": [{"sha256": "a"}],
+        "weights": {"settings": {"epochs": 3}},
+    }
+    assert parameters_of(provenance) == {
+        "epochs": 2,
+        "others_dir": "(left out)",
+        "seed": "1",
+        "files.0.sha256": "a",
+        "weights.epochs": 3,
+    }

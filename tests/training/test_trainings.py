@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import pytest
 import scripts
 import torch
@@ -102,7 +103,6 @@ def test_another_configuration_does_not_resume(trained: dict[str, str], cohort: 
 
 
 def test_tracking_logs_to_sqlite(cohort: Path, work: Path, tmp_path: Path) -> None:
-    mlflow = pytest.importorskip("mlflow")
     result = train("bmd", cohort, work, 1, "--output_dir", str(tmp_path), "--tracking", "mlflow")
     assert result.returncode == 0, result.stderr
     client = mlflow.tracking.MlflowClient(f"sqlite:///{tmp_path}/mlruns.db")
@@ -124,8 +124,14 @@ def test_a_folder_without_the_split_is_one_clear_sentence(cohort: Path, tmp_path
 
 def test_assembled_weights_load_into_the_cascade_and_name_their_trainings(trained: dict[str, str], work: Path) -> None:
     files = [argument for name in SMALL for argument in (f"--{name}_file", str(work / name / "best.pt"))]
-    result = run(ASSEMBLY, work, *files, "--output_file", str(work / "model.pt"))
+    told = ("--tracking", str(CONFIGS / "mlflow.yaml"), "--experiment_name", "Assemblies")
+    result = run(ASSEMBLY, work, *files, "--output_file", str(work / "model.pt"), *told)
     assert result.returncode == 0, result.stderr
+    client = mlflow.MlflowClient(f"sqlite:///{work}/output/mlflow.db")
+    (logged,) = client.search_runs([client.get_experiment_by_name("Assemblies").experiment_id])
+    assert logged.info.status == "FINISHED" and logged.data.params["trainings.bmd.epochs"] == "2"
+    weights = client.get_logged_model(logged.outputs.model_outputs[0].model_id)
+    assert {file.path for file in client.list_logged_model_artifacts(weights.model_id)} == {"MLmodel", "model.pt"}
     saved, provenance = read_checkpoint(work / "model.pt")
     assert set(provenance["trainings"]) == set(SMALL)
     assert {key.split(".")[0] for key in saved} == {"_extra_state", "search", "heads"}

@@ -23,13 +23,14 @@ from scripts.training.scores import (
     known_labels,
     mean_absolute_error,
 )
-from scripts.training.views import RandDrawingd, SeenFilmsd, ViewLoss, ViewTargetsd, fit_novelty, view_items
+from scripts.training.views import FitNovelty, RandDrawingd, SeenFilmsd, ViewLoss, ViewTargetsd, view_items
 
 __all__ = [
     "AutocastInferer",
     "AverageStatistics",
     "BmdLoss",
     "ClipGradients",
+    "FitNovelty",
     "GatheredMetric",
     "HipTargetsd",
     "KnownBCELoss",
@@ -57,7 +58,6 @@ __all__ = [
     "bfloat16_is_fast",
     "femur_masks",
     "films_without_hips",
-    "fit_novelty",
     "is_better",
     "known_labels",
     "mean_absolute_error",

@@ -33,6 +33,7 @@ from monai.handlers import MLFlowHandler
 from monai.utils import CommonKeys
 
 from scripts.training.checkpoint import BEST
+from scripts.training.provenance import versions
 
 STORE = "sqlite:///output/mlflow.db"
 EXPERIMENT = "OsteoXR"
@@ -162,6 +163,7 @@ class TrackedRun(MLFlowHandler):
     def _describe(self) -> None:
         """Log parameters, packages and the executed configuration."""
         self._log_provenance(self.provenance)
+        self.client.set_tag(self.run_id, MLFLOW_GIT_COMMIT, versions()["git_commit"])
         packages = sorted(f"{package.name}=={package.version}\n" for package in distributions())
         self.client.log_text(self.run_id, "".join(packages), "packages.txt")
         if self.executed_config:
@@ -179,8 +181,6 @@ class TrackedRun(MLFlowHandler):
         self._log_params({key: value for key, value in parameters.items() if key not in known})
         if changed := {key: value for key, value in parameters.items() if known.get(key, value) != value}:
             self.client.set_tag(self.run_id, f"resumed {time.strftime('%Y-%m-%d %H:%M:%S')}", str(changed))
-        if commit := parameters.get("git_commit"):
-            self.client.set_tag(self.run_id, MLFLOW_GIT_COMMIT, commit)
 
     def _log_files(self, names: Sequence[str], folder: str) -> None:
         """Log those files of the output folder that are there."""
@@ -347,13 +347,13 @@ class TrackEvaluation(TrackedRun):
 
 
 def parameters_of(provenance: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten a provenance: what stands in `settings` and `versions` under its own name, the rest by dotted paths.
+    """Flatten a provenance: what stands in `settings` and `versions` by its own name, the rest by dotted paths.
 
     What the command line overrode is left out where it may be a place: see `without_places`.
     """
     flat: dict[str, Any] = {}
     for key, value in provenance.items():
-        path = "" if key in ("settings", "versions", "software", "overrides") else f"{prefix}{key}."
+        path = prefix if key in ("settings", "versions", "software", "overrides") else f"{prefix}{key}."
         if isinstance(value, Mapping):
             flat |= parameters_of(without_places(value), path)
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from ignite.engine import Engine, Events
 from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -230,6 +231,21 @@ def fit_novelty(network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint:
     saved["provenance"] = {**saved["provenance"], "novelty_drawings": len(found)}
     save_whole(saved, Path(checkpoint))
     print(f"Novelty fitted to {len(found)} hip views, in {checkpoint}", flush=True)
+
+
+class FitNovelty:
+    """Handler that completes the best checkpoint by `fit_novelty`, whose arguments it takes, when the training has ended."""
+
+    def __init__(self, network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
+        self.network, self.films, self.checkpoint = network, films, checkpoint
+
+    def attach(self, engine: Engine) -> None:
+        """Register with the trainer, after the checkpoints."""
+        engine.add_event_handler(Events.COMPLETED, self.fit)
+
+    def fit(self) -> None:
+        """Complete the checkpoint."""
+        fit_novelty(self.network, self.films, self.checkpoint)
 
 
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:
