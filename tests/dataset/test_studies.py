@@ -1,4 +1,4 @@
-"""Sorting a folder by header alone: which films belong together, what is refused unread, and what everything is called."""
+"""Sorting a folder by header alone: which radiographs belong together, what is refused unread, and what everything is called."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def codes(folder):
     return {file: str(item["refusal"].code) if "refusal" in item else "" for file, item in by_file(folder).items()}
 
 
-def test_films_of_a_study_come_one_after_another(tmp_path):
+def test_radiographs_of_a_study_come_one_after_another(tmp_path):
     one, other = generate_uid(), generate_uid()
     for name, study in (("a.dcm", one), ("b.dcm", other), ("c.dcm", one), ("deep/d.dcm", other)):
         write(tmp_path, name=name, StudyInstanceUID=study)
@@ -111,7 +111,7 @@ def test_what_is_no_file_is_never_opened(tmp_path):
         assert words in said[file]
 
 
-def test_the_same_film_counts_once(tmp_path):
+def test_the_same_radiograph_counts_once(tmp_path):
     path = write(tmp_path, name="a.dcm")
     uid = "1.2.3.4"
     write(tmp_path, name="b.dcm", SOPInstanceUID=uid)

@@ -71,7 +71,7 @@ def test_a_cup_whose_mantle_is_not_seen_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("row", [40, 70, 110])
-def test_a_cup_that_the_film_cuts_off_is_not_drawn_worse(row: int) -> None:
+def test_a_cup_that_the_radiograph_cuts_off_is_not_drawn_worse(row: int) -> None:
     true, outline = (JOINT | CUP)[row:], (JOINT | MANTLED)[row:]
     assert overlap(remove_cement(cup(wire=True)[row:], outline), true) >= overlap(outline, true)
 

@@ -14,7 +14,7 @@ def femur():
 
 @pytest.fixture
 def film():
-    """A ramp from dark to light down the rows, with a film's noise."""
+    """A ramp from dark to light down the rows, with a radiograph's noise."""
     ramp = np.linspace(0.1, 0.9, SHAPE[0])[:, None] * np.ones(SHAPE)
     return (ramp + np.random.default_rng(0).normal(0, 0.01, SHAPE)).astype(np.float32)
 

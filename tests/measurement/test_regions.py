@@ -34,7 +34,7 @@ def regions_of(hip):
 
 
 @pytest.mark.parametrize(("turn", "left"), POSES)
-def test_measures_are_those_drawn_however_the_film_is_turned(turn, left):
+def test_measures_are_those_drawn_however_the_radiograph_is_turned(turn, left):
     hip = draw_hip(turn, left)
     axes = find_axes(hip.outline, hip.landmarks, hip.canonical)
     found = measure_morphometry(hip.image, hip.outline, axes)
@@ -47,7 +47,7 @@ def test_measures_are_those_drawn_however_the_film_is_turned(turn, left):
 
 
 @pytest.mark.parametrize(("turn", "left"), POSES)
-def test_regions_turn_and_mirror_with_the_film(upright, turn, left):
+def test_regions_turn_and_mirror_with_the_radiograph(upright, turn, left):
     before, turned = regions_of(upright), draw_hip(turn, left)
     after = regions_of(turned)
     assert tuple(before) == tuple(after) == REGIONS
@@ -78,7 +78,7 @@ def test_the_medial_box_holds_the_medial_cortex(left):
         assert region.mask[row, col] == inside
 
 
-def test_where_the_film_ends_above_100_mm_the_lowest_level_shown_is_measured():
+def test_where_the_radiograph_ends_above_100_mm_the_lowest_level_shown_is_measured():
     hip = draw_hip(shaft_below=LESSER_BELOW + 70.0)
     found = measure_morphometry(hip.image, hip.outline, find_axes(hip.outline, hip.landmarks, hip.canonical))
     assert 58.0 < found.shaft_level_mm < 68.0

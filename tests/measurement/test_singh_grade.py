@@ -1,4 +1,4 @@
-"""Strands of the trabecular groups: they are found where and as they were drawn, and only then, on films turned by any angle."""
+"""Strands of the trabecular groups are found where and as they were drawn, and only then, however the radiograph is turned."""
 
 import json
 
@@ -25,7 +25,7 @@ def speckle(shape):
 
 
 def stripes(drawn, axes, place, group, turned_deg=0.0):
-    """Speckle and straight stripes on the whole film, across the mean direction of a group in a place."""
+    """Speckle and straight stripes on the whole radiograph, across the mean direction of a group in a place."""
     groups = lay_out(drawn.outline, axes)
     doubled = np.exp(2j * groups.across[group][groups.places[place]])
     turn = np.angle(doubled.mean()) / 2 + np.radians(turned_deg)
@@ -74,7 +74,7 @@ def test_fans_open_upwards_and_arcs_are_concave_below():
         assert np.polyfit(cols[inside], turn[inside], 1)[0] > 0, (place, group)
 
 
-def test_gain_and_brightness_of_the_film_do_not_matter(hip):
+def test_gain_and_brightness_of_the_radiograph_do_not_matter(hip):
     drawn, axes = hip
     film = stripes(drawn, axes, "head", "tensile")
     bright, dim = measure_contrasts(film, drawn.outline, axes), measure_contrasts(0.2 * film + 0.6, drawn.outline, axes)
@@ -104,7 +104,7 @@ def test_a_place_that_is_not_there_has_no_contrast_and_the_hip_no_grade(hip):
     assert np.isnan(found.singh_grade) and found.neck_width_mm > 0
 
 
-def test_a_film_of_one_grey_has_no_strands(hip):
+def test_a_radiograph_of_one_grey_has_no_strands(hip):
     drawn, axes = hip
     contrasts = measure_contrasts(np.full(drawn.image.shape, 0.5), drawn.outline, axes)
     assert list(contrasts.values()) == pytest.approx([0.0] * len(CONTRASTS), abs=1e-3)

@@ -8,7 +8,7 @@ RIGHT = [[60.0, 150.0], [100.0, 120.0], [60.0, 90.0], [150.0, 120.0], [250.0, 11
 
 
 def film() -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits with the right femur alone, and the landmarks of both hips on a film of 300 x 600."""
+    """Logits with the right femur alone, and the landmarks of both hips on a radiograph of 300 x 600."""
     logits = torch.full((3, 300, 600), -5.0)
     logits[0, 20:290, 80:180] = 5.0
     right = torch.tensor(RIGHT)

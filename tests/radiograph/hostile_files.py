@@ -35,7 +35,7 @@ def before_pixels(folder, elements):
 
 
 def length_after(folder, header, size, length):
-    """A film in which another number follows the first of this header."""
+    """A radiograph in which another number follows the first of this header."""
 
     def change(content):
         at = content.index(header) + len(header)
@@ -52,7 +52,7 @@ def nested(folder, levels, tag=(0x0008, 0x1140)):
 
 
 def deflate_bomb(folder, start=b""):
-    """A deflated film whose data set is `start` and 2 GiB of zeros."""
+    """A deflated radiograph whose data set is `start` and 2 GiB of zeros."""
     path = folder / "film.dcm"
     small = dataset()
     small.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
@@ -88,7 +88,7 @@ def nifti(folder, shape, mebibytes):
 
 
 def codec_bomb(folder, name, marker, at, size, value):
-    """One of pydicom's films as one of a hip, whose compressed stream claims another size after its marker."""
+    """One of pydicom's radiographs as one of a hip, whose compressed stream claims another size after its marker."""
     film = pydicom.dcmread(get_testdata_file(name, download=False))
     film.Modality, film.BodyPartExamined, film.ViewPosition, film.ImagerPixelSpacing = "CR", "HIP", "AP", [0.15, 0.15]
     film.SOPClassUID = film.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
@@ -124,7 +124,7 @@ def directory(folder):
 
 
 def huge_file(folder):
-    """A sparse file of 8 GiB that starts like a film."""
+    """A sparse file of 8 GiB that starts like a radiograph."""
     path = write(folder)
     os.truncate(path, 8 << 30)
     return path

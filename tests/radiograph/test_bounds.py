@@ -18,7 +18,7 @@ from scripts.radiograph import NormaliseRadiographd, bounds, read_radiograph
 
 
 def refusal(path):
-    """Return the reason, having made sure that the film was refused without taking much memory."""
+    """Return the reason, having made sure that the radiograph was refused without taking much memory."""
     tracemalloc.start()
     try:
         with pytest.raises(RefusedError) as caught:
@@ -43,7 +43,7 @@ def test_more_pixels_claimed_than_the_file_holds(tmp_path):
     assert reason.code == Code.UNREADABLE and "126000000 are expected" in reason.sentence
 
 
-def test_more_pixels_claimed_than_any_film_has(tmp_path):
+def test_more_pixels_claimed_than_any_radiograph_has(tmp_path):
     reason = refusal(write(tmp_path, Rows=60000, Columns=60000))
     assert reason.code == Code.TOO_LARGE and "64 million" in reason.sentence
 
@@ -119,7 +119,7 @@ def test_a_png_bomb(tmp_path):
     assert refusal(path).code == Code.TOO_LARGE
 
 
-def test_tiffs_that_are_no_single_grey_film(tmp_path):
+def test_tiffs_that_are_no_single_grey_radiograph(tmp_path):
     film = Image.fromarray((ramp() // 16).astype(np.uint8))
     film.save(tmp_path / "pages.tif", save_all=True, append_images=[film])
     assert refusal(tmp_path / "pages.tif").code == Code.MULTIFRAME
@@ -182,7 +182,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert refusal(tmp_path / "film.dcm").code == Code.UNREADABLE
 
 
-def test_a_damaged_optional_value_does_not_cost_the_film(tmp_path):
+def test_a_damaged_optional_value_does_not_cost_the_radiograph(tmp_path):
     path = write(tmp_path, PatientWeight="70.5")
     path.write_bytes(path.read_bytes().replace(b"70.5", b"ab,c"))
     meta = read_radiograph(path).meta

@@ -45,7 +45,7 @@ def disc(row, col, height, width):
         disc(500, 300, 90, 82),  # a coin, tilted
         disc(500, 300, 30, 30),  # a screw head or button
         disc(500, 300, 260, 260),  # larger than any ball
-        ball(990, 700, 90),  # cut by the film's edge
+        ball(990, 700, 90),  # cut by the radiograph's edge
         np.maximum(ball(500, 300, 90), np.pad(np.full((30, 200), 0.7), ((485, 485), (300, 900)))),  # on a stem
         ball(500, 200, 84) + ball(500, 1200, 100),  # two sizes: which is it?
     ],
@@ -60,7 +60,7 @@ def unscaled(image, spacing_mm=None):
     return {"image": MetaTensor(torch.from_numpy(image)[None], meta=meta)}
 
 
-def test_film_without_pixel_size_is_scaled_by_the_ball():
+def test_radiograph_without_pixel_size_is_scaled_by_the_ball():
     image = CalibrateRadiographd("image", ball_mm=30.0)(unscaled(film(ball(830, 702, 120.0))))["image"]
     assert image.meta["spacing_mm"] == pytest.approx((0.3, 0.3), rel=0.01)
     assert image.shape[1:] == pytest.approx((1000 * 0.25 / 0.3, 1400 * 0.25 / 0.3), rel=0.01)
@@ -70,7 +70,7 @@ def test_film_without_pixel_size_is_scaled_by_the_ball():
     assert "assumed 30 mm wide" in image.meta["assumptions"][0]
 
 
-def test_a_film_with_pixel_size_or_without_ball_stays_as_it_is():
+def test_a_radiograph_with_pixel_size_or_without_ball_stays_as_it_is():
     for item in (unscaled(film(ball(830, 702, 100.0)), (0.3, 0.3)), unscaled(film())):
         before = item["image"]
         assert CalibrateRadiographd("image")(item)["image"] is before

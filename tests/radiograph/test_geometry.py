@@ -1,4 +1,4 @@
-"""Spacing in the patient, and the orientation of a film, with exact expectations."""
+"""Spacing in the patient, and the orientation of a radiograph, with exact expectations."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_spacing(tmp_path, case):
 
 
 def test_placeholder_of_one_millimetre_is_not_believed(tmp_path):
-    """A film of 1200 x 1000 pixels of 1 mm would be larger than any detector."""
+    """A radiograph of 1200 x 1000 pixels of 1 mm would be larger than any detector."""
     film = np.resize(ramp(), (1200, 1000))
     assert read_radiograph(write(tmp_path, film, ImagerPixelSpacing=None, PixelSpacing=[1, 1])).meta["spacing_mm"] is None
 

@@ -1,4 +1,4 @@
-"""A film that is displayed a few rows at a time has the values of one that is displayed as a whole."""
+"""A radiograph that is displayed a few rows at a time has the values of one that is displayed as a whole."""
 
 import mmap
 
@@ -47,7 +47,7 @@ def test_each_way_of_displaying_gives_the_table(table, film):
 
 @pytest.mark.parametrize("codes", [("L", "F"), ("F", "R")])
 @pytest.mark.parametrize("attributes", [{}, {"WindowCenter": 2000, "WindowWidth": 900, "VOILUTFunction": "SIGMOID"}])
-def test_a_lazy_film_resamples_to_the_same_image(tmp_path, codes, attributes):
+def test_a_lazy_radiograph_resamples_to_the_same_image(tmp_path, codes, attributes):
     path = write(tmp_path, np.resize(ramp(), (420, 330)), PatientOrientation=list(codes), **attributes)
     eager, lazy = (
         Compose([LoadRadiographd("image", lazy=lazy), ResampleRadiographd("image"), NormaliseRadiographd("image")])(
@@ -69,7 +69,7 @@ def test_uncompressed_pixels_are_not_copied(tmp_path):
 
 
 class CutShort:
-    """A transform that empties the file of the film that has just been loaded."""
+    """A transform that empties the file of the radiograph that has just been loaded."""
 
     def __call__(self, item):
         with open(item["image"].meta["filename_or_obj"], "r+b") as file:

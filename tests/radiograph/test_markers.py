@@ -20,7 +20,7 @@ def film(rows=900, cols=1200):
 
 
 def marked(text="R", at=(150, 130), size=60, turn=0.0, weight=1, brightness=0.4, onto=None):
-    """A film with a text laid on it, (row, col) of its centre."""
+    """A radiograph with a text laid on it, (row, col) of its centre."""
     canvas = Image.new("L", (600, 600))
     font = ImageFont.load_default(size=size)
     ImageDraw.Draw(canvas).text((300, 300), text, 255, font, anchor="mm", stroke_width=weight, stroke_fill=255)
@@ -46,7 +46,7 @@ def test_letter_is_read_where_it_lies(letter, size, turn, weight, brightness):
 
 
 @pytest.mark.parametrize("letter", ["R", "L"])
-def test_mirrored_film_shows_a_mirrored_letter(letter):
+def test_mirrored_radiograph_shows_a_mirrored_letter(letter):
     assert side_markers(marked(letter)[:, ::-1]) == [SideMarker(letter, "right", mirrored=True)]
 
 

@@ -27,7 +27,7 @@ ISOTROPIC = {"EstimatedRadiographicMagnificationFactor": 1.0}
 
 
 def film_with_spot(row, col, shape=(300, 220)):
-    """A smooth film with one small bright ball, so that its centre can be found after resampling."""
+    """A smooth radiograph with one small bright ball, so that its centre can be found after resampling."""
     rows, cols = np.indices(shape)
     return (100 + 3900 * np.exp(-((rows - row) ** 2 + (cols - col) ** 2) / (2 * 6.0**2))).astype(np.uint16)
 
@@ -71,7 +71,7 @@ def test_landmark_and_mask_stay_on_the_anatomy(tmp_path, spacing, orientation):
     meta = image.meta
     np.testing.assert_allclose(meta["spacing_mm"], (0.3, 0.3), rtol=0.01)
     assert image.affine[0, 0] == pytest.approx(meta["spacing_mm"][0])
-    # Back through the whole way, to the pixel of the stored film.
+    # Back through the whole way, to the pixel of the stored radiograph.
     shown = to_displayed_points(points[0, 0].numpy(), meta["resample_scale"])
     assert meta["orientation"].to_display(film)[tuple(np.round(shown).astype(int))] == film.max()
     np.testing.assert_allclose(to_resampled_points(shown, meta["resample_scale"]), points[0, 0].numpy(), atol=1e-5)
@@ -198,7 +198,7 @@ def test_white_frames_are_found_at_an_angle_and_uneven_but_metal_at_the_edge_is_
     rows, cols = np.indices((900, 700))
     noise = np.random.default_rng(0).normal(0, 0.01, rows.shape)
     left, top = cols < 60 + rows / 40, rows < 30
-    stem = (abs(cols - 400) < 40) & (rows > 300)  # runs off the film below
+    stem = (abs(cols - 400) < 40) & (rows > 300)  # runs off the radiograph below
     image = np.where(left | top, 0.96 + rows / 20000, np.where(stem, 1.1, 0.4)) + noise
     found = find_white_frames(image.astype(np.float32))
     assert (found & (left | top)).sum() > 0.93 * (left | top).sum()  # not quite all of the corner
@@ -214,7 +214,7 @@ def test_a_white_frame_that_fades_towards_the_field_ends_with_it_beside_metal_to
     assert (found == frame).mean() > 0.995
 
 
-def test_a_film_that_is_white_down_to_the_hips_or_grows_white_slowly_has_no_frame():
+def test_a_radiograph_that_is_white_down_to_the_hips_or_grows_white_slowly_has_no_frame():
     rows = np.indices((900, 700))[0]
     assert not find_white_frames(np.where(rows < 400, 1.0, 0.5).astype(np.float32)).any()
     assert not find_white_frames((1.0 - rows / 900).astype(np.float32)).any()
@@ -289,7 +289,7 @@ def test_a_training_chain_makes_batches(tmp_path):
     assert batch["covariates"].shape == (2, 4)
 
 
-def test_a_large_film_takes_well_under_a_second(tmp_path):
+def test_a_large_radiograph_takes_well_under_a_second(tmp_path):
     film = np.resize(ramp(), (3000, 2500))
     path = write(tmp_path, film, ImagerPixelSpacing=[0.139, 0.139], WindowCenter=2000, WindowWidth=3000)
     chain = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), NormaliseRadiographd("image")])

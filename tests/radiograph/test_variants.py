@@ -1,6 +1,6 @@
 """What hospitals send, one row a variant: each builds a file and states the pixels, spacing and orientation to be read.
 
-The expected pixels are simple arithmetic on the film's own ramp, written out here.
+The expected pixels are simple arithmetic on the radiograph's own ramp, written out here.
 """
 
 from io import BytesIO
@@ -145,7 +145,7 @@ def ybr_422(folder):
 
 
 def palette(entries, bits, first=0):
-    """A film of indices 0 to 255 into three equal palettes."""
+    """A radiograph of indices 0 to 255 into three equal palettes."""
 
     def build(folder):
         ds = dataset(B, PhotometricInterpretation="PALETTE COLOR", **SC)
@@ -160,7 +160,7 @@ def palette(entries, bits, first=0):
 
 
 def overlaid(folder):
-    """An overlay of its own, which covers the whole film, and burns nothing in."""
+    """An overlay of its own, which covers the whole radiograph, and burns nothing in."""
     ds = dataset()
     ds.add_new(0x60000010, "US", ROWS)
     ds.add_new(0x60000011, "US", COLS)

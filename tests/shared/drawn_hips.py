@@ -1,4 +1,4 @@
-"""A hip drawn from a circle, a bar and a tube of known measures, on a film turned by any angle, of either side."""
+"""A hip drawn from a circle, a bar and a tube of known measures, on a radiograph turned by any angle, of either side."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Drawn(NamedTuple):
 
 
 def draw_hip(turn_deg: float = 0.0, left: bool = False, shaft_below: float = SHAFT_BELOW, centre=(400.0, 500.0)) -> Drawn:
-    """Own coordinates are (down, medial) mm from the base of the neck; the film shows them turned about `centre` (pixels)."""
+    """Own coordinates are (down, medial) mm from the base of the neck; the radiograph shows them turned about `centre`."""
     turn = np.radians(turn_deg)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     mirror = np.diag([1.0, -1.0 if left else 1.0])  # a right hip's medial side is the viewer's right

@@ -1,4 +1,4 @@
-"""Films for the tests: small DICOM files with exactly known pixels, not square, so that no axis can be mistaken."""
+"""Radiographs for the tests: small DICOM files with exactly known pixels, not square, so that no axis can be mistaken."""
 
 from __future__ import annotations
 

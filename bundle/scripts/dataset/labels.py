@@ -27,7 +27,7 @@ def read_label(path: str | Path, stored_shape: tuple[int, int]) -> NDArray[np.ui
 
     Args:
         path: of the mask.
-        stored_shape: rows and columns of the film as its file stores it, which the mask must have too.
+        stored_shape: rows and columns of the radiograph as its file stores it, which the mask must have too.
 
     Returns:
         (rows, cols) uint8, 0 to 3 (`CLASSES`).
@@ -60,13 +60,13 @@ def read_label(path: str | Path, stored_shape: tuple[int, int]) -> NDArray[np.ui
 
 
 def read_landmarks(path: str | Path) -> NDArray[np.float32]:
-    """Read the landmarks of a film: `{"right": {"head_centre": [row, col] or null, ...} or null, "left": ...}`.
+    """Read the landmarks of a radiograph: `{"right": {"head_centre": [row, col] or null, ...} or null, "left": ...}`.
 
     Args:
         path: of the JSON file.
 
     Returns:
-        (2, 5, 2) float32: side (`SIDES`), landmark (`LANDMARKS`), (row, col) in pixels of the film as its file stores it;
+        (2, 5, 2) float32: side (`SIDES`), landmark (`LANDMARKS`), (row, col) in pixels of the radiograph as its file stores it;
         NaN where null or left out.
 
     Raises:
@@ -99,7 +99,7 @@ def _object(path: Path, field: str, value: Any, names: tuple[str, ...]) -> dict[
 
 
 class LoadLabeld(MapTransform):
-    """Reads a film's mask onto the grid of its image: nearest, (1, H, W) uint8, see `read_label`.
+    """Reads a radiograph's mask onto the grid of its image: nearest, (1, H, W) uint8, see `read_label`.
 
     Where the key's value is empty, the masks `left_label` and `right_label` are joined, if the item has them.
 
@@ -134,7 +134,7 @@ class LoadLabeld(MapTransform):
 
 
 class LoadLandmarksd(MapTransform):
-    """Reads a film's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
+    """Reads a radiograph's landmarks as pixels of its image: (2, 5, 2) float32, NaN where missing, see `read_landmarks`.
 
     Where the key's value is empty, all are missing.
 

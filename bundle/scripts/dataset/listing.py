@@ -42,13 +42,21 @@ def list_radiographs(dataset_dir: str | os.PathLike[str]) -> list[dict[str, Any]
         dataset_dir: a folder, with a `manifest.csv` or without.
 
     Returns:
-        One item a candidate, sorted by path, all with the same keys: "image" (absolute path) and the manifest's other
+        One item for each candidate, sorted by path, all with the same keys: "image" (absolute path) and the manifest's other
         columns as `read_manifest` gives them (NaN or "" for a radiograph without a row).
 
     Raises:
         FileNotFoundError, NotADirectoryError, PermissionError: if the folder, or one below it, cannot be listed.
         NoRadiographsError: if it holds no candidate.
         ValueError: if the manifest is bad.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import scripts
+        >>> examples = Path(scripts.__file__).parents[1] / "examples"
+        >>> found = list_radiographs(examples)
+        >>> [(Path(item["image"]).name, item["right_neck_bmd"]) for item in found[:2]]
+        [('hip_replacement.dcm', 0.7696), ('hip_screw.dcm', 0.7455)]
     """
     folder = Path(os.path.abspath(dataset_dir))  # not resolved: links stay as the user wrote them
     if not folder.exists():

@@ -42,6 +42,14 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
     Raises:
         ValueError: for the first bad cell, naming file, row, column, value and what was expected; a misspelt or missing
             column; two rows of one image.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import scripts
+        >>> examples = Path(scripts.__file__).parents[1] / "examples"
+        >>> rows = read_manifest(examples / "manifest.csv")
+        >>> rows[examples / "images" / "normal.dcm"]["left_total_bmd"]
+        1.0115
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -1,4 +1,4 @@
-"""Pseudonyms: what films, studies and patients are called wherever their own names must not be seen."""
+"""Pseudonyms: what radiographs, studies and patients are called wherever their own names must not be seen."""
 
 from __future__ import annotations
 

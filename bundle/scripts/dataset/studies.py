@@ -23,21 +23,31 @@ _Parts = tuple[str, ...]
 
 
 def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathLike[str], key: bytes) -> list[dict[str, Any]]:
-    """Bring the films of a study together, and refuse what is no radiograph by its header alone.
+    """Bring the radiographs of a study together, and refuse what is no radiograph by its header alone.
 
-    A study is what has one Study Instance UID and one patient; without a UID, what the manifest gives the same `patient_id`
-    and `study_date`; else each file is a study of its own. Two patients of the manifest are never one study.
+    Radiographs with the same Study Instance UID and patient are one study. Those without a UID are one if the manifest gives
+    them the same `patient_id` and `study_date`; else each file is a study of its own. Two patients of the manifest never share
+    a study.
 
     Args:
         items: of `list_radiographs`.
-        dataset_dir: the folder listed; a film without a UID is known by its path in it.
+        dataset_dir: the folder listed; a radiograph without a UID is known by its path in it.
         key: of the pseudonyms.
 
     Returns:
         The items, those of one study one after another, in the order of the studies' first paths. Each gets "name",
-        "study" and "patient", pseudonyms of the film (unique; fit for a file name), its study and its patient; and
-        "refusal", a `Reason`, where it need not be read: one of `identify`, or DUPLICATE for a file with the UID and
-        the bytes of another.
+        "study" and "patient", pseudonyms of the radiograph (unique; fit for a file name), its study and its patient; and
+        "refusal", a `Reason`, where it is refused without being read: one of `identify`, or DUPLICATE for a file with
+        the UID and the bytes of another.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import scripts
+        >>> examples = Path(scripts.__file__).parents[1] / "examples"
+        >>> from scripts.dataset import list_radiographs
+        >>> items = sort_studies(list_radiographs(examples), examples, key=b"0123456789abcdef0123456789abcdef")
+        >>> len({item["study"] for item in items}), items[0]["name"]
+        (5, '8f3b546de2bae297')
     """
     paths = [Path(item["image"]) for item in items]
     with warnings.catch_warnings():
@@ -48,7 +58,7 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
     names, refusals = _names(paths, places, identities, key)
     studies = _studies(items, places, identities)
 
-    # A film whose header is silent on the patient has that of its study.
+    # A radiograph whose header is silent on the patient has that of its study.
     patients: dict[_Parts, _Parts] = {}
     for item, identity, study in zip(items, identities, studies, strict=True):
         known = _patient(item, identity)
@@ -95,9 +105,9 @@ def share_of_studies(items: Sequence[Mapping[str, Any]], rank: int, processes: i
 def _names(
     paths: Sequence[Path], places: Sequence[str], identities: Sequence[Identity], key: bytes
 ) -> tuple[list[str], dict[int, Reason]]:
-    """Return each film's name, and by index the refusals of duplicates.
+    """Return each radiograph's name, and by index the refusals of duplicates.
 
-    Some programs give films the same UID by mistake: only files with the same bytes are one film.
+    Some programs give radiographs the same UID by mistake: only files with the same bytes are one radiograph.
     """
     names: list[str] = []
     refusals: dict[int, Reason] = {}

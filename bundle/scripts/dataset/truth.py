@@ -136,6 +136,11 @@ def read_truth(item: Mapping[str, Any]) -> Truth:
 
     Args:
         item: of `list_radiographs` or `sort_studies`, or an entry of `read_manifest`.
+
+    Example:
+        >>> truth = read_truth({"view": "AP", "right_neck_bmd": 0.61, "right_implant": "none", "left_implant": "nail"})
+        >>> truth.hips["right"].bmd["neck"], truth.hips["left"].is_implanted, truth.site
+        (0.61, True, '')
     """
     return Truth(
         name=_text(item, "name"),

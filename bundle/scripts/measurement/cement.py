@@ -17,13 +17,13 @@ JOINT_PX: Final = 40
 _MARGIN_PX: Final = 40
 _JOINT_REACH_PX: Final = 165  # 50 mm from the thickest place, which is in head or cup: what lies further is the stem
 
-_FLAT: Final = 0.01  # of the film's range in a pixel: noise and the course of a stem, no edge
+_FLAT: Final = 0.01  # of the radiograph's range in a pixel: noise and the course of a stem, no edge
 _PLUG_PX: Final = 300  # 27 mm²
-_DARKER: Final = 0.03  # of the film's range, at least, between a stem and the plug below it
+_DARKER: Final = 0.03  # of the radiograph's range, at least, between a stem and the plug below it
 _WIDER: Final = 1.1  # times the stem's width above it: a stem grows narrower downwards, a plug fills the canal
 _TIP_PX: Final = 40
 _CEMENTED_PX: Final = 0.7
-"""Thickness that an outline loses along a cemented stem, on average; along others it is 0.1 to 0.6 (simulated films)."""
+"""Thickness that an outline loses along a cemented stem, on average; along others it is 0.1 to 0.6 (simulated radiographs)."""
 
 _RIM_PX: Final = (3, 8)  # how deep in a cup the wire at its mouth lies
 _BESIDE_WIRE_PX: Final = 11
@@ -40,9 +40,9 @@ _AROUND_PX: Final = 10
 def remove_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Take the cement out of the outline of one artificial hip joint.
 
-    A stem shines evenly; where its outline holds more than that, what is beyond the edge of its even part is cement: a mantle
-    beside it, a plug below its tip. A cup of polyethylene is known by the wire round its mouth. Its outer wall is the inner wall
-    of its mantle of cement, and that, as in any tube, is where the mantle's shadow is densest.
+    A stem is evenly bright. What its outline holds beyond the edge of that even part is cement: a mantle beside the stem, or a
+    plug below its tip. A cup of polyethylene is known by the wire round its mouth. Its outer wall is the inner wall of its mantle
+    of cement, which is where the mantle's shadow is densest, as in any tube.
 
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
@@ -50,7 +50,7 @@ def remove_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) -> 
             `scripts.measurement.metal.trace_metal`.
 
     Returns:
-        (rows, cols). What was missed of a cup of polyethylene is in it.
+        (rows, cols) bool: metal alone, with the parts of a polyethylene cup that the outline had missed.
     """
     rows, cols = (np.flatnonzero(prosthesis.any(axis=axis)) for axis in (1, 0))
     box = tuple(slice(max(line[0] - _MARGIN_PX, 0), line[-1] + _MARGIN_PX + 1) for line in (rows, cols))
@@ -67,7 +67,7 @@ def remove_cement(image: NDArray[np.float32], prosthesis: NDArray[np.bool_]) -> 
 
 
 def measure_thickness(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How far each pixel of a mask (rows, cols) lies inside it; the film's edge is an end."""
+    """Measure how far each pixel of a mask (rows, cols) lies inside it, in pixels. The mask ends at the radiograph's edge."""
     return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
 
 

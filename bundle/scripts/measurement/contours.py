@@ -1,4 +1,8 @@
-"""The outlines of femurs and metal on the whole radiograph: without strays, sharp at metal, as classes."""
+"""Cleaning the outlines that the networks drew on a whole radiograph, before anything is measured on them.
+
+`remove_strays` takes away what is no femur, `sharpen_metal` brings implants to their visible edges, and `classify_pixels` makes
+one mask of classes of it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.measurement.cement import JOINT_PX, measure_thickness, remove_cement
 from scripts.measurement.metal import trace_metal
 
-_STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a film's edge leaves
+_STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a radiograph's edge leaves
 NOTHING = -20.0  # logit of a pixel that is certainly none
 _MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
 _BALL_PX = 54  # 16 mm: the largest radius of a calibration ball
@@ -21,15 +25,16 @@ _CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 
 
 def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
-    """Take pieces of femur away that belong to no hip: other bones, gas, folds.
+    """Take away pieces of "femur" that belong to no hip: other bones, gas, folds of skin.
 
-    A piece is of bone and metal together, since metal cuts a bone's picture in several. A hip that was found has the pieces that
-    hold a landmark of it. What is left of a hip that was not found, at the edge of a film say, is large, and lies on its side.
+    Bone and metal that touch count as one piece, since metal cuts the picture of a bone in several. Of a hip that was found, the
+    pieces that hold one of its landmarks are kept. Of a hip that was not found, such as one at the edge of the radiograph, large
+    pieces on its side are kept.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
         landmarks: (2, 5, 2), (row, col) in pixels, of the right and the left hip.
-        found: whether these were.
+        found: whether each of these two was found.
 
     Returns:
         (3, H, W), a copy.
@@ -52,10 +57,12 @@ def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, boo
 
 
 def sharpen_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
-    """Bring the outlines of metal to their edges on the film (`trace_metal`), and take cement out of them (`remove_cement`).
+    """Bring the outlines of metal to their edges on the radiograph (`trace_metal`), and take cement out of them
+    (`remove_cement`).
 
-    What is connected is one implant: a prosthesis where it is as thick as a head or a cup, else the larger class of metal. A
-    round one of such thickness is a calibration ball and none. What is no metal any more is what lies beside it.
+    Metal that is connected is one implant: a prosthesis where it is as thick as a head or a cup, else the class that most of it
+    was drawn as. A round piece of such thickness is a calibration ball, so not an implant. Pixels that are no longer metal take
+    the class of their nearest neighbours that never were.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
@@ -63,7 +70,7 @@ def sharpen_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
         frames: (H, W), true on its white frames.
 
     Returns:
-        (3, H, W), a copy where there is metal.
+        (3, H, W); the same tensor where there is no metal.
     """
     best = classify_pixels(mask_logits, (image.shape[0], image.shape[1]))
     rough = best > 1
@@ -94,20 +101,20 @@ def sharpen_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
 
 
 def classify_pixels(mask_logits: Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """The likeliest class of every pixel, or background where the probability of each is below 0.5.
+    """Find the likeliest class of every pixel: background where all probabilities are below 0.5.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation.
-        shape: (rows, cols) of the wanted grid, which covers the same field.
+        shape: (rows, cols) of the wanted grid over the same field.
 
     Returns:
         (rows, cols) uint8: 0 background, 1 femur, 2 prosthesis, 3 fixation.
     """
     best = torch.zeros(shape)
     classes_found = torch.zeros(shape, dtype=torch.uint8)
-    # One class at a time, since a film has tens of megapixels. Interpolated logits, unlike labels, keep edges smooth.
+    # One class at a time, since a radiograph has tens of megapixels. Interpolated logits, unlike labels, keep edges smooth.
     for index, logits in enumerate(mask_logits, start=1):
-        film = F.interpolate(logits[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0]
-        classes_found[film > best] = index
-        best = torch.maximum(best, film)
+        resized = F.interpolate(logits[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0]
+        classes_found[resized > best] = index
+        best = torch.maximum(best, resized)
     return classes_found.numpy()

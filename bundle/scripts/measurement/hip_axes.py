@@ -1,4 +1,4 @@
-"""The axes of one proximal femur on a film: its head's circle, the axis of its neck and that of its shaft."""
+"""The axes of one proximal femur on a radiograph: its head's circle, the axis of its neck and that of its shaft."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHAFT_STARTS_MM: Final = 20.0  # below the lesser trochanter, whose bulge would
 _SHAFT_STEP_MM: Final = 2.0
 _SHAFT_LONGEST_MM: Final = 106.0
 _SHAFT_SHORTEST_MM: Final = 24.0
-_CUT_WIDTH: Final = 0.12  # relative change of the shaft's width from one level to the next: there the film ends askew
+_CUT_WIDTH: Final = 0.12  # relative change of the shaft's width from one level to the next: there the radiograph ends askew
 _ROUNDS: Final = 3
 
 
@@ -36,8 +36,8 @@ class HipAxes:
     distal, medial: along the axis of the shaft, and across it.
     lesser: how far below the base of the neck the tip of the lesser trochanter lies, along the shaft, mm.
     narrowest: distance of the neck's narrowest place from the head's centre, mm; neck_width: its width there, mm.
-    lowest: how far below the lesser trochanter the shaft is shown, mm; 0 where its axis is not measured on the outline, but the
-    landmarks' or the canonical pose's.
+    lowest: how far below the lesser trochanter the shaft is shown, mm; 0 where that is too little to measure its axis, which is
+        then the canonical pose's.
     """
 
     head_centre: Floats
@@ -58,11 +58,11 @@ class HipAxes:
         return float(np.linalg.norm(self.base - self.head_centre))
 
     def on_neck(self, along: Any, up: Any) -> Floats:
-        """Points (..., 2) at distances (mm) from the head's centre along the neck and across it."""
+        """Return the points (..., 2) at distances (mm) from the head's centre along the neck and across it."""
         return self.head_centre + np.multiply.outer(along, self.neck) + np.multiply.outer(up, self.up)
 
     def on_shaft(self, below: Any, medial: Any) -> Floats:
-        """Points (..., 2) at distances (mm) below the tip of the lesser trochanter along the shaft, and medial of its axis."""
+        """Return the points (..., 2) so far (mm) below the tip of the lesser trochanter along the shaft and medial of it."""
         along = np.multiply.outer(self.lesser + np.asarray(below), self.distal)
         return self.base + along + np.multiply.outer(medial, self.medial)
 
@@ -72,7 +72,7 @@ def find_axes(outline: Outline, landmarks: NDArray[Any], canonical: NDArray[Any]
 
     The head is the circle through its outline (least squares; Kåsa 1976). The neck's axis runs from its centre through the
     middles of the neck round its narrowest place and the landmark of its base, by least squares. The shaft's is the line through
-    the middles of the shaft from 20 mm below the lesser trochanter down to where the film ends, at most to 106 mm.
+    the middles of the shaft from 20 mm below the lesser trochanter down to where the radiograph ends, at most to 106 mm.
 
     Args:
         outline: of both femurs, or of this one.
@@ -80,8 +80,8 @@ def find_axes(outline: Outline, landmarks: NDArray[Any], canonical: NDArray[Any]
         canonical: (2, 3), the hip's matrix of `crop_transforms`: its columns are the image's directions of distal and medial.
 
     Returns:
-        None where there is no such femur: its head, its neck or the lesser trochanter is not in the mask or beyond the film, or
-        no neck narrower than the head is seen.
+        The axes; None where the head, the neck or the lesser trochanter is not in the mask or not on the radiograph, or no neck
+        narrower than the head is seen.
     """
     points = outline.to_mm(landmarks)
     matrix = np.asarray(canonical, dtype=np.float64)[:, :2] * outline.spacing_mm[:, None]

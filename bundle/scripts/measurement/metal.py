@@ -1,4 +1,4 @@
-"""Where the metal of a hip really ends: outlines of implants, brought to their edges on the film."""
+"""Where the metal of a hip really ends: outlines of implants, brought to their edges on the radiograph."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from skimage.segmentation import watershed
 _CORE_PX: Final = 2  # so far inside a rough outline lies metal for certain
 _LEAST_CORE_PX: Final = 1000  # 0.9 cm²: less is no implant
 _RING_PX: Final = (2, 20)  # from the core: the tissue beside the metal
-_LEAST_CONTRAST: Final = 0.04  # of the film's range, between metal and tissue: more than noise
-_LEAST_LEVEL: Final = 0.3  # of the film's range: metal is brighter than muscle everywhere
+_LEAST_CONTRAST: Final = 0.04  # of the radiograph's range, between metal and tissue: more than noise
+_LEAST_LEVEL: Final = 0.3  # of the radiograph's range: metal is brighter than muscle everywhere
 _DARK_PERCENT: Final = 75
 _NEIGHBOURHOOD_PX: Final = 12.0  # SD of the weights with which levels are averaged, 3.6 mm
 _TISSUE: Final = 0.5  # of the way from the tissue's level to the metal's: darker is no metal
@@ -24,24 +24,25 @@ _FLAT: Final = 4.0  # times the square of its thickness: the area of a layer; a 
 _REACH_PX: Final = 400  # 120 mm: the length of a stem
 _ALONG_PX: Final = 200  # 60 mm: no head is as wide
 _EDGE: Final = 0.3
-"""The level, as `_TISSUE`, of the true edge. A film shows logarithms, but is blurred before they are taken: on the edge half the
-metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of what any implant takes away."""
+"""The level, as `_TISSUE`, of the true edge. A radiograph shows logarithms, but is blurred before they are taken: on the edge
+half the metal's shadow lies, whose logarithm is ln 2 of the tissue's, less than half of what any implant takes away."""
 
 
 def trace_metal(image: NDArray[np.float32], metal: NDArray[np.bool_], frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Bring a rough outline of metal to its edges on the film, by a watershed between its core and the tissue beside it.
+    """Bring a rough outline of metal to its edges on the radiograph, by a watershed between its core and the tissue beside it.
 
-    Parts that the outline has missed are joined where the film goes on without an edge and is as bright, but no thin layer beside
-    what was outlined: that is cement. What was drawn on a white frame, is dark, or no brighter than what is beside it, is no
-    metal.
+    Parts that the outline has missed are added where the radiograph goes on as bright and without an edge. A thin layer beside
+    the outline is not added: that is cement. Pieces that lie on a white frame, are dark, or are no brighter than their
+    surroundings are taken away.
 
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
         metal: (rows, cols), true in the rough outline.
-        frames: (rows, cols), true on the film's white frames, see `scripts.radiograph.exposure.find_white_frames`.
+        frames: (rows, cols), true on the radiograph's white frames, see `scripts.radiograph.exposure.find_white_frames`.
 
     Returns:
-        (rows, cols); ``metal`` itself where it is too small, and what is left of it where that has too little contrast.
+        (rows, cols) bool. ``metal`` itself where it is too small to be an implant. Only the pieces that were kept where they have
+        too little contrast for an edge.
     """
     if np.count_nonzero(metal) < _LEAST_CORE_PX:
         return metal
@@ -99,7 +100,7 @@ def _average(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[NDAr
 
 
 def _along_edges(grown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Those pieces of what was joined that run along the film's edge further than metal does: frames that were not found."""
+    """Find joined pieces that run along the radiograph's edge further than metal does: frames that were missed."""
     pieces, count = ndimage.label(grown)
     edges = (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1])
     along = np.max([np.bincount(edge, minlength=count + 1) for edge in edges], axis=0)

@@ -1,5 +1,5 @@
-"""Morphometry of a proximal femur on a film: angle and length of its neck, how thick the cortex of its shaft is, and the grade
-of its trabeculae."""
+"""Morphometry of a proximal femur on a radiograph: angle and length of its neck, how thick the cortex of its shaft is, and the
+grade of its trabeculae."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CANAL_ABOVE_MM: Final = 20.0
 """Where the upper width of the medullary canal is measured, above the tip of the lesser trochanter (Noble et al. 1988)."""
 
 SHAFT_LEVEL_MM: Final = 100.0
-"""Where the shaft is measured, below that tip, if the film shows it."""
+"""Where the shaft is measured, below that tip, if the radiograph shows it."""
 
 HIGHEST_LEVEL_MM: Final = 40.0
 """The shaft is not measured above this level: too near to the trochanters."""
@@ -89,9 +89,9 @@ def measure_morphometry(image: NDArray[Any], outline: Outline, axes: HipAxes) ->
 def measure_shaft_widths(
     image: NDArray[Any], outline: Outline, axes: HipAxes, level: float, thickest: float
 ) -> tuple[float, float]:
-    """Width of the shaft and of its medullary canal at a level.
+    """Measure the width of the shaft and of its medullary canal at a level.
 
-    A tube's shadow is densest where rays graze its inner wall: there the cortex ends, whatever tone curve the film has.
+    A tube's shadow is densest where rays graze its inner wall: there the cortex ends, whatever tone curve the radiograph has.
 
     Args:
         image: as for `measure_morphometry`.
@@ -101,8 +101,8 @@ def measure_shaft_widths(
         thickest: mm of cortex to look through on either side.
 
     Returns:
-        mm, mean over 8 mm of the shaft; NaN where the shaft is cut off there. The canal is NaN where it would be narrower than
-        in any adult, since what was taken for its wall is none then.
+        Both in mm, mean over 8 mm of the shaft; NaN where the shaft is cut off there. The canal is NaN where it would be narrower
+        than in any adult, since something else was then taken for its wall.
     """
     starts = axes.on_shaft(level + _SECTIONS_MM, np.zeros(len(_SECTIONS_MM)))
     reaches = [outline.reach(starts, side, _AXIS_REACH_MM) for side in (axes.medial, -axes.medial)]

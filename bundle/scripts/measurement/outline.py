@@ -1,7 +1,7 @@
-"""The outline of a femur on a film, asked along lines: how far from a point the bone's edge is, and what the film shows between.
+"""The outline of a femur, measured along lines: how far the bone's edge is from a point, and what an image shows in between.
 
-Points are (row, col) in mm of the patient plane, from the upper left corner of the displayed film. Nothing here knows which way
-is up, so a turned or mirrored film gives the same answers, turned or mirrored.
+Points are (row, col) in mm of the patient plane, from the upper left corner of the displayed radiograph. Nothing here knows
+which way is up, so a turned or mirrored radiograph gives the same answers, turned or mirrored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _EDGE: Final = 0.5
 
 
 class Outline:
-    """A femur mask and its film on one grid.
+    """The outline of a femur mask on the grid of a radiograph.
 
     Args:
         femur: (rows, cols), a mask, or the probability of being femur, 0..1. The edge lies where it falls to 0.5.
@@ -40,13 +40,13 @@ class Outline:
         return pixels
 
     def sample(self, image: NDArray[Any], points: Floats) -> Floats:
-        """Values (...) of an image of this grid at points (..., 2) in mm, bilinear; NaN beyond the film."""
+        """Interpolate an image of this grid at points (..., 2) in mm: values (...), bilinear; NaN beyond the radiograph."""
         pixels = np.moveaxis(self.to_pixels(points), -1, 0)
         values: Floats = map_coordinates(image, pixels, output=np.float64, order=1, mode="constant", cval=np.nan)
         return values
 
     def reach(self, starts: Floats, directions: Floats, limit_mm: float) -> Floats:
-        """How far the bone goes from each start in a direction.
+        """Measure how far the bone goes from each start in a direction.
 
         Args:
             starts: (N, 2) in mm.
@@ -55,12 +55,12 @@ class Outline:
 
         Returns:
             (N,) mm to the edge; NaN where the start is not in the bone, or the bone has no edge there: it goes on to the edge
-            of the film or beyond the limit.
+            of the radiograph or beyond the limit.
         """
         steps = np.arange(0.0, limit_mm + _STEP_MM, _STEP_MM)
         lines = starts[:, None, :] + steps[:, None] * np.broadcast_to(directions, starts.shape)[:, None, :]
         values = self.sample(self.femur, lines)
-        # Beyond the film nothing is known: NaN is not inside, and makes the interpolated edge NaN too.
+        # Beyond the radiograph nothing is known: NaN is not inside, and makes the interpolated edge NaN too.
         ended = ~(values >= _EDGE)
         end = ended.argmax(axis=1)
         index = np.arange(len(starts))

@@ -11,7 +11,7 @@ from scipy import ndimage
 from scripts.clinical.anatomy import HIP
 
 _REACH_MM: Final = 75.0  # of the measured femur from the base of its neck: head, neck, trochanters and the first of the shaft
-_FLAT: Final = 0.002  # range within 3 x 3 pixels, of the field's: less than the noise of any film, more than rounding
+_FLAT: Final = 0.002  # range within 3 x 3 pixels, of the field's: less than the noise of any radiograph, more than rounding
 _MIDDLE: Final = 0.5  # of the field's range: a flat tone below it is black, above it white
 _PERCENTILES: Final = (5.0, 95.0)
 _LEAST_PIXELS: Final = 200
@@ -27,8 +27,8 @@ _NOISE_KERNEL: Final = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0
 def measure_exposure(image: NDArray[Any], femur: NDArray[np.bool_]) -> dict[str, float]:
     """Measure how well a femur is exposed.
 
-    Where a film has no detail left, by the detector, the processing or the window, its pixels are all alike: no real film is
-    flat to a fraction of its noise anywhere else.
+    Where the detector, the processing or the window has lost all detail, neighbouring pixels are alike. Elsewhere no real
+    radiograph is as flat, because of its noise.
 
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm, larger = denser.
@@ -64,7 +64,7 @@ def _rim(image: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
 
 
 def select_measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> NDArray[np.bool_]:
-    """Choose the part of a femur mask (rows, cols) that is measured: what lies within 75 mm of the base of one hip's neck.
+    """Keep the part of a femur mask (rows, cols) that is measured: what lies within 75 mm of the base of one hip's neck.
 
     Args:
         femur: of both hips.
@@ -80,7 +80,7 @@ def select_measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spa
 
 
 def measure_head_diameter(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> float | None:
-    """The diameter of a femoral head: that of the largest circle inside the femur round a centre near its landmark.
+    """Measure a femoral head: the diameter of the largest circle inside the femur, its centre within 10 mm of the landmark.
 
     Args:
         femur: as for `select_measured_femur`.
@@ -88,12 +88,12 @@ def measure_head_diameter(femur: NDArray[np.bool_], landmarks: NDArray[Any], spa
         spacing_mm: as for `select_measured_femur`.
 
     Returns:
-        mm in the patient, by the pixel size; at most 120, and None where the landmark does not lie in the femur.
+        mm in the patient, at most 120; None where the landmark does not lie in the femur.
     """
     row, col = (round(float(value)) for value in landmarks[HIP.landmarks.index("head_centre")])
     if not (0 <= row < femur.shape[0] and 0 <= col < femur.shape[1] and femur[row, col]):
         return None
-    # Beyond the film nothing is known of the head: its edge bounds the circle.
+    # Beyond the radiograph nothing is known of the head: its edge bounds the circle.
     around, search = round(_LARGEST_RADIUS_MM / spacing_mm), round(_SEARCH_MM / spacing_mm)
     top, left = max(row - around, 0), max(col - around, 0)
     notch = round(_NOTCH_MM / 2 / spacing_mm)

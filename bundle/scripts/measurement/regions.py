@@ -1,8 +1,8 @@
-"""Regions of a proximal femur on a film, placed by rule from its axes: where DXA and texture analyses look.
+"""Regions of a proximal femur on a radiograph, placed by rule from its axes: where DXA and texture analyses look.
 
 They are those of DXA (`DxaRegions`): a femoral-neck box across the middle of the neck, and a total hip from that box's proximal
-edge to below the lesser trochanter. The box on the
-medial cortex is the bundle's own reading of Kim et al. (Radiology: AI 2022), who give no measures.
+edge to below the lesser trochanter. The box on the medial cortex is the bundle's own reading of Kim et al. (Radiology: AI 2022),
+who give no measures.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _REACH_MM: Final = 45.0
 
 @dataclass(frozen=True)
 class Region:
-    """A part of one hip on the film.
+    """A part of one hip on the radiograph.
 
-    corners: (4, 2), (row, col) in mm of the patient plane from the upper left corner of the displayed film: of a box, or of the
-        upright box round the region (along the shaft and across it).
+    corners: (4, 2), (row, col) in mm of the patient plane from the upper left corner of the displayed radiograph: of a box, or
+        of the upright box round the region (along the shaft and across it).
     mask: (rows, cols) bool on the image's grid.
     """
 
@@ -51,8 +51,8 @@ def place_regions(outline: Outline, axes: HipAxes, canonical: NDArray[Any], crop
         crop_size: rows and columns of its crop.
 
     Returns:
-        by name, in the order of `REGIONS`; without those that do not lie on the film as a whole. The neck box and the total hip
-        hold bone alone, the medial box and the crop all that lies in them.
+        The regions by name, in the order of `REGIONS`, without those that the radiograph's edge cuts off (a crop may be). The
+        masks of the neck box and the total hip hold bone alone, those of the medial box and the crop all pixels in them.
     """
     bone = outline.femur >= 0.5
     half_across, half_along = HIP.dxa.neck_box_mm[0] / 2, HIP.dxa.neck_box_mm[1] / 2
@@ -88,8 +88,8 @@ def place_regions(outline: Outline, axes: HipAxes, canonical: NDArray[Any], crop
     corners = np.array([[0, 0, 1], [0, cols - 1, 1], [rows - 1, cols - 1, 1], [rows - 1, 0, 1]]) @ matrix.T
     crop = outline.to_mm(corners)
     found["crop"] = Region(crop, _filled(outline, crop))
-    on_film = {name: name == "crop" or _on_film(outline, region.corners) for name, region in found.items()}
-    return {name: found[name] for name in REGIONS if on_film.get(name) and found[name].mask.any()}
+    whole = {name: name == "crop" or _is_whole(outline, region.corners) for name, region in found.items()}
+    return {name: found[name] for name in REGIONS if whole.get(name) and found[name].mask.any()}
 
 
 def _medial_edge(outline: Outline, axes: HipAxes) -> float | None:
@@ -113,7 +113,7 @@ def _filled(outline: Outline, corners: Floats) -> NDArray[np.bool_]:
     return mask
 
 
-def _on_film(outline: Outline, corners: Floats) -> bool:
-    """Whether a box lies on the film as a whole."""
+def _is_whole(outline: Outline, corners: Floats) -> bool:
+    """Whether a box lies on the radiograph as a whole."""
     size = np.array(outline.femur.shape) * outline.spacing_mm
     return bool(((corners >= 0) & (corners <= size)).all())

@@ -1,11 +1,11 @@
-"""A grade like Singh's of the trabeculae of a proximal femur, from how far the strands of each group stand out on a film.
+"""A grade like Singh's of the trabeculae of a proximal femur, from how far the strands of each group stand out on a radiograph.
 
 The groups (Singh et al., JBJS 1970) run in different directions: the compressive ones are fans from the medial cortex, up to the
 dome of the head and to the greater trochanter; the tensile ones are arcs from the lateral cortex, under the upper outline of the
 neck, to the lower half of the head. Where groups cross, the texture's direction tells how much is left of each. So in each of
-four places the film is filtered by line detectors of all directions, and the energy across a group's strands is compared with the
-mean over all directions. That is a ratio: gain and contrast of the film cancel. Noise does not: having no direction, it takes all
-contrasts towards 0.
+four places the radiograph is filtered by line detectors of all directions, and the energy across a group's strands is compared
+with the mean over all directions. That is a ratio: gain and contrast of the radiograph cancel. Noise does not: having no
+direction, it takes all contrasts towards 0.
 
 Places and directions follow from head, neck and shaft alone; their form is the simulated femur's
 (`scripts.simulation.anatomy.femur_bone`). A hip's own coordinates are mm medial and distal of the centre of its head, and most
@@ -49,7 +49,7 @@ GRADES: Final = (1.0, 6.0)
 _STEP_MM: Final = 0.3
 _ROWS, _COLS = 360, 400  # quick to transform
 _FIRST_MM: Final = (-25.0, -88.0)  # distal and medial of the head's centre: 83 mm down, 32 mm medial are the last
-_PERIODS_MM: Final = (1.0, 1.8)  # trabeculae as a film shows them stand about so far apart
+_PERIODS_MM: Final = (1.0, 1.8)  # trabeculae as a radiograph shows them stand about so far apart
 _OCTAVES: Final = 0.55  # SD of a line detector's band
 _DIRECTIONS: Final = 12
 _BACKGROUND_MM: Final = 4.0  # what is broader than strands
@@ -63,7 +63,7 @@ class Groups:
     """Where the trabecular groups of one hip are looked for, on a grid of its own coordinates: distal along rows, medial along
     columns, 0.3 mm apart.
 
-    points: (rows, cols, 2), (row, col) in mm of the film, see `Outline`.
+    points: (rows, cols, 2), (row, col) in mm of the radiograph, see `Outline`.
     places: by name, (rows, cols) bool, in the bone, without its cortex.
     across: by group, (rows, cols), the direction across its strands, radians from medial towards distal.
     """
@@ -74,7 +74,7 @@ class Groups:
 
 
 def measure_contrasts(image: NDArray[Any], outline: Outline, axes: HipAxes) -> dict[str, float]:
-    """How far the strands of the groups stand out.
+    """Measure how far the strands of the groups stand out.
 
     Args:
         image: (rows, cols), normalised radiograph, larger = denser.
@@ -83,19 +83,19 @@ def measure_contrasts(image: NDArray[Any], outline: Outline, axes: HipAxes) -> d
 
     Returns:
         `CONTRASTS` by name: log of the energy across the group's strands over the mean of all directions; 0 where there is no
-        direction, NaN where less than 15 mm² of the place is in the bone and on the film.
+        direction, NaN where less than 15 mm² of the place is in the bone and on the radiograph.
     """
     groups = lay_out(outline, axes)
-    film = outline.sample(image, groups.points)
-    film = np.where(np.isfinite(film), film, np.nanmean(image))
-    film = film - gaussian_filter(film, _BACKGROUND_MM / _STEP_MM)
+    strands = outline.sample(image, groups.points)
+    strands = np.where(np.isfinite(strands), strands, np.nanmean(image))
+    strands = strands - gaussian_filter(strands, _BACKGROUND_MM / _STEP_MM)
     # (periods, directions, rows, cols)
-    energy = irfft2(rfft2(film.astype(np.float32)) * _detectors(), s=film.shape) ** 2
+    energy = irfft2(rfft2(strands.astype(np.float32)) * _detectors(), s=strands.shape) ** 2
     return {name: _contrast(energy, groups.places[place], groups.across[group]) for name, (place, group) in CONTRASTS.items()}
 
 
 def grade_contrasts(contrasts: Mapping[str, float]) -> float:
-    """The grade, 1 to 6 and continuous, of `measure_contrasts`; NaN where one of them is."""
+    """Compute the grade, 1 to 6 and continuous, from `measure_contrasts`; NaN where one of the contrasts is."""
     weights = load_weights()
     grade = weights["intercept"] + sum(weights[name] * contrasts[name] for name in CONTRASTS)
     return float(np.clip(grade, *GRADES))
@@ -109,7 +109,7 @@ def load_weights() -> dict[str, float]:
 
 
 def lay_out(outline: Outline, axes: HipAxes) -> Groups:
-    """Lay the groups out by the hip's own head, neck and shaft; what is beyond the film is in no place."""
+    """Lay the groups out by the hip's own head, neck and shaft; pixels beyond the radiograph are in no place."""
     distal, medial = _grid()
     points = axes.head_centre + distal[..., None] * axes.distal + medial[..., None] * axes.medial
     radius = axes.head_radius

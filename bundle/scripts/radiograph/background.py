@@ -1,4 +1,4 @@
-"""Which parts of a film were not exposed, as far as its header says: padding, shutters and collimators."""
+"""Which parts of a radiograph were not exposed, as far as its header says: padding, shutters and collimators."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from skimage.draw import polygon2mask
 from scripts.radiograph.elements import number, numbers, value
 
 SAMPLES: Final = 384
-"""Along the longer side of the coarse grid on which a film's field is judged: plenty for percentiles."""
+"""Along the longer side of the coarse grid on which a radiograph's field is judged: plenty for percentiles."""
 
 
-def thin(film: NDArray[Any], samples: int = SAMPLES) -> NDArray[Any]:
+def thin(pixels: NDArray[Any], samples: int = SAMPLES) -> NDArray[Any]:
     """Return every n-th row and column of (rows, cols), at least `samples` along the longer side where it has as many."""
-    step = max(1, max(film.shape[:2]) // samples)
-    return film[::step, ::step]
+    step = max(1, max(pixels.shape[:2]) // samples)
+    return pixels[::step, ::step]
 
 
 def find_closed_off(header: Dataset, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -26,10 +26,10 @@ def find_closed_off(header: Dataset, shape: tuple[int, int]) -> NDArray[np.bool_
 
     Args:
         header: a DICOM data set.
-        shape: rows and columns of the stored film.
+        shape: rows and columns of the stored radiograph.
 
     Returns:
-        The stored film's grid, thinned by `thin`; all false where the header describes none that leaves a field.
+        The stored radiograph's grid, thinned by `thin`; all false where the header describes none that leaves a field.
     """
     step = max(1, max(shape) // SAMPLES)
     rows, cols = np.ogrid[0 : shape[0] : step, 0 : shape[1] : step]

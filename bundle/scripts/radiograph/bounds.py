@@ -11,10 +11,10 @@ LARGEST_FILE_BYTES: Final = 256 << 20
 """Of one file, also after inflating: `LARGEST_PIXELS` in three 8-bit colours take 192 MB."""
 
 LARGEST_HEADER_BYTES: Final = 64 << 20
-"""Of everything before the pixels of a DICOM file; sixteen overlays of the largest film would take twice that, one takes 8."""
+"""Of everything before the pixels of a DICOM file. One overlay of the largest radiograph takes 8 MB."""
 
 LARGEST_PIXELS: Final = 64_000_000
-"""Of one film. A 43 x 43 cm detector at 0.1 mm has 18.5 million, a stitched 43 x 130 cm film 56 million."""
+"""Of one radiograph: a 43 x 43 cm detector at 0.1 mm has 18.5 million, a stitched 43 x 130 cm radiograph 56 million."""
 
 
 def too_large(what: str, found: str, limit: str) -> RefusedError:
@@ -36,12 +36,12 @@ def inflate(compressed: bytes, window_bits: int) -> bytes:
     """Inflate data, never holding more than `LARGEST_FILE_BYTES` of it.
 
     Args:
-        compressed: deflated data; what follows its end is ignored.
+        compressed: deflated data; bytes after its end are ignored.
         window_bits: as in `zlib.decompressobj`: -15 for raw deflate (DICOM), 31 for gzip.
 
     Raises:
-        RefusedError: TOO_LARGE.
-        zlib.error: if the data are damaged.
+        RefusedError: TOO_LARGE, if the data inflate to more than that.
+        zlib.error: if they are damaged.
     """
     engine = zlib.decompressobj(window_bits)
     whole = engine.decompress(compressed, LARGEST_FILE_BYTES)

@@ -1,4 +1,4 @@
-"""Finding the metal ball of known size that is laid beside a hip, level with the bone, to measure a film's magnification."""
+"""Finding the metal ball of known size that hospitals lay beside a hip, level with the bone, to measure the magnification."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BALL_SPACING_SD: Final = 0.01
 """Relative, of a spacing measured with a ball of known size."""
 
 _SHARE: Final = (0.05, 0.14)
-"""A ball's diameter over the film's longer side: 25-30 mm on films of 215-500 mm."""
+"""A ball's diameter over the radiograph's longer side: 25-30 mm on radiographs of 215-500 mm."""
 _SAMPLES: Final = 640  # pixels of the longer side in the search
 _LEVELS: Final = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.05)
-"""Of the normalised film, above which a ball may stand alone."""
+"""Of the normalised radiograph, above which a ball may stand alone."""
 _RAYS: Final = 96
 _SHARP: Final = 0.12  # of the radius: the most that an edge may be blurred or displaced
-_CONTRAST: Final = 0.12  # of the normalised film, across the edge
+_CONTRAST: Final = 0.12  # of the normalised radiograph, across the edge
 _RIM: Final = 0.25  # of the contrast at the edge
 _SEEN: Final = 0.97  # of the rays must meet a good edge
 _ROUND: Final = 0.02  # of the radius: SD of the edge about its circle
@@ -90,23 +90,24 @@ class CalibrateRadiographd(MapTransform):
         return item
 
 
-def find_ball(film: NDArray[Any]) -> Ball | None:
+def find_ball(image: NDArray[Any]) -> Ball | None:
     """Find a calibration ball: a bright disc with a sharp edge, round to 2%, whole and alone.
 
-    Screw heads and buttons are smaller, coins are seen edge-on or oval or flat, and the head of a prosthesis hangs on a stem.
+    Other round metal fails one of these: screw heads and buttons are smaller, coins are oval or flat, and the head of a
+    prosthesis is joined to its stem.
 
     Args:
-        film: (rows, cols), normalised so that 0 and 1 are the 1st and 99th percentile; larger = denser; square pixels.
+        image: (rows, cols), normalised so that 0 and 1 are the 1st and 99th percentile; larger = denser; square pixels.
 
     Returns:
-        None where there is no such disc, or several of different sizes.
+        The ball, or None where there is no such disc, or there are several of different sizes.
     """
-    step = max(1, round(max(film.shape) / _SAMPLES))
-    coarse = film[: film.shape[0] // step * step, : film.shape[1] // step * step].astype(np.float32)
+    step = max(1, round(max(image.shape) / _SAMPLES))
+    coarse = image[: image.shape[0] // step * step, : image.shape[1] // step * step].astype(np.float32)
     coarse = coarse.reshape(coarse.shape[0] // step, step, -1, step).mean(axis=(1, 3))
     balls: list[Ball] = []
     for row, col, radius in _discs(coarse):
-        ball = _measured(film, (row + 0.5) * step - 0.5, (col + 0.5) * step - 0.5, radius * step)
+        ball = _measured(image, (row + 0.5) * step - 0.5, (col + 0.5) * step - 0.5, radius * step)
         if ball is not None:
             balls.append(ball)
     if not balls or np.ptp([ball.diameter for ball in balls]) > 0.02 * balls[0].diameter:
@@ -114,12 +115,12 @@ def find_ball(film: NDArray[Any]) -> Ball | None:
     return balls[0]
 
 
-def _discs(film: NDArray[np.float32]) -> list[tuple[float, float, float]]:
+def _discs(image: NDArray[np.float32]) -> list[tuple[float, float, float]]:
     """Bright pieces as round as a disc: centre (row, col) and radius, in pixels."""
-    low, high = (share * max(film.shape) for share in _SHARE)
+    low, high = (share * max(image.shape) for share in _SHARE)
     discs = []
     for level in _LEVELS:
-        regions, _ = ndimage.label(film > level)
+        regions, _ = ndimage.label(image > level)
         for index, box in enumerate(ndimage.find_objects(regions), start=1):
             height, width = (side.stop - side.start for side in box)
             if not (low <= height <= high and low <= width <= high and abs(height - width) <= 0.1 * height + 1):
@@ -132,15 +133,15 @@ def _discs(film: NDArray[np.float32]) -> list[tuple[float, float, float]]:
     return discs
 
 
-def _measured(film: NDArray[Any], row: float, col: float, radius: float) -> Ball | None:
+def _measured(image: NDArray[Any], row: float, col: float, radius: float) -> Ball | None:
     """Fit a circle to the edge on rays from a rough centre; None where it is no sharp, round edge of a bright disc."""
     angles = np.arange(_RAYS) * (2 * np.pi / _RAYS)
     for _ in range(2):  # from the better centre again
         reach = np.arange(0.75 * radius, 1.25 * radius, 0.25)
         rows, cols = (centre + wave(angles)[:, None] * reach for centre, wave in ((row, np.sin), (col, np.cos)))
-        if rows.min() < 0 or cols.min() < 0 or rows.max() > film.shape[0] - 1 or cols.max() > film.shape[1] - 1:
+        if rows.min() < 0 or cols.min() < 0 or rows.max() > image.shape[0] - 1 or cols.max() > image.shape[1] - 1:
             return None
-        profiles = ndimage.map_coordinates(film.astype(np.float32, copy=False), [rows, cols], order=1)
+        profiles = ndimage.map_coordinates(image.astype(np.float32, copy=False), [rows, cols], order=1)
         edge, contrast, blur = _edges(profiles, reach)
         good = (contrast > _CONTRAST) & (blur < max(_SHARP * radius, 2.0)) & (np.abs(edge - np.median(edge)) < _SHARP * radius)
         if good.mean() < _SEEN:

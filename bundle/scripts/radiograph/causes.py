@@ -1,4 +1,4 @@
-"""What an exception came of."""
+"""The chain of exceptions that led to another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception, then what it came of, and so on; the first that was raised comes last."""
+    """Yield an exception, then the one that caused it, and so on; the one raised first comes last."""
     link: BaseException | None = error
     while link is not None:
         yield link

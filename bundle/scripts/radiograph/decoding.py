@@ -19,7 +19,7 @@ _REMEDY: Final = "Export it again uncompressed (Explicit VR Little Endian) or as
 
 
 def admit_encoding(dataset: FileDataset) -> None:
-    """Refuse, by the header, pixels of a kind that no radiograph is read from.
+    """Refuse, by the header alone, pixels of a kind that is not supported.
 
     Raises:
         RefusedError: UNSUPPORTED_ENCODING, if they are not integers of 2 to 16 bits in 8 or 16.
@@ -69,7 +69,7 @@ def decode(dataset: FileDataset) -> NDArray[Any]:
 
 
 def keeps_words(dataset: FileDataset) -> bool:
-    """Whether the words are as the device filled them, so that bits outside BitsStored may hold overlays or garbage.
+    """Whether words come as the device stored them, so that bits outside BitsStored may hold overlays or garbage.
 
     True of uncompressed and run-length encoded pixels; the other codecs know values, not words.
     """

@@ -92,7 +92,7 @@ def _read(file: BinaryIO) -> DecodedRadiograph:
 
 
 def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[Pixels, NDArray[np.bool_], list[str]]:
-    """Return the displayed film; which stored pixels are padding, thinned by `thin`; and what had to be assumed."""
+    """Return the displayed radiograph; which stored pixels are padding, thinned by `thin`; and what had to be assumed."""
     stored = decode(dataset)
     photometric = code(dataset, "PhotometricInterpretation")
     if stored.ndim == 3:

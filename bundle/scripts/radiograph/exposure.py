@@ -1,4 +1,4 @@
-"""Which part of a film was exposed, and the range of densities in it."""
+"""Which part of a radiograph was exposed, and the range of densities in it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ _EXTREME: Final = 0.02  # of the range: how near to black or white a frame is
 _WHITE: Final = 0.9  # of the exposed field's range: as white as a frame from which no border was cut
 _KINDS: Final = ((_WHITE, 0.05, 2), (0.75, 0.15, 0))
 """What is white down to a level, ends by so large a drop, both of the range, and goes on so many pixels further: an even frame,
-and one that the film's processing lets fade towards the field."""
-_ALONG_PX: Final = 401  # 120 mm of a film's edge
+and one that the radiograph's processing lets fade towards the field."""
+_ALONG_PX: Final = 401  # 120 mm of a radiograph's edge
 _BLUR_PX: Final = 2
 _FRAME: Final = 0.98  # of a row or column that must be so
-_LEAST_FIELD: Final = 0.05  # of the film; with less, nothing is left out
+_LEAST_FIELD: Final = 0.05  # of the radiograph; with less, nothing is left out
 
 
-def find_display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None = None) -> tuple[float, float]:
+def find_display_limits(image: NDArray[Any], background: NDArray[np.bool_] | None = None) -> tuple[float, float]:
     """Return the 1st and 99th percentile of the exposed field, estimated on a subsample.
 
     Args:
-        film: (rows, cols), larger = denser.
-        background: None, or any grid over the film, true where nothing was exposed; not believed if it leaves less than 5%.
+        image: (rows, cols), larger = denser.
+        background: None, or booleans on any grid over the radiograph, true where nothing was exposed. It is ignored if it
+            leaves less than 5% of the radiograph.
 
     Raises:
-        RefusedError: NOT_A_RADIOGRAPH, if they are equal.
+        RefusedError: NOT_A_RADIOGRAPH, if the two are equal.
     """
-    sample = thin(film)
+    sample = thin(image)
     field = find_exposed_field(sample)
     if background is not None:
         rest = field & ~resample_nearest(background, sample.shape)
@@ -50,28 +51,28 @@ def find_display_limits(film: NDArray[Any], background: NDArray[np.bool_] | None
     return low, high
 
 
-def find_exposed_field(film: NDArray[Any]) -> NDArray[np.bool_]:
-    """Find the exposed part of a film: without uniform black or white frames, and without white collimation.
+def find_exposed_field(image: NDArray[Any]) -> NDArray[np.bool_]:
+    """Find the exposed part of a radiograph: without uniform black or white frames, and without white collimation.
 
-    Rows and columns at the film's edges that are wholly black or wholly white are a frame. White that is connected to the
+    Rows and columns at the radiograph's edges that are wholly black or wholly white are a frame. White that is connected to the
     edge is collimation, at any angle. Black inside the remaining field is air beside the patient, which belongs to it.
 
     Args:
-        film: (rows, cols), larger = denser.
+        image: (rows, cols), larger = denser.
 
     Returns:
-        (rows, cols), true in the exposed part; true everywhere if that would leave less than 5%.
+        (rows, cols) bool, true in the exposed part; true everywhere if less than 5% would be left.
     """
-    low, high = float(film.min()), float(film.max())
+    low, high = float(image.min()), float(image.max())
     margin = _EXTREME * (high - low)
-    black, white = film <= low + margin, film >= high - margin
+    black, white = image <= low + margin, image >= high - margin
 
     field = ~_from_edges(white)
 
     def is_frame(line: tuple[slice | int, slice | int]) -> bool:
         return bool(max(np.count_nonzero(black[line]), np.count_nonzero(white[line])) >= _FRAME * black[line].size)
 
-    top, bottom, left, right = 0, film.shape[0], 0, film.shape[1]
+    top, bottom, left, right = 0, image.shape[0], 0, image.shape[1]
     before = None
     while before != (top, bottom, left, right):
         before = (top, bottom, left, right)
@@ -90,7 +91,7 @@ def find_exposed_field(film: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _from_edges(white: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return what of a mask is connected to the film's edges."""
+    """Return what of a mask is connected to the radiograph's edges."""
     if not (white[0].any() or white[-1].any() or white[:, 0].any() or white[:, -1].any()):
         return np.zeros_like(white)
     regions, count = ndimage.label(white)
@@ -103,14 +104,14 @@ def _from_edges(white: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def find_white_frames(image: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Find the white frames of a collimated radiograph, also noisy, uneven or oblique ones, which `find_exposed_field` misses.
 
-    A frame is white from the film's edge on, as far as along most of 120 mm of that edge, takes up to a quarter of the film, and
-    ends abruptly, as no tissue does.
+    A frame begins at the radiograph's edge, is as deep along most of 120 mm of that edge, covers up to a quarter of the
+    radiograph, and ends abruptly, as no tissue does.
 
     Args:
         image: (rows, cols), normalised radiograph at 0.3 mm.
 
     Returns:
-        (rows, cols), true on a frame.
+        (rows, cols) bool, true on a frame.
     """
     frames = np.zeros(image.shape, bool)
     smooth = ndimage.uniform_filter(image, 2 * _BLUR_PX + 1)  # one dark pixel of noise is no end

@@ -1,4 +1,4 @@
-"""Where a film's pixels lie in the patient: pixel spacing, magnification, and the order in which rows and columns run."""
+"""Where a radiograph's pixels lie in the patient: pixel spacing, magnification, and the order in which rows and columns run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ ASSUMED_MAGNIFICATION: Final = 1.15
 """Of the hip on a radiograph without a recorded geometry: the middle of the usual 1.1 to 1.2 (SID 100-120 cm, supine)."""
 
 MAGNIFICATIONS: Final = (1.0, 2.0)
-"""What a recorded magnification must lie in to be believed."""
+"""Lowest and highest recorded magnification that is believed."""
 
 PIXEL_SPACINGS_MM: Final = (0.03, 2.0)
-"""What a pixel spacing must lie in to be believed: finer than any detector, coarser than any useful thumbnail."""
+"""Lowest and highest pixel spacing that is believed: finer than any detector, coarser than any useful thumbnail."""
 
 REPEATED: Final = 0.02
-"""Two spacings that differ by less are the same but for rounding: a hip is magnified by more."""
+"""Relative difference below which two spacings are the same but for rounding. A hip is magnified by more."""
 
 LARGEST_FILM_MM: Final = (500.0, 1500.0)
-"""Shorter and longer side of the largest film: a 43 cm detector, and a stitched long-leg film. A spacing that makes a film
-larger than this is a placeholder (typically 1.0 mm)."""
+"""Shorter and longer side of the largest radiograph: a 43 cm detector, and a stitched long-leg radiograph. A spacing that makes
+a radiograph larger than this is a placeholder (typically 1.0 mm)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class Spacing:
     source: "PixelSpacing" (as recorded), "calibration" (corrected by the vendor or against a ruler, as recorded),
         "ImagerPixelSpacing/magnification", "NominalScannedPixelSpacing/magnification" or "none".
     aspect: a pixel's height over its width, also where its size is unknown.
+
+    Example:
+        >>> Spacing(None, (0.15, 0.2), "PixelSpacing", 0.75).transposed().patient_mm
+        (0.2, 0.15)
     """
 
     detector_mm: tuple[float, float] | None = None
@@ -45,7 +49,7 @@ class Spacing:
     aspect: float = 1.0
 
     def transposed(self) -> Spacing:
-        """Return the spacing of the transposed film."""
+        """Return the spacing of the transposed radiograph."""
         return Spacing(_swapped(self.detector_mm), _swapped(self.patient_mm), self.source, 1.0 / self.aspect)
 
 
@@ -58,7 +62,7 @@ def parse_spacing(pair: Any, shape: tuple[int, int]) -> tuple[float, float] | No
 
     Args:
         pair: two numbers in mm, as read from a header.
-        shape: rows and columns of the film.
+        shape: rows and columns of the radiograph.
     """
     try:
         row, col = (float(part) for part in pair)
@@ -74,13 +78,13 @@ def parse_spacing(pair: Any, shape: tuple[int, int]) -> tuple[float, float] | No
 def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[str]]:
     """Find the pixel spacing of a projection radiograph at the detector and in the patient.
 
-    Follows DICOM PS3.3 10.7.1: Imager Pixel Spacing is at the detector (Nominal Scanned Pixel Spacing on the digitised film,
-    which lay there); Pixel Spacing is in the patient, unless it merely repeats the detector's; alone and without a calibration
-    type, nothing tells which of the two it is: it is taken at its word (the patient), and that is recorded.
+    Follows DICOM PS3.3 10.7.1. Imager Pixel Spacing is at the detector; so is Nominal Scanned Pixel Spacing, of a digitised
+    radiograph. Pixel Spacing is in the patient, unless it merely repeats the detector's. Where it stands alone without a
+    calibration type, nothing tells which of the two it is: it is taken as the patient's, and that is recorded.
 
     Args:
         header: a DICOM data set.
-        shape: rows and columns of the film.
+        shape: rows and columns of the radiograph.
 
     Returns:
         The spacing, and what had to be assumed.
@@ -164,6 +168,12 @@ class Orientation:
     """How the stored rows and columns become the displayed ones: first transpose, then flip.
 
     Displayed, rows run toward the patient's feet and columns toward the patient's left.
+
+    Example:
+        >>> Orientation(transpose=True, flip_cols=True).to_display(np.array([[1, 2, 3], [4, 5, 6]]))
+        array([[4, 1],
+               [5, 2],
+               [6, 3]])
     """
 
     transpose: bool = False
@@ -171,12 +181,12 @@ class Orientation:
     flip_cols: bool = False
 
     def to_display(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return an array (..., rows, cols) of the stored film as displayed."""
+        """Return an array (..., rows, cols) of the stored radiograph as displayed."""
         shown = array.swapaxes(-1, -2) if self.transpose else array
         return self._flipped(shown)
 
     def to_stored(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return an array (..., rows, cols) of the displayed film on the stored film's grid."""
+        """Return an array (..., rows, cols) of the displayed radiograph on the stored radiograph's grid."""
         kept = self._flipped(array)
         return kept.swapaxes(-1, -2) if self.transpose else kept
 
@@ -185,7 +195,7 @@ class Orientation:
 
         Args:
             points: (row, col) positions; a pixel's centre is a whole number.
-            stored_shape: rows and columns of the stored film.
+            stored_shape: rows and columns of the stored radiograph.
         """
         shown = np.array(points[..., ::-1] if self.transpose else points, dtype=np.float64)
         rows, cols = stored_shape[::-1] if self.transpose else stored_shape
@@ -214,14 +224,14 @@ class Orientation:
 def read_orientation(directions: Any) -> tuple[Orientation, bool, str]:
     """Read Patient Orientation (0020,0020): where the columns, then the rows, run to (DICOM PS3.3 C.7.6.1.1.1).
 
-    It describes the pixels as they are stored: Field of View Rotation and Horizontal Flip, which tell what the device did to
-    the detector's image before, are already in it.
+    It describes the pixels as they are stored. Field of View Rotation and Horizontal Flip, which tell what the device did to
+    the detector's image before, are therefore not applied again.
 
     Args:
         directions: two codes made of R, L, A, P, H and F, such as ["L", "F"].
 
     Returns:
-        The orientation; whether the film is a lateral projection (one axis runs front to back); and what had to be
+        The orientation; whether the radiograph is a lateral projection (one axis runs front to back); and what had to be
         assumed ("" if nothing).
     """
     parts = [directions] if isinstance(directions, str) else list(directions or ())

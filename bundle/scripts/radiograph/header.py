@@ -14,7 +14,7 @@ from scripts.radiograph.elements import code, number, text, value
 AGES_YEARS: Final = (0.0, 120.0)
 WEIGHTS_KG: Final = (1.0, 400.0)
 HEIGHTS_CM: Final = (30.0, 250.0)
-"""What a value must lie in (both ends included, zero excluded) to be believed."""
+"""Lowest and highest value that is believed. Both ends are included; zero counts as unknown."""
 
 _UID: Final = re.compile(r"\d+(\.\d+)+", re.ASCII)  # leading zeros, though forbidden, occur and do no harm
 _YEARS_PER_UNIT: Final = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
@@ -23,7 +23,7 @@ _DATES: Final = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")  #
 
 @dataclass
 class Header:
-    """Of one radiograph; None, "" or an empty list where unknown. Never a name or a patient ID.
+    """Facts of one radiograph. None, "" or an empty list where unknown. Never a name or a patient ID.
 
     modality: DICOM modality, or "PNG", "JPEG", "TIFF", "NIFTI".
     view: projection, such as "AP". laterality: "R", "L", "B" (both) or "".

@@ -26,14 +26,14 @@ LETTERS: Final = ("R", "L")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a piece of a film reads as.
+    """What a piece of a radiograph reads as.
 
     Args:
         letter: "R" or "L".
         mirrored: whether it reads backwards.
         quarters: quarter turns, counter-clockwise, by which it lies; 0 is upright.
         correlation: normalised, with the ideal letter, at most 1.
-        margin: by which it exceeds the correlation with anything else.
+        margin: by how much that exceeds the correlation with anything else.
     """
 
     letter: str
@@ -44,9 +44,9 @@ class Reading:
 
     @property
     def certain(self) -> bool:
-        """Whether it is to be believed.
+        """Whether the reading is certain enough to be used.
 
-        An L is a plain shape, and the less plausible one the further from upright; an R differs little from its mirror image.
+        An L is a plain shape, and less plausible the further it is from upright. An R differs little from its mirror image.
         """
         if self.letter == "L":
             least, margin = (2.0 if self.quarters else 0.93 if self.mirrored else 0.88), 0.06
@@ -56,7 +56,7 @@ class Reading:
 
 
 def read_letter(piece: NDArray[Any]) -> Reading | None:
-    """Read a piece of a film as an R or an L, or as neither.
+    """Read a piece of a radiograph as an R or an L, or as neither.
 
     It is compared by normalised correlation with drawn and typed letters of several strokes, widths and slants, in quarter
     turns and mirrored, and with all other letters, the digits and simple marks.
@@ -65,7 +65,7 @@ def read_letter(piece: NDArray[Any]) -> Reading | None:
         piece: (rows, cols) >= 0, bright on black, cut to its bounding box.
 
     Returns:
-        None where it resembles neither letter, or something else more.
+        The reading, or None where the piece resembles neither letter, or something else more.
     """
     bank = _bank()
     target = _normalised(piece)

@@ -1,4 +1,4 @@
-"""Turning a film's words into displayed values by a table, a few rows at a time, as fast as memory allows."""
+"""Turning a radiograph's words into displayed values by a table, a few rows at a time, as fast as memory allows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from scripts.radiograph.background import thin
 
 _BLOCK: Final = 16  # rows at once: what is computed of them stays in the processor's cache
-_FEW: Final = 32  # samples along a side, enough to see that a film is not blank
+_FEW: Final = 32  # samples along a side, enough to see that a radiograph is not blank
 _SAME: Final = 3e-7  # single precision near 1
 
 
 class Scratch:
-    """Memory for a few rows of a film. Used again for every few, it stays in the processor's cache, and is allocated once.
+    """Memory for a few rows of a radiograph: allocated once and used again, so that it stays in the processor's cache.
 
     Args:
-        rows: most at once.
-        cols: of the film.
+        rows: the most at once.
+        cols: of the radiograph.
     """
 
     def __init__(self, rows: int, cols: int) -> None:
@@ -28,7 +28,7 @@ class Scratch:
 
 
 class MappedWords:
-    """A film's words and the table that tells what each is displayed as.
+    """A radiograph's words and the table that tells what each is displayed as.
 
     A clipped straight line, as most windows are, is computed instead of looked up, which takes half the time.
 
@@ -46,7 +46,7 @@ class MappedWords:
         """Fill `out` with weighted means of displayed rows.
 
         Args:
-            start: the first film row that is averaged.
+            start: the first radiograph row that is averaged.
             weights: (n, rows); each of the n sums to 1.
             scratch: for as many rows.
             out: (cols, n).
@@ -55,7 +55,7 @@ class MappedWords:
         np.matmul(scratch.values.T, weights.T, out=out)
 
     def is_one_value(self) -> bool:
-        """Whether the whole displayed film has one value."""
+        """Whether the whole displayed radiograph has one value."""
         some = self.table[thin(self.words, _FEW)]
         if some.min() < some.max():
             return False
@@ -63,7 +63,7 @@ class MappedWords:
         return bool(shown.min() == shown.max())
 
     def shown(self) -> NDArray[np.float32]:
-        """Return the displayed values of the whole film, (rows, cols)."""
+        """Return the displayed values of the whole radiograph, (rows, cols)."""
         values = np.empty(self.shape, np.float32)
         scratch = Scratch(_BLOCK, self.shape[1])
         for start in range(0, self.shape[0], _BLOCK):

@@ -1,7 +1,7 @@
 """Burned-in side markers: the R or L, of lead or written by the device, that tells the patient's right from left.
 
-Only single letters R and L are read: no words, no other language's letters. A wrong marker is worse than none, so whatever is
-faint, cut, touches bone of equal brightness or stands in a word is passed over.
+Only the single letters R and L are read: no words, and no letters of other languages. A wrong marker is worse than none, so a
+letter that is faint, cut off, part of a word, or touches bone of equal brightness is passed over.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _STROKE_MM: Final = 7.0
 _LETTER_MM: Final = (6.5, 36.0)
 """Longer side of a letter."""
 _CONTRASTS: Final = (0.05, 0.1, 0.2, 0.4)
-"""Of a stroke against its surroundings, in units of the normalised film."""
+"""Of a stroke against its surroundings, in units of the normalised radiograph."""
 _FILL: Final = (0.12, 0.75)
 """Of a letter's bounding box."""
 _MARGIN: Final = 0.2
-"""Of the film's width, at its left and right: where an L is looked for."""
+"""Of the radiograph's width, at its left and right: where an L is looked for."""
 _WORD_GAP: Final = 0.3
 """Of its height: letters nearer to each other make a word."""
 
@@ -74,7 +74,7 @@ class FindSideMarkersd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
-            # Letters differ in size by more than films of unknown scale do.
+            # Letters differ in size by more than radiographs of unknown scale do.
             guess = _ASSUMED_SIDE_MM / max(image.shape)
             found = find_markers(image[0].numpy(), image.meta["spacing_mm"] or (guess, guess))
             image.meta["side_markers"] = [locate_marker(marker, image.shape[-1]) for marker in found]
@@ -82,7 +82,7 @@ class FindSideMarkersd(MapTransform):
 
 
 def locate_marker(marker: FoundMarker, cols: int) -> SideMarker:
-    """Say in which third of a film of ``cols`` columns a marker lies."""
+    """Say in which third of a radiograph of ``cols`` columns a marker lies."""
     letter: Literal["R", "L"] = "R" if marker.reading.letter == "R" else "L"
     return SideMarker(letter, _third(marker.col, cols), marker.reading.mirrored)
 
@@ -101,13 +101,13 @@ def find_markers(image: NDArray[Any], spacing_mm: tuple[float, float]) -> list[F
         spacing_mm: (row, col) size of a pixel; may be off by a third, letters differ by more.
 
     Returns:
-        those to be believed, the likeliest first.
+        The markers that are certain, the likeliest first.
     """
     shape = tuple(max(1, round(length * mm / _SPACING_MM)) for length, mm in zip(image.shape, spacing_mm, strict=True))
-    film = resample(image, (shape[0], shape[1]))
+    resized = resample(image, (shape[0], shape[1]))
     scale = (image.shape[0] / shape[0], image.shape[1] / shape[1])
     found: list[FoundMarker] = []
-    for piece in _pieces(film):
+    for piece in _pieces(resized):
         reading = read_letter(piece.bright)
         if reading is not None and reading.certain and not _in_a_word(piece.index, piece.extents):
             row, col = to_displayed_points(np.array(piece.centre), scale).tolist()
@@ -123,16 +123,16 @@ def find_markers(image: NDArray[Any], spacing_mm: tuple[float, float]) -> list[F
     return kept
 
 
-def _pieces(film: NDArray[np.float32]) -> Iterator[_Piece]:
-    """Every piece of a film that might be a letter."""
+def _pieces(resized: NDArray[np.float32]) -> Iterator[_Piece]:
+    """Every piece of a radiograph that might be a letter."""
     size = round(_STROKE_MM / _SPACING_MM)
-    strokes = film - ndimage.maximum_filter(ndimage.minimum_filter(film, size), size)
+    strokes = resized - ndimage.maximum_filter(ndimage.minimum_filter(resized, size), size)
     seen = set()
     for contrast in _CONTRASTS:
         regions, _ = ndimage.label(strokes > contrast, structure=np.ones((3, 3)))
         boxes = ndimage.find_objects(regions)
         extents = np.array([(rows.start, rows.stop, cols.start, cols.stop) for rows, cols in boxes]).reshape(-1, 4)
-        for index in np.flatnonzero(_sized(extents, film.shape)):
+        for index in np.flatnonzero(_sized(extents, resized.shape)):
             box = boxes[index]
             inside = regions[box] == index + 1
             if not _FILL[0] <= inside.mean() <= _FILL[1]:
@@ -153,7 +153,7 @@ def _pieces(film: NDArray[np.float32]) -> Iterator[_Piece]:
 
 
 def _sized(extents: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which boxes (n, 4), first and last row and column, are of a letter's size, and not cut by the film's edge."""
+    """Which boxes (n, 4), first and last row and column, are of a letter's size, and not cut by the radiograph's edge."""
     sides = extents[:, 1::2] - extents[:, ::2]
     longer, shorter = sides.max(axis=1), sides.min(axis=1)
     whole = (extents[:, ::2] > 0).all(axis=1) & (extents[:, 1::2] < np.array(shape)).all(axis=1)

@@ -24,12 +24,12 @@ _MM_PER_UNIT: Final = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.0
 def read_nifti(file: BinaryIO) -> DecodedRadiograph:
     """Read a 2D NIfTI, or a volume of one slice, plain or in gzip.
 
-    NIfTI stores (x, y): x runs along a row of the displayed film and y down a column, so it is transposed to (row, col).
-    The signs of its affine are not followed: writers disagree on them for radiographs, and none means another display.
+    NIfTI stores (x, y): x runs along a row of the displayed radiograph and y down a column, so it is transposed to (row, col).
+    The signs of its affine are ignored: writers disagree on them for radiographs, and none means another display.
     The display range is cal_min to cal_max where given, else the type's for 8 bits, else least to greatest value.
 
     Returns:
-        The film, its values clipped to 0..1; NaN counts as least.
+        The radiograph, its values clipped to 0..1; NaN counts as the lowest.
 
     Raises:
         RefusedError: UNREADABLE; TOO_LARGE; MULTIFRAME if it is a volume; NOT_A_RADIOGRAPH if it is complex, coloured,

@@ -25,7 +25,7 @@ _COLOURED_SHARE: Final = 0.005  # of the pixels that may be coloured all the sam
 def build_display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
     """Return what is displayed, 0 (black) to 1 (white, so dense bone), for each word that may stand in a monochrome image.
 
-    The whole chain is computed once per possible word, not per pixel: exact, and fast on a large film.
+    The whole chain is computed once per possible word, not per pixel: exact, and fast on a large radiograph.
 
     Args:
         header: a DICOM data set with the pixel, modality LUT and VOI LUT attributes.

@@ -29,7 +29,7 @@ _WHITE_IS_ZERO: Final = 0
 def read_picture(file: BinaryIO) -> DecodedRadiograph:
     """Read a grey PNG, JPEG or TIFF of 8 or 16 bits; black to white of the format maps to 0..1.
 
-    Its dots per inch are those of a screen or a printer, never the film's, so it has no spacing.
+    The dots per inch of a picture are those of a screen or a printer, so they are not used and there is no spacing.
 
     Raises:
         RefusedError: UNREADABLE; TOO_LARGE; NOT_A_RADIOGRAPH if it is coloured, black and white only, or too small;

@@ -26,7 +26,7 @@ def quiet() -> Iterator[None]:
     before = [logger.disabled for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Not their levels: changing one empties the caches of every logger, which takes longer than a film.
+        # Not their levels: changing one empties the caches of every logger, which takes longer than a radiograph.
         for logger in loggers:
             logger.disabled = True
         try:

@@ -23,7 +23,7 @@ def is_raw(header: Dataset) -> bool:
 
 
 def compute_density(header: Dataset, signal: NDArray[np.float64], floor: float, ceiling: float) -> tuple[NDArray[Any], list[str]]:
-    """Return the attenuation that a raw signal shows.
+    """Compute attenuation, larger = denser, from a raw signal.
 
     Pixel Intensity Relationship (0028,1040) says whether the signal is linear or logarithmic in the exposure, its Sign
     (0028,1041) whether a larger value means less exposure (-1: larger is denser) or more (1). (DICOM PS3.3 C.8.11.3.1.2)

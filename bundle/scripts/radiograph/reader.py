@@ -41,29 +41,29 @@ def open_radiograph(path: str | os.PathLike[str]) -> LazyImage:
         if not stat.S_ISREG(path.stat().st_mode):
             raise refused(Code.UNREADABLE, "This is no ordinary file, but one is needed; it was not analysed.")
         with path.open("rb") as file, quiet():
-            film = _read(file, path.name.lower())
+            decoded = _read(file, path.name.lower())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a valid path"
         raise refused(
             Code.UNREADABLE, f"The file cannot be opened ({reason}); it was not analysed. Check that it may be read."
         ) from error
-    if _is_blank(film.pixels):
+    if _is_blank(decoded.pixels):
         raise blank()
 
     meta = {
         "filename_or_obj": str(path),
-        "spacing_detector_mm": film.spacing.detector_mm,
-        "spacing_mm": film.spacing.patient_mm,
-        "spacing_source": film.spacing.source,
-        "pixel_aspect": film.spacing.aspect,
-        "displayed_shape": film.pixels.shape,
-        "orientation": film.orientation,
-        "background": film.background,
-        **asdict(film.header),
+        "spacing_detector_mm": decoded.spacing.detector_mm,
+        "spacing_mm": decoded.spacing.patient_mm,
+        "spacing_source": decoded.spacing.source,
+        "pixel_aspect": decoded.spacing.aspect,
+        "displayed_shape": decoded.pixels.shape,
+        "orientation": decoded.orientation,
+        "background": decoded.background,
+        **asdict(decoded.header),
     }
-    row, col = film.spacing.patient_mm or (1.0, 1.0)
+    row, col = decoded.spacing.patient_mm or (1.0, 1.0)
     affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
-    return LazyImage(film.pixels, affine, meta)
+    return LazyImage(decoded.pixels, affine, meta)
 
 
 def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
@@ -80,8 +80,8 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
 
         - filename_or_obj: the path; affine: (4, 4) with the patient-plane spacing in mm (1 where unknown);
         - spacing_detector_mm, spacing_mm (patient plane): (row, col) or None; spacing_source, pixel_aspect: see `Spacing`;
-        - displayed_shape: (H, W) of the displayed film; orientation: the `Orientation` that made it from the stored one;
-        - background: None, or a coarse grid over the film, true where the header says that nothing was exposed;
+        - displayed_shape: (H, W) of the displayed radiograph; orientation: the `Orientation` that made it from the stored one;
+        - background: None, or a coarse grid over the radiograph, true where the header says that nothing was exposed;
         - modality, view, laterality, age_years, sex, weight_kg, height_cm, study_uid, series_uid, sop_uid, assumptions:
           see `Header`.
 
@@ -91,6 +91,14 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
     Raises:
         RefusedError: with a code and a sentence for the user, if the file is missing, damaged, of another kind, beyond a
             bound (see `scripts.radiograph.bounds`), or shows something other than one human hip radiograph.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import scripts
+        >>> examples = Path(scripts.__file__).parents[1] / "examples"
+        >>> image = read_radiograph(examples / "images" / "normal.dcm")
+        >>> image.shape, image.meta["view"], image.meta["spacing_source"]
+        (torch.Size([1, 968, 1179]), 'AP', 'ImagerPixelSpacing/magnification')
     """
     return open_radiograph(path).compute()
 

@@ -1,4 +1,4 @@
-"""Between the film's own grid and the network's: area-correct resampling, and the same map for points and masks."""
+"""Between the radiograph's own grid and the network's: area-correct resampling, and the same map for points and masks."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _ROWS: Final = 8  # new rows of one small dense product
 _STRIP: Final = 8 * _ROWS  # new rows that are kept in the processor's cache until their columns are averaged
 
 Scale = tuple[float, float]
-"""Film pixels per resampled pixel, along (rows, cols): film = (resampled + 0.5) * scale - 0.5."""
+"""Radiograph pixels per resampled pixel, along (rows, cols): radiograph = (resampled + 0.5) * scale - 0.5."""
 
 
 def choose_grid(shape: tuple[int, int], scale: Scale) -> tuple[tuple[int, int], Scale]:
-    """Choose the grid of about `scale` film pixels per new pixel that covers the film exactly.
+    """Choose the grid of about `scale` radiograph pixels per new pixel that covers the radiograph exactly.
 
     Args:
-        shape: rows and columns of the film.
-        scale: the wanted film pixels per new pixel.
+        shape: rows and columns of the radiograph.
+        scale: the wanted radiograph pixels per new pixel.
 
     Returns:
         Rows and columns of the new grid (at least 1), and its exact scale: off by at most half a new pixel in the whole
-        length, so that the two grids' outer edges coincide and enlarging a result to the film's size needs no offset.
+        length, so that the two grids' outer edges coincide and enlarging a result to the radiograph's size needs no offset.
     """
     rows, cols = (max(1, round(length / factor)) for length, factor in zip(shape, scale, strict=True))
     return (rows, cols), (shape[0] / rows, shape[1] / cols)
@@ -37,7 +37,7 @@ def resample(image: NDArray[Any] | MappedWords, shape: tuple[int, int]) -> NDArr
     """Return an image on another grid over the same field.
 
     Shrinking averages over each new pixel's exact area (so the mean density of a region is kept, and noise does not
-    alias); enlarging interpolates linearly. It goes strip by strip, the film's upper and lower half at the same time: it is
+    alias). Enlarging interpolates linearly. Two threads take the upper and the lower half, strip by strip, so that a strip is
     displayed and averaged while it is in the processor's cache.
 
     Args:
@@ -81,12 +81,12 @@ def resample_nearest(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[An
 
 
 def to_resampled_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
-    """Return points (..., 2), (row, col) in film pixels, in resampled pixels. NaN stays NaN."""
+    """Return points (..., 2), (row, col) in radiograph pixels, in resampled pixels. NaN stays NaN."""
     return (np.asarray(points, np.float64) + 0.5) / np.asarray(scale) - 0.5
 
 
 def to_displayed_points(points: NDArray[Any], scale: Scale) -> NDArray[np.float64]:
-    """Return points (..., 2), (row, col) in resampled pixels, in pixels of the displayed film. NaN stays NaN."""
+    """Return points (..., 2), (row, col) in resampled pixels, in pixels of the displayed radiograph. NaN stays NaN."""
     return (np.asarray(points, np.float64) + 0.5) * np.asarray(scale) - 0.5
 
 

@@ -2,6 +2,16 @@
 
 Training adds the labels: load, resample, `LoadLabeld`, `LoadLandmarksd` (both follow the image's grid), normalise. End a
 training chain with `EnsureTyped(track_meta=False)`: unknown header values are None, which MONAI cannot stack.
+
+Example:
+    >>> from pathlib import Path
+    >>> import scripts
+    >>> examples = Path(scripts.__file__).parents[1] / "examples"
+    >>> from monai.transforms import Compose
+    >>> preprocess = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), NormaliseRadiographd("image")])
+    >>> item = preprocess({"image": examples / "images" / "normal.dcm"})
+    >>> item["image"].shape, item["covariates"].tolist()[:2]
+    (torch.Size([1, 997, 1214]), [70.0, 0.0])
 """
 
 from __future__ import annotations
@@ -27,7 +37,7 @@ from scripts.radiograph.sampling import choose_grid, resample
 Item = dict[Hashable, Any]
 
 UNSCALED_SIDE: Final = 2150
-"""Pixels of the longer side of a film whose scale is not known yet: 0.2 mm if it is 430 mm long."""
+"""Pixels of the longer side of a radiograph whose scale is not known yet: 0.2 mm if it is 430 mm long."""
 
 
 class LoadRadiographd(MapTransform):
@@ -38,11 +48,11 @@ class LoadRadiographd(MapTransform):
 
     Args:
         keys: of the paths.
-        lazy: give a `LazyImage`, for `ResampleRadiographd` to come next: this takes a fraction of the time, as the film is
+        lazy: give a `LazyImage`, which `ResampleRadiographd` takes next. This is several times faster, since the radiograph is
             never displayed at its full size.
 
     Raises:
-        RefusedError: as `read_radiograph` (MONAI wraps it: look for it in the chain of causes).
+        RefusedError: as `read_radiograph`. MONAI wraps it in a RuntimeError: look for it in the chain of causes.
     """
 
     def __init__(self, keys: KeysCollection, lazy: bool = False, allow_missing_keys: bool = False) -> None:
@@ -69,16 +79,16 @@ class LoadRadiographd(MapTransform):
 class ResampleRadiographd(MapTransform):
     """Resamples a radiograph to square pixels of one size in the patient.
 
-    Shrinking averages areas, enlarging interpolates linearly. The new grid covers the film exactly, so its pixels differ
-    from the wanted size by less than one in twice their number. Sets in meta: `resample_scale`, (row, col) film pixels
-    per new pixel: film = (new + 0.5) * scale - 0.5; `spacing_mm`; `affine`. `displayed_shape` keeps the film's size.
+    Shrinking averages areas, enlarging interpolates linearly. The new grid covers the radiograph exactly, so its pixels differ
+    from the wanted size by less than one in twice their number. Sets in meta: `resample_scale`, (row, col) radiograph pixels
+    per new pixel: radiograph = (new + 0.5) * scale - 0.5; `spacing_mm`; `affine`. `displayed_shape` keeps the radiograph's size.
 
     Args:
         keys: of images (1, H, W) of `LoadRadiographd`.
         spacing_mm: the wanted pixel size in the patient, mm.
-        admit_unscaled: let a film whose pixel size is unknown pass, for its scale to be found later (`CalibrateRadiographd`,
-            then `scripts.screening.scaling`); its longer side is brought to at most `UNSCALED_SIDE` pixels, and its meta's
-            `spacing_mm` stays None.
+        admit_unscaled: let a radiograph whose pixel size is unknown pass, for its scale to be found later
+            (`CalibrateRadiographd`, then `scripts.screening.scaling`); its longer side is brought to at most `UNSCALED_SIDE`
+            pixels, and its meta's `spacing_mm` stays None.
 
     Raises:
         RefusedError: NO_SPACING, if the size of a pixel is unknown, unless `admit_unscaled`.
@@ -116,10 +126,10 @@ class ResampleRadiographd(MapTransform):
 
 
 def resample_to_spacing(image: MetaTensor | LazyImage, pixel_mm: tuple[float, float], spacing_mm: float) -> MetaTensor:
-    """Return a radiograph on the grid of square pixels that covers its film; see `ResampleRadiographd`.
+    """Resample a radiograph to square pixels; see `ResampleRadiographd`.
 
     Args:
-        image: (1, H, W), the film itself or one resampled from it.
+        image: (1, H, W), as displayed or resampled before.
         pixel_mm: (row, col) size of its pixels in the patient, mm.
         spacing_mm: the wanted pixel size in the patient, mm.
     """
@@ -127,7 +137,7 @@ def resample_to_spacing(image: MetaTensor | LazyImage, pixel_mm: tuple[float, fl
     row, col = pixel_mm[0] * change[0], pixel_mm[1] * change[1]
     before = image.meta.get("resample_scale", (1.0, 1.0))
     scale = (before[0] * change[0], before[1] * change[1])
-    # The first new pixel's centre lies between the first film pixels' centres.
+    # The first new pixel's centre lies between the first radiograph pixels' centres.
     affine = torch.diag(torch.tensor([row, col, 1.0, 1.0], dtype=torch.float64))
     affine[0, 3], affine[1, 3] = (row - row / scale[0]) / 2, (col - col / scale[1]) / 2
     meta = {**image.meta, "spacing_mm": (row, col), "resample_scale": scale, "affine": affine}
@@ -139,7 +149,7 @@ def _pixels(image: MetaTensor | LazyImage) -> Pixels:
 
 
 def _fitted(image: MetaTensor | LazyImage) -> MetaTensor:
-    """A film without a known size, its longer side at most `UNSCALED_SIDE` pixels."""
+    """A radiograph without a known size, its longer side at most `UNSCALED_SIDE` pixels."""
     factor = max(1.0, max(image.shape[-2:]) / UNSCALED_SIDE)
     grid, scale = choose_grid((image.shape[-2], image.shape[-1]), (factor, factor))
     meta = {**image.meta, "resample_scale": scale}
@@ -149,7 +159,7 @@ def _fitted(image: MetaTensor | LazyImage) -> MetaTensor:
 class NormaliseRadiographd(MapTransform):
     """Scales a radiograph so that the 1st and 99th percentile of its exposed field become 0 and 1, clipped to -0.25..1.25.
 
-    So neither the vendor's window nor the collimation's border changes what the networks see; a little room beyond both
+    So neither the vendor's window nor the border of the collimation changes what the networks see. A little room beyond both
     percentiles is kept for metal and air. Sets `normalise_limits` in meta: the two percentiles, in the image's own values.
 
     Args:
@@ -166,10 +176,10 @@ class NormaliseRadiographd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
-            film = image[0].numpy()
-            low, high = find_display_limits(film, image.meta.get("background"))
+            pixels = image[0].numpy()
+            low, high = find_display_limits(pixels, image.meta.get("background"))
             # In place, since at this size allocating costs as much as computing.
-            scaled = np.subtract(film, np.float32(low))
+            scaled = np.subtract(pixels, np.float32(low))
             scaled /= np.float32(high - low)
             np.clip(scaled, *self.limits, out=scaled)
             item[key] = MetaTensor(torch.from_numpy(scaled)[None], meta={**image.meta, "normalise_limits": (low, high)})

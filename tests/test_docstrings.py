@@ -1,0 +1,23 @@
+"""The examples in the docstrings run and print what they say."""
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+EXAMPLES = (
+    "dataset.listing",
+    "dataset.manifest",
+    "dataset.studies",
+    "dataset.truth",
+    "measurement",
+    "radiograph.geometry",
+    "radiograph.reader",
+    "radiograph.transforms",
+)
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
+def test_the_examples_of_a_module_are_true(module):
+    result = doctest.testmod(import_module(f"scripts.{module}"), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted and not result.failed
