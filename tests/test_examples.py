@@ -12,7 +12,7 @@ import pytest
 import scripts
 from PIL import Image
 from scripts.results.document import check_document
-from scripts.results.record import screened_record, study_record
+from scripts.results.record import make_screened_record, make_study_record
 from scripts.screening import load_screen
 
 BUNDLE = Path(scripts.__file__).parents[1]
@@ -106,9 +106,11 @@ def test_the_screen_alone_finds_what_the_main_job_wrote(output):
     written = next(record for record in document["radiographs"] if record["name"] == name)
     item = {key: written[key] for key in ("name", "study", "patient")}
     (found,) = findings.radiographs
-    assert plain(screened_record(item, written["file"], found.seen, written["outputs"])) == written
+    assert plain(make_screened_record(item, written["file"], found.seen, written["outputs"])) == written
     np.testing.assert_array_equal(found.seen.mask, np.asarray(Image.open(output / "masks" / f"{name}.png")))
-    assert plain(study_record([item], findings.study)) == next(study for study in document["studies"] if name in study["films"])
+    assert plain(make_study_record([item], findings.study)) == next(
+        study for study in document["studies"] if name in study["films"]
+    )
 
 
 def plain(record: dict) -> dict:

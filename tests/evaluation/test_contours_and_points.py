@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from scripts.evaluation.accuracy.overlap import confusion_by_hip, dice, dice_of, false_alarm, iou
+from scripts.evaluation.accuracy.overlap import count_confusion_by_hip, dice, dice_of, false_alarm, iou
 from scripts.evaluation.accuracy.points import distances_mm, is_swapped
 
 HIP = np.array([[100.0, 50.0], [120.0, 40.0], [110.0, 30.0], [140.0, 45.0], [190.0, 40.0]])
@@ -40,7 +40,7 @@ def test_each_pixel_counts_for_the_nearer_hip():
     found[:, 16:] = 0
     found[5:, 2:4] = 2
     centres = np.array([[4.0, 3.0], [5.0, 15.0]])
-    right, left = confusion_by_hip(found, true, centres, 3)
+    right, left = count_confusion_by_hip(found, true, centres, 3)
     assert (right[1, 1], right[2, 1], left[1, 1], left[0, 1]) == (10, 10, 20, 20)
     assert dice_of(right, 1) == pytest.approx(2 * 10 / 30)
     assert dice_of(left, 1) == pytest.approx(2 * 20 / 60)
@@ -50,9 +50,9 @@ def test_each_pixel_counts_for_the_nearer_hip():
 
 def test_a_film_of_one_hip_is_all_that_hips():
     true = np.ones((4, 4), dtype=np.uint8)
-    right, left = confusion_by_hip(true, true, np.array([[np.nan, np.nan], [1.0, 1.0]]), 2)
+    right, left = count_confusion_by_hip(true, true, np.array([[np.nan, np.nan], [1.0, 1.0]]), 2)
     assert (right.sum(), left.sum()) == (0, 16)
-    assert not confusion_by_hip(true, true, np.full((2, 2), np.nan), 2).any()
+    assert not count_confusion_by_hip(true, true, np.full((2, 2), np.nan), 2).any()
 
 
 def test_a_false_alarm_is_more_than_a_speck_where_nothing_is():

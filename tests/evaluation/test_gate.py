@@ -15,7 +15,7 @@ from scripts.evaluation.gate.calibration import calibrate_gate
 from scripts.evaluation.gate.evaluation import evaluate_gate
 from scripts.evaluation.gate.radiographs import FINE, read_refusable, read_valid
 from scripts.measurement.hip_geometry import HipGeometry
-from scripts.results.record import refused_record, screened_record
+from scripts.results.record import make_refused_record, make_screened_record
 from scripts.screening import Seen
 from values import CLEAR, found
 
@@ -41,7 +41,7 @@ def record(file, right=None, left=None, **picture):
     screening = interpret(found(right, left, **picture), facts)
     image, mask = MetaTensor(torch.zeros(1, 1, 1), meta=META), np.zeros((1, 1), np.uint8)
     seen = Seen(image, torch.zeros(4), {}, facts, screening, mask, (HipGeometry(), HipGeometry()))
-    return screened_record(item(file), file, seen, {})
+    return make_screened_record(item(file), file, seen, {})
 
 
 def write_results(folder, records, weights="a" * 64):
@@ -93,7 +93,7 @@ def cohort(tmp_path):
 @pytest.fixture
 def others(tmp_path):
     rows = [{"image": f"{index}.dcm", "kind": kind} for index, kind in enumerate(("chest", "chest", "skull"))]
-    unread = refused_record(item("0.dcm"), "0.dcm", Reason(Code.NOT_A_HIP, "The header says chest."))
+    unread = make_refused_record(item("0.dcm"), "0.dcm", Reason(Code.NOT_A_HIP, "The header says chest."))
     records = [unread, record("1.dcm", hip_view=0.01, novelty=60.0), record("2.dcm", hip_view=0.8)]
     return write_manifest(tmp_path / "others", rows), write_results(tmp_path / "others_results", records)
 

@@ -11,7 +11,7 @@ from monai.bundle import ConfigParser
 from scripts.clinical import load_criteria
 from scripts.evaluation.accuracy.figures import write_figures
 from scripts.evaluation.accuracy.metrics import data_kind, measure_hips, summarise
-from scripts.evaluation.accuracy.tables import markdown_report, write_metrics_json, write_metrics_table
+from scripts.evaluation.accuracy.tables import format_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
 
 CONFIG = Path(scripts.__file__).parents[1] / "configs" / "evaluate.yaml"
@@ -106,7 +106,7 @@ def test_the_lowest_t_score_of_all_radiographs_is_the_patients_truth(cases):
 def test_a_metric_that_is_not_named_is_neither_computed_nor_told(cases):
     document = summarise(cases, load_criteria(), 0, {"hips": measure_hips})
     assert set(document["overall"]) == {"data", "radiographs", "hips"}
-    report = markdown_report({"notice": "Research use only", "split": "test", **document})
+    report = format_report({"notice": "Research use only", "split": "test", **document})
     assert "Femur IoU of each hip by itself" in report and "AUC" not in report.split("Intervals are")[0]
     assert "patients with DXA who got an answer" not in report
 
@@ -119,7 +119,7 @@ def test_a_metric_of_the_users_own_is_in_the_numbers(cases, tmp_path):
     }
     write_metrics_table(document, tmp_path / "metrics.csv")
     assert "overall,simulated,own.seed,7" in (tmp_path / "metrics.csv").read_text()
-    assert markdown_report(document)
+    assert format_report(document)
 
 
 def test_simulated_data_are_called_so():
@@ -139,7 +139,7 @@ def test_files_hold_the_same_numbers(document, cases, tmp_path):
     assert float(mae["value"]) == read["overall"]["bmd"]["total"]["mae"]
     assert float(mae["ci95_low"]) <= float(mae["value"]) <= float(mae["ci95_high"])
     assert rows["simulated-2", "segmentation.femur.dice_mean"]["data"] == "simulated"
-    report = markdown_report(document)
+    report = format_report(document)
     assert "# Evaluation (simulated data)" in report
     assert "| Metric | overall | simulated-1 | simulated-2 |" in report
     assert "| Femur IoU, mean (worst); goal 0.97 | 0.924 (0.887), n = 3 |" in report

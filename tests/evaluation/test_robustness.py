@@ -17,8 +17,8 @@ from PIL import Image
 from scripts.clinical import Code, RadiographFacts, Reason
 from scripts.clinical.anatomy import HIP
 from scripts.evaluation.robustness.measure import JOURNAL, Outcome, measure_robustness, summarise_steps
-from scripts.evaluation.robustness.perturbations import PERTURBATIONS, LabelledImage, chosen_perturbations
-from scripts.evaluation.robustness.tables import markdown_robustness
+from scripts.evaluation.robustness.perturbations import PERTURBATIONS, LabelledImage, choose_perturbations
+from scripts.evaluation.robustness.tables import format_robustness
 from scripts.radiograph import REFUSAL, Orientation
 from scripts.screening import RadiographFindings, Seen
 
@@ -169,7 +169,7 @@ def test_bad_settings_are_told_before_anything_runs(folder, film, settings, mess
 
 
 def test_a_cliff_inside_the_range_of_hospitals_is_told():
-    kinds = chosen_perturbations(["blur"])
+    kinds = choose_perturbations(["blur"])
 
     def outcomes(level, dices):
         name = "blur" if level else "none"
@@ -180,7 +180,7 @@ def test_a_cliff_inside_the_range_of_hospitals_is_told():
     assert [step.is_cliff(steps[0]) for step in steps] == [False, False, True, True, False]
     assert steps[2].femur_dice_worst == pytest.approx(0.4)  # the worst of twenty
     assert (steps[2].missed, steps[2].hips) == (1, 40)
-    page = markdown_robustness(steps, kinds, {"notice": NOTICE, "data": "simulated", "radiographs": 20})
+    page = format_robustness(steps, kinds, {"notice": NOTICE, "data": "simulated", "radiographs": 20})
     assert "| from 0.6 |" in page and "nan" not in page
 
 

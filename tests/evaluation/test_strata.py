@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scripts.dataset.truth import read_truth
 from scripts.evaluation.accuracy.strata import hip_strata, stratify
-from scripts.evaluation.accuracy.strata_tables import markdown_strata, write_strata, write_strata_figure
+from scripts.evaluation.accuracy.strata_tables import format_strata, write_strata, write_strata_figure
 
 WHOLE = np.arange(10.0).reshape(5, 2)
 SIMULATED = {
@@ -87,7 +87,7 @@ def test_tables_and_figure(hips, tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["group"] for row in rows] == ["", "none", "prosthesis", "whole"]
     assert rows[1]["prosthesis_iou_mean"] == ""
-    page = markdown_strata(strata, "simulated", "Research use only")
+    page = format_strata(strata, "simulated", "Research use only")
     assert "| implant | prosthesis | 2 | 0.800 | 0.667 (0.667) | 0.818, n = 2 | - | 1.0 / 1.0 | 1 of 2 | 1 |" in page
     assert "nan" not in page
     assert write_strata_figure(strata, tmp_path / "strata.png", "simulated")

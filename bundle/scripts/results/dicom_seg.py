@@ -26,7 +26,7 @@ _PROPERTIES: Final[Mapping[str, tuple[Code, Code]]] = {
 """Category and type of each class (DICOM PS3.3 C.8.20.2; SNOMED CT)."""
 
 
-def segmentation_object(radiograph: Dataset, mask: NDArray[np.uint8], description: str, corrected: bool) -> Dataset:
+def make_segmentation(radiograph: Dataset, mask: NDArray[np.uint8], description: str, corrected: bool) -> Dataset:
     """Make the Segmentation of a radiograph's mask, one segment a class that occurs.
 
     Args:
@@ -85,7 +85,7 @@ def segmentation_object(radiograph: Dataset, mask: NDArray[np.uint8], descriptio
     return segmentation
 
 
-def mask_of(segmentation: Dataset) -> NDArray[np.uint8]:
+def extract_mask(segmentation: Dataset) -> NDArray[np.uint8]:
     """Take the mask out of a Segmentation of one radiograph.
 
     Args:

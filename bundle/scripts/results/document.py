@@ -27,7 +27,7 @@ def make_document(
 
     Args:
         records: of radiographs, see `record`.
-        studies: their studies, see `record.study_record`.
+        studies: their studies, see `record.make_study_record`.
         provenance: see `provenance.describe_run`.
         notice: the sentence that every result carries.
     """

@@ -18,7 +18,7 @@ from scripts.screening.findings import Seen, StudyFindings
 Record = dict[str, Any]
 
 
-def refused_record(item: Mapping[str, Any], file: str, reason: Reason) -> Record:
+def make_refused_record(item: Mapping[str, Any], file: str, reason: Reason) -> Record:
     """The record of a file that was refused by its header, or could not be read.
 
     Args:
@@ -38,7 +38,7 @@ def refused_record(item: Mapping[str, Any], file: str, reason: Reason) -> Record
     }
 
 
-def screened_record(
+def make_screened_record(
     item: Mapping[str, Any],
     file: str,
     seen: Seen,
@@ -78,7 +78,7 @@ def screened_record(
     }
 
 
-def study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) -> Record:
+def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) -> Record:
     """The record of a study: one patient, by what its radiographs show.
 
     Args:

@@ -12,7 +12,7 @@ from monai.engines import SupervisedEvaluator
 from scripts.clinical import Quantity, Reason
 from scripts.radiograph import REFUSAL
 from scripts.results.document import make_document
-from scripts.results.record import Record, refused_record, screened_record, study_record
+from scripts.results.record import Record, make_refused_record, make_screened_record, make_study_record
 from scripts.screening.findings import Findings, RadiographFindings, Seen
 from scripts.screening.ledger import Ledger
 from scripts.screening.study import unmeasured
@@ -71,7 +71,7 @@ class ResultsWriter:
         """Write the pictures of a study, and enter it in the ledger."""
         names = [found.name for found in findings.radiographs]
         records = [self._write_radiograph(found) for found in findings.radiographs]
-        study = study_record([self.ledger.items[name] for name in names], findings.study)
+        study = make_study_record([self.ledger.items[name] for name in names], findings.study)
         self.ledger.add(names, {"radiographs": records, "study": study})
 
     def finish(self) -> None:
@@ -82,9 +82,9 @@ class ResultsWriter:
             by_name = {record["name"]: record for record in entry["content"]["radiographs"]} if entry else {}
             for item in items:
                 name = item["name"]
-                records.append(by_name.get(name) or refused_record(item, self.ledger.place(name), item[REFUSAL]))
+                records.append(by_name.get(name) or make_refused_record(item, self.ledger.place(name), item[REFUSAL]))
             # A study without an entry has no radiograph that was read.
-            record = entry["content"]["study"] if entry else study_record(items, unmeasured(items[0][REFUSAL]))
+            record = entry["content"]["study"] if entry else make_study_record(items, unmeasured(items[0][REFUSAL]))
             studies.append({**record, "films": [item["name"] for item in items]})
 
         document = make_document(records, studies, self.ledger.provenance, self.notice)
@@ -101,6 +101,6 @@ class ResultsWriter:
     def _write_radiograph(self, found: RadiographFindings) -> Record:
         item, file, seen = self.ledger.items[found.name], self.ledger.place(found.name), found.outcome
         if isinstance(seen, Reason):
-            return refused_record(item, file, seen)
+            return make_refused_record(item, file, seen)
         outputs = {writer.key: writer(found.name, seen, self.output_dir) for writer in self.pictures}
-        return screened_record(item, file, seen, outputs, self.quantities)
+        return make_screened_record(item, file, seen, outputs, self.quantities)

@@ -38,7 +38,7 @@ class Interpretd(Transform):
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Interpret one item."""
-        facts = replace(radiograph_facts(data["image"].meta, data["covariates"]), measured=measure_picture(data))
+        facts = replace(gather_facts(data["image"].meta, data["covariates"]), measured=measure_picture(data))
         return {**data, "facts": facts, "screening": self.interpret(data["channels"], facts)}
 
     def interpret(self, channels: Tensor, facts: RadiographFacts) -> Screening:
@@ -61,7 +61,7 @@ class DrawMaskd(Transform):
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
 
-def radiograph_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts:
+def gather_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts:
     """What is known of a radiograph, from its header and the manifest.
 
     Args:

@@ -49,7 +49,7 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
         the outputs of `ScreeningNetwork.predict`, the standard deviations widened; empty where refused.
     """
     if item["image"].meta["spacing_mm"] is None:
-        scaled = scaled_by_heads(item["image"], float(item["covariates"][1]), predict, channels)
+        scaled = scale_by_heads(item["image"], float(item["covariates"][1]), predict, channels)
         if scaled is None:
             item["refusal"] = Reason(
                 Code.NO_SPACING,
@@ -64,7 +64,7 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
     return widened(prediction, image, spacing_sd, predict, channels) if spacing_sd else prediction
 
 
-def scaled_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | None:
+def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | None:
     """Bring a radiograph of unknown scale to 0.3 mm, so that its femoral heads have the mean size of the patient's sex.
 
     Args:

@@ -25,7 +25,7 @@ from labelling import (
 )
 from numpy.typing import NDArray
 from PIL import Image
-from scripts.results.dicom_seg import mask_of, segmentation_object, source_radiograph
+from scripts.results.dicom_seg import extract_mask, make_segmentation, source_radiograph
 
 NAMES = ("normal", "hip_screw")
 
@@ -36,7 +36,7 @@ def films(pacs: str) -> dict[str, pydicom.Dataset]:
     stored = {}
     broken = io.BytesIO()
     film = pydicom.dcmread(EXAMPLES / "images" / f"{NAMES[0]}.dcm")
-    segmentation = segmentation_object(film, true_mask(NAMES[0]), "broken", corrected=True)
+    segmentation = make_segmentation(film, true_mask(NAMES[0]), "broken", corrected=True)
     del segmentation.SegmentSequence
     segmentation.save_as(broken)
     assert requests.post(f"{pacs.removesuffix('/dicom-web')}/instances", data=broken.getvalue(), timeout=60).ok
@@ -117,7 +117,7 @@ def test_a_corrected_label_is_a_valid_segmentation_in_the_pacs(
     (segmentation,) = segmentations(pacs)
     assert source_radiograph(segmentation) == uid
     assert segmentation.StudyInstanceUID == films[uid].StudyInstanceUID
-    np.testing.assert_array_equal(mask_of(segmentation), true_mask("hip_screw"))
+    np.testing.assert_array_equal(extract_mask(segmentation), true_mask("hip_screw"))
     if shutil.which("dciodvfy"):
         file = tmp_path / "segmentation.dcm"
         segmentation.save_as(file, enforce_file_format=True)

@@ -12,7 +12,7 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from scripts.apps.monailabel.labels import ENDINGS, LABELS, removed_on_error, write_mask
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import Hip
-from scripts.results.record import Record, screened_record
+from scripts.results.record import Record, make_screened_record
 from scripts.screening import Seen
 
 
@@ -70,7 +70,7 @@ class ScreeningTask(SegmentationTask):
         """Return "radiograph", as in `results.json`, and "summary", one sentence a line."""
         screening = radiograph.screening
         names = dict.fromkeys(("name", "study", "patient"), image.name)
-        record = screened_record(names, image.name, radiograph, {})
+        record = make_screened_record(names, image.name, radiograph, {})
         refusal = [f"Refused: {screening.reason.code}. {screening.reason.sentence}"] if screening.reason else []
         hips = [line for hip in screening.hips for line in _summary(hip)]
         return {"radiograph": _plain(record), "summary": [*refusal, *([] if refusal else hips), f"{self._screener.notice}."]}

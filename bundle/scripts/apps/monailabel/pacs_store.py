@@ -17,7 +17,7 @@ from scripts.apps.monailabel.labels import removed_on_error
 from scripts.apps.monailabel.radiograph_store import RadiographStore
 from scripts.apps.monailabel.screener import Screener
 from scripts.files import replacing
-from scripts.results.dicom_seg import mask_of, segmentation_object, source_radiograph
+from scripts.results.dicom_seg import extract_mask, make_segmentation, source_radiograph
 
 MODALITIES: Final = ("DX", "CR")
 """Of the radiographs that are offered."""
@@ -97,7 +97,7 @@ class PacsStore(RadiographStore):
             if tag != "final":
                 self.keep_label(image_id, radiograph, mask, tag, label_info)
                 return image_id
-            segmentation = segmentation_object(pydicom.dcmread(radiograph), mask, "OsteoXR, corrected contours", corrected=True)
+            segmentation = make_segmentation(pydicom.dcmread(radiograph), mask, "OsteoXR, corrected contours", corrected=True)
             self._client.store_instances([segmentation])
             try:
                 self.keep_label(image_id, radiograph, mask, tag, {**label_info, **_origin(segmentation)})
@@ -160,7 +160,7 @@ class PacsStore(RadiographStore):
         known = self._datastore.label(uid, "final")
         if known is not None and _drawn(segmentation) <= known.info.get("drawn", ""):
             return
-        mask, path = mask_of(segmentation), Path(self.get_image_uri(uid))
+        mask, path = extract_mask(segmentation), Path(self.get_image_uri(uid))
         if mask.shape != (expected := self._stored_shape(path)):
             raise ValueError(
                 f"Segmentation {segmentation.SOPInstanceUID}: has the size {mask.shape}, expected the radiograph's {expected}."

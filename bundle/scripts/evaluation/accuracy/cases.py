@@ -15,7 +15,7 @@ from scripts.clinical import Hip, Reason, Reference
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import LoadLandmarksd, read_label
 from scripts.dataset.truth import TrueHip, Truth
-from scripts.evaluation.accuracy.overlap import confusion_by_hip, dice, dice_of, false_alarm
+from scripts.evaluation.accuracy.overlap import count_confusion_by_hip, dice, dice_of, false_alarm
 from scripts.evaluation.accuracy.points import distances_mm, is_swapped
 from scripts.evaluation.accuracy.strata import hip_strata
 from scripts.radiograph import to_displayed_points
@@ -81,7 +81,7 @@ class Case:
     hips: tuple[HipCase, HipCase]
 
 
-def refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
+def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
     """The case of a file that was refused before any network saw it.
 
     Args:
@@ -108,7 +108,7 @@ def refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
     )
 
 
-def screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
+def make_screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
     """The case of a radiograph that the networks saw, measured or refused by the gate.
 
     Args:
@@ -123,7 +123,7 @@ def screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
     label = read_label(truth.label, mask.shape) if truth.label else None
     true_points = true_landmarks(truth, seen.image)
     points = np.asarray(seen.prediction["landmarks"], dtype=np.float64)
-    overlaps = hip_overlaps(mask, label, true_points, meta)
+    overlaps = measure_hip_overlaps(mask, label, true_points, meta)
     hips = tuple(
         replace(
             _hip_case(hip, truth.hips[hip.side].bmd, points[index], true_points[[index, 1 - index]], meta["spacing_mm"]),
@@ -153,7 +153,7 @@ def screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
     )
 
 
-def hip_overlaps(
+def measure_hip_overlaps(
     mask: NDArray[np.uint8], label: NDArray[np.uint8] | None, true_points: NDArray[np.float64], meta: Mapping[str, Any]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Dice by class of the right and the left hip's part of a radiograph, see `HipCase`.
@@ -167,7 +167,7 @@ def hip_overlaps(
     if label is None:
         right, left = (dict.fromkeys(MASK_CLASSES, math.nan) for _ in HIP.sides)
         return right, left
-    confusion = confusion_by_hip(
+    confusion = count_confusion_by_hip(
         meta["orientation"].to_display(mask),
         meta["orientation"].to_display(label),
         to_displayed_points(hip_centres(true_points), meta["resample_scale"]),

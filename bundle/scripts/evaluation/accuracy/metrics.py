@@ -18,7 +18,7 @@ from scripts.evaluation.accuracy.overlap import iou
 from scripts.evaluation.accuracy.patients import group_patients
 from scripts.evaluation.accuracy.points import median_and_p95
 from scripts.evaluation.accuracy.strata import hip_femur
-from scripts.evaluation.statistics.agreement import bmd_agreement, mean_absolute_error, pearson_r
+from scripts.evaluation.statistics.agreement import mean_absolute_error, measure_bmd_agreement, pearson_r
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
 from scripts.evaluation.statistics.discrimination import auc_delong, operating_point
 
@@ -202,7 +202,7 @@ def _bmd(cases: Sequence[Case], site: str, seed: int) -> dict[str, Any]:
     covariates = np.array([case.covariates for case, _ in pairs], dtype=float).reshape(-1, 4)
     by_covariates = covariate_bmd(covariates, dxa, patients)
     return {
-        **bmd_agreement(estimate, dxa, low, high, patients, seed),
+        **measure_bmd_agreement(estimate, dxa, low, high, patients, seed),
         "covariates_only": None
         if by_covariates is None
         else {"pearson_r": pearson_r(by_covariates, dxa), "mae": mean_absolute_error(by_covariates, dxa)},

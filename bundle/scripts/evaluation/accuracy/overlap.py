@@ -27,7 +27,7 @@ def iou(dice_coefficient: Value) -> Value:
     return dice_coefficient / (2.0 - dice_coefficient)
 
 
-def confusion_by_hip(
+def count_confusion_by_hip(
     found: NDArray[np.uint8], true: NDArray[np.uint8], centres: NDArray[np.float64], classes: int
 ) -> NDArray[np.int64]:
     """Count the pixels of every pair of classes, in the part of the radiograph that is nearer to one hip than to the other.

@@ -23,7 +23,7 @@ def write_strata(strata: Sequence[Stratum], path: Path) -> None:
     write_table(path, [field.name for field in fields(Stratum)], map(asdict, strata))
 
 
-def markdown_strata(strata: Sequence[Stratum], kind: str, notice: str) -> str:
+def format_strata(strata: Sequence[Stratum], kind: str, notice: str) -> str:
     """The same as one page of Markdown; `kind` of data is named in its title."""
     lines = [
         f"# By site, pose, implant, disease and build ({kind} data)",

@@ -40,7 +40,7 @@ def write_metrics_table(document: Mapping[str, Any], path: Path) -> None:
             writer.writerows((group, metrics["data"], *row) for row in _rows(plain(metrics)))
 
 
-def markdown_report(document: Mapping[str, Any]) -> str:
+def format_report(document: Mapping[str, Any]) -> str:
     """The numbers as Markdown: what was evaluated, then one table with a column for "overall" and each site."""
     overall = document["overall"]
     admission = overall["radiographs"]

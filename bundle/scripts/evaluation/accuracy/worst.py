@@ -58,7 +58,7 @@ class WorstRadiographs:
         self._worst: list[_Radiograph] = []
 
     def add(self, case: Case, truth: Truth, seen: Seen) -> None:
-        """Look at one more radiograph; the arguments are those of `screened_case`, and what it returned."""
+        """Look at one more radiograph; the arguments are those of `make_screened_case`, and what it returned."""
         dice = case.dice["femur"]
         if math.isnan(dice) or (len(self._worst) == self.count and dice >= self._worst[-1].dice):
             return

@@ -12,12 +12,12 @@ from ignite.engine import Engine, Events
 
 from scripts.clinical import Reason, load_criteria, load_reference
 from scripts.dataset.truth import ALL, HELD_OUT, read_truth
-from scripts.evaluation.accuracy.cases import Case, refused_case, screened_case
+from scripts.evaluation.accuracy.cases import Case, make_refused_case, make_screened_case
 from scripts.evaluation.accuracy.figures import write_figures
 from scripts.evaluation.accuracy.metrics import Metric, data_kind, summarise
 from scripts.evaluation.accuracy.strata import stratify
-from scripts.evaluation.accuracy.strata_tables import markdown_strata, write_strata, write_strata_figure
-from scripts.evaluation.accuracy.tables import markdown_report, write_metrics_json, write_metrics_table
+from scripts.evaluation.accuracy.strata_tables import format_strata, write_strata, write_strata_figure
+from scripts.evaluation.accuracy.tables import format_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.accuracy.worst import WorstRadiographs
 
 SCHEMA_VERSION = "1.0"
@@ -67,9 +67,9 @@ class EvaluationWriter:
         for found in findings.radiographs:
             truth = self.truths[found.name]
             if isinstance(found.outcome, Reason):
-                self.cases.append(refused_case(truth, found.outcome, self.reference))
+                self.cases.append(make_refused_case(truth, found.outcome, self.reference))
                 continue
-            self.cases.append(screened_case(truth, found.outcome, self.reference))
+            self.cases.append(make_screened_case(truth, found.outcome, self.reference))
             self.worst.add(self.cases[-1], truth, found.outcome)
 
     def finish(self, engine: Engine) -> None:
@@ -92,10 +92,10 @@ class EvaluationWriter:
         }
         strata = stratify([hip for case in self.cases for hip in case.hips])
         document["strata"] = [asdict(stratum) for stratum in strata]
-        report = markdown_report(document)
+        report = format_report(document)
         write_figures(self.cases, self.criteria, self.output_dir)
         write_strata(strata, self.output_dir / "strata.csv")
-        (self.output_dir / "strata.md").write_text(markdown_strata(strata, kind, self.notice), encoding="utf-8")
+        (self.output_dir / "strata.md").write_text(format_strata(strata, kind, self.notice), encoding="utf-8")
         write_strata_figure(strata, self.output_dir / "strata.png", kind)
         self.worst.write(self.output_dir, kind, self.notice)
         write_metrics_table(document, self.output_dir / "metrics.csv")

@@ -9,7 +9,7 @@ from scripts.clinical import load_gate
 from scripts.dataset.truth import HELD_OUT
 from scripts.evaluation.gate.figures import write_gate_figure
 from scripts.evaluation.gate.radiographs import GateRadiograph, check_same_weights, read_refusable, read_valid
-from scripts.evaluation.gate.tables import gate_shares, markdown_gate, write_shares, write_wrong
+from scripts.evaluation.gate.tables import format_gate, measure_gate_shares, write_shares, write_wrong
 from scripts.files import replacing
 
 
@@ -37,11 +37,11 @@ def evaluate_gate(
         ValueError: see `scripts.evaluation.gate.radiographs`.
     """
     radiographs = read_radiographs(valid_dir, valid_results, refusable_dir, refusable_results, splits)
-    folder, shares = Path(output_dir), gate_shares(radiographs)
+    folder, shares = Path(output_dir), measure_gate_shares(radiographs)
     write_shares(shares, folder / "gate.csv")
     write_wrong(radiographs, folder / "wrong.csv")
     write_gate_figure(radiographs, load_gate(gate_file).limits, folder / "gate.png")
-    report = markdown_gate(shares, radiographs, notice)
+    report = format_gate(shares, radiographs, notice)
     with replacing(folder / "gate.md") as temporary:
         temporary.write_text(report, encoding="utf-8")
     print(report)

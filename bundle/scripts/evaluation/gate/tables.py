@@ -34,7 +34,7 @@ class Share:
     codes: str
 
 
-def gate_shares(radiographs: Sequence[GateRadiograph]) -> list[Share]:
+def measure_gate_shares(radiographs: Sequence[GateRadiograph]) -> list[Share]:
     """All groups: acceptance of valid radiographs by site, refusal of the others by kind, and of hips by what they are.
 
     A hip counts only on a radiograph that must be accepted: so a fine one beside an implant must be measured.
@@ -71,7 +71,7 @@ def write_wrong(radiographs: Sequence[GateRadiograph], path: Path) -> None:
     write_table(path, ("file", "kind", "site", "wanted", "code", "hip_codes", *values), rows)
 
 
-def markdown_gate(shares: Sequence[Share], radiographs: Sequence[GateRadiograph], notice: str) -> str:
+def format_gate(shares: Sequence[Share], radiographs: Sequence[GateRadiograph], notice: str) -> str:
     """The same as one page of Markdown."""
     wrong = [one for one in radiographs if not one.right]
     lines = [

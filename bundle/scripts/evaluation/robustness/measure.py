@@ -23,7 +23,7 @@ from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.overlap import dice
 from scripts.evaluation.accuracy.points import distances_mm
 from scripts.evaluation.accuracy.tables import plain
-from scripts.evaluation.robustness.perturbations import LabelledImage, Perturbation, chosen_perturbations
+from scripts.evaluation.robustness.perturbations import LabelledImage, Perturbation, choose_perturbations
 from scripts.evaluation.robustness.tables import Step, write_robustness
 from scripts.files import Journal
 from scripts.radiograph import REFUSAL, Orientation
@@ -81,7 +81,7 @@ def measure_robustness(
     """
     if not isinstance(sample, int) or sample < 1:
         raise ValueError(f"sample is {sample!r}; expected a whole number of at least 1. Nothing was run.")
-    perturbations = chosen_perturbations(changes)
+    perturbations = choose_perturbations(changes)
     chosen = _spread([item for item in held_out_radiographs(radiographs, split) if item.get("label")], sample)
     if not chosen:
         raise ValueError("None of the radiographs has a label; expected a manifest.csv that names masks. Nothing was run.")

@@ -194,7 +194,7 @@ PERTURBATIONS: Final = (
 """All of them, in the order of the table."""
 
 
-def chosen_perturbations(names: Sequence[str] | None) -> tuple[Perturbation, ...]:
+def choose_perturbations(names: Sequence[str] | None) -> tuple[Perturbation, ...]:
     """Those of these names, all for None.
 
     Raises:

@@ -114,13 +114,13 @@ def write_robustness(
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     write_table(folder / "robustness.csv", [field.name for field in fields(Step)], content["steps"])
     with replacing(folder / "robustness.md") as temporary:
-        temporary.write_text(markdown_robustness(steps, perturbations, document), encoding="utf-8")
+        temporary.write_text(format_robustness(steps, perturbations, document), encoding="utf-8")
     with replacing(folder / "robustness.png") as temporary:
         _figure(steps, perturbations, document).savefig(temporary, dpi=110)
     return [f"robustness.{ending}" for ending in ("md", "csv", "json", "png")]
 
 
-def markdown_robustness(steps: Sequence[Step], perturbations: Sequence[Perturbation], document: Mapping[str, Any]) -> str:
+def format_robustness(steps: Sequence[Step], perturbations: Sequence[Perturbation], document: Mapping[str, Any]) -> str:
     """The same as one page of Markdown."""
     units = {kind.name: kind.unit for kind in perturbations}
     lines = [

@@ -15,7 +15,7 @@ _FEWEST = 3
 """Pairs; with fewer there is neither a correlation nor a limit of agreement."""
 
 
-def bmd_agreement(
+def measure_bmd_agreement(
     estimate: Floats, dxa: Floats, low: Floats, high: Floats, patients: Sequence[Hashable], seed: int, resamples: int = 1000
 ) -> dict[str, Any]:
     """Compare estimated with measured BMD, one pair a hip.
