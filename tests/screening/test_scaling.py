@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 from scripts.clinical import CHANNELS, Code
 from scripts.radiograph import LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
-from scripts.screening.scaling import head_diameter, predict_scaled, widened
+from scripts.screening.scaling import head_diameter, predict_scaled, widen_intervals
 from scripts.screening.weights import load_weights
 
 BUNDLE = Path(scripts.__file__).parents[1]
@@ -91,7 +91,7 @@ def test_intervals_grow_by_what_the_scale_changes():
         return {"channels": channels}
 
     image = torch.zeros(1, 1, 1000, 1000)
-    wide = widened(predict(image), image, 0.08, predict)
+    wide = widen_intervals(predict(image), image, 0.08, predict)
     assert wide["channels"][0, sd] == pytest.approx(math.hypot(0.03, 0.04), rel=1e-3)
     assert wide["channels"][0, CHANNELS.index("neck_bmd_sd", "right")] == pytest.approx(math.hypot(0.03, 0.04), rel=1e-3)
     assert wide["channels"][0, CHANNELS.index("total_bmd_sd", "left")] == 0  # not measured

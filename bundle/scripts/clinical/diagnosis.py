@@ -73,7 +73,7 @@ class Criteria:
         return Expectation.BELOW if below else Expectation.WITHIN
 
     def triage(self, t_score: float) -> Triage:
-        """Rule osteoporosis in, out, or leave it to DXA."""
+        """Whether a T-score makes osteoporosis likely or unlikely, or leaves it to a DXA scan to say."""
         t_score = round(t_score, _DECIMALS)
         if t_score <= self.rule_in_at_most:
             return Triage.LIKELY
@@ -86,7 +86,7 @@ class Criteria:
 
 
 def load_criteria(path: Path = DIAGNOSIS_FILE) -> Criteria:
-    """Read the cut points, which name their sources, from their JSON file."""
+    """Read the cut points from their JSON file, which names the source of each."""
     content = json.loads(path.read_text(encoding="utf-8"))
     return Criteria(
         osteoporosis_at_most=content["categories"]["osteoporosis_at_most"],

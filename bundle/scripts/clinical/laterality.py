@@ -75,7 +75,7 @@ def contradiction(header_laterality: str, markers: Sequence[SideMarker], shown: 
 
 
 def side_note(header_laterality: str, markers: Sequence[SideMarker], shown: Collection[str]) -> str | None:
-    """What a report's reader should know of a side that anatomy alone tells: a radiograph of one hip, neither marked nor named.
+    """The note for a radiograph of one hip whose side neither header nor marker names, so that its shape alone tells it.
 
     Args:
         header_laterality: as for `contradiction`.

@@ -32,18 +32,18 @@ class Limits(SimpleNamespace):
 
 
 def load_limits(network_file: str | Path, weights_sha256: str | None = None) -> tuple[Limits, tuple[str, ...]]:
-    """Read all limits; where both files name one, the networks' counts.
+    """Read all limits of the gate; one that stands in both files is taken from the network's.
 
     Args:
         network_file: thresholds of the networks, as `NETWORK_GATE_FILE`.
-        weights_sha256: hash of the weights in use; None if that is not to be compared.
+        weights_sha256: hash of the weights in use; None to take the thresholds as they are.
 
     Returns:
         The limits, and a sentence where the thresholds are of other weights: a distance between features then means nothing,
         so novelty is not judged.
 
     Raises:
-        ValueError: where a file cannot be read, or misses a limit, or has one that is none, naming it.
+        ValueError: where a file cannot be read, lacks a limit (named), or has an unknown one or one that is no number.
     """
     path = Path(network_file)
     network = _read(path)

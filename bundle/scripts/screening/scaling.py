@@ -61,7 +61,7 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
     image = item["image"].as_tensor()[None]
     prediction = predict(image)
     spacing_sd = item["image"].meta.get("spacing_sd", 0.0)
-    return widened(prediction, image, spacing_sd, predict, channels) if spacing_sd else prediction
+    return widen_intervals(prediction, image, spacing_sd, predict, channels) if spacing_sd else prediction
 
 
 def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | None:
@@ -115,7 +115,7 @@ def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Ch
     return scaled
 
 
-def widened(
+def widen_intervals(
     prediction: Mapping[str, Tensor], image: Tensor, spacing_sd: float, predict: Predict, channels: Channels = CHANNELS
 ) -> dict[str, Tensor]:
     """Add to each estimate's standard deviation, in quadrature, half its change from one end of the scale's range to the other.
