@@ -40,7 +40,7 @@ test: $(VENV)/all.stamp ## Run all tests, one process for each processor core
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
 
 fuzz: $(VENV)/all.stamp ## Read 20,000 damaged and hostile files; what was found in output/fuzz
-	$(BUNDLE) $(CONFIGS)/fuzz.yaml --output_dir output/fuzz --files 20000 --seed 0
+	$(call OVERLAID,inference fuzz) --output_dir output/fuzz --files 20000 --seed 0
 
 lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff check .

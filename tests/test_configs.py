@@ -1,14 +1,21 @@
-"""From no data to an evaluated model by the configs alone: simulate, train each network, assemble, screen, evaluate."""
+"""From no data to an evaluated model by the configs alone: simulate, train each network, assemble, screen, evaluate.
 
+Each as MONAI's tools run a bundle: initialize, check that all properties are there that they ask for, run, finalize.
+"""
+
+import contextlib
 import csv
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import mlflow
+import monai.bundle
 import pytest
 import scripts
+from monai.bundle import ConfigWorkflow
 from scripts.results.document import check_document
 from scripts.simulation.cohort import simulate_cohort
 from scripts.simulation.others.collection import simulate_others
@@ -34,16 +41,22 @@ def cohort(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """Runs a config as a user does, in a folder that is not the repository's; relative paths are in that folder."""
+    """Runs configs in a folder that is not the repository's; relative paths are in that folder."""
     folder = tmp_path_factory.mktemp("elsewhere")
 
-    def run(*configs, **settings):
-        files = str([str(CONFIGS / config) for config in configs])
-        options = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
-        command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, *options]
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+    def run(kind, *configs, **settings):
+        """Return what a workflow of a kind, "train" or "infer", says; none is checked of one of another kind, None."""
+        files = [str(CONFIGS / config) for config in configs]
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as said:
+            if kind is None:
+                monai.bundle.run_workflow(config_file=files, logging_file=False, **settings)
+                return said.getvalue()
+            workflow = ConfigWorkflow(config_file=files, workflow_type=kind, logging_file=False, **settings)
+            workflow.initialize()
+            assert workflow.check_properties() == []
+            workflow.run()
+            workflow.finalize()
+        return said.getvalue()
 
     run.folder = folder
     return run
@@ -67,24 +80,24 @@ def model(cohort, others, bundle):
     """The cascade, of two epochs of each training."""
     files = {f"{network}_file": f"{network}/best.pt" for network in NETWORKS}
     more = {
-        "localisation": {"others_dir": others},
+        "localisation": {"others_dir": str(others)},
         "view": {
-            "others_dir": others, "faulty_dir": cohort, "draws": 1,
+            "others_dir": str(others), "faulty_dir": str(cohort), "draws": 1,
             "localisation_file": files["localisation_file"], "segmentation_file": files["segmentation_file"],
         },
     }  # fmt: skip
     for network in NETWORKS:
         settings = {"output_dir": network, "cache_dir": "cache", "epochs": 2, "batch_size": 2, **more.get(network, {})}
         overlays = OVERLAYS.get(network, (f"train_{network}.yaml",))
-        bundle("inference.yaml", "train.yaml", *overlays, dataset_dir=cohort, **settings)
-    bundle("inference.yaml", "assemble.yaml", **files, output_file="model.pt")
-    return bundle.folder / "model.pt"
+        bundle("train", "inference.yaml", "train.yaml", *overlays, dataset_dir=str(cohort), **settings)
+    bundle(None, "inference.yaml", "assemble.yaml", **files, output_file="model.pt")
+    return str(bundle.folder / "model.pt")
 
 
 @pytest.fixture(scope="module")
 def screened(cohort, model, bundle):
     """What inference says and writes."""
-    said = bundle("inference.yaml", dataset_dir=cohort, output_dir="results", checkpoint=model)
+    said = bundle("infer", "inference.yaml", dataset_dir=str(cohort), output_dir="results", checkpoint=model)
     return said, bundle.folder / "results"
 
 
@@ -98,14 +111,11 @@ def test_inference_accounts_for_every_radiograph(screened):
 
 
 def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
-    said = bundle(
-        "inference.yaml",
-        "evaluate.yaml",
-        dataset_dir=cohort,
-        output_dir="evaluation",
-        checkpoint=model,
-        tracking=CONFIGS / "mlflow.yaml",
-    )
+    files = str([str(CONFIGS / name) for name in ("inference.yaml", "evaluate.yaml")])
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, "--checkpoint", model]
+    command += ["--dataset_dir", str(cohort), "--output_dir", "evaluation", "--tracking", str(CONFIGS / "mlflow.yaml")]
+    done = subprocess.run(command, cwd=bundle.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((bundle.folder / "evaluation" / "metrics.json").read_text())
     overall = metrics["overall"]
     assert metrics["data"] == "simulated"
@@ -114,7 +124,7 @@ def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
     assert 0 <= overall["segmentation"]["femur"]["dice_mean"] <= 1
     assert set(metrics["provenance"]["weights"]["provenance"]["trainings"]) == set(NETWORKS)
     assert [file["file"] for file in metrics["provenance"]["configuration"]["files"]] == ["inference.yaml", "evaluate.yaml"]
-    assert "# Evaluation (simulated data)" in said
+    assert "# Evaluation (simulated data)" in done.stdout
     client = mlflow.MlflowClient(f"sqlite:///{bundle.folder}/output/mlflow.db")
     (logged,) = client.search_runs([client.get_experiment_by_name("OsteoXR").experiment_id])
     assert logged.info.status == "FINISHED"
@@ -124,7 +134,8 @@ def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
 
 
 def test_evaluation_refuses_what_inference_refuses(cohort, model, bundle, screened):
-    said = bundle("inference.yaml", "evaluate.yaml", dataset_dir=cohort, output_dir="everything", checkpoint=model, split="all")
+    settings = {"dataset_dir": str(cohort), "output_dir": "everything", "checkpoint": model, "split": "all"}
+    said = bundle("infer", "inference.yaml", "evaluate.yaml", **settings)
     assert f"{len(SPLITS)} radiographs of {len(SPLITS)} patients, split all" in said
     admission = json.loads((bundle.folder / "everything" / "metrics.json").read_text())["overall"]["radiographs"]
     with (screened[1] / "rejected.csv").open(newline="") as file:

@@ -179,14 +179,3 @@ def test_the_main_job_accounts_for_every_file_and_says_what_made_it(tmp_path, ra
     assert provenance["configuration"]["overrides"].keys() == {"checkpoint", "seed"}
     assert provenance["weights"]["provenance"] == {"seed": 7, "data": "none"}
     assert provenance["seed"] == 5
-
-
-def test_inference_alone_declares_the_networks():
-    networks = [key for key in ConfigParser.load_config_file(INFERENCE) if key.endswith("_def")]
-    names = ["localisation", "segmentation", "framer", "search", "localiser", "view", "siamese", "bmd", "network"]
-    assert networks == [f"{name}_def" for name in names]
-    for file in CONFIGS.glob("*.yaml"):
-        content = ConfigParser.load_config_file(file)
-        again = {key.removeprefix("+") for key in content} & set(networks[:-1])
-        assert not again or file.name == "inference.yaml", f"{file.name} declares {again} again"
-        assert file.name != "assemble.yaml" or content["laid_over"] == ["inference.yaml"]

@@ -156,13 +156,44 @@ def test_assembly_refuses_a_checkpoint_of_another_network(trained: dict[str, str
     assert not (tmp_path / "model.pt").exists()
 
 
+def test_a_file_that_swaps_an_encoder_reaches_training_assembly_and_inference(
+    trained: dict[str, str], cohort: Path, work: Path, tmp_path: Path
+) -> None:
+    swap = tmp_path / "densenet.yaml"
+    swap.write_text(
+        "bmd_def#encoder: {_target_: monai.networks.nets.DenseNet, spatial_dims: 2, in_channels: 1, out_channels: 128, "
+        "init_features: 16, growth_rate: 8, block_config: [2, 2, 2, 2]}\n"
+    )
+    result = run(
+        (*TRAININGS["bmd"], str(swap)), work, "--dataset_dir", str(cohort), "--output_dir", str(tmp_path / "bmd"),
+        "--cache_dir", str(work / "cache"), "--epochs", "1", "--batch_size", "2",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert torch.load(tmp_path / "bmd" / "best.pt", weights_only=True)["provenance"]["config"][-1] == "densenet.yaml"
+    files = [text for name in SMALL for text in (f"--{name}_file", str(work / name / "best.pt"))]
+    files[files.index("--bmd_file") + 1] = str(tmp_path / "bmd" / "best.pt")
+    result = run((*ASSEMBLY, str(swap)), work, *files, "--output_file", str(tmp_path / "model.pt"))
+    assert result.returncode == 0, result.stderr
+
+    def weights(*configs: str) -> dict[str, object]:
+        parser = ConfigParser()
+        parser.read_config([str(CONFIGS / name) for name in configs])
+        parser["checkpoint"] = str(tmp_path / "model.pt")
+        return parser.get_parsed_content("weights")
+
+    assert weights("inference.yaml", str(swap))["provenance"]["trainings"].keys() == SMALL.keys()
+    with pytest.raises(SystemExit, match="bmd"):
+        weights("inference.yaml")
+
+
 def test_contours_learn_further_with_an_encoder_that_stays(
     trained: dict[str, str], cohort: Path, work: Path, tmp_path: Path
 ) -> None:
     files = [text for name in SMALL for text in (f"--{name}_file", str(work / name / "best.pt"))]
     base = tmp_path / "base.pt"
     assert run(ASSEMBLY, tmp_path, *files, "--output_file", str(base)).returncode == 0
-    more = ("--initial_file", str(base), "--encoder_frozen", "True", "--operated_dir", str(cohort))
+    overlap = "{'_target_': 'TverskyLoss', 'sigmoid': True, 'beta': 0.7}"  # any of MONAI's losses fits
+    more = ("--initial_file", str(base), "--encoder_frozen", "True", "--operated_dir", str(cohort), "--loss#overlap", overlap)
     result = train("segmentation", cohort, work, 1, *more, "--output_dir", str(tmp_path / "finer"))
     assert result.returncode == 0, result.stderr
     finer = tmp_path / "finer" / "best.pt"

@@ -31,7 +31,7 @@ def heat_maps(landmarks: Tensor, rows: int, cols: int, sigma: float) -> Tensor:
 
 
 class SegmentationLoss(nn.Module):
-    """Dice and cross-entropy of the masks, plus the weighted cross-entropy of the landmark heat maps.
+    """Overlap and cross-entropy of the masks, plus the weighted cross-entropy of the landmark heat maps.
 
     Args:
         masks: number of mask channels.
@@ -39,7 +39,8 @@ class SegmentationLoss(nn.Module):
         peak_weight: weight of a heat map's peak against its background, which fills 99.7% of it.
         heat_weight: weight of the heat maps against the masks.
         mask_weights: weight of the pixels inside each mask; metal is rare, and is never found without.
-        dice_weight: weight of Dice against the rest.
+        overlap: loss of the masks' logits (B, masks, h, w) against how much of a pixel each covers; Dice if None.
+        overlap_weight: weight of the overlap against the rest.
     """
 
     mask_weights: Tensor
@@ -51,14 +52,15 @@ class SegmentationLoss(nn.Module):
         peak_weight: float = 50.0,
         heat_weight: float = 3.0,
         mask_weights: Sequence[float] = (1.0, 8.0, 20.0),
-        dice_weight: float = 1.0,
+        overlap: nn.Module | None = None,
+        overlap_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.register_buffer("mask_weights", torch.tensor(mask_weights).view(1, -1, 1, 1), persistent=False)
         self.masks, self.sigma, self.peak_weight = masks, sigma, peak_weight
-        self.heat_weight, self.dice_weight = heat_weight, dice_weight
+        self.heat_weight, self.overlap_weight = heat_weight, overlap_weight
         # A class that a batch lacks (most lack metal) must not dominate: 100 pixels count as agreement.
-        self.dice = DiceLoss(sigmoid=True, batch=True, smooth_nr=100.0, smooth_dr=100.0)
+        self.overlap = overlap or DiceLoss(sigmoid=True, batch=True, smooth_nr=100.0, smooth_dr=100.0)
 
     def forward(self, logits: Tensor, target: Mapping[str, Tensor]) -> Tensor:
         """Compute the loss.
@@ -79,7 +81,7 @@ class SegmentationLoss(nn.Module):
         weight = 1.0 + self.peak_weight * heat
         heat_loss = F.binary_cross_entropy_with_logits(peaks, heat, weight, reduction="sum")
         return (
-            self.dice_weight * self.dice(logits[:, : self.masks], masks)
+            self.overlap_weight * self.overlap(logits[:, : self.masks], masks)
             + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks, pos_weight=self.mask_weights.to(logits.device))
             + self.heat_weight * mean_over_processes(heat_loss, weight.sum())
         )
