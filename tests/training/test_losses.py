@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scripts.training import BmdLoss, KnownBCELoss, SegmentationLoss, ViewLoss
+from scripts.training import GaussianLoss, KnownBCELoss, SegmentationLoss, ViewLoss
 from scripts.training.losses import heat_maps
 
 NAN = float("nan")
@@ -59,7 +59,7 @@ def test_losses_of_a_batch_without_truth_are_zero_and_finite_in_gradient() -> No
     logits = torch.randn(3, 1, requires_grad=True)
     KnownBCELoss()(logits, torch.full((3, 1), NAN)).backward()
     predicted = torch.rand(3, 2, 2, 2, requires_grad=True)
-    loss = BmdLoss()(predicted, torch.full((3, 2, 2), NAN))
+    loss = GaussianLoss()(predicted, torch.full((3, 2, 2), NAN))
     loss.backward()
     assert loss.item() == 0.0
     assert torch.equal(logits.grad, torch.zeros(3, 1)) and torch.equal(predicted.grad, torch.zeros(3, 2, 2, 2))
@@ -72,7 +72,7 @@ def test_bmd_loss_ignores_unknown_and_is_least_at_the_true_mean_and_spread() -> 
     def at(mean: float, sd: float) -> float:
         predicted = torch.full((1, 2, 2, 2), 9.0)
         predicted[0, 0, 1] = torch.tensor([mean, sd])
-        return float(BmdLoss(beta=0.0)(predicted, truth))
+        return float(GaussianLoss(beta=0.0)(predicted, truth))
 
     assert at(0.8, 0.1) < at(0.9, 0.1)
     assert at(0.9, 0.1) < at(0.9, 0.3) and at(0.9, 0.1) < at(0.9, 0.03)

@@ -19,8 +19,8 @@ from monai.bundle import ConfigParser
 from monai.handlers import ROCAUC, MeanDice
 from scripts.training import (
     AverageStatistics,
-    BmdLoss,
     GatheredMetric,
+    GaussianLoss,
     KnownBCELoss,
     ViewLoss,
     area_under_roc,
@@ -195,7 +195,7 @@ def observe(rank: int, processes: int) -> dict[str, torch.Tensor]:
     bmd = torch.stack((predicted[:, :4], predicted[:, 4:].exp()), dim=2).view(-1, 2, 2, 2)
     loss = (
         ViewLoss()(predicted, target)
-        + BmdLoss()(bmd, target[:, 2:6].view(-1, 2, 2))
+        + GaussianLoss()(bmd, target[:, 2:6].view(-1, 2, 2))
         + KnownBCELoss()(predicted[:, :1], target[:, :1])
     )
     loss.backward()

@@ -107,7 +107,7 @@ def test_a_run_holds_what_made_it(run: Run, trained: Path, client: mlflow.Mlflow
     packages = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/packages.txt")
     assert "monai==1.6.1" in packages.splitlines()
     config = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/config.yaml")
-    assert "scripts.training.BmdLoss" in config and "epochs: 2" in config
+    assert "scripts.training.GaussianLoss" in config and "epochs: 2" in config
 
 
 def test_a_run_has_a_point_of_every_curve_an_epoch(run: Run, client: mlflow.MlflowClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -172,7 +173,8 @@ def _read_hip(item: Mapping[str, Any], side: str) -> TrueHip:
 
 
 def _text(item: Mapping[str, Any], column: str) -> str:
-    return str(item.get(column) or "")
+    cell = item.get(column)
+    return str(cell) if isinstance(cell, (str, Path)) else ""  # a mask that was loaded already is no path
 
 
 def _number(cell: Any) -> float:

@@ -7,14 +7,14 @@ from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovem
 from scripts.training.clipping import ClipGradients
 from scripts.training.grid import ToCoarserGridd
 from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandUnknownd
-from scripts.training.items import HipTargetsd, films_without_hips, training_items
-from scripts.training.losses import BmdLoss, KnownBCELoss, SegmentationLoss
+from scripts.training.items import HipNumbersd, HipTargetsd, films_without_hips, training_items
+from scripts.training.losses import GaussianLoss, KnownBCELoss, SegmentationLoss
 from scripts.training.pose import RandFilmPosed
 from scripts.training.processes import AverageStatistics, share_of_batch, with_common_statistics
 from scripts.training.provenance import training_provenance
 from scripts.training.scores import (
     GatheredMetric,
-    KnownBmd,
+    KnownQuantity,
     LandmarkErrors,
     ViewColumns,
     area_under_roc,
@@ -28,13 +28,14 @@ from scripts.training.views import FitNovelty, RandDrawingd, SeenFilmsd, ViewLos
 __all__ = [
     "AutocastInferer",
     "AverageStatistics",
-    "BmdLoss",
     "ClipGradients",
     "FitNovelty",
     "GatheredMetric",
+    "GaussianLoss",
+    "HipNumbersd",
     "HipTargetsd",
     "KnownBCELoss",
-    "KnownBmd",
+    "KnownQuantity",
     "LandmarkErrors",
     "LandmarkJitter",
     "PrepareBatch",

@@ -69,7 +69,8 @@ class RandHipCropsd(RandomizableTransform):
     """Replaces a film by the canonical crops of its hips, with landmarks as uncertain as a segmentation network's.
 
     Adds "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks, the shaft's aside, are all visible and that holds no
-    metal. The targets of what is not valid become NaN: "bmd" (2, 2) of that hip, and "osteoporosis" (1,) when no hip is left.
+    metal. The targets of what is not valid become NaN: "bmd" (2, 2) or "quantities" (2, Q) of that hip, and "osteoporosis" (1,)
+    when no hip is left.
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.
@@ -106,8 +107,10 @@ class RandHipCropsd(RandomizableTransform):
         poses = self.localiser.poses(transforms, self.spacing_mm)[0]
         rest = {key: value for key, value in data.items() if key not in ("image", "label", "landmarks")}
         unknown = torch.tensor(float("nan"))
-        rest["bmd"] = torch.where(valid[0].view(2, 1) > 0, torch.as_tensor(data["bmd"]), unknown)
-        rest["osteoporosis"] = torch.where(valid[0].max() > 0, torch.as_tensor(data["osteoporosis"]), unknown)
+        for key in {"bmd", "quantities"} & rest.keys():
+            rest[key] = torch.where(valid[0].view(2, 1) > 0, torch.as_tensor(data[key]), unknown)
+        if "osteoporosis" in rest:
+            rest["osteoporosis"] = torch.where(valid[0].max() > 0, torch.as_tensor(data["osteoporosis"]), unknown)
         return {**rest, "image": crops * valid[0].view(2, 1, 1), "poses": poses, "valid": valid[0]}
 
     def _metal(self, classes: Tensor, points: Tensor, weight: Tensor) -> Tensor:

@@ -29,7 +29,8 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
     Args:
         dataset_dir: folder with radiographs and a `manifest.csv`.
         split: "train" or "validation", as in the manifest's column `split`.
-        required: "label", "landmarks" or "bmd" (at least one hip BMD); a radiograph that lacks one is left out.
+        required: "label", "landmarks", "bmd" (at least one hip BMD), or a column of the manifest without its side (of at least
+            one hip); a radiograph that lacks one is left out.
 
     Returns:
         The items of `list_radiographs`, each with "label" and "landmarks" ("" where there is none) and the file's modification
@@ -88,10 +89,27 @@ class HipTargetsd(Transform):
         return {**data, "bmd": truth.bmd, "osteoporosis": np.array([positive], dtype=np.float32)}
 
 
+class HipNumbersd(Transform):
+    """Adds "quantities" (2, Q) float32 to an item: what its row tells of each hip, right hip first; NaN where unknown.
+
+    Args:
+        names: of the manifest's columns, without the side.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Add the targets."""
+        hips = read_truth(data).hips.values()
+        return {**data, "quantities": np.array([[hip.number(name) for name in self.names] for hip in hips], dtype=np.float32)}
+
+
 def _has(item: Mapping[str, Any], need: str) -> bool:
+    truth = read_truth(item)
     if need == "bmd":
-        return read_truth(item).has_bmd
-    return bool(item.get(need))
+        return truth.has_bmd
+    return bool(item.get(need)) or any(math.isfinite(hip.number(need)) for hip in truth.hips.values())
 
 
 def _reaches_a_network(item: Mapping[str, Any], read: Read) -> bool:

@@ -102,23 +102,24 @@ class KnownBCELoss(nn.Module):
         return mean_over_processes(total, known.sum())
 
 
-class BmdLoss(nn.Module):
+class GaussianLoss(nn.Module):
     """beta-NLL (Seitzer et al., ICLR 2022): the Gaussian likelihood, each term weighted by the predicted SD^(2 beta).
 
     Args:
         beta: 0 is the plain likelihood, which neglects what it predicts badly; 1 has the gradient of a squared error.
-        scale: g/cm² that count as one unit, so that the loss is of order 1.
+        scale: what counts as one unit of each quantity, in its own unit, so that the loss is of order 1: one for all, or each.
     """
 
-    def __init__(self, beta: float = 0.5, scale: float = 0.13) -> None:
+    def __init__(self, beta: float = 0.5, scale: float | Sequence[float] = 0.13) -> None:
         super().__init__()
         self.beta, self.scale = beta, scale
 
-    def forward(self, predicted: Tensor, bmd: Tensor) -> Tensor:
-        """Compute the loss of (B, 2, 2, 2) means and SDs against (B, 2, 2) aBMD, all g/cm²; NaN targets are left out."""
-        known = torch.isfinite(bmd)
+    def forward(self, predicted: Tensor, truth: Tensor) -> Tensor:
+        """Compute the loss of (B, 2, Q, 2) means and SDs of both hips' quantities against (B, 2, Q); NaN targets are left out."""
+        known = torch.isfinite(truth)
         mean, sd = predicted.float()[known].unbind(dim=1)
-        variance = (sd / self.scale) ** 2
-        error = ((bmd[known] - mean) / self.scale) ** 2
+        scale = torch.as_tensor(self.scale, device=truth.device).expand_as(truth)[known]
+        variance = (sd / scale) ** 2
+        error = ((truth[known] - mean) / scale) ** 2
         terms = 0.5 * (error / variance + torch.log(variance)) * variance.detach() ** self.beta
         return mean_over_processes(terms.sum(), known.sum())

@@ -51,21 +51,21 @@ def known_labels(output: Output) -> tuple[Tensor, Tensor]:
     return output["pred"][known], output["label"][known]
 
 
-class KnownBmd:
-    """Takes predicted and true aBMD, g/cm², (N,), of the hips that have both.
+class KnownQuantity:
+    """Takes what a `scripts.networks.RegressionHead` predicts of one quantity, and the truth, (N,), of the hips that have both.
 
     Args:
-        site: 0 neck, 1 total hip.
+        index: of the quantity in the head.
     """
 
-    def __init__(self, site: int) -> None:
-        self.site = site
+    def __init__(self, index: int) -> None:
+        self.index = index
 
     def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
         """Return the pairs."""
-        truth = output["label"][:, :, self.site]
+        truth = output["label"][:, :, self.index]
         known = torch.isfinite(truth)
-        return output["pred"][:, :, self.site, 0][known], truth[known]
+        return output["pred"][:, :, self.index, 0][known], truth[known]
 
 
 class ViewColumns:
