@@ -172,7 +172,8 @@ def _read_hip(item: Mapping[str, Any], side: str) -> TrueHip:
 
 
 def _text(item: Mapping[str, Any], column: str) -> str:
-    return str(item.get(column) or "")
+    value = item.get(column)
+    return value if isinstance(value, str) else ""  # masks and landmarks may have been read by now
 
 
 def _number(cell: Any) -> float:
