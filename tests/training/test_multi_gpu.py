@@ -32,6 +32,10 @@ BUNDLE = Path(scripts.__file__).parents[1]
 ALONE = (sys.executable, "-m")
 TOGETHER = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m")
 NAN = float("nan")
+ENCODER = {  # without batch normalisation, which on a CPU sees each process's share by itself
+    "_target_": "monai.networks.nets.Regressor", "in_shape": [1, 112, 112], "out_shape": [128], "channels": [8, 16, 16, 16],
+    "strides": [4, 4, 2, 2], "norm": "INSTANCE",
+}  # fmt: skip
 
 
 def files(*names: str) -> list[str]:
@@ -64,11 +68,12 @@ def uneven(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(uneven: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two epochs of a network without batch normalisation or augmentation, the second with the other number of processes."""
+    """Two epochs without batch normalisation, dropout or augmentation, the second with the other number of processes."""
     work = tmp_path_factory.mktemp("trained")
     settings: dict[str, Any] = {
         "dataset_dir": uneven, "cache_dir": work / "cache", "epochs": 2, "batch_size": 4, "bfloat16": False,
-        "bmd_def#encoder#norm": "instance", "augmentation": "@validation_transforms",
+        "bmd_def#encoder": ENCODER, "bmd_def#dropout": 0.0, "augmentation": "@validation_transforms",
+        "train#optimizer#eps": 1.0, # else Adam makes whole steps of what is rounding alone
     }  # fmt: skip
     for first, second, folder in ((ALONE, TOGETHER, work / "alone"), (TOGETHER, ALONE, work / "together")):
         run(first, "train", "train_bmd", output_dir=folder, **settings, **{"train#trainer#max_epochs": 1})
@@ -91,19 +96,19 @@ def test_a_training_shared_by_two_processes_is_that_of_one_and_each_resumes_the_
     assert [saved["provenance"]["processes"] for saved in (alone, together)] == [processes for _, processes in folders]
     for key in ("epoch", "iteration", "best_epoch"):
         assert alone[key] == together[key]
-    assert alone["best_metric"] == pytest.approx(together["best_metric"], abs=1e-3)
+    assert alone["best_metric"] == pytest.approx(together["best_metric"], abs=1e-4)
     for key, weight in alone["state_dict"].items():
-        torch.testing.assert_close(weight, together["state_dict"][key], atol=1e-4, rtol=1e-3, msg=key)
+        torch.testing.assert_close(weight, together["state_dict"][key], atol=1e-6, rtol=1e-5, msg=key)
     steps = [saved["progress"]["optimizer"]["state"][0]["step"] for saved in (alone, together)]
     assert steps[0] == steps[1] == epochs and alone["epoch"] == epochs
 
 
 def test_two_processes_report_the_metric_that_one_finds_with_their_weights(trained: Path, uneven: Path, tmp_path: Path) -> None:
-    def validate(name: str, folder: Path, **settings: object) -> float:
+    def validate(name: str, folder: Path, settings: dict[str, object]) -> float:
         content = ConfigParser.load_config_files(files("inference", "train", f"train_{name}"))
         parser = ConfigParser(content)
         for key, value in {"dataset_dir": str(uneven), "cache_dir": str(tmp_path), "bfloat16": False, **settings}.items():
-            parser[key.replace("__", "#")] = value
+            parser[key] = value
         parser["initial_file"] = str(folder / "best.pt")
         parser.get_parsed_content("initial")
         evaluator = parser.get_parsed_content("validate#evaluator")
@@ -116,11 +121,11 @@ def test_two_processes_report_the_metric_that_one_finds_with_their_weights(train
     )  # fmt: skip
     for name, folder, settings in (
         ("localisation", tmp_path / "localisation", {}),
-        ("bmd", trained / "together_1", {"bmd_def__encoder__norm": "instance"}),
+        ("bmd", trained / "together_1", {"bmd_def#encoder": ENCODER}),
     ):
         saved = load(folder / "best.pt")
         assert not any(key.startswith("module.") for key in saved["state_dict"])
-        assert saved["provenance"]["best_metric"]["value"] == pytest.approx(validate(name, folder, **settings), abs=1e-5)
+        assert saved["provenance"]["best_metric"]["value"] == pytest.approx(validate(name, folder, settings), abs=1e-5)
 
 
 def test_a_process_that_fails_ends_the_others(uneven: Path, tmp_path: Path) -> None:
