@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from monai.bundle import ConfigParser
 from PIL import Image
 from scripts.apps import cli as startup
 
