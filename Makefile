@@ -31,6 +31,10 @@ WORK ?= output/label
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
+	@printf '\nBy hand, configs laid over each other:\n'
+	@printf '%s\n' '$(subst ','\'',$(call OVERLAID,inference train train_bmd)) --dataset_dir DATA --output_dir OUT' \
+		'$(subst ','\'',$(call OVERLAID,inference evaluate)) --dataset_dir DATA --output_dir OUT' \
+		'More: bundle/docs/training.md, bundle/docs/evaluation.md'
 
 demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in output/demo
 	$(BUNDLE) $(CONFIGS)/inference.yaml --dataset_dir bundle/examples --output_dir output/demo
