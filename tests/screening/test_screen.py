@@ -29,6 +29,16 @@ def test_the_network_is_as_it_was_after_a_look():
     assert network.training
 
 
+def test_dropout_and_batch_statistics_play_no_part_even_where_two_radiographs_are_joined():
+    class Watched(FakeCascade):
+        def join(self, *args, **kwargs):
+            assert not self.training
+            return super().join(*args, **kwargs)
+
+    network = Watched(channels_of(RIGHT, ABSENT), channels_of(ABSENT, RIGHT)).train()
+    assert fake_screen(network).files(["in/right.dcm", "in/left.dcm"]).study.sources == (0, 1)
+
+
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / "inference.yaml"
