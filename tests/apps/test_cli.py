@@ -164,8 +164,8 @@ def test_missing_weights_stop_the_command(tmp_path, radiographs):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_main_job_accounts_for_every_file_and_says_what_made_it(tmp_path, radiographs, weights):
-    done = run(tmp_path, "--dataset_dir", "in", "--output_dir", "out", "--checkpoint", str(weights), "--seed", "5")
+def test_the_main_job_accounts_for_every_file_and_says_what_made_it(tmp_path, radiographs, untrained_weights):
+    done = run(tmp_path, "--dataset_dir", "in", "--output_dir", "out", "--checkpoint", str(untrained_weights), "--seed", "5")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1].startswith("2 radiographs: 0 hips measured on 0, 2 refused.")
     document = json.loads((tmp_path / "out" / "results.json").read_text())

@@ -1,39 +1,24 @@
 """Weights are loaded whole, with their provenance, into the network that they were made for, or refused in a sentence."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 import scripts
 import torch
-from monai.bundle import ConfigParser
 from scripts.screening import load_weights
+from weights_files import save
 
 BUNDLE = Path(scripts.__file__).parents[1]
 
 
-@pytest.fixture(scope="session")
-def network():
-    parser = ConfigParser()
-    parser.read_config(str(BUNDLE / "configs/inference.yaml"))
-    return parser.get_parsed_content("network_def")
+@pytest.fixture(scope="module")
+def network(untrained_network):
+    return untrained_network
 
 
-@pytest.fixture(scope="session")
-def weights(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "model.pt"
-    network.provenance = {"seed": 7, "data": "none"}
-    save(dict(network.state_dict()), path)
-    return path
-
-
-def save(content, path):
-    """Write weights, or bytes, and their checksum."""
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        torch.save(content, path)
-    path.with_name(f"{path.name}.sha256").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
+@pytest.fixture(scope="module")
+def weights(untrained_weights):
+    return untrained_weights
 
 
 def test_weights_are_loaded_with_their_provenance(network, weights):
