@@ -9,6 +9,7 @@ import pytest
 import scripts
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
+from scripts.networks.checkpoint import PROVENANCE
 
 BUNDLE = Path(scripts.__file__).parents[1]
 CONFIGS = BUNDLE / "configs"
@@ -44,17 +45,16 @@ def test_a_config_runs_its_parts_in_the_order_of_monai(path: Path) -> None:
     assert [key for key in keys if key in order] == order
 
 
-@pytest.mark.parametrize("path", CONFIG_FILES, ids=lambda path: path.stem)
-def test_networks_and_the_reading_of_radiographs_are_declared_by_inference_alone(path: Path) -> None:
-    content = ConfigParser.load_config_file(path)
-    declared = {key for key, value in content.items() if key.endswith("_def") and isinstance(value, dict)}
-    made = [
-        name for name in components(content) if name.startswith(("scripts.networks.", "monai.networks.", "scripts.radiograph."))
+def test_each_network_and_the_reading_of_radiographs_are_declared_once() -> None:
+    contents = {path.stem: ConfigParser.load_config_file(path) for path in CONFIG_FILES}
+    declared = [
+        key for content in contents.values() for key, value in content.items() if key.endswith("_def") and isinstance(value, dict)
     ]
-    if path.stem == "inference":
-        assert declared >= {"search_def", "localiser_def", "network_def"} and made
-    else:
-        assert not declared and not made
+    assert len(declared) == len(set(declared))
+    readers = {
+        stem for stem, content in contents.items() if "scripts.radiograph.transforms.LoadRadiographd" in components(content)
+    }
+    assert readers == {"inference"}
 
 
 def test_the_page_says_what_the_metadata_says() -> None:
@@ -72,7 +72,8 @@ def test_the_tools_of_monai_load_the_weights_into_the_network() -> None:
     workflow = ConfigWorkflow(config_file=str(CONFIGS / "inference.yaml"), workflow_type="infer", logging_file=False)
     workflow.parser.parse()
     network = workflow.parser.get_parsed_content("network_def")
-    loaded = monai.bundle.load(BUNDLE.name, bundle_dir=str(BUNDLE.parent), model=network, key_in_ckpt="state_dict", device="cpu")
-    weights = torch.load(BUNDLE / "models" / "model.pt", weights_only=True)["state_dict"]
+    loaded = monai.bundle.load(BUNDLE.name, bundle_dir=str(BUNDLE.parent), model=network, device="cpu")
+    weights = torch.load(BUNDLE / "models" / "model.pt", weights_only=True)
     assert loaded.state_dict().keys() == weights.keys()
-    assert all(torch.equal(value, weights[key]) for key, value in loaded.state_dict().items())
+    differing = {key for key, value in loaded.state_dict().items() if not torch.equal(value, weights[key])}
+    assert differing <= {PROVENANCE}  # MONAI takes over what has the same shape alone
