@@ -14,7 +14,6 @@ import torch
 import torch.distributed as dist
 from ignite.engine import Engine
 from ignite.metrics import MeanAbsoluteError
-from ignite.metrics.regression import PearsonCorrelation
 from monai.bundle import ConfigParser
 from monai.handlers import ROCAUC, MeanDice
 from scripts.training import (
@@ -24,6 +23,7 @@ from scripts.training import (
     KnownBCELoss,
     ViewLoss,
     area_under_roc,
+    correlation,
     mean_absolute_error,
     share_of_batch,
 )
@@ -177,7 +177,7 @@ def observe(rank: int, processes: int) -> dict[str, torch.Tensor]:
     metrics: dict[str, tuple[Any, tuple[torch.Tensor, ...], bool]] = {
         "auc": (ROCAUC(), (scores, truth), False),
         "dice": (MeanDice(include_background=True, save_details=False), tuple(masks), False),
-        "r": (PearsonCorrelation(), numbers, True),
+        "r": (GatheredMetric(correlation), numbers, True),
         "mae": (MeanAbsoluteError(), numbers, True),
         "gathered_auc": (GatheredMetric(area_under_roc), (scores, truth), True),
         "gathered_mae": (GatheredMetric(mean_absolute_error), numbers, True),

@@ -105,6 +105,11 @@ def area_under_roc(predicted: Tensor, truth: Tensor) -> float:
     return float(np.asarray(compute_roc_auc(predicted, truth)).item())
 
 
+def correlation(predicted: Tensor, truth: Tensor) -> float:
+    """Pearson's r of two (N,) tensors, in double precision; NaN for fewer than two pairs or where either does not vary."""
+    return float(torch.corrcoef(torch.stack((predicted, truth)).double())[0, 1]) if truth.numel() > 1 else math.nan
+
+
 def mean_absolute_error(predicted: Tensor, truth: Tensor) -> float:
     """Mean absolute difference of two (N,) tensors; NaN where there is none."""
     return float((predicted - truth).abs().mean()) if truth.numel() else math.nan
