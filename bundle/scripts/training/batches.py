@@ -52,5 +52,5 @@ class AutocastInferer(SimpleInferer):
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """Return the network's output."""
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=self.enabled):
-            output = network(inputs, *args, **kwargs)
+            output = network(inputs.float(), *args, **kwargs)  # the cache holds half precision
         return output.float()
