@@ -32,6 +32,7 @@ from monai.bundle import ConfigParser
 from monai.handlers import MLFlowHandler
 from monai.utils import CommonKeys
 
+from scripts.networks.checkpoint import read_checkpoint
 from scripts.training.checkpoint import BEST
 from scripts.training.provenance import versions
 
@@ -310,7 +311,7 @@ class TrackAssembly(TrackedRun):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         """Log the weights; where there are none, the end of the process ends the run."""
         if error is None:
-            self._log_provenance(torch.load(self.output_file, weights_only=True, map_location="cpu")["provenance"])
+            self._log_provenance(read_checkpoint(self.output_file)[1])
             self._log_weights(self.output_file, self.signature, step=0)
             self.close()
 
