@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from scripts.clinical import CHANNELS, HIP, QUANTITIES, Channels, Of, Source
+from scripts.clinical import CHANNELS, HIP, QUANTITIES, Channels, Of, Quantity, Source
 from scripts.clinical.limits import GATE_FILE, NETWORK_GATE_FILE
 
 LIMITS = [(quantity, limit) for quantity in QUANTITIES for limit in quantity.limits]
@@ -67,3 +67,11 @@ def test_another_count_of_channels_is_one_sentence_that_names_them(count):
 def test_a_quantity_that_the_table_lacks_comes_after_it():
     more = replace(QUANTITIES[0], name="bone_age_years", limits=())
     assert Channels((*CHANNELS.quantities, more)).table == (*QUANTITIES, more)
+
+
+def test_a_row_of_a_configuration_is_one_of_the_table():
+    row = Quantity("hip_tilt", "degrees", "tilt", of="radiograph", source="network", bounds=[0.0, None], limits=[])
+    assert row == Quantity("hip_tilt", "degrees", "tilt", of=Of.RADIOGRAPH, bounds=(0.0, None))
+    assert row.of is Of.RADIOGRAPH and hash(row)
+    with pytest.raises(ValueError, match="'bones' is not a valid Of"):
+        Quantity("hip_tilt", "degrees", "tilt", of="bones")

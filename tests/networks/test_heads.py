@@ -1,18 +1,21 @@
 """Heads are a mapping of the config: a further one is built, estimated and exported; parts that do not fit are refused."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import scripts
 import torch
 from monai.bundle import ConfigParser
-from scripts.clinical import CHANNELS, Quantity
+from scripts.clinical import CHANNELS, Code, Quantity
+from scripts.clinical.findings import Limit
 from scripts.networks import Head, RegressionHead, ScreeningNetwork
 from torch import Tensor, nn
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
 ANOTHER = Quantity("canal_mm", "mm", "width of the canal")
+LIMITED = replace(ANOTHER, limits=(Limit("view_at_least", Code.NOT_A_HIP, 1, "Too narrow."),))
 JOINT = {"crops": torch.rand(3, 2, 224, 224), "poses": torch.zeros(3, 2, 2), "covariates": torch.full((3, 4), torch.nan)}
 
 
@@ -111,6 +114,7 @@ class Given(Head):
         (Given("metal_fraction"), "Head other gives metal_fraction, which the cascade itself gives already"),
         (Given("singh_grade"), "Head other: singh_grade is measured on the picture"),
         (Given(Quantity("singh_grade", "", "by a network")), "singh_grade: in the table with another meaning"),
+        (Given(LIMITED), "Head other: canal_mm has limits, which the gate asks of the table's quantities alone"),
         (Given(ANOTHER, value=torch.zeros(1)), r"Head other gives \{'canal_mm': \(1,\)\} of one radiograph; expected"),
         (Given(ANOTHER, key="small"), "Head other does not fit what it is told .*small"),
     ],

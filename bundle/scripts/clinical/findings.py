@@ -7,14 +7,17 @@ gate derive from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from scripts.clinical.anatomy import HIP
 from scripts.clinical.outcomes import Code
+
+Bounds = tuple[float | None, float | None]
+"""Least and greatest possible value; None where there is none."""
 
 
 class Of(StrEnum):
@@ -61,7 +64,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Quantity:
-    """One row of the table.
+    """One row of the table; a configuration may give lists for tuples, and words for `Of` and `Source`.
 
     Args:
         name: everywhere.
@@ -84,13 +87,34 @@ class Quantity:
     decimals: int | None = 3
     group: str = ""
     of_shown: bool = False
-    bounds: tuple[float | None, float | None] = (None, None)
+    bounds: Bounds = (None, None)
     limits: tuple[Limit, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take what YAML can say.
+
+        Raises:
+            ValueError: when ``of`` or ``source`` is none, or ``bounds`` are not two.
+        """
+        least, greatest = self.bounds
+        for name, value in {"of": Of(self.of), "source": Source(self.source), "bounds": (least, greatest)}.items():
+            object.__setattr__(self, name, value)  # frozen
+        object.__setattr__(self, "limits", tuple(self.limits))
 
     @property
     def key(self) -> str:
         """Its name within its group, of which it need not repeat the name."""
         return self.name.removeprefix(f"{self.group}_")
+
+    def find(self, record: Mapping[str, Any]) -> float | None:
+        """Its number in results.json, None where there is none.
+
+        Args:
+            record: the object there of the hip or of the radiograph that it belongs to.
+        """
+        values = record[self.group] or {} if self.group else record
+        number: float | None = values.get(self.key)
+        return number
 
     def describe(self) -> str:
         """Its meaning and unit, for people."""
@@ -117,6 +141,18 @@ _FLAT: Final = (
     "{{value:.0%}} of the {{side}} proximal femur is flat {tone}, without any detail (at most {{limit:.0%}} is allowed): the "
     "film is {way}-exposed, or its display window too narrow"
 )
+
+
+def _exposure(name: str, meaning: str, limit: str, asked: int, sentence: str) -> Quantity:
+    """How well the femur is exposed; nothing where it was not outlined, which is no reason to refuse."""
+    question = Limit(limit, Code.EXPOSURE, asked, sentence + _EXPORT, unknown_passes=True)
+    return Quantity(f"exposure_{name}", "", meaning, source=Source.MEASURED, decimals=None, group="exposure", limits=(question,))
+
+
+def _measure(name: str, unit: str, meaning: str, decimals: int, bounds: Bounds) -> Quantity:
+    """A length, angle or index of the femur's outline."""
+    return Quantity(name, unit, meaning, source=Source.MEASURED, decimals=decimals, group="morphometry", bounds=bounds)
+
 
 QUANTITIES: Final = (
     Quantity(
@@ -260,77 +296,43 @@ QUANTITIES: Final = (
             ),
         )
     ),
-    Quantity(
-        "exposure_black",
-        "",
+    _exposure(
+        "black",
         "share of the femur that is one flat dark tone: burnt out, or cut off by the display window",
-        source=Source.MEASURED,
-        decimals=None,
-        group="exposure",
-        limits=(Limit("flat_at_most", Code.EXPOSURE, 4, _FLAT.format(tone="black", way="over") + _EXPORT, unknown_passes=True),),
+        "flat_at_most",
+        4,
+        _FLAT.format(tone="black", way="over"),
     ),
-    Quantity(
-        "exposure_white",
-        "",
+    _exposure(
+        "white",
         "share of the femur that is one flat light tone",
-        source=Source.MEASURED,
-        decimals=None,
-        group="exposure",
-        limits=(Limit("flat_at_most", Code.EXPOSURE, 4, _FLAT.format(tone="white", way="under") + _EXPORT, unknown_passes=True),),
+        "flat_at_most",
+        4,
+        _FLAT.format(tone="white", way="under"),
     ),
-    Quantity(
-        "exposure_contrast",
-        "",
+    _exposure(
+        "contrast",
         "from the 5th to the 95th percentile of the femur, in units of the exposed field's range",
-        source=Source.MEASURED,
-        decimals=None,
-        group="exposure",
-        limits=(
-            Limit(
-                "contrast_at_least",
-                Code.EXPOSURE,
-                5,
-                "The {side} proximal femur has hardly any contrast ({value:.2f} of the film's range, expected {limit:.2f} or "
-                "more): the film is badly exposed or its display window too wide" + _EXPORT,
-                unknown_passes=True,
-            ),
-        ),
+        "contrast_at_least",
+        5,
+        "The {side} proximal femur has hardly any contrast ({value:.2f} of the film's range, expected {limit:.2f} or more): the "
+        "film is badly exposed or its display window too wide",
     ),
-    Quantity(
-        "exposure_noise",
-        "",
+    _exposure(
+        "noise",
         "standard deviation of the noise at 0.3 mm, as a share of the contrast",
-        source=Source.MEASURED,
-        decimals=None,
-        group="exposure",
-        limits=(
-            Limit(
-                "noise_at_most",
-                Code.EXPOSURE,
-                6,
-                "Noise at the {side} proximal femur is {value:.0%} of its contrast (at most {limit:.0%} is allowed): the film is "
-                "under-exposed" + _EXPORT,
-                unknown_passes=True,
-            ),
-        ),
+        "noise_at_most",
+        6,
+        "Noise at the {side} proximal femur is {value:.0%} of its contrast (at most {limit:.0%} is allowed): the film is "
+        "under-exposed",
     ),
-    Quantity(
-        "exposure_edge",
-        "",
+    _exposure(
+        "edge",
         "by how much the rim of the femur is denser than the tissue beside it, as a share of the contrast; below 0 on a negative",
-        source=Source.MEASURED,
-        decimals=None,
-        group="exposure",
-        limits=(
-            Limit(
-                "edge_at_least",
-                Code.EXPOSURE,
-                7,
-                "The {side} proximal femur is darker than the tissue beside it ({value:.1f} of its contrast, expected "
-                "{limit:.1f} or more): the film is a negative" + _EXPORT,
-                unknown_passes=True,
-            ),
-        ),
+        "edge_at_least",
+        7,
+        "The {side} proximal femur is darker than the tissue beside it ({value:.1f} of its contrast, expected {limit:.1f} or "
+        "more): the film is a negative",
     ),
     Quantity(
         "head_diameter_mm",
@@ -340,68 +342,21 @@ QUANTITIES: Final = (
         decimals=None,
         bounds=_POSITIVE,
     ),
-    Quantity(
-        "neck_shaft_deg",
-        "degrees",
-        "angle between the axes of neck and shaft, as projected",
-        source=Source.MEASURED,
-        decimals=1,
-        group="morphometry",
-        bounds=(0.0, 180.0),
-    ),
-    Quantity(
+    _measure("neck_shaft_deg", "degrees", "angle between the axes of neck and shaft, as projected", 1, (0.0, 180.0)),
+    _measure(
         "neck_axis_length_mm",
         "mm",
         "along the neck's axis, from the lateral outline of the trochanter to the medial outline of the head",
-        source=Source.MEASURED,
-        decimals=1,
-        group="morphometry",
-        bounds=_POSITIVE,
+        1,
+        _POSITIVE,
     ),
-    Quantity(
-        "neck_width_mm",
-        "mm",
-        "width of the neck, across its axis, where it is narrowest",
-        source=Source.MEASURED,
-        decimals=1,
-        group="morphometry",
-        bounds=_POSITIVE,
+    _measure("neck_width_mm", "mm", "width of the neck, across its axis, where it is narrowest", 1, _POSITIVE),
+    _measure("shaft_level_mm", "mm", "where the shaft was measured, below the tip of the lesser trochanter", 0, _POSITIVE),
+    _measure("cortical_thickness_index", "", "both cortices together over the shaft's width at that level", 3, _SHARE),
+    _measure(
+        "canal_flare_index", "", "width of the canal 20 mm above the lesser trochanter over that at that level", 2, _POSITIVE
     ),
-    Quantity(
-        "shaft_level_mm",
-        "mm",
-        "where the shaft was measured, below the tip of the lesser trochanter",
-        source=Source.MEASURED,
-        decimals=0,
-        group="morphometry",
-        bounds=_POSITIVE,
-    ),
-    Quantity(
-        "cortical_thickness_index",
-        "",
-        "both cortices together over the shaft's width at that level",
-        source=Source.MEASURED,
-        group="morphometry",
-        bounds=_SHARE,
-    ),
-    Quantity(
-        "canal_flare_index",
-        "",
-        "width of the canal 20 mm above the lesser trochanter over that at that level",
-        source=Source.MEASURED,
-        decimals=2,
-        group="morphometry",
-        bounds=_POSITIVE,
-    ),
-    Quantity(
-        "singh_grade",
-        "",
-        "grade of the trabeculae, like Singh's, 1 (I) to 6 (VI) and continuous",
-        source=Source.MEASURED,
-        decimals=1,
-        group="morphometry",
-        bounds=(1.0, 6.0),
-    ),
+    _measure("singh_grade", "", "grade of the trabeculae, like Singh's, 1 (I) to 6 (VI) and continuous", 1, (1.0, 6.0)),
     Quantity(
         "osteoporosis_probability",
         "",
@@ -495,10 +450,15 @@ class Channels:
         return tuple(dict.fromkeys((*QUANTITIES, *self.quantities)))
 
     @cached_property
+    def places(self) -> tuple[tuple[str, Quantity], ...]:
+        """Each in order: the side, "" for what is no bone's, and the quantity."""
+        bones = [(side, quantity) for side in HIP.sides for quantity in self.of(Of.BONE)]
+        return (*bones, *(("", quantity) for kind in (Of.PATIENT, Of.RADIOGRAPH) for quantity in self.of(kind)))
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All names in order; that of a bone's begins with its side."""
-        bones = [f"{side}_{quantity.name}" for side in HIP.sides for quantity in self.of(Of.BONE)]
-        return (*bones, *(quantity.name for kind in (Of.PATIENT, Of.RADIOGRAPH) for quantity in self.of(kind)))
+        return tuple(f"{side}_{quantity.name}" if side else quantity.name for side, quantity in self.places)
 
     def index(self, name: str, side: str = "") -> int:
         """Place of a quantity, of one side where it is a bone's."""

@@ -17,8 +17,6 @@ def describe_output(channels: Channels) -> dict[str, Any]:
         >>> describe_output(CHANNELS)["channel_def"]["24"]
         "novelty: distance of the networks' features from those of the radiographs that were learnt from; 1 is usual"
     """
-    rows = {row.name: row for row in channels.quantities}
-    meanings = [rows[name.split("_", 1)[1] if name not in rows else name].describe() for name in channels.names]
     return {
         "type": "probabilities",
         "format": "regression",
@@ -28,7 +26,8 @@ def describe_output(channels: Channels) -> dict[str, Any]:
         "value_range": [],
         "is_patch_data": False,
         "channel_def": {
-            str(index): f"{name}: {meaning}" for index, (name, meaning) in enumerate(zip(channels.names, meanings, strict=True))
+            str(index): f"{name}: {quantity.describe()}"
+            for index, (name, (_, quantity)) in enumerate(zip(channels.names, channels.places, strict=True))
         },
     }
 

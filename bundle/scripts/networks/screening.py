@@ -265,7 +265,8 @@ def channels_of(heads: Mapping[str, Head]) -> Channels:
     """The channels of a cascade with these heads: the table's, and what they give beyond it.
 
     Raises:
-        ValueError: when something is no head, when a quantity is given twice or not at all, or is none that a head may give.
+        ValueError: when something is no head, when a quantity is given twice or not at all, or is none that a head may give, such
+            as one of its own with limits: the gate asks those of `QUANTITIES`.
     """
     given_by = dict.fromkeys(_OWN, "the cascade itself")
     added: list[Quantity] = []
@@ -280,6 +281,10 @@ def channels_of(heads: Mapping[str, Head]) -> Channels:
             if row.name in given_by:
                 raise ValueError(
                     f"Head {name} gives {row.name}, which {given_by[row.name]} gives already; expected another name."
+                )
+            if row.limits and row not in QUANTITIES:
+                raise ValueError(
+                    f"Head {name}: {row.name} has limits, which the gate asks of the table's quantities alone; expected none."
                 )
             given_by[row.name] = f"head {name}"
         added += [row for row in head.quantities if row not in QUANTITIES]

@@ -123,9 +123,7 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequ
         "spacing_source": header["spacing_source"],
         "notes": " ".join(record["notes"]),
     }
-    for quantity in quantities:
-        values = hip[quantity.group] or {} if quantity.group else hip
-        row[quantity.name] = _rounded(values.get(quantity.key), quantity.decimals or 0)
+    row |= {quantity.name: _rounded(quantity.find(hip), quantity.decimals or 0) for quantity in quantities}
     if outcome:
         row |= {
             "patient_hip": "yes" if study["hips"][hip["side"]] == record["name"] else "no",

@@ -48,9 +48,9 @@ def write_gate_figure(radiographs: Sequence[GateRadiograph], limits: Limits, pat
         "Head, mm": (
             _of_hips(radiographs, "head_diameter_mm", ""), [limits.head_diameter_at_least_mm, limits.head_diameter_at_most_mm]
         ),
-        "Flat black (share of the femur)": (_of_hips(radiographs, "black", ""), [limits.flat_at_most]),
-        "Flat white (share of the femur)": (_of_hips(radiographs, "white", ""), [limits.flat_at_most]),
-        "Contrast of the femur": (_of_hips(radiographs, "contrast", ""), [limits.contrast_at_least]),
+        "Flat black (share of the femur)": (_of_hips(radiographs, "exposure_black", ""), [limits.flat_at_most]),
+        "Flat white (share of the femur)": (_of_hips(radiographs, "exposure_white", ""), [limits.flat_at_most]),
+        "Contrast of the femur": (_of_hips(radiographs, "exposure_contrast", ""), [limits.contrast_at_least]),
     }  # fmt: skip
     figure = Figure(figsize=(18, 10), layout="constrained")
     axes = figure.subplots(3, 5).ravel().tolist()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.clinical import Limits, load_gate
+from scripts.clinical import QUANTITIES, Limits, Of, load_gate
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import read_landmarks
 from scripts.dataset.manifest import MANIFEST_NAME, read_manifest
@@ -19,19 +19,6 @@ from scripts.dataset.truth import Truth, read_truth
 
 FINE: Final = "fine"
 """What a hip is that must be measured, and the kind of a radiograph that must be accepted."""
-
-_PICTURE: Final = ("hip_view", "novelty", "pelvic_turn_deg")
-_HIP: Final = (
-    "landmark_confidence",
-    "femur_probability",
-    "metal_fraction",
-    "fracture_probability",
-    "shaft_abduction_deg",
-    "outward_rotation_deg",
-    "contour_agreement",
-    "head_diameter_mm",
-)
-_EXPOSURE: Final = ("black", "white", "contrast", "noise", "edge")
 
 
 @dataclass(frozen=True)
@@ -196,24 +183,22 @@ def _hip_truths(shown: Truth, limits: Limits) -> tuple[str, str]:
 
 
 def _radiograph(file: str, record: Mapping[str, Any], kind: str, site: str, truths: tuple[str, str]) -> GateRadiograph:
-    picture = record["picture"] or {}
     hips = tuple(_hip(hip, truth) for hip, truth in zip(record["hips"], truths, strict=False))
     code = record["reason"]["code"] if record["reason"] else ""
-    values = {name: _number(picture.get(name)) for name in _PICTURE}
-    return GateRadiograph(file, kind, site, record["status"] == "measured", code, values, hips)
+    return GateRadiograph(file, kind, site, record["status"] == "measured", code, _values(record, Of.RADIOGRAPH), hips)
 
 
 def _hip(hip: Mapping[str, Any], truth: str) -> GateHip:
-    exposure = hip["exposure"] or {}
-    values = {name: _number(hip[name]) for name in _HIP} | {name: _number(exposure.get(name)) for name in _EXPOSURE}
     return GateHip(
         side=hip["side"],
         truth=truth,
         measured=hip["status"] == "measured",
         code=hip["reason"]["code"] if hip["reason"] else "",
-        values=values,
+        values=_values(hip, Of.BONE),
     )
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+def _values(record: Mapping[str, Any], of: Of) -> dict[str, float]:
+    """Numbers by the name of their quantity; NaN where there is none."""
+    found = {row.name: row.find(record) for row in QUANTITIES if row.of is of and row.group != "estimates"}
+    return {name: math.nan if value is None else float(value) for name, value in found.items()}

@@ -27,7 +27,7 @@ from scripts.evaluation.robustness.perturbations import LabelledImage, Perturbat
 from scripts.evaluation.robustness.tables import Step, write_robustness
 from scripts.files import Journal
 from scripts.radiograph import REFUSAL, Orientation
-from scripts.screening import Screen, Seen
+from scripts.screening import Screen
 
 UNCHANGED: Final = "none"
 JOURNAL: Final = "outcomes.jsonl"
@@ -156,8 +156,7 @@ def _outcome(name: str, level: float, given: LabelledImage, item: Item, screen: 
         "orientation": Orientation(),
     }
     image = MetaTensor(torch.from_numpy(np.ascontiguousarray(given.image))[None], meta=meta)
-    seen = screen.see({**item, "image": image}).outcome
-    assert isinstance(seen, Seen)  # it was read, and has a scale
+    seen = screen.see({**item, "image": image}).require()
     screening, points = seen.screening, np.asarray(seen.prediction["landmarks"], dtype=np.float64)
     errors: list[float] = []
     for index, hip in enumerate(screening.hips):
