@@ -80,6 +80,7 @@ def write_patient(folder: Path, index: int, split: str) -> dict[str, object]:
         "label": f"masks/{name}.png", "landmarks": f"landmarks/{name}.json",
         "view": "AP", "pelvic_turn_deg": index - 4, "right_rotation_deg": 5 * index, "left_rotation_deg": -index,
         "right_fracture": "neck_fracture" if index % 3 == 0 else "none", "left_fracture": "none",
+        "right_canal_20_above_mm": 40 + index, "left_canal_20_above_mm": "" if implanted else 40.5 + index,
     }  # fmt: skip
 
 
