@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scripts.clinical import RadiographFacts, Reason, Screening
+from scripts.clinical import RadiographFacts, Reason, RefusedError, Screening
 from scripts.measurement.hip_geometry import HipGeometry
 
 
@@ -47,6 +47,16 @@ class RadiographFindings:
     def seen(self) -> Seen | None:
         """What was seen, or None."""
         return self.outcome if isinstance(self.outcome, Seen) else None
+
+    def require(self) -> Seen:
+        """What was seen.
+
+        Raises:
+            RefusedError: where nothing was.
+        """
+        if isinstance(self.outcome, Reason):
+            raise RefusedError(self.outcome)
+        return self.outcome
 
     @property
     def reason(self) -> Reason | None:

@@ -80,7 +80,7 @@ class Screen:
     ) -> None:
         self.reader, self.inferer = reader, inferer
         self.device = torch.device(device)
-        self.network = network.to(self.device).eval()
+        self.network = network.to(self.device)
         self.interpretation, self.postprocessing = interpretation, postprocessing
         self.weights, self.notice = weights, notice
 
@@ -98,8 +98,9 @@ class Screen:
         Args:
             study: with "name", and "image" (1, H, W) with meta and "covariates" (4,), or their "refusal".
         """
-        radiographs = tuple(map(self.see, study))
-        return Findings(radiographs, join_study(radiographs, self.interpretation, self.network))
+        with eval_mode(self.network):  # also where a study's hips are estimated anew
+            radiographs = tuple(map(self.see, study))
+            return Findings(radiographs, join_study(radiographs, self.interpretation, self.network))
 
     def see(self, radiograph: ReadRadiograph) -> RadiographFindings:
         """Screen one radiograph, as `__call__` takes several."""

@@ -29,7 +29,7 @@ def join_study(radiographs: Sequence[RadiographFindings], interpretation: Interp
     Args:
         radiographs: at least one.
         interpretation: as the radiographs were interpreted.
-        network: the `ScreeningNetwork` that made the predictions.
+        network: the `ScreeningNetwork` that made the predictions, in evaluation mode.
     """
     chosen = [_best(radiographs, index) for index in range(len(HIP.sides))]
     used = sorted({index for index in chosen if index is not None})
@@ -51,8 +51,7 @@ def _join(seen: Sequence[Seen], network: Any) -> Tensor:
     device = next(network.parameters()).device
     usable = torch.tensor([[hip.reason is None for hip in found.screening.hips] for found in seen], device=device)
     tensors = [{key: found.prediction[key].to(device) for key in ("channels", "crops", "poses")} for found in seen]
-    with torch.no_grad():
-        channels: Tensor = network.join(tensors, usable, seen[0].covariates.to(device))[0]
+    channels: Tensor = network.join(tensors, usable, seen[0].covariates.to(device))[0]
     return channels.cpu()
 
 

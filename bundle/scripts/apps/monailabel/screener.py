@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import scripts
-from scripts.clinical import Reason, RefusedError
+from scripts.clinical import RefusedError
 from scripts.radiograph import REFUSAL
 from scripts.screening import Seen, load_screen
 
@@ -46,10 +46,7 @@ class Screener:
         """
         with self._lock:
             self._refresh()
-            outcome = self._screen.files([radiograph]).radiographs[0].outcome
-        if isinstance(outcome, Reason):
-            raise RefusedError(outcome)
-        seen: Seen = outcome
+            seen: Seen = self._screen.files([radiograph]).radiographs[0].require()
         return seen
 
     def read(self, radiograph: Path) -> dict[str, Any]:
