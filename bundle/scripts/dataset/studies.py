@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import warnings
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from scripts.clinical import Code, Reason
 from scripts.dataset.identity import Identity, identify
 from scripts.dataset.pseudonyms import pseudonymise
+from scripts.files import sha256
 
 _PATIENCE_S: Final = 2.0  # a folder that is sorted sooner needs no progress bar
 
@@ -132,14 +132,9 @@ def _names(
 
 def _same(one: Path, other: Path) -> bool:
     try:
-        return one.stat().st_size == other.stat().st_size and _digest(one) == _digest(other)
+        return one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other)
     except OSError:
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _patient(item: Mapping[str, Any], identity: Identity) -> _Parts:

@@ -1,5 +1,6 @@
 """The heads of the cascade: each judges or estimates quantities of what the search for the hips has found."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
 _TABLE = {quantity.name: quantity for quantity in QUANTITIES}
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """A part of the cascade that gives quantities; its `forward`, of whatever signature, is what is trained.
 
     Args:
@@ -42,6 +43,7 @@ class Head(nn.Module):
         self.names = [quantity.name for quantity in self.quantities]
         self.joint = joint
 
+    @abstractmethod
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give its quantities.
 
@@ -53,7 +55,6 @@ class Head(nn.Module):
         Returns:
             by name: of a bone (B, 2), right hip first; of a patient or radiograph (B,).
         """
-        raise NotImplementedError
 
 
 class HipHead(Head):

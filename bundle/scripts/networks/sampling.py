@@ -8,9 +8,6 @@ from torch import Tensor
 def sample_at(image: Tensor, row: Tensor, col: Tensor, outside: str = "zeros") -> Tensor:
     """Sample bilinearly at places given in pixels; the centre of the first pixel is (0, 0).
 
-    The places are given, and not the matrix of an affine map to `torch.nn.functional.affine_grid`, since that counts from the
-    middle of the picture in units of its size and so loses digits of a place (1e-4 pixels on a radiograph).
-
     Args:
         image: (B, C, H, W).
         row, col: (B, h, w), of what is sampled.

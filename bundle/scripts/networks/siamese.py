@@ -25,10 +25,7 @@ class SiameseNetwork(HipHead):
         """Classify.
 
         Args:
-            crops: (B, 2, rows, cols), right hip first, left hip mirrored.
-            poses: (B, 2, 2), see `HipLocaliser.poses`.
-            valid: (B, 2), 1 for a hip to use, 0 for one that is absent, implanted or cut off.
-            covariates: (B, 4), NaN = unknown.
+            crops, poses, valid, covariates: as for `RegressionHead.forward`.
 
         Returns:
             (B, 1) logit of osteoporosis.

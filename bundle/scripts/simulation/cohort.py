@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from scripts.files import sha256
 from scripts.simulation.data_card import write_data_card
 from scripts.simulation.patient import COLUMNS, Plan, rows_path, simulate_patient
 from scripts.simulation.production import Production, check_whole, checked_spacing, checked_split, chosen_sites
@@ -77,7 +77,7 @@ def simulate_cohort(
         "spacing_mm": spacing_mm,
         "split": split,
         "sites": [site.name for site in plan.sites],
-        "sites_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "sites_sha256": sha256(file),
         "repeats": repeats,
         "faulty": faulty,
         "operated": operated,

@@ -1,6 +1,5 @@
 """Joins the separately trained networks into the weights of the cascade, and starts a network from such weights."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from scripts.files import replacing
+from scripts.files import replacing, sha256
 from scripts.networks import ScreeningNetwork
 from scripts.networks.checkpoint import read_checkpoint
 from scripts.training.provenance import versions
@@ -79,8 +78,7 @@ def _write(network: ScreeningNetwork, trainings: Mapping[str, Any], destination:
     with replacing(destination.with_name(f"{destination.name}.sha256")) as beside, replacing(destination) as temporary:
         with temporary.open("wb") as stream:  # given a path, torch.save writes its name, here a passing one, into the file
             torch.save(state, stream)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        beside.write_text(f"{digest}  {destination.name}\n", encoding="ascii")  # as sha256sum writes and checks it
+        beside.write_text(f"{sha256(temporary)}  {destination.name}\n", encoding="ascii")  # as sha256sum writes and checks it
     print(f"Assembled {', '.join(trainings)} into {destination} ({size:.1f} MB)", flush=True)
     return destination
 
@@ -115,7 +113,7 @@ def start_from(network: nn.Module, checkpoint: str | None, part: str = "", place
         raise ValueError(
             f"{checkpoint}: its weights are of another {part or 'network'} ({error}). Nothing was trained."
         ) from error
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256(path)
 
 
 def _load(path: Path, network: torch.nn.Module, name: str, kept: Sequence[str] = ()) -> dict[str, Any]:

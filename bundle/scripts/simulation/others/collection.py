@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from scripts.files import sha256
 from scripts.simulation.others.kinds import KINDS
 from scripts.simulation.others.other_radiograph import COLUMNS, OthersPlan, row_path, simulate_other_radiograph
 from scripts.simulation.production import Production, check_whole, checked_spacing, checked_split, chosen_sites
@@ -59,7 +59,7 @@ def simulate_others(
         "spacing_mm": spacing_mm,
         "split": split,
         "sites": [site.name for site in plan.sites],
-        "sites_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "sites_sha256": sha256(file),
         "kinds": list(plan.kinds),
     }
     make = partial(simulate_other_radiograph, folder=folder, plan=plan)
