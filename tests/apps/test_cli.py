@@ -140,8 +140,8 @@ def radiographs(tmp_path):
     return folder
 
 
-def test_a_misspelt_key_stops_the_command(tmp_path, radiographs, weights):
-    done = run(tmp_path, "--dataset_dri", "in", "--output_dir", "out", "--checkpoint", str(weights))
+def test_a_misspelt_key_stops_the_command(tmp_path, radiographs, untrained_weights):
+    done = run(tmp_path, "--dataset_dri", "in", "--output_dir", "out", "--checkpoint", str(untrained_weights))
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("--dataset_dri: the configuration has no key")
     assert "Traceback" not in done.stderr

@@ -18,13 +18,13 @@ def test_the_true_grade_falls_with_the_bone_from_six_to_one():
 
 def test_the_radiograph_of_a_weak_hip_is_graded_lower_and_the_sheet_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(singh_sheet, "_TOTAL_HIP_BMD", (0.9, 0.5))
-    found, measured = [], singh_sheet.singh_grade
+    found, measured = [], singh_sheet.grade_contrasts
 
     def spied(contrasts):
         found.append(measured(contrasts))
         return found[-1]
 
-    monkeypatch.setattr(singh_sheet, "singh_grade", spied)
+    monkeypatch.setattr(singh_sheet, "grade_contrasts", spied)
     path = singh_sheet.write_singh_sheet(str(tmp_path / "out"))
     strong, weak = found
     assert strong == pytest.approx(6.0, abs=1.0) and weak < strong - 1.5

@@ -79,9 +79,10 @@ def trained(server: str, cohort: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def client(server: str) -> mlflow.MlflowClient:
+def client(server: str) -> Iterator[mlflow.MlflowClient]:
     mlflow.set_tracking_uri(server)
-    return mlflow.MlflowClient(server)
+    yield mlflow.MlflowClient(server)
+    mlflow.set_tracking_uri(None)  # it would be inherited by what other tests start
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +175,9 @@ def test_a_resumed_training_goes_on_in_its_run_and_another_has_its_own(server: s
 
 
 ENDS = """
-import os, sys, time
+import os, signal, sys, time
 from scripts.training.tracking import TrackedRun
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started these tests in the background
 for end in ("crash", "term", "interrupt", "exit"):
     if os.fork() == 0:
         run = TrackedRun("out", run_name=end)
