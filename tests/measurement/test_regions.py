@@ -52,8 +52,8 @@ def test_regions_turn_and_mirror_with_the_radiograph(upright, turn, left):
     after = regions_of(turned)
     assert tuple(before) == tuple(after) == REGIONS
     for name, region in after.items():
-        own = (upright.outline.to_pixels(before[name].corners) - upright.to_film([0.0, 0.0])) * SPACING
-        assert np.abs(turned.to_film(own) - turned.outline.to_pixels(region.corners)).max() < 1.5, name
+        own = (upright.outline.to_pixels(before[name].corners) - upright.to_radiograph([0.0, 0.0])) * SPACING
+        assert np.abs(turned.to_radiograph(own) - turned.outline.to_pixels(region.corners)).max() < 1.5, name
         assert region.mask.sum() == pytest.approx(before[name].mask.sum(), rel=0.03)
 
 
@@ -62,7 +62,7 @@ def test_the_neck_box_lies_across_the_neck_and_the_total_hip_ends_below_the_less
     box = regions["neck_box"].corners
     assert np.linalg.norm(box[1] - box[0]) == pytest.approx(49.0) and np.linalg.norm(box[2] - box[1]) == pytest.approx(15.0)
     lowest = np.argwhere(regions["total_hip"].mask)[:, 0].max()
-    assert lowest == pytest.approx(hip.to_film([LESSER_BELOW + 10.0, 0.0])[0], abs=1.5)
+    assert lowest == pytest.approx(hip.to_radiograph([LESSER_BELOW + 10.0, 0.0])[0], abs=1.5)
     head = tuple(np.round(hip.landmarks[0]).astype(int))
     assert not regions["total_hip"].mask[head] and not regions["neck_box"].mask[head]
     assert (regions["neck_box"].mask & ~regions["total_hip"].mask).sum() < 0.02 * regions["neck_box"].mask.sum()
@@ -74,7 +74,7 @@ def test_the_medial_box_holds_the_medial_cortex(left):
     hip = draw_hip(30, left)
     region = regions_of(hip)["medial_cortex"]
     for medial, inside in ((SHAFT_WIDTH / 2 - 1, True), (CANAL / 2, True), (-CANAL / 2, False)):
-        row, col = np.round(hip.to_film([LESSER_BELOW + 20.0, medial])).astype(int)
+        row, col = np.round(hip.to_radiograph([LESSER_BELOW + 20.0, medial])).astype(int)
         assert region.mask[row, col] == inside
 
 

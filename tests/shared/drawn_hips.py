@@ -20,7 +20,7 @@ class Drawn(NamedTuple):
     outline: Outline
     landmarks: np.ndarray
     canonical: np.ndarray
-    to_film: object
+    to_radiograph: object
 
 
 def draw_hip(turn_deg: float = 0.0, left: bool = False, shaft_below: float = SHAFT_BELOW, centre=(400.0, 500.0)) -> Drawn:
@@ -30,7 +30,7 @@ def draw_hip(turn_deg: float = 0.0, left: bool = False, shaft_below: float = SHA
     mirror = np.diag([1.0, -1.0 if left else 1.0])  # a right hip's medial side is the viewer's right
     matrix = rotation @ mirror
 
-    def to_film(points):
+    def to_radiograph(points):
         return np.asarray(points) @ matrix.T / SPACING + centre
 
     rows, cols = np.meshgrid(np.arange(SIZE), np.arange(SIZE), indexing="ij")
@@ -55,7 +55,7 @@ def draw_hip(turn_deg: float = 0.0, left: bool = False, shaft_below: float = SHA
     points = dict.fromkeys(HIP.landmarks, (np.nan, np.nan)) | {
         "head_centre": head, "neck_base": (0, 0), "greater_trochanter": (-30, -12), "lesser_trochanter": (LESSER_BELOW, 14),
     }  # fmt: skip
-    landmarks = to_film([points[name] for name in HIP.landmarks])
+    landmarks = to_radiograph([points[name] for name in HIP.landmarks])
     crop = matrix * CROP_SPACING / SPACING
-    canonical = np.column_stack([crop, to_film([-60.0, -60.0])])
-    return Drawn(image.astype(np.float32), Outline(femur, (SPACING, SPACING)), landmarks, canonical, to_film)
+    canonical = np.column_stack([crop, to_radiograph([-60.0, -60.0])])
+    return Drawn(image.astype(np.float32), Outline(femur, (SPACING, SPACING)), landmarks, canonical, to_radiograph)

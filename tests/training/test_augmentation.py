@@ -12,14 +12,14 @@ from scripts.training import (
     RandClutterd,
     RandContourCropd,
     RandDrawingd,
-    RandFilmPosed,
     RandHipCropsd,
+    RandRadiographPosed,
     RandUnknownd,
-    SeenFilmsd,
+    SeenRadiographsd,
     ToCoarserGridd,
     ViewTargetsd,
 )
-from scripts.training.hip_crops import to_film
+from scripts.training.hip_crops import to_radiograph
 
 NAN = float("nan")
 
@@ -39,7 +39,7 @@ def item(rows: int = 300, cols: int = 400) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_mask_and_landmarks_move_with_the_film_and_sides_follow_the_mirror(seed: int) -> None:
-    pose = RandFilmPosed(size=(320, 384))
+    pose = RandRadiographPosed(size=(320, 384))
     pose.set_random_state(seed)
     posed = pose(item())
     assert posed["image"].shape == (1, 320, 384) and posed["label"].shape == (2, 320, 384)
@@ -58,7 +58,7 @@ def test_mask_and_landmarks_move_with_the_film_and_sides_follow_the_mirror(seed:
 
 
 def test_a_mirrored_film_has_its_right_hip_on_the_left() -> None:
-    pose = RandFilmPosed(size=(320, 384), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(0.9, 0.9))
+    pose = RandRadiographPosed(size=(320, 384), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(0.9, 0.9))
     for seed in range(6):
         pose.set_random_state(seed)
         landmarks = pose(item())["landmarks"]
@@ -66,7 +66,7 @@ def test_a_mirrored_film_has_its_right_hip_on_the_left() -> None:
 
 
 def test_what_a_collimator_covers_has_neither_mask_nor_landmarks() -> None:
-    pose = RandFilmPosed(size=(320, 384), collimate=1.0)
+    pose = RandRadiographPosed(size=(320, 384), collimate=1.0)
     covered = 0
     for seed in range(10):
         pose.set_random_state(seed)
@@ -111,7 +111,7 @@ def test_without_jitter_a_contour_crop_is_the_cascades_own() -> None:
     film = torch.cat((data["image"], data["label"].float() / 255))
     expected = FRAMER.sample(film[None], transforms)[0, 0]
     assert torch.allclose(out["image"], expected[:1], atol=1e-4) and torch.allclose(out["label"], expected[1:], atol=1e-4)
-    assert torch.allclose(to_film(transforms[0, 0], out["landmarks"]), data["landmarks"][0], atol=1e-3)
+    assert torch.allclose(to_radiograph(transforms[0, 0], out["landmarks"]), data["landmarks"][0], atol=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -159,9 +159,9 @@ class KnownSearch:
 
 def seen(target: list[float], landmarks: torch.Tensor, off_mm: float = 0.0, spoilt: float = 0.0) -> dict[str, torch.Tensor]:
     """What is seen of an unmoved film whose targets are these: two drawings."""
-    pose = RandFilmPosed(size=(300, 400), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(1.0, 1.0), mirror=0.0)
+    pose = RandRadiographPosed(size=(300, 400), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(1.0, 1.0), mirror=0.0)
     pose._affine = lambda *_: (torch.eye(2), torch.tensor([149.5, 199.5]))  # not shifted or sheared either
-    look = SeenFilmsd(
+    look = SeenRadiographsd(
         KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], pose, RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0
     )
     return look({**item(), "name": "P0.dcm", "landmarks": landmarks, "view": torch.tensor(target)})

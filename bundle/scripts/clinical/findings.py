@@ -126,9 +126,9 @@ _POSITIVE: Final = (0.0, None)
 
 _EXPORT: Final = "; the hip is not measured. Export the original DICOM, or repeat the radiograph."
 _TURNED: Final = (
-    "The {{side}} femur is turned {way} by {{value:.0f}} degrees from the pose in which its neck lies in the film's plane (at "
-    "most {{limit:.0f}} are allowed), so its neck is foreshortened; it is not measured. Repeat the radiograph with the foot "
-    "turned in by 15 degrees."
+    "The {{side}} femur is turned {way} by {{value:.0f}} degrees from the pose in which its neck lies in the radiograph's "
+    "plane (at most {{limit:.0f}} are allowed), so its neck is foreshortened; it is not measured. Repeat the radiograph with "
+    "the foot turned in by 15 degrees."
 )
 _ABDUCTED: Final = (
     "The {{side}} femur is {way} (at most {{limit:.0f}} are allowed); BMD is only measured on an AP view with the leg straight."
@@ -139,7 +139,7 @@ _PELVIS: Final = (
 )
 _FLAT: Final = (
     "{{value:.0%}} of the {{side}} proximal femur is flat {tone}, without any detail (at most {{limit:.0%}} is allowed): the "
-    "film is {way}-exposed, or its display window too narrow"
+    "radiograph is {way}-exposed, or its display window too narrow"
 )
 
 
@@ -315,15 +315,15 @@ QUANTITIES: Final = (
         "from the 5th to the 95th percentile of the femur, in units of the exposed field's range",
         "contrast_at_least",
         5,
-        "The {side} proximal femur has hardly any contrast ({value:.2f} of the film's range, expected {limit:.2f} or more): the "
-        "film is badly exposed or its display window too wide",
+        "The {side} proximal femur has hardly any contrast ({value:.2f} of the radiograph's range, expected {limit:.2f} or "
+        "more): the radiograph is badly exposed or its display window too wide",
     ),
     _exposure(
         "noise",
         "standard deviation of the noise at 0.3 mm, as a share of the contrast",
         "noise_at_most",
         6,
-        "Noise at the {side} proximal femur is {value:.0%} of its contrast (at most {limit:.0%} is allowed): the film is "
+        "Noise at the {side} proximal femur is {value:.0%} of its contrast (at most {limit:.0%} is allowed): the radiograph is "
         "under-exposed",
     ),
     _exposure(
@@ -332,7 +332,7 @@ QUANTITIES: Final = (
         "edge_at_least",
         7,
         "The {side} proximal femur is darker than the tissue beside it ({value:.1f} of its contrast, expected {limit:.1f} or "
-        "more): the film is a negative",
+        "more): the radiograph is a negative",
     ),
     Quantity(
         "head_diameter_mm",

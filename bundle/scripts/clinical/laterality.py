@@ -65,12 +65,13 @@ def contradiction(header_laterality: str, markers: Sequence[SideMarker], shown: 
     if not disagree:
         return None
     header = f"the header says {_HEADER[header_laterality]}" if header_laterality in _HEADER else "the header names no side"
-    marked = f"the film is marked {' and '.join(map(str, markers))}" if markers else "no marker was found"
+    marked = f"the radiograph is marked {' and '.join(map(str, markers))}" if markers else "no marker was found"
     pictured = f"the picture shows a {one} hip" if one else "the picture shows both hips"
     return Reason(
         Code.SIDE_CONTRADICTION,
-        f"Header, marker and picture disagree on the side: {header}, {marked}, and {pictured}. The film may be shown mirrored, "
-        "so right and left cannot be told and nothing was measured. Correct its orientation or laterality and run again.",
+        f"Header, marker and picture disagree on the side: {header}, {marked}, and {pictured}. The radiograph may be shown "
+        "mirrored, so right and left cannot be told and nothing was measured. Correct its orientation or laterality and run "
+        "again.",
     )
 
 
@@ -86,5 +87,6 @@ def side_note(header_laterality: str, markers: Sequence[SideMarker], shown: Coll
         return None
     side = next(iter(shown))
     return (
-        f"Neither header nor marker names the side of this one hip: by its shape, as the film is displayed, it is a {side} one."
+        "Neither header nor marker names the side of this one hip: by its shape, as the radiograph is displayed, it is a "
+        f"{side} one."
     )

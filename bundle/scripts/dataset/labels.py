@@ -47,7 +47,7 @@ def read_label(path: str | Path, stored_shape: tuple[int, int]) -> NDArray[np.ui
         raise ValueError(f"{path}: the mask cannot be read; expected a grey PNG or a 2D NIfTI. Training stops.") from error
     if found.shape != tuple(stored_shape):
         raise ValueError(
-            f"{path}: the mask's shape is {found.shape}, expected {tuple(stored_shape)} (rows, columns) as its film has. "
+            f"{path}: the mask's shape is {found.shape}, expected {tuple(stored_shape)} (rows, columns) as its radiograph has. "
             "Training stops."
         )
     wrong = np.setdiff1d(found, range(len(HIP.classes)))

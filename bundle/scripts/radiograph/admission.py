@@ -43,7 +43,7 @@ def admit(dataset: Dataset) -> list[str]:
         raise refused(
             Code.MULTIFRAME,
             f"The file holds {frames:.0f} frames, but one single radiograph is measured; it was not "
-            "analysed. Export the wanted frame as a film of its own.",
+            "analysed. Export the wanted frame as a file of its own.",
         )
     admit_size(*(int(number(value(dataset, side)) or 0) for side in ("Rows", "Columns")))
     _admit_human(dataset)
@@ -58,7 +58,7 @@ def admit_size(rows: int, cols: int) -> None:
         raise refused(
             Code.NOT_A_RADIOGRAPH,
             f"The image has {rows} x {cols} pixels, but a radiograph has at least {SMALLEST_SIDE} along each side; it was not "
-            "analysed. Export the original film.",
+            "analysed. Export the original radiograph.",
         )
 
 

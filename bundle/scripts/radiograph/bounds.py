@@ -21,7 +21,7 @@ def too_large(what: str, found: str, limit: str) -> RefusedError:
     """Return the refusal of something beyond a bound, such as ("The file", "300 MiB", "256 MiB")."""
     sentence = (
         f"{what} has {found}, but a radiograph has at most {limit}, beyond which a file is damaged or hostile; "
-        "it was not analysed. Export the original film."
+        "it was not analysed. Export the original radiograph."
     )
     return RefusedError(Reason(Code.TOO_LARGE, sentence))
 

@@ -84,7 +84,7 @@ def _read(file: BinaryIO) -> DecodedRadiograph:
     background = orientation.to_display(find_closed_off(dataset, shape) | padding)
     if background.any():
         pixel_notes.append(
-            "The parts of the film that its header calls padding or collimated were left out of its range of densities."
+            "The parts of the radiograph that its header calls padding or collimated were left out of its range of densities."
         )
     header.assumptions += [note for note in (*spacing_notes, orientation_note, view_note, *pixel_notes) if note]
     shown_spacing = spacing.transposed() if orientation.transpose else spacing

@@ -23,7 +23,7 @@ PIXEL_SPACINGS_MM: Final = (0.03, 2.0)
 REPEATED: Final = 0.02
 """Relative difference below which two spacings are the same but for rounding. A hip is magnified by more."""
 
-LARGEST_FILM_MM: Final = (500.0, 1500.0)
+LARGEST_RADIOGRAPH_MM: Final = (500.0, 1500.0)
 """Shorter and longer side of the largest radiograph: a 43 cm detector, and a stitched long-leg radiograph. A spacing that makes
 a radiograph larger than this is a placeholder (typically 1.0 mm)."""
 
@@ -72,7 +72,7 @@ def parse_spacing(pair: Any, shape: tuple[int, int]) -> tuple[float, float] | No
     if not (low <= row <= high and low <= col <= high and 0.5 <= row / col <= 2.0):  # also False for NaN
         return None
     short, long = sorted((row * shape[0], col * shape[1]))
-    return (row, col) if short <= LARGEST_FILM_MM[0] and long <= LARGEST_FILM_MM[1] else None
+    return (row, col) if short <= LARGEST_RADIOGRAPH_MM[0] and long <= LARGEST_RADIOGRAPH_MM[1] else None
 
 
 def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list[str]]:
@@ -94,7 +94,7 @@ def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         pairs[keyword] = parse_spacing(numbers(header, keyword), shape)
         if keyword in header and pairs[keyword] is None:
-            notes.append(f"{keyword} in the header is zero or impossible for a film of this size, so it was not used.")
+            notes.append(f"{keyword} in the header is zero or impossible for a radiograph of this size, so it was not used.")
     patient = pairs["PixelSpacing"]
     at_detector = "ImagerPixelSpacing" if pairs["ImagerPixelSpacing"] else "NominalScannedPixelSpacing"
     detector = pairs[at_detector]
@@ -241,6 +241,6 @@ def read_orientation(directions: Any) -> tuple[Orientation, bool, str]:
     if transpose:
         across, down = down, across
     if across not in tuple("RLAP") or down not in tuple("HF"):
-        unknown = "PatientOrientation is missing or unusable: the patient's right was taken to be on the left of the film."
+        unknown = "PatientOrientation is missing or unusable: the patient's right was taken to be on the left of the radiograph."
         return Orientation(), False, unknown
     return Orientation(transpose, flip_rows=down == "H", flip_cols=across == "R"), across in tuple("AP"), ""

@@ -41,14 +41,14 @@ class IsolatedReader:
     file is refused and a fresh child reads the next. It bounds accidents; it is no sandbox against code that a file smuggles in.
 
     A fork of this process could deadlock (it has threads, or CUDA), and a fresh interpreter takes seconds to import torch and
-    MONAI. So one fresh interpreter, the server, starts with this object, while the weights load; it never opens a film, but
+    MONAI. So one fresh interpreter, the server, starts with this object, while the weights load; it never opens a radiograph, but
     forks the children that do, in milliseconds. Both end with this process, however that ends: their connections close.
 
     Args:
         transform: the preprocessing; can be pickled.
         seconds: a file may take.
         memory_bytes: a file may take, beyond what a child starts with (about 0.5 GB): with the default, all is below 2 GB.
-        ahead: films read before they are asked for; each of 18 million pixels at 0.1 mm takes 8 MB.
+        ahead: radiographs read before they are asked for; each of 18 million pixels at 0.1 mm takes 8 MB.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class IsolatedReader:
         self._too_large = Reason(
             Code.TOO_LARGE,
             f"Reading the file takes more than the {memory_bytes >> 20} MiB of memory that one radiograph may take; it was not "
-            "analysed. Export the original film.",
+            "analysed. Export the original radiograph.",
         )
         self._server = _Server(pickle.dumps((transform, memory_bytes, self._too_large)))
         self._child: Connection | None = None
@@ -81,7 +81,7 @@ class IsolatedReader:
         Raises:
             RuntimeError: if the server does not start, or was killed.
         """
-        films: queue.SimpleQueue[dict[str, Any] | BaseException | None] = queue.SimpleQueue()
+        radiographs: queue.SimpleQueue[dict[str, Any] | BaseException | None] = queue.SimpleQueue()
         room = threading.Semaphore(self.ahead)
         stopped = threading.Event()
 
@@ -91,18 +91,18 @@ class IsolatedReader:
                     room.acquire()
                     if stopped.is_set():
                         return
-                    films.put(self.read(item))
-                films.put(None)
+                    radiographs.put(self.read(item))
+                radiographs.put(None)
             except BaseException as error:  # belongs to whoever iterates
-                films.put(error)
+                radiographs.put(error)
 
         threading.Thread(target=work, name="read-ahead", daemon=True).start()
         try:
-            while (film := films.get()) is not None:
-                if isinstance(film, BaseException):
-                    raise film
-                yield film
-                del film  # eight megabytes, while the next is waited for
+            while (radiograph := radiographs.get()) is not None:
+                if isinstance(radiograph, BaseException):
+                    raise radiograph
+                yield radiograph
+                del radiograph  # eight megabytes, while the next is waited for
                 room.release()
         finally:
             stopped.set()
@@ -134,11 +134,11 @@ class IsolatedReader:
                 child.send(dict(item))
                 if not child.poll(self.seconds):
                     raise TimeoutError
-                film = _receive(child)
-                reason = film.get(REFUSAL)
+                radiograph = _receive(child)
+                reason = radiograph.get(REFUSAL)
                 if reason != self._too_large:
                     self._child = child
-                    return film
+                    return radiograph
             except TimeoutError:
                 fresh = True
                 reason = Reason(
@@ -208,7 +208,7 @@ def serve() -> None:
         if child == 0:
             control.close()
             ours.close()
-            _read_films(theirs, transform, memory_bytes, too_large)
+            _read_radiographs(theirs, transform, memory_bytes, too_large)
             os._exit(0)
         theirs.close()
         socket.send_fds(control, [_NEXT], [ours.fileno()])
@@ -225,7 +225,7 @@ def _kill(child: int) -> None:
             pass
 
 
-def _read_films(connection: Connection, transform: Callable[[Any], Any], memory_bytes: int, too_large: Reason) -> None:
+def _read_radiographs(connection: Connection, transform: Callable[[Any], Any], memory_bytes: int, too_large: Reason) -> None:
     """Be a child: read the items that come over the connection until it closes."""
     # What parsers and codecs print may hold names from the header.
     os.dup2(os.open(os.devnull, os.O_RDWR), sys.stderr.fileno())
@@ -243,7 +243,7 @@ def _read_films(connection: Connection, transform: Callable[[Any], Any], memory_
 
 
 def _bound_memory(memory_bytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold a patient's film
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold a patient's radiograph
     if not _STATM.exists():  # only Linux tells it, and only Linux keeps to the limit
         return
     wanted = int(_STATM.read_text().split()[0]) * resource.getpagesize() + memory_bytes
@@ -289,9 +289,9 @@ def _tensor(kind: type[torch.Tensor], array: np.ndarray, state: dict[str, Any]) 
     return tensor
 
 
-def _packed(film: Mapping[str, Any]) -> tuple[bytes, list[memoryview]]:
+def _packed(radiograph: Mapping[str, Any]) -> tuple[bytes, list[memoryview]]:
     stream, buffers = BytesIO(), list[pickle.PickleBuffer]()
-    _Pickler(stream, protocol=5, buffer_callback=buffers.append).dump(dict(film))
+    _Pickler(stream, protocol=5, buffer_callback=buffers.append).dump(dict(radiograph))
     return stream.getvalue(), [buffer.raw() for buffer in buffers]
 
 
@@ -307,8 +307,8 @@ def _receive(connection: Connection) -> dict[str, Any]:
     buffers = [bytearray(size) for size in sizes]
     for buffer in buffers:
         connection.recv_bytes_into(buffer)
-    film: dict[str, Any] = pickle.loads(body, buffers=buffers)
-    return film
+    radiograph: dict[str, Any] = pickle.loads(body, buffers=buffers)
+    return radiograph
 
 
 def _end(server: subprocess.Popen[bytes], control: socket.socket) -> None:

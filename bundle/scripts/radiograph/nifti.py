@@ -58,7 +58,7 @@ def read_nifti(file: BinaryIO) -> DecodedRadiograph:
         spacing = Spacing(None, patient, "PixelSpacing", patient[0] / patient[1])
         note = "The NIfTI's pixel size was taken as measured in the patient."
     else:
-        spacing, note = Spacing(), "The NIfTI's pixel size is impossible for a film of this size, so it was not used."
+        spacing, note = Spacing(), "The NIfTI's pixel size is impossible for a radiograph of this size, so it was not used."
     return DecodedRadiograph(values, spacing, Orientation(), Header(modality="NIFTI", assumptions=[ASSUMED, note]))
 
 
@@ -73,7 +73,7 @@ def _loaded(file: BinaryIO) -> tuple[NDArray[Any], np.dtype[Any], tuple[float, f
         raise refused(
             Code.MULTIFRAME,
             f"The NIfTI holds a volume of {' x '.join(map(str, image.shape))} values, but one single radiograph is "
-            "measured; it was not analysed. Export the radiograph as a film of its own.",
+            "measured; it was not analysed. Export the radiograph as a file of its own.",
         )
     admit_size(*(sizes[::-1] if len(sizes) == 2 else (0, 0)))
     stored_type = image.get_data_dtype()

@@ -45,7 +45,7 @@ def build_display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float
         if photometric == "MONOCHROME1" or shape == "INVERSE":
             shown = 1.0 - shown
         if (photometric, shape) in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
-            notes.append(f"{photometric} contradicts PresentationLUTShape {shape}: the film was read inverted.")
+            notes.append(f"{photometric} contradicts PresentationLUTShape {shape}: the radiograph was read inverted.")
     padding = _padding(header, stored)
     table = np.where(padding, 0.0, np.clip(shown, 0.0, 1.0))
     return table.astype(np.float32), padding, notes

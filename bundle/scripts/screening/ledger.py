@@ -103,7 +103,9 @@ class Ledger:
             raise ValueError("the ledger is not open; call open() first")
         study = str(self.items[names[0]]["study"])
         if list(names) != [item["name"] for item in self._admitted(study)]:
-            raise ValueError(f"study {study}: the films {list(names)} came together, expected all of the study and no others")
+            raise ValueError(
+                f"study {study}: the radiographs {list(names)} came together, expected all of the study and no others"
+            )
         entry = {"study": study, "settings": self._settings, "films": self._digests(study), "content": dict(content)}
         self.entries[study] = self._journal.append(entry)
 

@@ -120,7 +120,7 @@ def _description(radiographs: pd.DataFrame) -> dict[str, str]:
         rows[f"Hips with {what}"] = f"{len(found)} ({len(found) / hips:.1%}){': ' + kinds if kinds else ''}"
     arthritic = _both_hips(patients, "osteoarthritis") >= _ARTHRITIC
     rows[f"Hips with osteoarthritis of {_ARTHRITIC:g} or more"] = f"{arthritic.sum()} ({arthritic.mean():.1%})"
-    rows["Objects on the film"] = f"{radiographs['objects'].notna().mean():.0%}"
+    rows["Objects on the radiograph"] = f"{radiographs['objects'].notna().mean():.0%}"
     rows["Views"] = _shares(radiographs["view"])
     rows["Processing styles"] = _shares(radiographs["style"])
     rows["Pixel at the detector, mm"] = _range(radiographs["spacing_mm"], 3)

@@ -7,9 +7,9 @@ from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovem
 from scripts.training.clipping import ClipGradients
 from scripts.training.grid import ToCoarserGridd
 from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandUnknownd
-from scripts.training.items import HipNumbersd, HipTargetsd, films_without_hips, training_items
+from scripts.training.items import HipNumbersd, HipTargetsd, radiographs_without_hips, training_items
 from scripts.training.losses import GaussianLoss, KnownBCELoss, SegmentationLoss
-from scripts.training.pose import RandFilmPosed
+from scripts.training.pose import RandRadiographPosed
 from scripts.training.processes import AverageStatistics, share_of_batch, with_common_statistics
 from scripts.training.provenance import training_provenance
 from scripts.training.scores import (
@@ -24,7 +24,7 @@ from scripts.training.scores import (
     known_labels,
     mean_absolute_error,
 )
-from scripts.training.views import FitNovelty, RandDrawingd, SeenFilmsd, ViewLoss, ViewTargetsd, view_items
+from scripts.training.views import FitNovelty, RandDrawingd, SeenRadiographsd, ViewLoss, ViewTargetsd, view_items
 
 __all__ = [
     "AutocastInferer",
@@ -44,11 +44,11 @@ __all__ = [
     "RandClutterd",
     "RandContourCropd",
     "RandDrawingd",
-    "RandFilmPosed",
     "RandHipCropsd",
+    "RandRadiographPosed",
     "RandUnknownd",
     "ResumableCheckpoint",
-    "SeenFilmsd",
+    "SeenRadiographsd",
     "SegmentationLoss",
     "StopWithoutImprovement",
     "ToCoarserGridd",
@@ -60,10 +60,10 @@ __all__ = [
     "bfloat16_is_fast",
     "correlation",
     "femur_masks",
-    "films_without_hips",
     "is_better",
     "known_labels",
     "mean_absolute_error",
+    "radiographs_without_hips",
     "share_of_batch",
     "start_from",
     "training_items",

@@ -22,7 +22,7 @@ class RandAppearanced(RandomizableTransform):
     enough to draw anew for every image.
 
     Args:
-        key: (C, rows, cols) float, normalised; the channels (both hips of one film) get the same curve.
+        key: (C, rows, cols) float, normalised; the channels (both hips of one radiograph) get the same curve.
         strength: multiplies all that follows but the probabilities: 1 for the widest variation (segmentation of radiographs
             never seen); less where the grey values themselves are to be measured; 0 changes nothing.
         blur: probability of blur or edge enhancement.
@@ -122,7 +122,7 @@ class RandAppearanced(RandomizableTransform):
 
 
 class RandClutterd(RandomizableTransform):
-    """Makes a film's bone lighter, darker, smoother or coarser than its surroundings, and lays another film over it.
+    """Makes a radiograph's bone lighter, darker, smoother or coarser than its surroundings, and lays another over it.
 
     So that contours are found by the shape of a femur, and not by how the simulator's bone or background happens to look.
 

@@ -13,7 +13,7 @@ Reduce = Callable[[Tensor], Tensor]
 
 
 class ToCoarserGridd(Transform):
-    """Brings an item's film, mask and landmarks from the radiograph's grid to a coarser one.
+    """Brings an item's radiograph, mask and landmarks from its grid to a coarser one.
 
     Args:
         reduce: averages a (B, C, H, W) image; the cascade's own.

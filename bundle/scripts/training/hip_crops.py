@@ -66,7 +66,7 @@ class LandmarkJitter:
 
 
 class RandHipCropsd(RandomizableTransform):
-    """Replaces a film by the canonical crops of its hips, with landmarks as uncertain as a segmentation network's.
+    """Replaces a radiograph by the canonical crops of its hips, with landmarks as uncertain as a segmentation network's.
 
     Adds "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks, the shaft's aside, are all visible and that holds no
     metal. The targets of what is not valid become NaN: "bmd" (2, 2) or "quantities" (2, Q) of that hip, and "osteoporosis" (1,)
@@ -74,7 +74,7 @@ class RandHipCropsd(RandomizableTransform):
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.
-        spacing_mm: pixel spacing of the film.
+        spacing_mm: pixel spacing of the radiograph.
         jitter: errors of the landmarks that place the crops; none where None.
         implant_threshold: fraction of metal in the femur's mask from which a hip is not valid.
     """
@@ -93,8 +93,8 @@ class RandHipCropsd(RandomizableTransform):
         self.implant_threshold = implant_threshold
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the item with "image" (2, rows, cols), "poses" and "valid" instead of the film, mask and landmarks."""
-        film = torch.as_tensor(data["image"]).float()[None]
+        """Return the item with "image" (2, rows, cols), "poses" and "valid" instead of the radiograph, mask and landmarks."""
+        radiograph = torch.as_tensor(data["image"]).float()[None]
         points = torch.as_tensor(data["landmarks"]).float()[None]
         visible = torch.isfinite(points).all(dim=3)
         points, weight = torch.nan_to_num(points), visible.float()
@@ -103,7 +103,7 @@ class RandHipCropsd(RandomizableTransform):
             valid = valid * (self._metal(torch.as_tensor(data["label"])[None], points, weight) < self.implant_threshold)
         guessed = self.jitter.apply(points[0], weight[0], self.spacing_mm, self.R)
         transforms = self.localiser.fit(guessed[None], weight)
-        crops = self.localiser.sample(film, transforms)[0, :, 0]
+        crops = self.localiser.sample(radiograph, transforms)[0, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)[0]
         rest = {key: value for key, value in data.items() if key not in ("image", "label", "landmarks")}
         unknown = torch.tensor(float("nan"))
@@ -120,14 +120,14 @@ class RandHipCropsd(RandomizableTransform):
 
 
 class RandContourCropd(RandomizableTransform):
-    """Replaces a film by the canonical crop of one of its hips.
+    """Replaces a radiograph by the canonical crop of one of its hips.
 
     Returns "image" (1, rows, cols), "label" (3, rows, cols), 0..1, and "landmarks" (5, 2), (row, col) in pixels of the crop,
-    NaN where a landmark is not on the film or not in the crop.
+    NaN where a landmark is not on the radiograph or not in the crop.
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.
-        spacing_mm: pixel spacing of the film.
+        spacing_mm: pixel spacing of the radiograph.
         random_side: draw one of the visible hips, one with metal more often; else the one with more visible landmarks.
         jitter: errors of the landmarks that place the crop; none where None.
         shear_sd: standard deviation of a shear, which makes hips of other shapes.
@@ -166,7 +166,7 @@ class RandContourCropd(RandomizableTransform):
             middle, shear = seen.mean(dim=0), self.R.normal(0.0, self.shear_sd, size=(2, 2))
             kept = to_crop(transform, middle)
             transform[:, :2] = transform[:, :2] @ (torch.eye(2) + torch.as_tensor(shear, dtype=torch.float32))
-            transform[:, 2] += middle - to_film(transform, kept)
+            transform[:, 2] += middle - to_radiograph(transform, kept)
         crop = self._sampled(torch.as_tensor(data["image"]), label, transform)
         landmarks = to_crop(transform, torch.nan_to_num(points[side]))
         limit = torch.tensor(crop.shape[1:]) - 1
@@ -176,16 +176,16 @@ class RandContourCropd(RandomizableTransform):
         return {**rest, "image": crop[:1], "label": crop[1:], "landmarks": landmarks}
 
     def _sampled(self, image: Tensor, label: Tensor, transform: Tensor) -> Tensor:
-        """Sample the crop (4, rows, cols) from the part of the film that it needs: a copy of all of it would take longer."""
+        """Sample the crop (4, rows, cols) from the part that it needs: a copy of the whole radiograph would take longer."""
         rows, cols = self.localiser.crop_rows, self.localiser.crop_cols
-        corners = to_film(transform, torch.tensor([[0.0, 0.0], [0.0, cols], [rows, 0.0], [rows, cols]]))
+        corners = to_radiograph(transform, torch.tensor([[0.0, 0.0], [0.0, cols], [rows, 0.0], [rows, cols]]))
         size = torch.tensor(image.shape[1:])
         top, left = (corners.min(dim=0)[0].int() - 2).clamp(min=0).minimum(size - 1).tolist()
         bottom, right = (corners.max(dim=0)[0].int() + 3).clamp(min=1).minimum(size).tolist()
         part = (slice(None), slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1)))
-        film = torch.cat((image[part].float(), label[part].float() / 255))
+        radiograph = torch.cat((image[part].float(), label[part].float() / 255))
         moved = torch.cat((transform[:, :2], transform[:, 2:] - torch.tensor([[float(top)], [float(left)]])), dim=1)
-        return self.localiser.sample(film[None], moved[None, None])[0, 0]
+        return self.localiser.sample(radiograph[None], moved[None, None])[0, 0]
 
     def _side(self, points: Tensor, visible: Tensor, label: Tensor) -> int:
         if not self.random_side:
@@ -221,13 +221,13 @@ class RandUnknownd(RandomizableTransform):
         return {**data, self.key: torch.where(hidden, torch.tensor(float("nan")), covariates)}
 
 
-def to_film(transform: Tensor, points: Tensor) -> Tensor:
-    """Crop points (..., 2) in film pixels; ``transform`` (2, 3) of `HipLocaliser.fit`."""
+def to_radiograph(transform: Tensor, points: Tensor) -> Tensor:
+    """Crop points (..., 2) in radiograph pixels; ``transform`` (2, 3) of `HipLocaliser.fit`."""
     return points @ transform[:, :2].T + transform[:, 2]
 
 
 def to_crop(transform: Tensor, points: Tensor) -> Tensor:
-    """Film points (..., 2) in crop pixels; NaN where the transform is degenerate, as that of a hip that is not there."""
+    """Radiograph points (..., 2) in crop pixels; NaN where the transform is degenerate, as that of a hip that is not there."""
     matrix = transform[:, :2]
     if abs(float(torch.linalg.det(matrix))) < 1e-6:
         return torch.full_like(points, float("nan"))

@@ -50,29 +50,29 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
     return [{"label": "", "landmarks": "", **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
 
 
-def films_without_hips(folder: str | None, split: str, read: Read) -> list[dict[str, Any]]:
-    """List the films on which a localisation has nothing to find: other body parts, test objects, hips that lie the wrong way.
+def radiographs_without_hips(folder: str | None, split: str, read: Read) -> list[dict[str, Any]]:
+    """List the radiographs without a hip to find: other body parts, test objects, hips that lie the wrong way.
 
     Args:
         folder: of `simulate_others.yaml`; none where None.
         split: "train" or "validation".
-        read: see `films_of_other_kinds`.
+        read: see `radiographs_of_other_kinds`.
     """
-    return films_of_other_kinds(training_items(folder, split, []), _SHOW_FEMURS, read) if folder else []
+    return radiographs_of_other_kinds(training_items(folder, split, []), _SHOW_FEMURS, read) if folder else []
 
 
-def films_of_other_kinds(items: Sequence[Mapping[str, Any]], but: Collection[str], read: Read) -> list[dict[str, Any]]:
-    """Take the films that reach a network.
+def radiographs_of_other_kinds(items: Sequence[Mapping[str, Any]], but: Collection[str], read: Read) -> list[dict[str, Any]]:
+    """Take the radiographs that reach a network.
 
     Args:
         items: with `kind`.
         but: kinds that are left out.
-        read: raises where a radiograph is refused; such a film is left out.
+        read: raises where a radiograph is refused; such a one is left out.
     """
     wanted = [dict(item) for item in items if item["kind"] not in but]
     with ThreadPoolExecutor() as pool:
         reach = pool.map(lambda item: _reaches_a_network(item, read), wanted)
-        return [item for item, good in zip(wanted, tqdm(reach, "films of other kinds", len(wanted)), strict=True) if good]
+        return [item for item, good in zip(wanted, tqdm(reach, "radiographs of other kinds", len(wanted)), strict=True) if good]
 
 
 class HipTargetsd(Transform):

@@ -10,10 +10,10 @@ from monai.transforms import RandomizableTransform
 from torch import Tensor
 
 
-class RandFilmPosed(RandomizableTransform):
-    """Turns, scales, shears, mirrors, shifts and crops a film into one of fixed size, as films of other hospitals are framed.
+class RandRadiographPosed(RandomizableTransform):
+    """Turns, scales, shears, mirrors, shifts and crops a radiograph to a fixed size, as other hospitals frame theirs.
 
-    Sometimes the film is centred on one hip, and sometimes a collimator covers a part. A mirror image swaps the sides of the
+    Sometimes it is centred on one hip, and sometimes a collimator covers a part. A mirror image swaps the sides of the
     landmarks. A landmark that is no longer visible becomes NaN.
 
     Args:
@@ -70,7 +70,7 @@ class RandFilmPosed(RandomizableTransform):
         return {**data, self.image_key: posed, self.label_key: classes, self.landmarks_key: points}
 
     def _affine(self, height: int, width: int, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw the 2 x 2 matrix and the centre, both (row, col): film = centre + matrix @ (posed - posed centre)."""
+        """Draw the 2 x 2 matrix and the centre, both (row, col): radiograph = centre + matrix @ (posed - posed centre)."""
         angle = np.deg2rad(np.clip(self.R.normal(0.0, self.degrees), -25.0, 25.0))
         stretch = 1.0 / self.R.uniform(*self.scale)
         shear = self.R.normal(0.0, self.shear_sd, size=(2, 2))

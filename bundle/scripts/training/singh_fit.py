@@ -77,18 +77,18 @@ def _hips(dataset_dir: str) -> Iterator[list[float]]:
         LoadLabeld("label"), LoadLandmarksd("landmarks"),
     ])  # fmt: skip
     localiser = HipLocaliser()
-    for item in tqdm(list_radiographs(dataset_dir), desc="films"):
+    for item in tqdm(list_radiographs(dataset_dir), desc="radiographs"):
         truth = read_truth(item)
         grades = [hip.number("singh_grade") for hip in truth.hips.values()]
         if not np.isfinite(grades).any() or not (truth.label and truth.landmarks):
             continue
-        film = read({name: item[name] for name in ("image", "label", "landmarks")})
-        points = torch.as_tensor(np.asarray(film["landmarks"]), dtype=torch.float32)
+        radiograph = read({name: item[name] for name in ("image", "label", "landmarks")})
+        points = torch.as_tensor(np.asarray(radiograph["landmarks"]), dtype=torch.float32)
         seen = torch.isfinite(points).all(dim=-1).float()
         poses = localiser.fit(torch.nan_to_num(points)[None], seen[None])[0].numpy()
-        femur = np.asarray(film["label"][0]) == _FEMUR
-        outline = Outline(femur, tuple(film["image"].meta["spacing_mm"]))
+        femur = np.asarray(radiograph["label"][0]) == _FEMUR
+        outline = Outline(femur, tuple(radiograph["image"].meta["spacing_mm"]))
         for grade, landmarks, pose in zip(grades, points.numpy(), poses, strict=True):
             axes = find_axes(outline, landmarks, pose) if np.isfinite(grade) else None
             if axes is not None:
-                yield [*measure_contrasts(film["image"][0].numpy(), outline, axes).values(), grade]
+                yield [*measure_contrasts(radiograph["image"][0].numpy(), outline, axes).values(), grade]

@@ -1,4 +1,4 @@
-"""What the view network is taught: what the search for the hips sees on films, the right way up or not."""
+"""What the view network is taught: what the search for the hips sees on radiographs, the right way up or not."""
 
 import hashlib
 import math
@@ -19,8 +19,8 @@ from scripts.clinical.anatomy import HIP
 from scripts.dataset.truth import read_truth
 from scripts.training.appearance import RandAppearanced, smooth
 from scripts.training.checkpoint import save_whole
-from scripts.training.items import Read, films_of_other_kinds, training_items
-from scripts.training.pose import RandFilmPosed
+from scripts.training.items import Read, radiographs_of_other_kinds, training_items
+from scripts.training.pose import RandRadiographPosed
 from scripts.training.processes import mean_over_processes
 
 TARGETS = 8
@@ -29,15 +29,15 @@ TARGETS = 8
 _FLOOR = 1e-3  # of the largest variance: what hardly varies must not decide
 
 _MOST_ROTATED = 75.0
-"""Degrees; a frog-leg femur beyond this has no rotation that a film tells."""
+"""Degrees; a frog-leg femur beyond this has no rotation that a radiograph tells."""
 
 _NEAR_MM = 20.0  # a head found further than this from the true one is not that hip's
 
 _PERHAPS_FEMURS = {"turned_pelvis", "wrong_scale"}
-"""Kinds of films that must be refused, but on which each femur by itself may look as it should."""
+"""Kinds of radiographs that must be refused, but on which each femur by itself may look as it should."""
 
 _FLAT_DEGREES, _TURNED_DEGREES = 15.0, 25.0
-"""Turn of the pelvis up to which a film is an AP view, and from which on it is none; between, that is nobody's to say."""
+"""Turn of the pelvis up to which a radiograph is an AP view, and from which on it is none; between, that is nobody's to say."""
 
 Search = Callable[[Tensor], Mapping[str, Tensor]]
 """What a `scripts.networks.HipSearch` does."""
@@ -50,11 +50,11 @@ def view_items(folders: Sequence[str], split: str, read: Read, networks: Sequenc
         folders: data sets.
         split: "train" or "validation".
         read: the preprocessing of the main job, for an item; it raises where a radiograph is refused.
-        networks: files of the networks that look at the films; an item names their hash, so that what is kept of a film is
-            seen anew by other networks.
+        networks: files of the networks that look at the radiographs; an item names their hash, so that other
+            networks look anew.
     """
     items = [item for folder in folders for item in training_items(folder, split, [])]
-    other = films_of_other_kinds([item for item in items if item.get("kind")], (), read)
+    other = radiographs_of_other_kinds([item for item in items if item.get("kind")], (), read)
     seen_by = hashlib.sha256(b"".join(Path(file).read_bytes() for file in networks)).hexdigest()
     hips = [item for item in items if not item.get("kind")]
     return [{**item, "name": Path(item["image"]).name, "seen_by": seen_by} for item in [*hips, *other]]
@@ -63,7 +63,7 @@ def view_items(folders: Sequence[str], split: str, read: Read, networks: Sequenc
 class ViewTargetsd(Transform):
     """Adds "view" (8,) float32 to an item, NaN where unknown: see `TARGETS`; 0 or 1, angles in degrees, rotations outward.
 
-    From the manifest's columns `kind` (what a film shows that is no hip), `view`, `pelvic_turn_deg`, and for each side
+    From the manifest's columns `kind` (what a radiograph shows that is no hip), `view`, `pelvic_turn_deg`, and for each side
     `implant`, `fracture` and `rotation_deg`.
     """
 
@@ -84,8 +84,8 @@ class ViewTargetsd(Transform):
         return {**data, "view": torch.tensor(values, dtype=torch.float32)}
 
 
-class SeenFilmsd(Transform):
-    """Replaces a film at 0.6 mm by what is seen on it in several poses and appearances, drawn by the film's name.
+class SeenRadiographsd(Transform):
+    """Replaces a radiograph at 0.6 mm by what is seen on it in several poses and appearances, drawn by the radiograph's name.
 
     What is left of the item is, of each drawing, "radiograph_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws,
     1, rows, cols), and "view" (draws, 8). Some drawings are turned upside down or on their side, shown far too large or too
@@ -94,18 +94,18 @@ class SeenFilmsd(Transform):
 
     Args:
         search: the cascade's own.
-        pelvis: crops the pelvis from a film (B, 1, h, w) by its femoral heads (B, 2, 2); the cascade's own.
+        pelvis: crops the pelvis from a radiograph (B, 1, h, w) by its femoral heads (B, 2, 2); the cascade's own.
         pose, appearance: of a drawing.
         draws: how many.
-        spoilt: probability of a film that is no view of a hip any more.
-        spacing_mm: pixel spacing of the film.
+        spoilt: probability of a radiograph that is no view of a hip any more.
+        spacing_mm: pixel spacing of the radiograph.
     """
 
     def __init__(
         self,
         search: Search,
         pelvis: Callable[[Tensor, Tensor], Tensor],
-        pose: RandFilmPosed,
+        pose: RandRadiographPosed,
         appearance: RandAppearanced,
         draws: int,
         spoilt: float = 0.25,
@@ -116,7 +116,7 @@ class SeenFilmsd(Transform):
 
     @torch.no_grad()
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Look at the film."""
+        """Look at the radiograph."""
         seeds = [zlib.crc32(f"{data['name']} {draw}".encode()) for draw in range(self.draws)]
         drawn = [self._seen(data, np.random.RandomState(seed)) for seed in seeds]
         return {key: torch.stack([each[key] for each in drawn]) for key in drawn[0]}
@@ -126,9 +126,9 @@ class SeenFilmsd(Transform):
         self.pose.set_random_state(state=random)
         self.appearance.set_random_state(state=random)
         posed = self.pose({"image": image, "label": torch.zeros_like(image), "landmarks": data["landmarks"]})
-        film, truth = self.appearance(posed)["image"], posed["landmarks"]
+        radiograph, truth = self.appearance(posed)["image"], posed["landmarks"]
         spoilt = bool(random.random_sample() < self.spoilt)
-        seen = self.search((_spoil(film, random, self.spacing_mm) if spoilt else film)[None])
+        seen = self.search((_spoil(radiograph, random, self.spacing_mm) if spoilt else radiograph)[None])
         return {
             "radiograph_features": seen["radiograph_features"][0],
             "hip_features": seen["hip_features"][0],
@@ -137,7 +137,7 @@ class SeenFilmsd(Transform):
         }
 
     def _known(self, target: Tensor, truth: Tensor, seen: Mapping[str, Tensor], spoilt: bool) -> Tensor:
-        """The targets (8,) of a drawing, by those of the film, the landmarks (2, 5, 2) left on it, and what was found."""
+        """The targets (8,) of a drawing, by those of the radiograph, the landmarks (2, 5, 2) left on it, and what was found."""
         visible = torch.isfinite(truth).all(dim=2)
         whole, none = visible[:, : HIP.locating].all(dim=1), ~visible.any(dim=1)
         apart = torch.linalg.vector_norm(seen["landmarks"][0, :, 0] - truth[:, 0], dim=1) * self.spacing_mm
@@ -159,7 +159,7 @@ class SeenFilmsd(Transform):
 
 
 class RandDrawingd(RandomizableTransform):
-    """Takes one of the drawings of `SeenFilmsd`.
+    """Takes one of the drawings of `SeenRadiographsd`.
 
     Args:
         keys: what has a row for each drawing.
@@ -199,7 +199,7 @@ class ViewLoss(nn.Module):
         self.angle, self.angle_scale = angle, angle_scale_degrees
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
-        """Compute the loss of `ViewNetwork.forward`'s (B, 8) against (B, 8) targets of `SeenFilmsd`."""
+        """Compute the loss of `ViewNetwork.forward`'s (B, 8) against (B, 8) targets of `SeenRadiographsd`."""
         known = torch.isfinite(target)
         target, predicted = torch.nan_to_num(target), predicted.float()
         logits, angles = [0, 2, 3, 4, 5], [1, 6, 7]
@@ -212,17 +212,17 @@ class ViewLoss(nn.Module):
 
 
 @torch.no_grad()
-def fit_novelty(network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
+def fit_novelty(network: Any, radiographs: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
     """Measure mean and spread of the features of hip views, and write them into a trained view network's checkpoint.
 
     Args:
         network: `ViewNetwork`.
-        films: each with "radiograph_features" (draws, F) and "view" (draws, 8), whose first column is 1 for a hip view.
+        radiographs: each with "radiograph_features" (draws, F) and "view" (draws, 8), whose first column is 1 for a hip view.
         checkpoint: file {"state_dict", "provenance"} to complete; it is replaced in one step.
     """
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
     network.load_state_dict(saved["state_dict"])
-    features = [film["radiograph_features"][film["view"][:, 0] == 1] for film in tqdm(films, desc="features of hip views")]
+    features = [seen["radiograph_features"][seen["view"][:, 0] == 1] for seen in tqdm(radiographs, desc="features of hip views")]
     found = torch.cat(features).double()
     variance, axes = torch.linalg.eigh(torch.cov(found.T))
     scale = variance.clamp(min=float(variance.max()) * _FLOOR).rsqrt()
@@ -236,8 +236,8 @@ def fit_novelty(network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint:
 class FitNovelty:
     """Handler that completes the best checkpoint by `fit_novelty`, whose arguments it takes, when the training has ended."""
 
-    def __init__(self, network: Any, films: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
-        self.network, self.films, self.checkpoint = network, films, checkpoint
+    def __init__(self, network: Any, radiographs: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
+        self.network, self.radiographs, self.checkpoint = network, radiographs, checkpoint
 
     def attach(self, engine: Engine) -> None:
         """Register with the trainer, after the checkpoints."""
@@ -245,7 +245,7 @@ class FitNovelty:
 
     def fit(self) -> None:
         """Complete the checkpoint."""
-        fit_novelty(self.network, self.films, self.checkpoint)
+        fit_novelty(self.network, self.radiographs, self.checkpoint)
 
 
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:
@@ -253,22 +253,22 @@ def _known_mean(values: Tensor, known: Tensor) -> Tensor:
     return mean_over_processes((values * known).sum(dim=0), known.sum(dim=0))
 
 
-def _spoil(film: Tensor, random: np.random.RandomState, spacing_mm: float) -> Tensor:
-    """Turn a film by quarters or upside down, zoom it, blur it, or make it a negative: (1, rows, cols)."""
+def _spoil(radiograph: Tensor, random: np.random.RandomState, spacing_mm: float) -> Tensor:
+    """Turn a radiograph by quarters or upside down, zoom it, blur it, or make it a negative: (1, rows, cols)."""
     way = random.choice(["turn", "turn", "turn", "flip", "zoom", "zoom", "blur", "blur", "invert"])
     if way == "turn":
-        return torch.rot90(film, int(random.randint(1, 4)), (1, 2))
+        return torch.rot90(radiograph, int(random.randint(1, 4)), (1, 2))
     if way == "flip":
-        return film.flip(1)
+        return radiograph.flip(1)
     if way == "zoom":
-        return _zoomed(film, float(random.choice([random.uniform(0.35, 0.6), random.uniform(1.7, 2.5)])))
+        return _zoomed(radiograph, float(random.choice([random.uniform(0.35, 0.6), random.uniform(1.7, 2.5)])))
     if way == "blur":
-        return smooth(film, round(random.uniform(8.0, 30.0) / spacing_mm))
-    return 1.0 - film
+        return smooth(radiograph, round(random.uniform(8.0, 30.0) / spacing_mm))
+    return 1.0 - radiograph
 
 
-def _zoomed(film: Tensor, scale: float) -> Tensor:
-    """Show the middle of a film larger (scale > 1), or all of it smaller on black."""
+def _zoomed(radiograph: Tensor, scale: float) -> Tensor:
+    """Show the middle of a radiograph larger (scale > 1), or all of it smaller on black."""
     matrix = torch.tensor([[[1 / scale, 0.0, 0.0], [0.0, 1 / scale, 0.0]]])
-    grid = F.affine_grid(matrix, [1, 1, *film.shape[1:]], align_corners=False)
-    return F.grid_sample(film[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
+    grid = F.affine_grid(matrix, [1, 1, *radiograph.shape[1:]], align_corners=False)
+    return F.grid_sample(radiograph[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]

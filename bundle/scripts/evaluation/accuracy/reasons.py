@@ -56,7 +56,7 @@ def explain(
         if told:
             known.append(f"{side} hip: {', '.join(told)}")
     sentence = "; ".join(wrong) or f"no error of {_LEAST_CM2:.0f} cm² or more"
-    return f"{sentence[0].upper()}{sentence[1:]} ({'; '.join(known) or 'nothing else is known of this film'})."
+    return f"{sentence[0].upper()}{sentence[1:]} ({'; '.join(known) or 'nothing else is known of this radiograph'})."
 
 
 def _areas(
@@ -126,7 +126,7 @@ def _cut_off(femur: NDArray[np.bool_], points: NDArray[np.float64], spacing_mm: 
         return
     hidden = [_PLACES[place] for place in (_HEAD, _GREATER, _LESSER) if not seen[place]]
     if hidden:
-        yield f"{' and '.join(hidden)} not on the film"
+        yield f"{' and '.join(hidden)} not on the radiograph"
     if seen[_LESSER] and seen[_HEAD] and not seen[_SHAFT]:
         offsets = (np.argwhere(femur) - points[_LESSER]) * spacing_mm
         down = offsets @ ((points[_LESSER] - points[_HEAD]) * spacing_mm)

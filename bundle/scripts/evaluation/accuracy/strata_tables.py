@@ -30,7 +30,7 @@ def format_strata(strata: Sequence[Stratum], kind: str, notice: str) -> str:
         "",
         f"{notice}.",
         "",
-        "Hip by hip: overlap is of the part of the film that is nearer to the hip than to the other. Goals: femur IoU "
+        "Hip by hip: overlap is of the part of the radiograph that is nearer to the hip than to the other. Goals: femur IoU "
         f"{GOALS['femur_iou_mean']}, prosthesis {GOALS['prosthesis_iou_mean']}, fixation {GOALS['fixation_iou_mean']} or more; "
         f"landmark error, median {GOALS['landmark_error_median_mm']} and 95th percentile {GOALS['landmark_error_p95_mm']} mm or "
         "less; no swaps. Only hips with a true landmark are counted, and what the manifest does not tell of gives no row.",

@@ -102,7 +102,7 @@ class WorstRadiographs:
             "",
             f"{notice}.",
             "",
-            "![Films with true and found outlines](worst.png)",
+            "![Radiographs with true and found outlines](worst.png)",
             "",
             "| | Name | Femur Dice | IoU | Why |",
             "|---|---|---|---|---|",
