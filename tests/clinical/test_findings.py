@@ -8,7 +8,7 @@ from scripts.clinical import CHANNELS, HIP, QUANTITIES, Channels, Of, Quantity, 
 from scripts.clinical.limits import GATE_FILE, NETWORK_GATE_FILE
 
 LIMITS = [(quantity, limit) for quantity in QUANTITIES for limit in quantity.limits]
-OF_THE_GATE = {"youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm"}
+OF_THE_GATE = {"youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm", "doubt_widens_by"}
 """Limits of the header, or of the heads of a radiograph together."""
 
 
@@ -53,14 +53,16 @@ def test_channels_are_those_of_each_bone_then_the_patients_then_the_radiographs(
 def test_unpacked_numbers_have_their_names():
     numbers = list(range(len(CHANNELS.names)))
     values = CHANNELS.unpack(numbers)
-    assert [value for bone in values.bones for value in bone.values()] == numbers[:-4]
-    assert values.patient == {"osteoporosis_probability": numbers[-4]}
-    assert values.radiograph == {"hip_view": numbers[-3], "novelty": numbers[-2], "pelvic_turn_deg": numbers[-1]}
+    of_bones = 2 * len(CHANNELS.of(Of.BONE))
+    assert [value for bone in values.bones for value in bone.values()] == numbers[:of_bones]
+    assert values.patient == {"osteoporosis_probability": numbers[of_bones]}
+    assert list(values.radiograph.values()) == numbers[of_bones + 1 :] and values.radiograph["novelty"] == of_bones + 2
 
 
-@pytest.mark.parametrize("count", [0, 25, 27])
+@pytest.mark.parametrize("count", [0, len(CHANNELS.names) - 1, len(CHANNELS.names) + 1])
 def test_another_count_of_channels_is_one_sentence_that_names_them(count):
-    with pytest.raises(ValueError, match=rf"^{count} channels; expected 26: right_landmark_confidence, .*, pelvic_turn_deg\.$"):
+    expected = rf"^{count} channels; expected {len(CHANNELS.names)}: right_landmark_confidence, .*, {CHANNELS.names[-1]}\.$"
+    with pytest.raises(ValueError, match=expected):
         CHANNELS.unpack([0.0] * count)
 
 

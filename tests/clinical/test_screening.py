@@ -7,7 +7,9 @@ import pytest
 from scripts.clinical import (
     CHANNELS,
     Category,
+    Caution,
     Code,
+    Doubt,
     Expectation,
     RadiographFacts,
     Reason,
@@ -30,11 +32,11 @@ def heads(right, left):
     return tuple({} if diameter is None else {"head_diameter_mm": diameter} for diameter in (right, left))
 
 
-def test_channels_are_twenty_six_right_first():
+def test_channels_are_twenty_nine_right_first():
     names = CHANNELS.names
-    assert len(names) == 26
-    assert names[0] == "right_landmark_confidence" and names[11] == "left_landmark_confidence"
-    assert names[-4:] == ("osteoporosis_probability", "hip_view", "novelty", "pelvic_turn_deg")
+    assert len(names) == 29
+    assert names[0] == "right_landmark_confidence" and names[12] == "left_landmark_confidence"
+    assert names[-4:] == ("hip_view", "novelty", "pelvic_turn_deg", "pelvic_tilt_deg")
     assert set(named()) == set(names)
 
 
@@ -68,18 +70,20 @@ def test_an_implanted_hip_is_refused_and_the_other_decides():
         ({"metal_fraction": 0.3, "landmark_confidence": 0.2}, Code.IMPLANT, "30%"),
         ({"landmark_confidence": 0.2}, Code.CUT_OFF, "0.20"),
         ({"neck_bmd": 0.0}, Code.CUT_OFF, "shown whole"),
-        ({"femur_probability": 0.01}, Code.NO_FEMUR, "No proximal femur found"),
-        ({"femur_probability": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
+        ({"femur_probability": 0.01}, Code.NO_FEMUR, "neither looks nor is drawn like an adult's proximal femur"),
+        ({"femur_probability": math.nan}, Code.NO_FEMUR, "neither looks nor is drawn"),
         ({"fracture_probability": 0.97}, Code.FRACTURE, "broken or deformed (probability 97%"),
         ({"fracture_probability": 0.97, "landmark_confidence": 0.2}, Code.FRACTURE, "radiologist"),
         ({"fracture_probability": 0.97, "metal_fraction": 0.3}, Code.IMPLANT, "Metal"),
-        ({"fracture_probability": 0.97, "shaft_abduction_deg": 47.0}, Code.NOT_AP, "frog-leg"),
+        ({"fracture_probability": 0.97, "shaft_abduction_deg": 47.0}, Code.FRACTURE, "broken"),
+        ({"fracture_probability": 0.97, "growth_probability": 0.9}, Code.NOT_ADULT, "growth plates are open (probability 90%"),
         ({"outward_rotation_deg": 62.0}, Code.ROTATED, "turned outward by 62 degrees"),
         ({"outward_rotation_deg": -55.0}, Code.ROTATED, "turned inward by 55 degrees"),
         ({"fracture_probability": math.nan}, Code.FRACTURE, "broken"),
         ({"outward_rotation_deg": math.nan}, Code.ROTATED, "turned"),
-        ({"contour_agreement": 0.5}, Code.UNSURE_CONTOUR, "agrees with itself by 0.50"),
-        ({"contour_agreement": math.nan}, Code.UNSURE_CONTOUR, "unsure"),
+        ({"contour_agreement": 0.93}, Code.UNSURE_CONTOUR, "agrees with itself by 0.93"),
+        ({"contour_agreement": 0.5}, Code.NO_FEMUR, "No proximal femur found"),
+        ({"contour_agreement": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
         ({"landmark_confidence": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
         ({"total_bmd": math.nan}, Code.CUT_OFF, "shown whole"),
         ({"shaft_abduction_deg": math.nan}, Code.CUT_OFF, "shown whole"),
@@ -141,8 +145,9 @@ def test_a_frog_leg_view_is_told_from_a_picture_of_no_hip():
     screening = interpret(found(right=frog, left=absent, hip_view=0.01, novelty=1e6), ADULT)
     assert screening.reason.code == Code.NOT_AP
     assert interpret(found(right=frog, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
-    # Metal on a chest is no hip's.
-    assert interpret(found(right={"metal_fraction": 0.4}, left=absent, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
+    # Metal on a chest is no hip's: what is found there is not drawn twice alike.
+    chest = {"metal_fraction": 0.4, "contour_agreement": 0.7}
+    assert interpret(found(right=chest, left=absent, hip_view=0.01), ADULT).reason.code == Code.NOT_A_HIP
 
 
 @pytest.mark.parametrize(
@@ -173,7 +178,7 @@ def test_heads_of_an_impossible_size_betray_the_pixel_size():
 def test_one_head_of_a_believable_size_vouches_for_the_scale():
     assert interpret(found(), replace(ADULT, measured=heads(97.0, 46.0))).reason is None
     implanted = interpret(found(left={"metal_fraction": 0.3}), replace(ADULT, measured=heads(97.0, 46.0)))
-    assert implanted.reason.code == Code.WRONG_SCALE
+    assert [hip.reason.code for hip in implanted.hips] == [Code.WRONG_SCALE, Code.IMPLANT]
 
 
 def test_what_the_gate_saw_is_told_with_the_outcome():
@@ -183,7 +188,7 @@ def test_what_the_gate_saw_is_told_with_the_outcome():
     right, left = (hip.values for hip in screening.hips)
     assert right == {**HIP, "fracture_probability": pytest.approx(0.1), "outward_rotation_deg": -7.0, **measured}
     assert left == HIP, "what was not outlined was not measured"
-    assert screening.values == {"hip_view": 0.99, "novelty": 0.6, "pelvic_turn_deg": -4.0}
+    assert screening.values == {"hip_view": 0.99, "novelty": 0.6, "pelvic_turn_deg": -4.0, "pelvic_tilt_deg": 4.0}
 
 
 def test_thresholds_of_other_weights_are_told_and_do_not_judge_novelty():
@@ -298,4 +303,34 @@ def test_what_does_not_look_like_a_femur_is_not_measured_beside_a_hip_that_is():
     screening = interpret(found(left={"femur_probability": 0.01}), ADULT)
     assert screening.reason is None and screening.hips[0].estimates
     assert screening.hips[1].reason.code == Code.NO_FEMUR
-    assert "does not look like an adult's proximal femur" in screening.hips[1].reason.sentence
+    assert "neither looks nor is drawn like an adult's proximal femur" in screening.hips[1].reason.sentence
+
+
+def test_a_judgement_that_does_not_decide_alone_is_a_caution_where_the_drawing_shows_an_adults_femur():
+    drawn = replace(ADULT, measured=heads(46.0, 45.0))
+    sure, doubtful = interpret(found(), drawn), interpret(found({"femur_probability": 0.01}, hip_view=0.01), drawn)
+    assert doubtful.reason is None and not any(hip.cautions for hip in sure.hips)
+    right, left = doubtful.hips
+    assert [caution.code for caution in right.cautions] == [Doubt.UNUSUAL_VIEW, Doubt.UNUSUAL_FEMUR]
+    assert [caution.code for caution in left.cautions] == [Doubt.UNUSUAL_VIEW]
+    assert "looks unusual (probability of one 0.01" in right.cautions[1].sentence
+    for site in ("neck", "total"):
+        known, unsure = sure.hips[1].estimates[site], left.estimates[site]
+        assert unsure.t_score == known.t_score
+        assert unsure.bmd_sd == pytest.approx(LIMITS.doubt_widens_by * known.bmd_sd)
+        assert unsure.t_interval[0] < known.t_interval[0] and unsure.t_interval[1] > known.t_interval[1]
+
+
+def test_what_a_reader_must_know_of_a_hip_is_told_before_what_is_wrong_with_the_picture():
+    broken = {"fracture_probability": 0.97, "femur_probability": 0.01}
+    screening = interpret(found(right=broken, hip_view=0.01, pelvic_turn_deg=40.0), ADULT)
+    assert [hip.reason.code for hip in screening.hips] == [Code.FRACTURE, Code.NOT_A_HIP]
+    assert screening.reason.code == Code.FRACTURE and "does not look like an upright AP" in screening.reason.sentence
+    # A header knows a child for certain.
+    assert interpret(found(right=broken), RadiographFacts(age_years=12)).reason.code == Code.NOT_ADULT
+
+
+def test_a_doubtful_scale_is_a_caution_of_every_hip():
+    caution = Caution(Doubt.ONE_HEAD, "The heads differ.")
+    screening = interpret(found(), replace(ADULT, cautions=(caution,)))
+    assert all(hip.cautions == (caution,) and hip.estimates for hip in screening.hips)

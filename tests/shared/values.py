@@ -7,6 +7,7 @@ HIP = {
     "femur_probability": 0.97,
     "metal_fraction": 0.0,
     "fracture_probability": 0.02,
+    "growth_probability": 0.01,
     "shaft_abduction_deg": 5.0,
     "outward_rotation_deg": 3.0,
     "contour_agreement": 0.98,
@@ -26,7 +27,8 @@ CLEAR = {
 
 def named(right: dict | None = None, left: dict | None = None, probability: float = 0.2, **picture: float) -> dict[str, float]:
     """By the names of the channels."""
-    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn_deg": 2.0, **picture}
+    values = {"osteoporosis_probability": probability, "hip_view": 0.99, "novelty": 0.5, "pelvic_turn_deg": 2.0}
+    values |= {"pelvic_tilt_deg": 4.0, **picture}
     for side, changes in (("right", right or {}), ("left", left or {})):
         values |= {f"{side}_{name}": value for name, value in {**HIP, **changes}.items()}
     return values

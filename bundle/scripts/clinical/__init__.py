@@ -6,7 +6,7 @@ from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
 from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.limits import Limits
-from scripts.clinical.outcomes import Code, Reason, RefusedError
+from scripts.clinical.outcomes import Caution, Code, Doubt, Reason, RefusedError
 from scripts.clinical.reference import Reference, load_reference
 from scripts.clinical.screening import Estimate, Hip, Lowest, Screening, interpret
 
@@ -17,9 +17,11 @@ __all__ = [
     "NETWORK_SPACING_MM",
     "QUANTITIES",
     "Category",
+    "Caution",
     "Channels",
     "Code",
     "Criteria",
+    "Doubt",
     "Estimate",
     "Expectation",
     "Gate",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.clinical.laterality import SideMarker
+from scripts.clinical.outcomes import Caution
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class RadiographFacts:
         view: "AP", another projection, or "" where unknown.
         laterality: "R", "L", "B" (both) or "" where unknown.
         assumptions: sentences on what the reader had to assume.
+        cautions: what reading or scale make doubtful.
         markers: burned-in side markers, as the radiograph is displayed.
         measured: what was measured on the picture of each bone (`HIP.sides`), by the name of its quantity (`Source.MEASURED`);
             one that is not there is unknown.
@@ -28,5 +30,6 @@ class RadiographFacts:
     view: str = ""
     laterality: str = ""
     assumptions: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     markers: tuple[SideMarker, ...] = ()
     measured: tuple[Mapping[str, float], ...] = ({}, {})

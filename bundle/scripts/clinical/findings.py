@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from scripts.clinical.anatomy import HIP
-from scripts.clinical.outcomes import Code
+from scripts.clinical.outcomes import Code, Doubt
 
 Bounds = tuple[float | None, float | None]
 """Least and greatest possible value; None where there is none."""
@@ -46,6 +46,8 @@ class Limit:
         sentence: of the refusal, with {side}, {value} and {limit}.
         sign: -1 for a limit to the negative side: then the negative of the value is compared, and told.
         unknown_passes: whether a NaN is no reason to refuse.
+        doubt: of a judgement that does not decide alone: where the drawing shows a femur, it is measured with this caution.
+        caution: the sentence of that, as ``sentence``.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Limit:
     sentence: str
     sign: int = 1
     unknown_passes: bool = False
+    doubt: Doubt | None = None
+    caution: str = ""
 
     def holds(self, value: float, limit: float) -> bool:
         """Whether a value is within the limit."""
@@ -171,7 +175,7 @@ QUANTITIES: Final = (
             Limit(
                 "complete_at_least",
                 Code.CUT_OFF,
-                10,
+                11,
                 "The {side} proximal femur is not shown whole and clear (landmark confidence {value:.2f}, expected {limit:.2f} "
                 "or more); it is not measured.",
             ),
@@ -186,9 +190,12 @@ QUANTITIES: Final = (
             Limit(
                 "femur_at_least",
                 Code.NO_FEMUR,
-                8,
-                "What was found on the {side} side does not look like an adult's proximal femur, seen clearly and from the front "
-                "(probability {value:.2f}, expected {limit:.2f} or more); it is not measured.",
+                10,
+                "What was found on the {side} side neither looks nor is drawn like an adult's proximal femur, seen clearly and "
+                "from the front (probability {value:.2f}, expected {limit:.2f} or more); it is not measured.",
+                doubt=Doubt.UNUSUAL_FEMUR,
+                caution="The {side} proximal femur looks unusual (probability of one {value:.2f}, usually {limit:.2f} or more): "
+                "its intervals are wider for it. Look at its contour.",
             ),
         ),
     ),
@@ -201,7 +208,7 @@ QUANTITIES: Final = (
             Limit(
                 "implant_at_most",
                 Code.IMPLANT,
-                2,
+                3,
                 "Metal covers {value:.0%} of the {side} proximal femur (at most {limit:.0%} is allowed); the BMD of an implanted "
                 "hip is not measured.",
             ),
@@ -216,9 +223,24 @@ QUANTITIES: Final = (
             Limit(
                 "fracture_at_most",
                 Code.FRACTURE,
-                9,
+                8,
                 "The {side} proximal femur looks broken or deformed (probability {value:.0%}, at most {limit:.0%} is allowed); "
                 "its BMD is not measured. A radiologist should look at the picture.",
+            ),
+        ),
+    ),
+    Quantity(
+        "growth_probability",
+        "",
+        "probability that the growth plates of the proximal femur are open",
+        bounds=_SHARE,
+        limits=(
+            Limit(
+                "growth_at_most",
+                Code.NOT_ADULT,
+                2,
+                "The {side} hip looks like a child's, whose growth plates are open (probability {value:.0%}, at most {limit:.0%} "
+                "is allowed); only adults are measured, because a growing skeleton has no T-score.",
             ),
         ),
     ),
@@ -233,14 +255,14 @@ QUANTITIES: Final = (
             Limit(
                 "shaft_angle_at_most_deg",
                 Code.NOT_AP,
-                3,
+                9,
                 _ABDUCTED.format(way="abducted by {value:.0f} degrees as in a frog-leg view"),
                 unknown_passes=True,
             ),
             Limit(
                 "shaft_angle_at_most_deg",
                 Code.NOT_AP,
-                3,
+                9,
                 _ABDUCTED.format(way="adducted by {value:.0f} degrees"),
                 sign=-1,
                 unknown_passes=True,
@@ -254,8 +276,8 @@ QUANTITIES: Final = (
         decimals=1,
         of_shown=True,
         limits=(
-            Limit("rotation_outward_at_most_deg", Code.ROTATED, 12, _TURNED.format(way="outward")),
-            Limit("rotation_inward_at_most_deg", Code.ROTATED, 12, _TURNED.format(way="inward"), sign=-1),
+            Limit("rotation_outward_at_most_deg", Code.ROTATED, 13, _TURNED.format(way="outward")),
+            Limit("rotation_inward_at_most_deg", Code.ROTATED, 13, _TURNED.format(way="inward"), sign=-1),
         ),
     ),
     Quantity(
@@ -265,9 +287,16 @@ QUANTITIES: Final = (
         bounds=_SHARE,
         limits=(
             Limit(
+                "drawn_at_least",
+                Code.NO_FEMUR,
+                1,
+                "What was found on the {side} side is no proximal femur seen from the front: drawn twice, its contour agrees "
+                "with itself by {value:.2f} only (Dice, expected {limit:.2f} or more); that side is not measured.",
+            ),
+            Limit(
                 "agreement_at_least",
                 Code.UNSURE_CONTOUR,
-                11,
+                12,
                 "The contour of the {side} femur is unsure: drawn twice, it agrees with itself by {value:.2f} (Dice, expected "
                 "{limit:.2f} or more); the hip is not measured. Look at the picture, and correct the contour in MONAI Label if "
                 "it is to be learnt.",
@@ -379,6 +408,9 @@ QUANTITIES: Final = (
                 1,
                 "The picture does not look like an upright AP radiograph of an adult's hip or pelvis (probability {value:.2f}, "
                 "expected {limit:.2f} or more); nothing was measured. Send the AP view, upright.",
+                doubt=Doubt.UNUSUAL_VIEW,
+                caution="The picture as a whole is an unusual AP view of the hips (probability of one {value:.2f}, usually "
+                "{limit:.2f} or more): all intervals are wider for it. Look at the contours.",
             ),
         ),
     ),
@@ -412,6 +444,14 @@ QUANTITIES: Final = (
             Limit("pelvic_turn_at_most_deg", Code.ROTATED, 3, _PELVIS),
             Limit("pelvic_turn_at_most_deg", Code.ROTATED, 3, _PELVIS, sign=-1),
         ),
+    ),
+    Quantity(
+        "pelvic_tilt_deg",
+        "degrees",
+        "tilt of the pelvis, its upper end forward; 0 = spines and symphysis in one coronal plane, or not both hips found",
+        of=Of.RADIOGRAPH,
+        decimals=None,
+        group="picture",
     ),
 )
 """Every quantity, in the order of the channels and of the tables."""

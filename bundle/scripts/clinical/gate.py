@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.clinical.anatomy import HIP
 from scripts.clinical.facts import RadiographFacts
-from scripts.clinical.findings import QUANTITIES, Of
+from scripts.clinical.findings import QUANTITIES, Limit, Of
 from scripts.clinical.limits import NETWORK_GATE_FILE, Limits, load_limits
-from scripts.clinical.outcomes import Code, Reason
+from scripts.clinical.outcomes import Caution, Code, Reason
 
 _SCALED = {None, Code.EXPOSURE, Code.ROTATED}
 """Outcomes of a hip whose head has its true size."""
 
 _BY_VIEW = frozenset({Code.NOT_A_HIP, Code.NOVEL})
 """Reasons that a frog-leg view explains."""
+
+FOREMOST = frozenset({Code.FRACTURE, Code.IMPLANT, Code.NOT_ADULT})
+"""Reasons of a hip that its reader must be told, whatever else is wrong with the picture."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One hip, judged by itself.
+
+    shown: whether there is a proximal femur at all, measurable or not. sound: whether it is drawn as an adult's is, and nothing
+    but a doubt speaks against it. reason: why it is refused, or None. cautions: doubts with which it is measured.
+    """
+
+    shown: bool
+    sound: bool
+    reason: Reason | None
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,20 +65,26 @@ class Gate:
             )
         return None
 
-    def picture_reason(self, picture: Mapping[str, float], hips: Sequence[Reason | None]) -> Reason | None:
+    def picture_reason(self, picture: Mapping[str, float], hips: Sequence[Judgement]) -> Reason | None:
         """Why the whole radiograph is refused by what the networks see, or None.
 
-        A frog-leg view is no AP view, but one of hips: where all hips shown are refused for that, the hips' reasons stand.
+        A frog-leg view is no AP view, but one of hips: where all hips shown are refused for that, the hips' reasons stand. A limit
+        that does not decide alone refuses only where no hip is `Judgement.sound`.
 
         Args:
             picture: the values of the radiograph, by name.
-            hips: of the right and the left hip, why it is refused by itself.
+            hips: the right and the left hip, judged by themselves.
         """
-        shown = [reason for reason in hips if reason is None or reason.code is not Code.NO_FEMUR]
+        shown = [hip.reason for hip in hips if hip.shown]
         explained = bool(shown) and all(reason is not None and reason.code is Code.NOT_AP for reason in shown)
-        return self._ask(Of.RADIOGRAPH, picture, "", _BY_VIEW if explained else frozenset())
+        spared = _BY_VIEW if explained else frozenset()
+        return self._ask(Of.RADIOGRAPH, picture, "", spared, doubts=not any(hip.sound for hip in hips))
 
-    def scale_reason(self, facts: RadiographFacts, hips: Sequence[Reason | None]) -> Reason | None:
+    def picture_cautions(self, picture: Mapping[str, float]) -> tuple[Caution, ...]:
+        """What the values of a radiograph that was not refused make doubtful."""
+        return self._doubts(Of.RADIOGRAPH, picture, "")
+
+    def scale_reason(self, facts: RadiographFacts, hips: Sequence[Judgement]) -> Reason | None:
         """Why the whole radiograph is refused by the size of its femoral heads, or None; one head of a believable size will do.
 
         Args:
@@ -71,8 +94,8 @@ class Gate:
         low, high = self.limits.head_diameter_at_least_mm, self.limits.head_diameter_at_most_mm
         heads = [
             measured["head_diameter_mm"]
-            for measured, reason in zip(facts.measured, hips, strict=True)
-            if "head_diameter_mm" in measured and (reason.code if reason else None) in _SCALED
+            for measured, hip in zip(facts.measured, hips, strict=True)
+            if "head_diameter_mm" in measured and (hip.reason.code if hip.reason else None) in _SCALED
         ]
         if not heads or any(low <= diameter <= high for diameter in heads):
             return None
@@ -83,39 +106,58 @@ class Gate:
             "DICOM, or correct its pixel spacing.",
         )
 
-    def shows(self, hip: Mapping[str, float]) -> bool:
-        """Whether there is a proximal femur at all, measurable or not, by the values of one hip."""
-        return hip["landmark_confidence"] >= self.limits.present_at_least
-
-    def hip_reason(self, side: str, hip: Mapping[str, float]) -> Reason | None:
-        """Why one hip is refused by what is seen of it, or None.
+    def judge(self, side: str, hip: Mapping[str, float]) -> Judgement:
+        """Judge one hip by what is seen of it.
 
         Args:
             side: "right" or "left".
             hip: the values of that hip, by name; those of `Source.MEASURED` are left out where nothing was outlined.
         """
-        if reason := self._ask(Of.BONE, hip, side):
-            return reason
-        if not (all(hip[f"{site}_bmd"] > 0 for site in HIP.sites) and math.isfinite(hip["shaft_abduction_deg"])):
-            return Reason(
+        shown = hip["landmark_confidence"] >= self.limits.present_at_least and (
+            hip["contour_agreement"] >= self.limits.drawn_at_least
+        )
+        drawn = self._ask(Of.BONE, hip, side, doubts=False)
+        head = hip.get("head_diameter_mm", math.nan)
+        adult = self.limits.head_diameter_at_least_mm <= head <= self.limits.head_diameter_at_most_mm
+        sound = drawn is None and adult
+        reason = drawn if sound else self._ask(Of.BONE, hip, side)
+        if reason is None and not (
+            all(hip[f"{site}_bmd"] > 0 for site in HIP.sites) and math.isfinite(hip["shaft_abduction_deg"])
+        ):
+            reason = Reason(
                 Code.CUT_OFF, f"The network gave no BMD for the {side} hip, because it is not shown whole; it is not measured."
             )
-        return None
+        return Judgement(shown, sound and reason is None, reason, self._doubts(Of.BONE, hip, side) if sound else ())
 
-    def _ask(self, of: Of, values: Mapping[str, float], side: str, spared: Collection[Code] = ()) -> Reason | None:
+    def _ask(
+        self, of: Of, values: Mapping[str, float], side: str, spared: Collection[Code] = (), doubts: bool = True
+    ) -> Reason | None:
         """The first limit, in the order in which they are asked, that a value is beyond; of several at once the furthest."""
         beyond = [
             (limit.asked, -limit.sign * value, limit)
-            for quantity in QUANTITIES
-            for limit in quantity.limits
-            if quantity.of is of and limit.code not in spared
-            if not limit.holds(value := values.get(quantity.name, math.nan), getattr(self.limits, limit.name))
+            for limit, value in self._beyond(of, values)
+            if limit.code not in spared and (doubts or limit.doubt is None)
         ]
         if not beyond:
             return None
         _, value, limit = min(beyond, key=lambda found: found[:2])
         bound = getattr(self.limits, limit.name)
         return Reason(limit.code, limit.sentence.format(side=side, value=-value, limit=bound))
+
+    def _doubts(self, of: Of, values: Mapping[str, float], side: str) -> tuple[Caution, ...]:
+        return tuple(
+            Caution(limit.doubt, limit.caution.format(side=side, value=value, limit=getattr(self.limits, limit.name)))
+            for limit, value in self._beyond(of, values)
+            if limit.doubt is not None
+        )
+
+    def _beyond(self, of: Of, values: Mapping[str, float]) -> Iterator[tuple[Limit, float]]:
+        """Every limit that a value is beyond, and that value."""
+        for quantity in QUANTITIES:
+            for limit in quantity.limits:
+                value = values.get(quantity.name, math.nan)
+                if quantity.of is of and not limit.holds(value, getattr(self.limits, limit.name)):
+                    yield limit, value
 
 
 def load_gate(network_file: str | Path = NETWORK_GATE_FILE, weights_sha256: str | None = None) -> Gate:

@@ -18,15 +18,16 @@ NETWORK_GATE_FILE: Final = Path(__file__).parents[2] / "models" / "gate.json"
 """Thresholds on the outputs of the shipped weights: {"version", "weights_sha256", "calibration", "limits": as above}."""
 
 
-_OTHERS: Final = ("youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm")
-"""Limits that are asked of no single quantity."""
+_OTHERS: Final = ("youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm", "doubt_widens_by")
+"""Numbers that are asked of no single quantity."""
 
 
 class Limits(SimpleNamespace):
     """Every number that the gate compares with; "at least" and "at most" belong to what is allowed.
 
     youngest_age_years: below it the radiograph is refused. views: the projections that are measured ("" = unknown).
-    head_diameter_at_least_mm, head_diameter_at_most_mm: of an adult's femoral head in the patient. All others: see the limits
+    head_diameter_at_least_mm, head_diameter_at_most_mm: of an adult's femoral head in the patient. doubt_widens_by: factor of the
+    standard deviations of a hip that is measured with a caution. All others: see the limits
     of `scripts.clinical.findings.QUANTITIES`; what each is good for stands beside its value in the gate's JSON files.
     """
 

@@ -33,6 +33,22 @@ class Code(StrEnum):
     WRONG_SCALE = "WRONG_SCALE"  # the femoral head would have an impossible size
 
 
+class Doubt(StrEnum):
+    """Why a hip that was measured deserves less trust. Stable: the codes appear in every results file."""
+
+    UNUSUAL_VIEW = "UNUSUAL_VIEW"  # the picture as a whole is unlike the AP views that were learnt from
+    UNUSUAL_FEMUR = "UNUSUAL_FEMUR"  # so is the femur
+    ONE_HEAD = "ONE_HEAD"  # the scale rests on one femoral head, since the two differ
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A doubt that does not refuse: the code for machines, and one sentence for people, as a `Reason` has."""
+
+    code: Doubt
+    sentence: str
+
+
 @dataclass(frozen=True)
 class Reason:
     """A refusal: the code for machines, and one sentence for people.

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from scripts.clinical.anatomy import HIP
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import Values
-from scripts.clinical.gate import Gate, load_gate
+from scripts.clinical.gate import FOREMOST, Gate, Judgement, load_gate
 from scripts.clinical.laterality import contradiction, side_note
-from scripts.clinical.outcomes import Code, Reason
+from scripts.clinical.outcomes import Caution, Code, Reason
 from scripts.clinical.reference import Reference, load_reference
 
 Interval = tuple[float, float]
+
+_BEFORE_ALL: Final = frozenset({Code.NOT_ADULT, Code.NOT_AP, Code.SIDE_CONTRADICTION})
+"""Reasons of the radiograph before which none of a hip's is told: header and markers know them for certain."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Hip:
     """One hip: estimates by site (`HIP.sites`), or none and the reason why.
 
     shown: whether a proximal femur was found on that side at all. values: by the name of their quantity, as the network gave
-    them and as they were measured on the picture; see `scripts.clinical.findings.QUANTITIES`.
+    them and as they were measured on the picture; see `scripts.clinical.findings.QUANTITIES`. cautions: why a hip that is
+    measured deserves less trust; its standard deviations are wider than the network's then.
     """
 
     side: str
@@ -49,6 +54,7 @@ class Hip:
     values: Mapping[str, float]
     estimates: Mapping[str, Estimate]
     reason: Reason | None
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Lowest:
 
 @dataclass(frozen=True)
 class Screening:
-    """The outcome of one radiograph. `reason` is set exactly where the whole radiograph is refused.
+    """The outcome of one radiograph. `reason` is set exactly where no hip of it is measured.
 
     values: of the radiograph, by the name of their quantity. lowest, category, triage: None below the age of T-scores, where
     expectation (by the lowest Z-score) stands in their place. osteoporosis_probability: 0..1, of the classifier. notes:
@@ -106,21 +112,21 @@ def interpret(
         'NOT_A_HIP'
     """
     gate, reference, criteria = gate or load_gate(), reference or load_reference(), criteria or load_criteria()
-    hips = [_judge(*hip, gate) for hip in zip(HIP.sides, found.bones, radiograph.measured, strict=True)]
-    alone = [hip.reason for hip in hips]
-    shown = [hip.side for hip in hips if hip.shown]
+    seen = [{**bone, **measured} for bone, measured in zip(found.bones, radiograph.measured, strict=True)]
+    judged = [gate.judge(side, values) for side, values in zip(HIP.sides, seen, strict=True)]
+    shown = [side for side, hip in zip(HIP.sides, judged, strict=True) if hip.shown]
     whole = (
         gate.header_reason(radiograph)
-        or gate.scale_reason(radiograph, alone)  # a wrong scale also makes a picture unlike a hip's
-        or gate.picture_reason(found.radiograph, alone)
+        or gate.scale_reason(radiograph, judged)  # a wrong scale also makes a picture unlike a hip's
+        or gate.picture_reason(found.radiograph, judged)
         or contradiction(radiograph.laterality, radiograph.markers, shown)
     )
     estimator = _Estimator(radiograph, reference, criteria, sex_specific)
+    doubts = (*radiograph.cautions, *gate.picture_cautions(found.radiograph))
     right, left = (
-        replace(hip, reason=whole or hip.reason, estimates={} if whole or hip.reason else estimator.estimates(hip.values))
-        for hip in hips
+        _hip(side, values, hip, whole, doubts, estimator, gate) for side, values, hip in zip(HIP.sides, seen, judged, strict=True)
     )
-    reason = whole or _refusal_of_all(right, left)
+    reason = _refusal_of_all(right, left)
     lowest = _lowest(right, left)
     return Screening(
         hips=(right, left),
@@ -135,10 +141,23 @@ def interpret(
     )
 
 
-def _judge(side: str, seen: Mapping[str, float], measured: Mapping[str, float], gate: Gate) -> Hip:
-    """A hip, judged by itself and not yet measured."""
-    values = {**seen, **measured}
-    return Hip(side, shown=gate.shows(values), values=values, estimates={}, reason=gate.hip_reason(side, values))
+def _hip(
+    side: str,
+    values: Mapping[str, float],
+    judged: Judgement,
+    whole: Reason | None,
+    doubts: Sequence[Caution],
+    estimator: _Estimator,
+    gate: Gate,
+) -> Hip:
+    """A hip with its estimates, or with the reason for none: what its reader must be told of it, else why the radiograph is refused."""
+    foremost = judged.reason is not None and judged.reason.code in FOREMOST and not (whole and whole.code in _BEFORE_ALL)
+    reason = judged.reason if foremost else whole or judged.reason
+    if reason:
+        return Hip(side, judged.shown, values, {}, reason)
+    cautions = (*doubts, *judged.cautions)
+    widened = gate.limits.doubt_widens_by if cautions else 1.0
+    return Hip(side, judged.shown, values, estimator.estimates(values, widened), None, cautions)
 
 
 class _Estimator:
@@ -151,9 +170,9 @@ class _Estimator:
         self.young_sex = "M" if sex_specific and radiograph.sex == "M" else "F"
         self.adult = radiograph.age_years is None or radiograph.age_years >= criteria.youngest_age_years
 
-    def estimates(self, hip: Mapping[str, float]) -> dict[str, Estimate]:
-        """Those of one hip, by site."""
-        return {site: self._estimate(hip[f"{site}_bmd"], hip[f"{site}_bmd_sd"], site) for site in HIP.sites}
+    def estimates(self, hip: Mapping[str, float], widened: float) -> dict[str, Estimate]:
+        """Those of one hip, by site; ``widened`` multiplies the standard deviations."""
+        return {site: self._estimate(hip[f"{site}_bmd"], widened * hip[f"{site}_bmd_sd"], site) for site in HIP.sites}
 
     def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:
         low, high = self.criteria.interval(bmd, sd)
@@ -174,13 +193,19 @@ class _Estimator:
 
 
 def _refusal_of_all(right: Hip, left: Hip) -> Reason | None:
-    """The radiograph's reason where no hip was measured: that of the hips shown; if none is shown, NO_FEMUR."""
-    reasons = [hip.reason for hip in (right, left) if hip.reason]
-    if len(reasons) < 2:
+    """The radiograph's reason where no hip was measured: those of the hips shown, the foremost first; NO_FEMUR if none is shown."""
+    if not (right.reason and left.reason):
         return None
-    shown = [reason for reason in reasons if reason.code != Code.NO_FEMUR]
+    if right.reason == left.reason:
+        return right.reason
+    shown = [hip.reason for hip in (right, left) if hip.reason and hip.reason.code is not Code.NO_FEMUR]
     if not shown:
-        return Reason(Code.NO_FEMUR, "No proximal femur found; expected a clear AP radiograph of an adult's hip or pelvis.")
+        drawn = [hip.reason.sentence for hip in (right, left) if hip.shown and hip.reason]
+        return Reason(
+            Code.NO_FEMUR,
+            " ".join(drawn) or "No proximal femur found; expected a clear AP radiograph of an adult's hip or pelvis.",
+        )
+    shown.sort(key=lambda reason: reason.code not in FOREMOST)
     return Reason(shown[0].code, " ".join(reason.sentence for reason in shown))
 
 

@@ -92,7 +92,7 @@ class Truth:
     name: the radiograph's pseudonym, of `sort_studies`. patient: column `patient_id`.
     site: where it was taken. split: one of `scripts.dataset.manifest.SPLITS`.
     kind: what it shows that is no hip, such as "chest"; "" for hips. view: such as "AP".
-    pelvic_turn_deg: of the pelvis about the body's long axis.
+    pelvic_turn_deg: of the pelvis about the body's long axis. pelvic_tilt_deg: of its upper end forward.
     age_years, weight_kg, height_cm: of the patient.
     label, landmarks: paths of the mask of both hips and of their landmarks.
     hips: by side, the right one first.
@@ -105,6 +105,7 @@ class Truth:
     kind: str
     view: str
     pelvic_turn_deg: float
+    pelvic_tilt_deg: float
     age_years: float
     weight_kg: float
     height_cm: float
@@ -151,6 +152,7 @@ def read_truth(item: Mapping[str, Any]) -> Truth:
         kind=_text(item, "kind"),
         view=_text(item, "view"),
         pelvic_turn_deg=_number(item.get("pelvic_turn_deg")),
+        pelvic_tilt_deg=_number(item.get("pelvic_tilt_deg")),
         age_years=_number(item.get("age_years")),
         weight_kg=_number(item.get("weight_kg")),
         height_cm=_number(item.get("height_cm")),

@@ -12,6 +12,9 @@ from scripts.networks.sampling import sample_at
 
 SHAFT, NECK_BASE = HIP.landmark("shaft"), HIP.landmark("neck_base")
 
+SHAPE = 2 * len(HIP.landmarks) + 2
+"""Numbers of `HipLocaliser.shape`."""
+
 PEAKS = 3
 """Places of a heat map that are considered for a landmark."""
 
@@ -226,6 +229,29 @@ class HipLocaliser(nn.Module):
         weight = confidence / confidence.sum(dim=2, keepdim=True).clamp(min=1e-6)
         scale = torch.sqrt(a[:, :, 0, 0] ** 2 + a[:, :, 1, 0] ** 2).clamp(min=1e-3)
         return (distance * weight).sum(dim=2) / scale * self.crop_spacing_mm
+
+    def shape(self, points: Tensor, transforms: Tensor, spacing_mm: float) -> Tensor:
+        """Describe the form of hips, whatever their place: where the landmarks lie beside the template's, and size and turn.
+
+        Args:
+            points: (B, 2, 5, 2), (row, col) in image pixels.
+            transforms: (B, 2, 2, 3) from `fit` of these.
+            spacing_mm: pixel spacing of the image.
+
+        Returns:
+            (B, 2, 12): of each landmark how far it lies distal and medial of the template's, 1 = 10 mm; 10 times the natural
+            logarithm of the size to the template's; and abduction, 1 = 10 degrees.
+        """
+        a = transforms.to(points.dtype)
+        square = (a[:, :, 0, 0] ** 2 + a[:, :, 1, 0] ** 2).clamp(min=1e-6).unsqueeze(2)
+        row, col = points[..., 0] - a[:, :, 0, 2:], points[..., 1] - a[:, :, 1, 2:]
+        # The inverse of a turn and an enlargement, mirrored for a left hip, is its transpose over their square.
+        own_row = (a[:, :, 0, :1] * row + a[:, :, 1, :1] * col) / square - self.template[:, 0].to(points.dtype)
+        own_col = (a[:, :, 0, 1:2] * row + a[:, :, 1, 1:2] * col) / square - self.template[:, 1].to(points.dtype)
+        apart = torch.cat((own_row, own_col), dim=2) * (self.crop_spacing_mm / 10.0)
+        poses = self.poses(transforms, spacing_mm)
+        size = (poses[:, :, :1] - math.log(self.crop_spacing_mm)) * 10.0
+        return torch.cat((apart, size, torch.rad2deg(poses[:, :, 1:]) / 10.0), dim=2)
 
     def poses(self, transforms: Tensor, spacing_mm: float) -> Tensor:
         """Describe the similarity by what the canonical crop hides: how large and how turned the hip was.

@@ -84,7 +84,8 @@ class HipSearch(nn.Module):
             heads (B, 2, 2), the centres of the femoral heads in pixels of ``small``; confidence (B, 2, 5), 0..1, 0 where no
             hip was found; masks (B, 3, H, W) logits; agreement (B, 2), Dice of the first two drawings of a femur, 0 where no hip
             was found; radiograph_features (B, 2 F) of the first look; hip_features (B, 2, 2 G) of the second drawing, 0 where
-            no hip was found; found (B, 2), 1 or 0.
+            no hip was found; shapes (B, 2, 12) of the landmarks, see `HipLocaliser.shape`, and pictures (B, 2, rows, cols), the
+            framer's crops by them, 0 where they do not lie as a femur's do; found (B, 2), 1 or 0.
         """
         small = coarser(radiograph, self.whole_factor)
         logits, deep = self.localisation.look(small)
@@ -109,7 +110,7 @@ class HipSearch(nn.Module):
         fine_confidence = (second_confidence + third_confidence) / 2 * there
         there = there * self.once(fine_points[:, :, self.head], agreement * fine_confidence.mean(dim=2)).unsqueeze(2)
         fine_confidence = fine_confidence * there
-        _, drawn = self.place(fine_points, fine_confidence)
+        placed, drawn = self.place(fine_points, fine_confidence)
         coarse = F.interpolate(
             logits[:, : self.masks], scale_factor=float(self.whole_factor), mode="bilinear", align_corners=False
         )
@@ -126,6 +127,8 @@ class HipSearch(nn.Module):
             "agreement": agreement * there[:, :, 0],
             "radiograph_features": pooled(deep),
             "hip_features": fine_deep * there,
+            "shapes": self.framer.shape(fine_points, placed, self.spacing_mm) * drawn.to(fine_deep.dtype).unsqueeze(2),
+            "pictures": self.framer.sample(radiograph, placed)[:, :, 0] * drawn.to(fine_deep.dtype).view(-1, 2, 1, 1),
             "found": there[:, :, 0],
         }
 

@@ -1,19 +1,30 @@
-"""What a radiograph shows and how: is it an upright AP view of adult hips, how is the patient turned, is a femur broken?"""
+"""What a radiograph shows and how: an upright AP view of hips? How does the pelvis lie? Is a femur broken, or still growing?"""
+
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from scripts.networks.fitting import features_of
 from scripts.networks.heads import Head
 from scripts.networks.hips import local_contrast
+from scripts.networks.localisation import SHAPE
 from scripts.networks.sampling import sample_at
+
+OUTPUTS: Final = (
+    "view", "turn", "tilt", "femur", "femur", "fracture", "fracture", "growth", "growth", "rotation", "rotation",
+)  # fmt: skip
+"""Columns of `ViewNetwork.forward`; of the two of hips the right's comes first."""
 
 _QUANTITIES = (
     "femur_probability",
     "fracture_probability",
+    "growth_probability",
     "outward_rotation_deg",
     "hip_view",
     "novelty",
     "pelvic_turn_deg",
+    "pelvic_tilt_deg",
 )
 
 
@@ -23,8 +34,12 @@ class ViewNetwork(Head):
     Novelty is the Mahalanobis distance of the radiograph's features from those of the ones that were learnt from (Lee et al.,
     NeurIPS 2018), divided by the square root of their number, so that a usual radiograph has about 1.
 
+    A hip is judged by three things: the features by which it was drawn, a picture of it, and the form in which its landmarks
+    lie, by itself and beside the other hip's.
+
     Args:
-        pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 2): its turn, and its share of the view.
+        pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 3): its turn, its tilt, and its share of the view.
+        hip_encoder: backbone that maps pictures of hips (N, 1, rows / 2, cols / 2), see `contrast`, to (N, features).
         radiograph_features: number of features of a radiograph, see `HipSearch`.
         hip_features: number of features of a hip.
         hidden: width of the layer between features and judgements.
@@ -38,6 +53,7 @@ class ViewNetwork(Head):
     def __init__(
         self,
         pelvis_encoder: nn.Module,
+        hip_encoder: nn.Module,
         radiograph_features: int,
         hip_features: int,
         hidden: int = 64,
@@ -45,19 +61,21 @@ class ViewNetwork(Head):
         heads_mm: float = 176.0,
     ) -> None:
         super().__init__(_QUANTITIES)
-        self.pelvis_encoder = pelvis_encoder
-        self.radiograph_judge = _judge(radiograph_features, hidden, 1)
-        self.hip_judge = _judge(hip_features, hidden, 3)
+        self.pelvis_encoder, self.hip_encoder = pelvis_encoder, hip_encoder
+        self.radiograph_judge = nn.Sequential(nn.LayerNorm(radiograph_features), _judge(radiograph_features, hidden, 1))
+        self.hip_norm = nn.LayerNorm(hip_features)
+        self.hip_judge = _judge(hip_features + features_of(hip_encoder) + 2 * SHAPE + 1, hidden, 4)
         self.degrees = 10.0  # that count as one unit of the network's own outputs
+        self.window = 41  # over which the local contrast is taken, pixels
         self.rows, self.cols, self.top, self.left = 96, 144, 56.0, (143 - heads_mm / pelvis_spacing_mm) / 2
         self.heads = heads_mm / pelvis_spacing_mm
         self.register_buffer("feature_mean", torch.zeros(radiograph_features))
         self.register_buffer("feature_whitening", torch.eye(radiograph_features))
 
-    def radiograph(self, features: Tensor, pelvis: Tensor, both: Tensor) -> tuple[Tensor, Tensor]:
+    def radiograph(self, features: Tensor, pelvis: Tensor, both: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Judge whole radiographs.
 
-        A mirrored pelvis is turned the other way and as good a view, by construction.
+        A mirrored pelvis is turned the other way, and tilted as far and as good a view, by construction.
 
         Args:
             features: (B, radiograph_features).
@@ -65,25 +83,37 @@ class ViewNetwork(Head):
             both: (B,), 1 where both hips were found, 0 where there is no pelvic crop to speak of.
 
         Returns:
-            logit (B,) of an upright AP view of an adult's hips; rotation of the pelvis about the body's long axis (B,), degrees,
-            0 where not both hips were found.
+            logit (B,) of an upright AP view of an adult's hips; rotation of the pelvis about the body's long axis (B,), and
+            its tilt forward (B,), degrees, 0 where not both hips were found.
         """
         seen, mirrored = self.pelvis_encoder(pelvis), self.pelvis_encoder(pelvis.flip(3))
         turn = (seen[:, 0] - mirrored[:, 0]) * self.degrees * both
-        return self.radiograph_judge(features)[:, 0] + (seen[:, 1] + mirrored[:, 1]) * both, turn
+        tilt = (seen[:, 1] + mirrored[:, 1]) / 2 * self.degrees * both
+        return self.radiograph_judge(features)[:, 0] + (seen[:, 2] + mirrored[:, 2]) * both, turn, tilt
 
-    def hips(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def hips(self, features: Tensor, shapes: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Judge hips.
 
         Args:
             features: (B, 2, hip_features).
+            shapes: (B, 2, 12), see `HipLocaliser.shape`; 0 for a hip that was not found.
+            pictures: (B, 2, rows / 2, cols / 2), see `contrast`.
 
         Returns:
-            logit (B, 2) of an adult's proximal femur, seen from the front; logit (B, 2) of a broken or deformed one;
+            logits (B, 2) of a proximal femur, seen from the front; of a broken or deformed one; and of one that grows;
             rotation of the femur (B, 2), degrees outward.
         """
-        out = self.hip_judge(features.flatten(0, 1)).view(features.shape[0], 2, 3)
-        return out[:, :, 0], out[:, :, 1], out[:, :, 2] * self.degrees
+        both = (shapes != 0).any(dim=2).all(dim=1).to(shapes.dtype).view(-1, 1, 1)
+        looks = self.hip_encoder(pictures.flatten(0, 1).unsqueeze(1)).view(pictures.shape[0], 2, -1)
+        beside = (shapes - shapes.flip(1)) * both
+        told = torch.cat((self.hip_norm(features), looks, shapes, beside, both.expand(-1, 2, -1)), dim=2)
+        out = self.hip_judge(told.flatten(0, 1)).view(features.shape[0], 2, 4)
+        return out[:, :, 0], out[:, :, 1], out[:, :, 2], out[:, :, 3] * self.degrees
+
+    def contrast(self, pictures: Tensor) -> Tensor:
+        """The local contrast of hips' pictures (B, 2, rows, cols), at half their resolution."""
+        half = local_contrast(pictures.flatten(0, 1).unsqueeze(1), self.window)
+        return half.view(pictures.shape[0], 2, half.shape[2], half.shape[3])
 
     def pelvis(self, radiograph: Tensor, heads: Tensor) -> Tensor:
         """Bring pelves to one place and size by the heads of their femurs.
@@ -101,42 +131,43 @@ class ViewNetwork(Head):
         step_row, step_col = across[:, 0].view(-1, 1, 1), across[:, 1].view(-1, 1, 1)
         row = heads[:, 0, 0].view(-1, 1, 1) + step_row * cols + step_col * rows
         col = heads[:, 0, 1].view(-1, 1, 1) + step_col * cols - step_row * rows
-        return local_contrast(sample_at(radiograph, row, col), 41)
+        return local_contrast(sample_at(radiograph, row, col), self.window)
 
     def novelty(self, features: Tensor) -> Tensor:
         """How unlike the learnt ones a radiograph is, by its features (B, radiograph_features): (B,), about 1 for a usual one."""
         white = (features - self.feature_mean) @ self.feature_whitening
         return torch.sqrt((white * white).mean(dim=1))
 
-    def forward(self, radiograph_features: Tensor, hip_features: Tensor, pelvis: Tensor) -> Tensor:
+    def forward(
+        self, radiograph_features: Tensor, hip_features: Tensor, pelvis: Tensor, shapes: Tensor, pictures: Tensor
+    ) -> Tensor:
         """Judge radiograph, hips and pelvis together, for training.
 
         Returns:
-            (B, 8): hip_view logit, pelvic turn, then of the right and the left hip femur logits, fracture logits and
-            rotations; angles in degrees.
+            (B, 11), see `OUTPUTS`: logits, and angles in degrees.
         """
-        femur, fracture, rotation = self.hips(hip_features)
+        femur, fracture, growth, rotation = self.hips(hip_features, shapes, pictures)
         both = (hip_features != 0).any(dim=2).all(dim=1).to(pelvis.dtype)
         whole = torch.stack(self.radiograph(radiograph_features, pelvis, both), dim=1)
-        return torch.cat((whole, femur, fracture, rotation), dim=1)
+        return torch.cat((whole, femur, fracture, growth, rotation), dim=1)
 
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give what it judges; of a hip, the probability of a femur is 0 where none was found, the rest where it is not valid."""
         found, valid = seen["found"], seen["valid"]
-        femur, fracture, rotation = self.hips(seen["hip_features"])
+        femur, fracture, growth, rotation = self.hips(seen["hip_features"], seen["shapes"], self.contrast(seen["pictures"]))
         features, pelvis = seen["radiograph_features"], self.pelvis(seen["small"], seen["heads"])
-        view, turn = self.radiograph(features, pelvis, found.min(dim=1)[0])
+        view, turn, tilt = self.radiograph(features, pelvis, found.min(dim=1)[0])
         return {
             "femur_probability": torch.sigmoid(femur) * found,
             "fracture_probability": torch.sigmoid(fracture) * valid,
+            "growth_probability": torch.sigmoid(growth) * valid,
             "outward_rotation_deg": rotation * valid,
             "hip_view": torch.sigmoid(view),
             "novelty": self.novelty(features),
             "pelvic_turn_deg": turn,
+            "pelvic_tilt_deg": tilt,
         }
 
 
 def _judge(features: int, hidden: int, judgements: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.LayerNorm(features), nn.Dropout(0.2), nn.Linear(features, hidden), nn.LeakyReLU(), nn.Linear(hidden, judgements)
-    )
+    return nn.Sequential(nn.Dropout(0.2), nn.Linear(features, hidden), nn.LeakyReLU(), nn.Linear(hidden, judgements))

@@ -17,7 +17,7 @@ from scripts.results.record import Record
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "2.4"
+SCHEMA_VERSION: Final = "2.5"
 
 
 def make_document(

@@ -121,6 +121,7 @@ def _hip(hip: Hip, geometry: HipGeometry, meta: Mapping[str, Any], quantities: S
         "side": hip.side,
         "status": "refused" if hip.reason else "measured",
         "reason": _reason(hip.reason),
+        "cautions": [{"code": str(caution.code), "sentence": caution.sentence} for caution in hip.cautions],
         **_grouped(plain, values),
         "regions": {name: _region(geometry.regions.get(name), meta) for name in REGIONS},
         "estimates": {site: _estimate(estimate) for site, estimate in hip.estimates.items()},

@@ -36,6 +36,7 @@ _ESTIMATE_COLUMNS: Final = {
 _OUTCOME_COLUMNS: Final = {
     "code": ("", "of the refusal"),
     "reason": ("", "of the refusal, in a sentence"),
+    "cautions": ("", "codes of what makes a measured hip doubtful; its intervals are wider then"),
     "patient_hip": ("", "yes where the row's hip is the one that counts for the patient"),
     "patient_lowest_t_score": ("", "of the study; repeated on each of its hips, as all patient_ columns are"),
     "patient_lowest_site": ("", "side and site of that T-score"),
@@ -51,7 +52,7 @@ _OUTCOME_COLUMNS: Final = {
 }
 
 REJECTED_COLUMNS: Final = ("file", "name", "side", "code", "reason")
-"""rejected.csv: `side` is empty where the whole radiograph was refused."""
+"""rejected.csv: `side` is empty where the whole radiograph was refused for one reason."""
 
 
 def describe_columns(quantities: Sequence[Quantity]) -> dict[str, tuple[str, str]]:
@@ -97,7 +98,9 @@ def write_rejected_table(document: Document, quantities: Sequence[Quantity], fol
 
 
 def _rejections(record: Record) -> Iterator[dict[str, str]]:
-    refused = [("", record["reason"])] if record["reason"] else [(hip["side"], hip["reason"]) for hip in record["hips"]]
+    refused = [(hip["side"], hip["reason"]) for hip in record["hips"]]
+    if record["reason"] and len({reason and reason["code"] for _, reason in refused}) <= 1:
+        refused = [("", record["reason"])]
     for side, reason in refused:
         if reason:
             identity = {"file": record["file"], "name": record["name"], "side": side}
@@ -134,6 +137,7 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequ
             "patient_osteoporosis_probability": _rounded(outcome["osteoporosis_probability"], 3),
             "patient_triage": outcome["triage"],
         }
+    row["cautions"] = ";".join(caution["code"] for caution in hip["cautions"])
     if hip["reason"]:
         row |= {"code": hip["reason"]["code"], "reason": hip["reason"]["sentence"]}
     for site, estimate in hip["estimates"].items():

@@ -11,6 +11,8 @@ from ignite.metrics import EpochMetric
 from monai.metrics import compute_roc_auc
 from torch import Tensor
 
+from scripts.networks.view import OUTPUTS
+
 Output = Mapping[str, Any]
 
 
@@ -72,11 +74,11 @@ class ViewColumns:
     """Takes predicted and true values, (N,), of columns of a view network's output, where they are known.
 
     Args:
-        columns: of `ViewNetwork.forward`'s (B, 8).
+        names: of `scripts.networks.view.OUTPUTS`.
     """
 
-    def __init__(self, *columns: int) -> None:
-        self.columns = list(columns)
+    def __init__(self, *names: str) -> None:
+        self.columns = [column for column, name in enumerate(OUTPUTS) if name in names]
 
     def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
         """Return the pairs."""

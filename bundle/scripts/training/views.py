@@ -17,14 +17,17 @@ from tqdm import tqdm
 
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.truth import read_truth
+from scripts.networks.view import OUTPUTS
 from scripts.training.appearance import RandAppearanced, smooth
 from scripts.training.checkpoint import save_whole
 from scripts.training.items import Read, radiographs_of_other_kinds, training_items
 from scripts.training.pose import RandRadiographPosed
 from scripts.training.processes import mean_over_processes
 
-TARGETS = 8
-"""Columns of the targets, as of `ViewNetwork.forward`: hip_view, pelvic turn, then two each of femur, fracture and rotation."""
+_ANGLES = ("turn", "tilt", "rotation")
+
+_GROWING = {"child_pelvis"}
+"""Kinds of radiographs on which the growth plates of the femurs are open."""
 
 _FLOOR = 1e-3  # of the largest variance: what hardly varies must not decide
 
@@ -61,10 +64,10 @@ def view_items(folders: Sequence[str], split: str, read: Read, networks: Sequenc
 
 
 class ViewTargetsd(Transform):
-    """Adds "view" (8,) float32 to an item, NaN where unknown: see `TARGETS`; 0 or 1, angles in degrees, rotations outward.
+    """Adds "view" (11,) float32 to an item, NaN where unknown: see `scripts.networks.view.OUTPUTS`; 0 or 1, angles in degrees.
 
-    From the manifest's columns `kind` (what a radiograph shows that is no hip), `view`, `pelvic_turn_deg`, and for each side
-    `implant`, `fracture` and `rotation_deg`.
+    From the manifest's columns `kind` (what a radiograph shows that is no hip), `view`, `pelvic_turn_deg`, `pelvic_tilt_deg`, and
+    for each side `implant`, `fracture` and `rotation_deg`.
     """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,11 +79,12 @@ class ViewTargetsd(Transform):
         if not shown and truth.kind not in _PERHAPS_FEMURS:
             femurs = [0.0, 0.0]
         fractures = [float(hip.is_broken) if hip.fracture else math.nan for hip in hips]
+        growing = [float(truth.kind in _GROWING) if shown or truth.kind in _GROWING else math.nan] * 2
         rotations = [hip.rotation_deg for hip in hips]
         view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)
         if view and abs(turn) > _FLAT_DEGREES:
             view = math.nan
-        values = [view, turn, *femurs, *fractures, *rotations]
+        values = [view, turn, truth.pelvic_tilt_deg, *femurs, *fractures, *growing, *rotations]
         return {**data, "view": torch.tensor(values, dtype=torch.float32)}
 
 
@@ -88,13 +92,14 @@ class SeenRadiographsd(Transform):
     """Replaces a radiograph at 0.6 mm by what is seen on it in several poses and appearances, drawn by the radiograph's name.
 
     What is left of the item is, of each drawing, "radiograph_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws,
-    1, rows, cols), and "view" (draws, 8). Some drawings are turned upside down or on their side, shown far too large or too
+    1, rows, cols), "shapes" (draws, 2, 12), "pictures" (draws, 2, rows, cols), and "view" (draws, 11). Some drawings are turned upside down or on their side, shown far too large or too
     small, blurred or as a negative: those are no views of a hip any more. Nothing is known of a hip that was not found; what was
     found where no hip is, is no femur.
 
     Args:
         search: the cascade's own.
         pelvis: crops the pelvis from a radiograph (B, 1, h, w) by its femoral heads (B, 2, 2); the cascade's own.
+        contrast: of pictures of hips; the cascade's own.
         pose, appearance: of a drawing.
         draws: how many.
         spoilt: probability of a radiograph that is no view of a hip any more.
@@ -105,13 +110,15 @@ class SeenRadiographsd(Transform):
         self,
         search: Search,
         pelvis: Callable[[Tensor, Tensor], Tensor],
+        contrast: Callable[[Tensor], Tensor],
         pose: RandRadiographPosed,
         appearance: RandAppearanced,
         draws: int,
         spoilt: float = 0.25,
         spacing_mm: float = 0.6,
     ) -> None:
-        self.search, self.pelvis, self.pose, self.appearance = search, pelvis, pose, appearance
+        self.search, self.pelvis, self.contrast = search, pelvis, contrast
+        self.pose, self.appearance = pose, appearance
         self.draws, self.spoilt, self.spacing_mm = draws, spoilt, spacing_mm
 
     @torch.no_grad()
@@ -133,11 +140,13 @@ class SeenRadiographsd(Transform):
             "radiograph_features": seen["radiograph_features"][0],
             "hip_features": seen["hip_features"][0],
             "pelvis": self.pelvis(seen["small"], seen["heads"])[0].half(),
+            "shapes": seen["shapes"][0],
+            "pictures": self.contrast(seen["pictures"])[0].half(),
             "view": self._known(torch.as_tensor(data["view"]), truth, seen, spoilt),
         }
 
     def _known(self, target: Tensor, truth: Tensor, seen: Mapping[str, Tensor], spoilt: bool) -> Tensor:
-        """The targets (8,) of a drawing, by those of the radiograph, the landmarks (2, 5, 2) left on it, and what was found."""
+        """The targets (11,) of a drawing, by those of the radiograph, the landmarks (2, 5, 2) left on it, and what was found."""
         visible = torch.isfinite(truth).all(dim=2)
         whole, none = visible[:, : HIP.locating].all(dim=1), ~visible.any(dim=1)
         apart = torch.linalg.vector_norm(seen["landmarks"][0, :, 0] - truth[:, 0], dim=1) * self.spacing_mm
@@ -145,17 +154,18 @@ class SeenRadiographsd(Transform):
         here = found & whole & (apart <= _NEAR_MM) & (not spoilt)
         nowhere = found & (none | (whole & (apart > _NEAR_MM)))
         unknown = torch.tensor(math.nan)
-        view, turn, (femur, fracture, rotation) = target[:1].clone(), target[1:2], target[2:].view(3, 2)
+        view, angles, (femur, fracture, growth, rotation) = target[:1].clone(), target[1:3], target[3:].view(4, 2)
         if spoilt or not bool(whole.any()):
             view[:] = 0.0
-        turn = torch.where(here.all(), turn, unknown)
+        angles = torch.where(here.all(), angles, unknown)
         if spoilt or bool((femur == 0).all()):
             femur = torch.where(found, torch.zeros(2), unknown)
         else:
             femur = torch.where(here, femur, torch.where(nowhere, torch.zeros(2), unknown))
         fracture = torch.where(here, fracture, unknown)
+        growth = torch.where(here | (found & (growth == 1) & (not spoilt)), growth, unknown)
         rotation = torch.where(here & (rotation.abs() <= _MOST_ROTATED), rotation, unknown)
-        return torch.cat((view, turn, femur, fracture, rotation))
+        return torch.cat((view, angles, femur, fracture, growth, rotation))
 
 
 class RandDrawingd(RandomizableTransform):
@@ -165,7 +175,9 @@ class RandDrawingd(RandomizableTransform):
         keys: what has a row for each drawing.
     """
 
-    def __init__(self, keys: Sequence[str] = ("radiograph_features", "hip_features", "pelvis", "view")) -> None:
+    def __init__(
+        self, keys: Sequence[str] = ("radiograph_features", "hip_features", "pelvis", "shapes", "pictures", "view")
+    ) -> None:
         super().__init__(prob=1.0)
         self.keys = keys
 
@@ -176,12 +188,13 @@ class RandDrawingd(RandomizableTransform):
 
 
 class ViewLoss(nn.Module):
-    """Cross-entropy of view, femurs and fractures, and absolute error of the angles; NaN targets count for nothing.
+    """Cross-entropy of what is so or not, and absolute error of the angles; NaN targets count for nothing.
 
     Args:
         view: weight of the judgement of the view.
         femur: weight of that of each side's femur.
         fracture: weight of that of each side's fracture.
+        growth: weight of that of each side's growth plates.
         angle: weight of the error of each angle.
         angle_scale_degrees: error of an angle that counts as one unit.
     """
@@ -191,18 +204,22 @@ class ViewLoss(nn.Module):
         view: float = 2.0,
         femur: float = 1.0,
         fracture: float = 1.0,
+        growth: float = 1.0,
         angle: float = 1.0,
         angle_scale_degrees: float = 10.0,
     ) -> None:
         super().__init__()
-        self.importance = (view, femur, femur, fracture, fracture)
+        weights = {"view": view, "femur": femur, "fracture": fracture, "growth": growth}
+        self.logits = [column for column, name in enumerate(OUTPUTS) if name in weights]
+        self.angles = [column for column, name in enumerate(OUTPUTS) if name in _ANGLES]
+        self.importance = [weights[OUTPUTS[column]] for column in self.logits]
         self.angle, self.angle_scale = angle, angle_scale_degrees
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
-        """Compute the loss of `ViewNetwork.forward`'s (B, 8) against (B, 8) targets of `SeenRadiographsd`."""
+        """Compute the loss of `ViewNetwork.forward`'s (B, 11) against (B, 11) targets of `SeenRadiographsd`."""
         known = torch.isfinite(target)
         target, predicted = torch.nan_to_num(target), predicted.float()
-        logits, angles = [0, 2, 3, 4, 5], [1, 6, 7]
+        logits, angles = self.logits, self.angles
         yes_or_no = F.binary_cross_entropy_with_logits(predicted[:, logits], target[:, logits], reduction="none")
         scale = self.angle_scale
         errors = F.smooth_l1_loss(predicted[:, angles] / scale, target[:, angles] / scale, reduction="none")
@@ -217,7 +234,7 @@ def fit_novelty(network: Any, radiographs: Iterable[Mapping[str, Tensor]], check
 
     Args:
         network: `ViewNetwork`.
-        radiographs: each with "radiograph_features" (draws, F) and "view" (draws, 8), whose first column is 1 for a hip view.
+        radiographs: each with "radiograph_features" (draws, F) and "view" (draws, 11), whose first column is 1 for a hip view.
         checkpoint: file {"state_dict", "provenance"} to complete; it is replaced in one step.
     """
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
