@@ -68,8 +68,8 @@ class Gate:
     def picture_reason(self, picture: Mapping[str, float], hips: Sequence[Judgement]) -> Reason | None:
         """Why the whole radiograph is refused by what the networks see, or None.
 
-        A frog-leg view is no AP view, but one of hips: where all hips shown are refused for that, the hips' reasons stand. A limit
-        that does not decide alone refuses only where no hip is `Judgement.sound`.
+        A frog-leg view is no AP view, but one of hips: where all hips shown are refused for that, the hips' reasons stand. A
+        limit that does not decide alone refuses only where no hip is `Judgement.sound`.
 
         Args:
             picture: the values of the radiograph, by name.

@@ -150,7 +150,7 @@ def _hip(
     estimator: _Estimator,
     gate: Gate,
 ) -> Hip:
-    """A hip with its estimates, or with the reason for none: what its reader must be told of it, else why the radiograph is refused."""
+    """A hip with its estimates, or the reason for none: what its reader must be told, else why the radiograph is refused."""
     foremost = judged.reason is not None and judged.reason.code in FOREMOST and not (whole and whole.code in _BEFORE_ALL)
     reason = judged.reason if foremost else whole or judged.reason
     if reason:
@@ -193,7 +193,7 @@ class _Estimator:
 
 
 def _refusal_of_all(right: Hip, left: Hip) -> Reason | None:
-    """The radiograph's reason where no hip was measured: those of the hips shown, the foremost first; NO_FEMUR if none is shown."""
+    """Why no hip was measured: the reasons of those shown, the foremost first; NO_FEMUR if none is shown."""
     if not (right.reason and left.reason):
         return None
     if right.reason == left.reason:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from monai.data import MetaTensor
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, Channels, Code, Reason
+from scripts.clinical import CHANNELS, Caution, Channels, Code, Doubt, Reason
 from scripts.clinical.anatomy import HIP, NETWORK_SPACING_MM
 from scripts.measurement.quality import measure_head_diameter
 from scripts.radiograph.transforms import resample_to_spacing
@@ -30,6 +31,15 @@ _HIP_SEEN: Final = 0.25  # confidence of a hip that is measured for the scale
 _SMALLEST_SIDE: Final = 256  # of what the network takes, pixels
 _ROUNDS: Final = 2
 _SMALL_CHANGE: Final = 0.01
+_HEADS_ALIKE: Final = 0.1
+"""Relative difference of a person's two heads up to which both count; beyond, one is broken or badly drawn."""
+_DRAWN: Final = ("landmark_confidence", "contour_agreement")
+_ONE_OF_TWO: Final = 0.8
+_NO_HEAD: Final = Reason(
+    Code.NO_SPACING,
+    "The file does not tell the size of a pixel in millimetres, and neither a calibration ball nor a whole femoral head was found to "
+    "measure it on; it was not analysed. Export the original DICOM, with its pixel spacing.",
+)
 
 Predict = Callable[[Tensor], dict[str, Tensor]]
 """From an image (1, 1, H, W) at 0.3 mm to the outputs of `ScreeningNetwork.predict`."""
@@ -41,7 +51,7 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
     Args:
         item: "image", a `MetaTensor` (1, H, W) at 0.3 mm, or of unknown scale (`spacing_mm` None in its meta), and
             "covariates" (4,). An image of unknown scale is replaced by one at 0.3 mm, whose meta says so; where no scale is
-            found, the item gets a `refusal` of code NO_SPACING instead.
+            found, the item gets a `refusal` instead.
         predict: the network.
         channels: of the network.
 
@@ -50,12 +60,8 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
     """
     if item["image"].meta["spacing_mm"] is None:
         scaled = scale_by_heads(item["image"], float(item["covariates"][1]), predict, channels)
-        if scaled is None:
-            item["refusal"] = Reason(
-                Code.NO_SPACING,
-                "The file does not tell the size of a pixel in millimetres, and neither a calibration ball nor a femoral head "
-                "was found to measure it on; it was not analysed. Export the original DICOM, with its pixel spacing.",
-            )
+        if isinstance(scaled, Reason):
+            item["refusal"] = scaled
             return {}
         item["image"] = scaled
     image = item["image"].as_tensor()[None]
@@ -64,8 +70,11 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
     return widen_intervals(prediction, image, spacing_sd, predict, channels) if spacing_sd else prediction
 
 
-def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | None:
+def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | Reason:
     """Bring a radiograph of unknown scale to 0.3 mm, so that its femoral heads have the mean size of the patient's sex.
+
+    Where the two heads differ by more than a tenth, one of them is broken or badly drawn: that of the hip which is drawn more
+    surely, and looks less broken, counts alone.
 
     Args:
         image: (1, H, W), normalised; `spacing_mm` in its meta is None.
@@ -75,43 +84,57 @@ def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Ch
 
     Returns:
         The image with `spacing_mm`, `resample_scale` and `affine` as `ResampleRadiographd` sets them, `spacing_source`
-        "femoral heads", `spacing_sd` and an assumption; None where no hip with a visible head was found.
+        "femoral heads", `spacing_sd`, an assumption, and `cautions` where the heads differ; a reason where no hip, or no head
+        of one, was found.
     """
     longer = max(image.shape[-2:])
-    best: tuple[float, float, dict[str, Tensor]] | None = None
-    for side in _LONGER_SIDES_MM:
-        seen = _predicted(image, side / longer, predict)
-        if seen is not None and (best is None or _confidence(seen, channels) > best[0]):
-            best = (_confidence(seen, channels), side / longer, seen)
-    if best is None or best[0] < _HIP_SEEN:
-        return None
-    _, pixel, prediction = best
-
-    known = sex in HEAD_DIAMETER_MM
-    expected = HEAD_DIAMETER_MM[sex] if known else sum(HEAD_DIAMETER_MM.values()) / 2
+    read = [(side / longer, _predicted(image, side / longer, predict)) for side in _LONGER_SIDES_MM]
+    seen = [(_evidence(prediction, channels), pixel, prediction) for pixel, prediction in read if prediction is not None]
+    sure, pixel, prediction = max(seen, key=lambda one: one[0], default=(0.0, 0.0, {}))
+    if sure < _HIP_SEEN:
+        return Reason(
+            Code.NO_FEMUR,
+            "No proximal femur was found on the picture, whatever the size of its pixels may be; expected a clear AP radiograph of "
+            "an adult's hip or pelvis. Nothing was measured.",
+        )
+    expected = HEAD_DIAMETER_MM.get(sex, sum(HEAD_DIAMETER_MM.values()) / len(HEAD_DIAMETER_MM))
+    heads = measure_heads(prediction, channels)
     for _ in range(_ROUNDS):
-        measured = head_diameter(prediction)
-        if measured is None:
-            return None
-        change = expected / measured
+        if heads is None:
+            return _NO_HEAD
+        change = expected / heads.diameter_mm
         pixel *= change
         if abs(math.log(change)) < _SMALL_CHANGE:
             break
         again = _predicted(image, pixel, predict)
-        if again is None or _confidence(again, channels) < _HIP_SEEN:
-            return None
-        prediction = again
+        if again is None or _evidence(again, channels) < _HIP_SEEN:
+            return _NO_HEAD
+        heads = measure_heads(again, channels)
+    if heads is None:
+        return _NO_HEAD
+    return _scaled(image, pixel, expected, sex in HEAD_DIAMETER_MM, heads)
 
-    scaled = resample_to_spacing(image, (pixel, pixel), NETWORK_SPACING_MM)
-    sd = HEADS_SPACING_SD[known]
-    scaled.meta["spacing_source"] = "femoral heads"
-    scaled.meta["spacing_sd"] = sd
-    whose = "the patient's sex" if known else "women and men"
-    scaled.meta["assumptions"] = [
-        *scaled.meta["assumptions"],
-        f"The file gives no pixel size: the femoral heads were assumed to be {expected:.1f} mm wide, the mean of {whose}. "
-        f"Lengths are uncertain by {sd:.0%}, and the intervals wider for it.",
-    ]
+
+def _scaled(image: MetaTensor, pixel_mm: float, expected_mm: float, sex_known: bool, heads: Heads) -> MetaTensor:
+    """The image at 0.3 mm, with what its scale rests on in its meta."""
+    scaled = resample_to_spacing(image, (pixel_mm, pixel_mm), NETWORK_SPACING_MM)
+    sd = math.hypot(HEADS_SPACING_SD[sex_known], heads.apart / 2 if heads.side else 0.0)
+    whose = "the patient's sex" if sex_known else "women and men"
+    told = (
+        f"The file gives no pixel size: the femoral heads were assumed to be {expected_mm:.1f} mm wide, the mean of {whose}. "
+        f"Lengths are uncertain by {sd:.0%}, and the intervals wider for it."
+    )
+    scaled.meta |= {
+        "spacing_source": "femoral heads",
+        "spacing_sd": sd,
+        "assumptions": [*scaled.meta["assumptions"], told],
+    }
+    if heads.side:
+        sentence = (
+            f"The femoral heads differ by {heads.apart:.0%}, so the pixel size was taken from the {heads.side} one alone, which is "
+            "drawn more surely. Look at the contours, and give the pixel size if it is known."
+        )
+        scaled.meta["cautions"] = [Caution(Doubt.ONE_HEAD, sentence)]
     return scaled
 
 
@@ -144,21 +167,53 @@ def widen_intervals(
     return {**prediction, "channels": numbers}
 
 
-def head_diameter(prediction: Mapping[str, Tensor]) -> float | None:
+@dataclass(frozen=True)
+class Heads:
+    """The femoral heads of a radiograph.
+
+    diameter_mm: of both, or of the one that counts. apart: by how much they differ, relative to their mean; 0 for one alone.
+    side: of the one that counts where they differ too far, "" else.
+    """
+
+    diameter_mm: float
+    apart: float = 0.0
+    side: str = ""
+
+
+def measure_heads(prediction: Mapping[str, Tensor], channels: Channels = CHANNELS) -> Heads | None:
     """Measure the femoral heads that are seen and carry no metal.
 
     Args:
         prediction: outputs of `ScreeningNetwork.predict` for one image at the network's pixel size.
+        channels: of the network.
 
     Returns:
-        Mean diameter in mm; None where there is none.
+        None where there is none.
     """
     femur = prediction["mask_logits"][0, 0].float().cpu().numpy() > 0
     landmarks = prediction["landmarks"][0].double().cpu().numpy()
-    seen = [index for index in range(len(HIP.sides)) if prediction["valid"][0, index] > 0]
-    diameters = [measure_head_diameter(femur, landmarks[index], NETWORK_SPACING_MM) for index in seen]
-    found = [diameter for diameter in diameters if diameter is not None]
-    return float(np.mean(found)) if found else None
+    measured = {
+        side: measure_head_diameter(femur, landmarks[index], NETWORK_SPACING_MM)
+        for index, side in enumerate(HIP.sides)
+        if prediction["valid"][0, index] > 0
+    }
+    found = {side: diameter for side, diameter in measured.items() if diameter is not None}
+    if not found:
+        return None
+    mean = float(np.mean(list(found.values())))
+    apart = (max(found.values()) - min(found.values())) / mean
+    if apart <= _HEADS_ALIKE:
+        return Heads(mean, apart)
+    side = max(found, key=lambda side: _soundness(prediction, channels, side))
+    return Heads(found[side], apart, side)
+
+
+def _soundness(prediction: Mapping[str, Tensor], channels: Channels, side: str) -> float:
+    """How surely a hip is drawn, and looks unbroken: the greater the better."""
+    agreement, fracture = (
+        float(prediction["channels"][0, channels.index(name, side)]) for name in ("contour_agreement", "fracture_probability")
+    )
+    return agreement * (1.0 - fracture)
 
 
 def _predicted(image: MetaTensor, pixel_mm: float, predict: Predict) -> dict[str, Tensor] | None:
@@ -168,9 +223,18 @@ def _predicted(image: MetaTensor, pixel_mm: float, predict: Predict) -> dict[str
     return predict(resample_to_spacing(image, (pixel_mm, pixel_mm), NETWORK_SPACING_MM).as_tensor()[None])
 
 
-def _confidence(prediction: Mapping[str, Tensor], channels: Channels) -> float:
-    present = [channels.index("landmark_confidence", side) for side in HIP.sides]
-    return float((prediction["channels"][0, present] * prediction["valid"][0]).max())
+def _evidence(prediction: Mapping[str, Tensor], channels: Channels) -> float:
+    """How surely the hips on an image were found and drawn, 0..1: of each its landmarks' confidence times its drawings' agreement.
+
+    Of two that are there the mean counts, so that a scale at which the second is lost is no better than one which shows both.
+    """
+    found = (
+        torch.stack([prediction["channels"][0, [channels.index(name, side) for side in HIP.sides]] for name in _DRAWN]).prod(
+            dim=0
+        )
+        * prediction["valid"][0]
+    )
+    return float(found.sum() / len(HIP.sides)) if (found > 0).all() else float(found.max()) * _ONE_OF_TWO
 
 
 def _magnified(image: Tensor, factor: float) -> Tensor:
