@@ -37,8 +37,8 @@ _DRAWN: Final = ("landmark_confidence", "contour_agreement")
 _ONE_OF_TWO: Final = 0.8
 _NO_HEAD: Final = Reason(
     Code.NO_SPACING,
-    "The file does not tell the size of a pixel in millimetres, and neither a calibration ball nor a whole femoral head was found to "
-    "measure it on; it was not analysed. Export the original DICOM, with its pixel spacing.",
+    "The file does not tell the size of a pixel in millimetres, and neither a calibration ball nor a whole femoral head was found "
+    "to measure it on; it was not analysed. Export the original DICOM, with its pixel spacing.",
 )
 
 Predict = Callable[[Tensor], dict[str, Tensor]]
@@ -94,8 +94,8 @@ def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Ch
     if sure < _HIP_SEEN:
         return Reason(
             Code.NO_FEMUR,
-            "No proximal femur was found on the picture, whatever the size of its pixels may be; expected a clear AP radiograph of "
-            "an adult's hip or pelvis. Nothing was measured.",
+            "No proximal femur was found on the picture, whatever the size of its pixels may be; expected a clear AP radiograph "
+            "of an adult's hip or pelvis. Nothing was measured.",
         )
     expected = HEAD_DIAMETER_MM.get(sex, sum(HEAD_DIAMETER_MM.values()) / len(HEAD_DIAMETER_MM))
     heads = measure_heads(prediction, channels)
@@ -131,8 +131,8 @@ def _scaled(image: MetaTensor, pixel_mm: float, expected_mm: float, sex_known: b
     }
     if heads.side:
         sentence = (
-            f"The femoral heads differ by {heads.apart:.0%}, so the pixel size was taken from the {heads.side} one alone, which is "
-            "drawn more surely. Look at the contours, and give the pixel size if it is known."
+            f"The femoral heads differ by {heads.apart:.0%}, so the pixel size was taken from the {heads.side} one alone, which "
+            "is drawn more surely. Look at the contours, and give the pixel size if it is known."
         )
         scaled.meta["cautions"] = [Caution(Doubt.ONE_HEAD, sentence)]
     return scaled
@@ -224,7 +224,7 @@ def _predicted(image: MetaTensor, pixel_mm: float, predict: Predict) -> dict[str
 
 
 def _evidence(prediction: Mapping[str, Tensor], channels: Channels) -> float:
-    """How surely the hips on an image were found and drawn, 0..1: of each its landmarks' confidence times its drawings' agreement.
+    """How surely the hips on an image were found and drawn, 0..1: landmarks' confidence times agreement of drawings.
 
     Of two that are there the mean counts, so that a scale at which the second is lost is no better than one which shows both.
     """

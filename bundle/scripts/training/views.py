@@ -92,9 +92,9 @@ class SeenRadiographsd(Transform):
     """Replaces a radiograph at 0.6 mm by what is seen on it in several poses and appearances, drawn by the radiograph's name.
 
     What is left of the item is, of each drawing, "radiograph_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws,
-    1, rows, cols), "shapes" (draws, 2, 12), "pictures" (draws, 2, rows, cols), and "view" (draws, 11). Some drawings are turned upside down or on their side, shown far too large or too
-    small, blurred or as a negative: those are no views of a hip any more. Nothing is known of a hip that was not found; what was
-    found where no hip is, is no femur.
+    1, rows, cols), "shapes" (draws, 2, 12), "pictures" (draws, 2, rows, cols), and "view" (draws, 11). Some drawings
+    are turned upside down or on their side, shown far too large or too small, blurred or as a negative: those are no views of a
+    hip any more. Nothing is known of a hip that was not found; what was found where no hip is, is no femur.
 
     Args:
         search: the cascade's own.
