@@ -371,6 +371,25 @@ QUANTITIES: Final = (
         decimals=None,
         bounds=_POSITIVE,
     ),
+    Quantity(
+        "head_share",
+        "",
+        "diameter of the femoral head over the distance of the centres of both heads",
+        source=Source.MEASURED,
+        decimals=None,
+        bounds=_SHARE,
+        limits=(
+            Limit(
+                "head_share_at_least",
+                Code.NOT_ADULT,
+                2,
+                "The {side} femoral head is small for the pelvis, as a child's is before it has turned to bone ({value:.2f} of "
+                "the distance of both heads, expected {limit:.2f} or more); only adults are measured, because a growing skeleton "
+                "has no T-score.",
+                unknown_passes=True,
+            ),
+        ),
+    ),
     _measure("neck_shaft_deg", "degrees", "angle between the axes of neck and shaft, as projected", 1, (0.0, 180.0)),
     _measure(
         "neck_axis_length_mm",

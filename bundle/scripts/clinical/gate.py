@@ -80,6 +80,10 @@ class Gate:
         spared = _BY_VIEW if explained else frozenset()
         return self._ask(Of.RADIOGRAPH, picture, "", spared, doubts=not any(hip.sound for hip in hips))
 
+    def child_reason(self, hips: Sequence[Judgement]) -> Reason | None:
+        """Why the patient is a child by one of the hips, or None: the other is then no adult's either."""
+        return next((hip.reason for hip in hips if hip.reason and hip.reason.code is Code.NOT_ADULT), None)
+
     def picture_cautions(self, picture: Mapping[str, float]) -> tuple[Caution, ...]:
         """What the values of a radiograph that was not refused make doubtful."""
         return self._doubts(Of.RADIOGRAPH, picture, "")

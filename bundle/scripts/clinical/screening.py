@@ -117,6 +117,7 @@ def interpret(
     shown = [side for side, hip in zip(HIP.sides, judged, strict=True) if hip.shown]
     whole = (
         gate.header_reason(radiograph)
+        or gate.child_reason(judged)
         or gate.scale_reason(radiograph, judged)  # a wrong scale also makes a picture unlike a hip's
         or gate.picture_reason(found.radiograph, judged)
         or contradiction(radiograph.laterality, radiograph.markers, shown)

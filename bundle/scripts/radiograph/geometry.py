@@ -25,7 +25,11 @@ REPEATED: Final = 0.02
 
 LARGEST_RADIOGRAPH_MM: Final = (500.0, 1500.0)
 """Shorter and longer side of the largest radiograph: a 43 cm detector, and a stitched long-leg radiograph. A spacing that makes
-a radiograph larger than this is a placeholder (typically 1.0 mm)."""
+a radiograph larger than this is none."""
+
+
+PLACEHOLDER_MM: Final = (1.0, 1.0)
+"""A spacing that software writes where it knows none; no detector and no useful export has pixels of just this size."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,10 @@ def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list
     pairs: dict[str, tuple[float, float] | None] = {}
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         pairs[keyword] = parse_spacing(numbers(header, keyword), shape)
-        if keyword in header and pairs[keyword] is None:
+        if pairs[keyword] == PLACEHOLDER_MM and not value(header, "PixelSpacingCalibrationType"):
+            pairs[keyword] = None
+            notes.append(f"{keyword} in the header is 1.0 mm, which stands for an unknown size, so it was not used.")
+        elif keyword in header and pairs[keyword] is None:
             notes.append(f"{keyword} in the header is zero or impossible for a radiograph of this size, so it was not used.")
     patient = pairs["PixelSpacing"]
     at_detector = "ImagerPixelSpacing" if pairs["ImagerPixelSpacing"] else "NominalScannedPixelSpacing"

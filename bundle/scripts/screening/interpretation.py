@@ -13,7 +13,7 @@ from monai.transforms import Transform
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, Channels, Gate, RadiographFacts, Screening, interpret
+from scripts.clinical import CHANNELS, HIP, Channels, Gate, RadiographFacts, Screening, interpret
 from scripts.measurement.contours import NOTHING, classify_pixels, remove_strays, sharpen_metal
 from scripts.measurement.quality import measure_exposure, measure_head_diameter, select_measured_femur
 from scripts.radiograph.exposure import find_white_frames
@@ -94,9 +94,14 @@ def measure_picture(data: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
     image, femur = data["image"][0].numpy(), (data["mask_logits"][0] > 0).numpy()
     spacing = float(data["image"].meta["spacing_mm"][0])
     hips = [landmarks.numpy() for landmarks in data["landmarks"]]
-    return tuple(
+    measured = [
         measure_exposure(image, select_measured_femur(femur, hip, spacing)) | measure_head(femur, hip, spacing) for hip in hips
-    )
+    ]
+    if all("head_diameter_mm" in hip for hip in measured):
+        head = HIP.landmark("head_centre")
+        apart_mm = float(np.linalg.norm(hips[0][head] - hips[1][head])) * spacing
+        measured = [hip | {"head_share": min(hip["head_diameter_mm"] / max(apart_mm, 1.0), 1.0)} for hip in measured]
+    return tuple(measured)
 
 
 def measure_head(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> dict[str, float]:

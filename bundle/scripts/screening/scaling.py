@@ -37,8 +37,8 @@ _DRAWN: Final = ("landmark_confidence", "contour_agreement")
 _ONE_OF_TWO: Final = 0.8
 _NO_HEAD: Final = Reason(
     Code.NO_SPACING,
-    "The file does not tell the size of a pixel in millimetres, and neither a calibration ball nor a whole femoral head was found "
-    "to measure it on; it was not analysed. Export the original DICOM, with its pixel spacing.",
+    "The file does not tell the size of a pixel in millimetres, and neither a calibration ball nor a whole femoral head was "
+    "found to measure it on; it was not analysed. Export the original DICOM, with its pixel spacing.",
 )
 
 Predict = Callable[[Tensor], dict[str, Tensor]]
