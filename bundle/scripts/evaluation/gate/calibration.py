@@ -19,6 +19,7 @@ from scripts.files import replacing
 _ANGLES = ("rotation_outward_at_most_deg", "rotation_inward_at_most_deg", "pelvic_turn_at_most_deg")
 _BROKEN = ("fracture", "deform")
 """Kinds of radiographs whose name begins so show a broken or deformed femur."""
+_GROWING = ("child_pelvis",)
 _DIGITS = 4
 _FURTHER = 1.1
 """Novelty of other hospitals' radiographs, beyond that of the ones that are known."""
@@ -38,6 +39,7 @@ def calibrate_gate(
     splits: Sequence[str],
     accept: float = 0.99,
     accept_hips: float = 0.995,
+    accept_unbroken: float = 0.97,
     faulty_dir: str | None = None,
     faulty_results: str | None = None,
 ) -> None:
@@ -48,7 +50,7 @@ def calibrate_gate(
         gate_file: the thresholds in force; those that are no matter of calibration are kept.
         output_file: JSON, as `gate_file`; the two may be one.
         splits: of the manifests: those that the gate may learn from.
-        accept, accept_hips: see `thresholds`.
+        accept, accept_hips, accept_unbroken: see `thresholds`.
         faulty_dir, faulty_results: as the valid ones, of a second cohort, of broken and badly positioned hips; or None.
 
     Raises:
@@ -62,7 +64,7 @@ def calibrate_gate(
     # Angles that earlier weights could not tell so well are no matter of these.
     clinical = clinical_limits()
     limits = Limits(**vars(load_gate(gate_file).limits) | {name: clinical[name] for name in _ANGLES})
-    found = thresholds(radiographs, limits, accept, accept_hips)
+    found = thresholds(radiographs, limits, accept, accept_hips, accept_unbroken)
     document = {
         "version": content["version"],
         "weights_sha256": weights_of(valid_results),
@@ -70,6 +72,7 @@ def calibrate_gate(
             "splits": list(splits),
             "accepted_of_valid": accept,
             "accepted_of_fine_hips": accept_hips,
+            "unbroken_of_fine_hips": accept_unbroken,
             "valid_radiographs": sum(one.kind == FINE for one in radiographs),
             "radiographs_to_be_refused": sum(one.kind != FINE for one in radiographs),
             "command": "calibrate_gate.yaml",
@@ -84,7 +87,7 @@ def calibrate_gate(
 
 
 def thresholds(
-    radiographs: Sequence[GateRadiograph], clinical: Limits, accept: float, accept_hips: float
+    radiographs: Sequence[GateRadiograph], clinical: Limits, accept: float, accept_hips: float, accept_unbroken: float
 ) -> dict[str, dict[str, Any]]:
     """Choose the thresholds.
 
@@ -97,6 +100,8 @@ def thresholds(
         clinical: the limits in force.
         accept: share of the valid radiographs that each threshold of a radiograph lets pass.
         accept_hips: share of the fine hips that each threshold of a hip, of which there are more, lets pass.
+        accept_unbroken: share of them that the threshold of fractures lets pass: less, since a radiologist's look at a sound hip
+            costs less than the T-score of a broken one.
 
     Raises:
         ValueError: where no valid radiograph, or no fine hip, has values.
@@ -111,6 +116,7 @@ def thresholds(
         for hip in one.hips
         if (hip.truth == "fracture" or one.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
     ]
+    growing = [hip.values for one in radiographs for hip in one.hips if one.kind in _GROWING and _found(hip.values, clinical)]
     pictures = [one.values for one in valid]
     # What another limit refuses, or a femur by itself does not tell, says nothing of this one.
     others = [one.values for one in radiographs if one.kind != FINE and one.code in ("", "NOT_A_HIP")]
@@ -127,11 +133,8 @@ def thresholds(
 
     view = _between(_finite(pictures, "hip_view"), _finite(others, "hip_view"), accept)
     femur = _between(_finite(fine, "femur_probability"), _finite(no_femurs, "femur_probability"), accept_hips)
-    fracture = 1 - _between(
-        [1 - value for value in _finite(fine, "fracture_probability")],
-        [1 - value for value in _finite(broken, "fracture_probability")],
-        accept_hips,
-    )
+    fracture = _below(_finite(fine, "fracture_probability"), _finite(broken, "fracture_probability"), accept_unbroken)
+    growth = _below(_finite(fine, "growth_probability"), _finite(growing, "growth_probability"), accept_hips)
     agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept_hips)
     return {
         "hip_view_at_least": _limit(view, f"accepts {share} or more of {cohort}; {len(others)} others"),
@@ -139,7 +142,10 @@ def thresholds(
             _FURTHER * _upper(_finite(pictures, "novelty"), accept), f"{_FURTHER:g} x what accepts {share} of {cohort}"
         ),
         "femur_at_least": _limit(femur, f"accepts {hip_share} or more of {hips}; {len(no_femurs)} others"),
-        "fracture_at_most": _limit(fracture, f"accepts {hip_share} or more of {hips}; {len(broken)} broken or deformed ones"),
+        "fracture_at_most": _limit(
+            fracture, f"accepts {100 * accept_unbroken:g}% or more of {hips}; {len(broken)} broken or deformed ones"
+        ),
+        "growth_at_most": _limit(growth, f"accepts {hip_share} or more of {hips}; {len(growing)} of children"),
         "agreement_at_least": _limit(agreement, f"{_LESS_AGREED:g} x the disagreement that accepts {hip_share} of {hips}"),
         "rotation_outward_at_most_deg": _limit(
             max(clinical.rotation_outward_at_most_deg, _upper(rotations, accept_hips)),
@@ -187,6 +193,11 @@ def _between(high: Sequence[float], low: Sequence[float], accept: float) -> floa
     else:
         bound = bound / (bound + _LESS_CERTAIN * (1 - bound))
     return math.floor(bound * 10**_DIGITS) / 10**_DIGITS
+
+
+def _below(low: Sequence[float], high: Sequence[float], accept: float) -> float:
+    """As `_between`, for probabilities that are low where a hip is fine."""
+    return 1 - _between([1 - value for value in low], [1 - value for value in high], accept)
 
 
 def _limit(value: float, source: str) -> dict[str, Any]:
