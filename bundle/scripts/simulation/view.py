@@ -1,6 +1,6 @@
 """How one radiograph is taken: where the tube and the detector are, how the legs lie, what is collimated and marked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,10 +11,13 @@ from scripts.simulation.dx_image import Acquisition
 from scripts.simulation.phantom import Pose
 from scripts.simulation.physics.processing import STYLES, Style, vary
 from scripts.simulation.physics.projection import ImagePlane
+from scripts.simulation.physics.viewer import Export, draw_export
 from scripts.simulation.physics.xray import Exposure, tube_charge
 from scripts.simulation.sites import Site
 
 _PENUMBRA_MM = 1.5
+_EXPORTED = 0.25
+"""Share of radiographs that come out of a viewer: users send such pictures as well as a hospital's own files."""
 
 
 def collimator_transmission(depth: Tensor) -> Tensor:
@@ -65,7 +68,8 @@ class View:
     """One exposure: where the pixels are, how the femurs lie, what is collimated, marked and made of the signal.
 
     ``poses`` by side: the rotation is that of the foot (external), to which the femur's anteversion adds. Distances
-    ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a radiograph of one hip.
+    ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a radiograph of one hip. ``export``
+    says how a viewer exports the radiograph (None: it is the vendor's own).
     """
 
     plane: ImagePlane
@@ -78,6 +82,7 @@ class View:
     source_detector: float
     frog_leg: bool
     only: str
+    export: Export | None = None
 
     def acquisition(self, thickness: float) -> Acquisition:
         """Return what the header tells of the exposure of a patient of ``thickness`` mm."""
@@ -91,6 +96,22 @@ class View:
             only=self.only,
             marked=self.marker is not None,
         )
+
+    def framed(self) -> "View":
+        """Return the view with the bands about it that a viewer's export has; without an export, itself."""
+        if self.export is None or not any(self.export.margins):
+            return self
+        top, right, bottom, left = self.export.margins
+        plane, field, marker = self.plane, self.field, self.marker
+        rows, columns = (round(length / plane.spacing) for length in (top + bottom, left + right))
+        wider = replace(
+            plane, rows=plane.rows + rows, columns=plane.columns + columns, left=plane.left - left, top=plane.top - top
+        )
+        inside = Field(field.top + top, field.right + right, field.bottom + bottom, field.left + left, field.tilt)
+        if marker:
+            beside = left if marker.side == "right" else right
+            marker = replace(marker, across=marker.across + beside, down=marker.down + top)
+        return replace(self, plane=wider, field=inside, marker=marker)
 
 
 def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style: str | None = None) -> View:
@@ -123,7 +144,7 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
         float(centre_x + rng.normal(0, 10)), float(centre_z + rng.normal(0, 10)), focus,
     )  # fmt: skip
     drawn = habits.draw_style(rng)
-    return View(
+    view = View(
         plane=plane,
         poses=_draw_poses(rng, frog, only),
         exposure=site.exposure.draw(rng),
@@ -135,6 +156,11 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
         frog_leg=frog,
         only=only,
     )
+    export = draw_export(rng)
+    if style is not None or rng.random() >= _EXPORTED:
+        return view
+    # A screenshot has 8 bits and is never inverted.
+    return replace(view, style=replace(view.style, bits=8, monochrome1=False), export=export)
 
 
 def _draw_poses(rng: np.random.Generator, frog: bool, only: str) -> dict[str, Pose]:
