@@ -27,7 +27,7 @@ from scripts.simulation.imaging import Shot, take_radiograph
 from scripts.simulation.phantom import Phantom, draw_implants, draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
-from scripts.simulation.view import View, draw_view
+from scripts.simulation.view import View, askew, draw_view
 
 EXTERNAL: Final = "external"
 
@@ -114,7 +114,7 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
         # A stream of its own, so that the first radiograph is the same however many follow.
         rng = np.random.default_rng([plan.seed, index, repeat])
         view = draw_view(rng, site, plan.spacing_mm)
-        view = replace(view, poses=fault.posed(view.poses))
+        view = replace(view, poses=fault.posed(askew(view.poses, phantom.pelvis.turn_deg)))
         shot = take_radiograph(phantom, view, int(rng.integers(2**31)))
         date = first + datetime.timedelta(days=int(rng.integers(_WEEK)) if plan.repeats else 0)
         study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{plan.spacing_mm}")

@@ -1,5 +1,6 @@
 """How one radiograph is taken: where the tube and the detector are, how the legs lie, what is collimated and marked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,10 @@ from scripts.simulation.physics.xray import Exposure, tube_charge
 from scripts.simulation.sites import Site
 
 _PENUMBRA_MM = 1.5
+_LOWEST_MM = 200.0
+"""Below the hips no femur is modelled."""
+_LEGS_FOLLOW = 0.5
+"""Share of the pelvis's turn that the legs of someone who lies askew take part in; an assumption."""
 _EXPORTED = 0.25
 """Share of radiographs that come out of a viewer: users send such pictures as well as a hospital's own files."""
 
@@ -114,6 +119,13 @@ class View:
         return replace(self, plane=wider, field=inside, marker=marker)
 
 
+def askew(poses: Mapping[str, Pose], pelvic_turn: float) -> dict[str, Pose]:
+    """Return the ``poses`` by side of legs that follow a pelvis turned by ``pelvic_turn`` degrees to the left: it turns the left
+    femur outward and the right one inward."""
+    roll = {"left": _LEGS_FOLLOW * pelvic_turn, "right": -_LEGS_FOLLOW * pelvic_turn}
+    return {side: replace(pose, rotation=pose.rotation + roll[side]) for side, pose in poses.items()}
+
+
 def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style: str | None = None) -> View:
     """Draw how a hospital takes a pelvis radiograph: mostly AP with the feet turned in, some badly, frog-leg or of one hip.
 
@@ -134,11 +146,15 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
     if one_hip:
         height, width = rng.uniform(260, 352), rng.uniform(220, 290)
     else:
-        height, width = rng.uniform(300, 352), rng.uniform(400, 430)
+        # A cassette lies across the table; a flat detector is square, and mostly left so.
+        tall = rng.random() < 0.5
+        height, width = rng.uniform(*((352, 430) if tall else (290, 352))), rng.uniform(390, 430)
     height, width = height * focus / sid, width * focus / sid
     only = str(rng.choice(HIP.sides)) if one_hip else ""
     centre_x = rng.normal(0, 8) if not only else (1 if only == "left" else -1) * rng.normal(95, 18)
-    centre_z = rng.normal(4, 16)
+    # Centred as asked for, between crest and trochanters, or so high or low that crests or shafts are cut off.
+    centre_z = rng.normal(0, 16) if rng.random() < 0.75 else rng.uniform(-60, 50)
+    centre_z = min(centre_z, _LOWEST_MM - height / 2)
     plane = ImagePlane(
         int(height / at_patient), int(width / at_patient), at_patient, float(centre_x - width / 2), float(centre_z - height / 2),
         float(centre_x + rng.normal(0, 10)), float(centre_z + rng.normal(0, 10)), focus,
@@ -164,8 +180,8 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
 
 
 def _draw_poses(rng: np.random.Generator, frog: bool, only: str) -> dict[str, Pose]:
-    """Feet 15 degrees inward is what is asked for; a straight leg's shaft is adducted by 6.5 degrees."""
-    turn, spread = rng.normal(-12, 12), rng.normal(-4, 3.5)
+    """Feet 15 degrees inward is what is asked for, and not always done; a straight leg's shaft is adducted by 6.5 degrees."""
+    turn, spread = rng.normal(-10, 14), rng.normal(-4, 3.5)
     poses = {}
     for side in HIP.sides:
         ordinary = Pose(spread + rng.normal(0, 2.5), float(np.clip(turn + rng.normal(0, 6), -38, 30)), abs(rng.normal(0, 5)))

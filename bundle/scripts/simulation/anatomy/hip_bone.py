@@ -226,6 +226,16 @@ class HipBone:
 
     def _inner(self, y: Tensor, z: Tensor) -> Tensor:
         """X of the surface that faces the pelvis: iliac fossa and true pelvis meet in a ridge, the arcuate line."""
+        fossa, wall = self._fossa_and_wall(y, z)
+        ilium = -union(-fossa, -wall, 5.0)
+        widen = math.tan(math.radians(self.subpubic / 2)) - _RAMUS_SLOPE
+        arch = widen * (z - 44).clamp(0, 20) * (0.2 + 0.8 * torch.sigmoid((18 - y) / 6))
+        ring = self._ring(y, z) + arch + 0.25 * self.inlet
+        low = torch.sigmoid((z - 24 - 0.5 * (y - 5).clamp(-60, 0)) / 4.5)
+        return ilium + low * (ring - ilium)
+
+    def _fossa_and_wall(self, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """X of the iliac fossa and of the wall of the true pelvis, either as if it were alone."""
         high = z + 75
         fossa = 93 - 0.40 * high - (0.72 - 0.005 * high) * y - 4.0 * torch.exp(-(((y - 5) / 30) ** 2) - ((z + 95) / 30) ** 2)
         fossa = (
@@ -243,12 +253,7 @@ class HipBone:
             + self.inlet
             - 11.0 * torch.exp(-(((y - 57) / 9) ** 2) - ((z - 4) / 9) ** 2)
         )
-        ilium = -union(-fossa, -wall, 5.0)
-        widen = math.tan(math.radians(self.subpubic / 2)) - _RAMUS_SLOPE
-        arch = widen * (z - 44).clamp(0, 20) * (0.2 + 0.8 * torch.sigmoid((18 - y) / 6))
-        ring = self._ring(y, z) + arch + 0.25 * self.inlet
-        low = torch.sigmoid((z - 24 - 0.5 * (y - 5).clamp(-60, 0)) / 4.5)
-        return ilium + low * (ring - ilium)
+        return fossa, wall
 
     def _ring(self, y: Tensor, z: Tensor) -> Tensor:
         """X of the inner surface of pubis and ischium, which recede from the symphysis: first sideways, then back."""
@@ -275,8 +280,10 @@ class HipBone:
         )  # fmt: skip
         edge = torch.exp(-((self._foramen(y, z).clamp_max(0) / 8) ** 2))
         thick = (thick * (1 - edge * (0.6 - 0.35 * torch.sigmoid((z - 46) / 4))) * self.thickness).clamp_min(3.2)
+        fossa, wall = self._fossa_and_wall(y, z)
+        brim = torch.exp(-(((fossa - wall) / 9) ** 2)) * torch.sigmoid((z + 62) / 6) * torch.sigmoid((12 - z) / 4)
         firm = self.strength**0.8
-        cortex = (0.75 + 0.03 * (thick - 8).clamp(0, 20) + 0.4 * rim + 0.25 * buttress + 0.25 * ischium) * firm
+        cortex = (0.75 + 0.03 * (thick - 8).clamp(0, 20) + 0.4 * rim + 0.25 * buttress + 0.25 * ischium + 0.9 * brim) * firm
         density = (0.10 + 0.09 * buttress + 0.10 * above + 0.05 * ischium + 0.03 * pubis) * self.strength**1.3
         return thick, cortex, density
 
