@@ -68,7 +68,7 @@ class Spine:
             - 2.0 * torch.exp(-(((s - 64) / 6) ** 2))
             + 2.0 * torch.exp(-(((s - 84) / 9) ** 2))
         )
-        top = -s + 0.28 * wing + 1.5 * (1 - (lateral / 22) ** 2).clamp_min(0)
+        top = -s + 0.45 * wing + 1.5 * (1 - (lateral / 22) ** 2).clamp_min(0)
         distance = intersection(intersection(front - n, n - back, 9.0), lateral - breadth, 6.0)
         distance = intersection(distance, torch.maximum(top, s - 104), 4.0)
         level = ((s - 26) / 20).round().clamp(0, 3)

@@ -272,6 +272,6 @@ BELONGINGS: dict[str, tuple[float, Callable[[np.random.Generator], list[ForeignO
     "skin staples": (0.02, _staples), "cerclage wires": (0.008, _wires), "urinary catheter": (0.05, _catheter),
     "line": (0.015, _line), "ECG lead": (0.015, _lead), "buttons": (0.015, _buttons), "snaps": (0.02, _snaps),
     "trousers": (0.01, _trousers), "coin": (0.004, _coin), "key": (0.002, _key), "pessary": (0.007, _pessary),
-    "intrauterine device": (0.008, _iud), "incontinence pad": (0.08, _pad), "sheet": (0.10, _sheet), "splint": (0.015, _splint),
+    "intrauterine device": (0.008, _iud), "incontinence pad": (0.06, _pad), "sheet": (0.07, _sheet), "splint": (0.015, _splint),
 }  # fmt: skip
 """How often each kind is met, and what draws it."""

@@ -24,7 +24,7 @@ class Export:
     """How a viewer exports a radiograph.
 
     ``spacing`` of its pixels in mm; grey values (0..1) of ``low`` and ``high`` become black and white; ``sharpen`` is the part of
-    the detail finer than 2 pixels that is added; ``quality`` is that of JPEG (1 to 95); ``surround`` the grey beside the
+    the detail finer than 4 pixels that is added; ``quality`` is that of JPEG (1 to 95); ``surround`` the grey beside the
     radiograph. ``ruler`` of centimetres along the "bottom", "left" or "" for none, ``page``: page and image numbers in the lower
     corners. Black bands of ``margins`` (top, right, bottom, left) in mm lie around the radiograph.
     """
@@ -75,7 +75,7 @@ def exported(shown: Tensor, export: Export, spacing: float, exposed: Tensor) -> 
     size = (max(16, round(rows * shrink)), max(16, round(columns * shrink)))
     small = interpolate(image[None, None], size=size, mode="bilinear", antialias=True)[0, 0]
     if export.sharpen > 0:
-        small = small + export.sharpen * (small - low_pass(small, 1.2))
+        small = small + export.sharpen * (small - low_pass(small, 2.0))
     pixels = (small.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
     pixels = _compressed(_written_on(pixels, export), export.quality)
     back = torch.from_numpy(pixels.astype(np.float32) / 255)
