@@ -303,3 +303,21 @@ def test_the_same_seed_draws_the_same_pelvis() -> None:
     a, b = mineral(drawn("M", 7), 0), mineral(drawn("M", 7), 0)
     assert torch.equal(a, b)
     assert not torch.equal(a, mineral(drawn("M", 8), 0))
+
+
+def test_teardrop_and_posterior_wall_stand_out_from_the_bone_beside_them() -> None:
+    """Both are seen edge on: the teardrop medial to the head, the edge of the wall as a line across it."""
+    at_teardrop = mineral(Pelvis(), 1, ImagePlane(1, 100, 0.5, 40.0, 12.0), 1.0)[0]
+    assert float(at_teardrop[:50].max()) > 1.8 * float(at_teardrop[50:].median())
+    plane = ImagePlane(60, 60, 0.5, 78.0, -10.0)  # over the head
+    across = mineral(Pelvis(), 1, plane, 1.0)
+    beside = torch.nn.functional.avg_pool2d(across[None, None], 21, 1, 10)[0, 0]
+    assert float((across - beside)[20:40].max()) > 0.12
+
+
+def test_the_brim_is_denser_than_the_wing() -> None:
+    pelvis = Pelvis()
+    wing, brim = (
+        mineral(pelvis, 1, ImagePlane(8, 60, 0.5, left, top), 1.0).amax(1).mean() for left, top in ((80, -105), (50, -40))
+    )
+    assert float(brim) > 3 * float(wing)
