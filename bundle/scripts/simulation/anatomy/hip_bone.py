@@ -226,7 +226,8 @@ class HipBone:
 
     def _inner(self, y: Tensor, z: Tensor) -> Tensor:
         """X of the surface that faces the pelvis: iliac fossa and true pelvis meet in a ridge, the arcuate line."""
-        ilium = -union(*(-surface for surface in self._fossa_and_wall(y, z)), 5.0)
+        fossa, wall = self._fossa_and_wall(y, z)
+        ilium = -union(-fossa, -wall, 5.0)
         widen = math.tan(math.radians(self.subpubic / 2)) - _RAMUS_SLOPE
         arch = widen * (z - 44).clamp(0, 20) * (0.2 + 0.8 * torch.sigmoid((18 - y) / 6))
         ring = self._ring(y, z) + arch + 0.25 * self.inlet
