@@ -156,7 +156,7 @@ def test_views_cover_what_hospitals_do():
     rotations = np.array([view.poses["right"].rotation for view in views if not view.frog_leg])
     assert rotations.min() < -30
     assert rotations.max() > 10
-    assert abs(np.median(rotations) + 12) < 3
+    assert abs(np.median(rotations) + 10) < 3
     assert 0.02 < np.mean([view.frog_leg for view in views]) < 0.2
     assert {view.only for view in views} == {"right", "left", ""}
     assert all(1.05 < view.source_detector / view.plane.focus_distance < 1.3 for view in views)

@@ -122,6 +122,7 @@ def _description(radiographs: pd.DataFrame) -> dict[str, str]:
     rows[f"Hips with osteoarthritis of {_ARTHRITIC:g} or more"] = f"{arthritic.sum()} ({arthritic.mean():.1%})"
     rows["Objects on the radiograph"] = f"{radiographs['objects'].notna().mean():.0%}"
     rows["Views"] = _shares(radiographs["view"])
+    rows["Pelvic tilt, degrees, positive to anterior"] = _range(radiographs["pelvic_tilt_deg"], 0)
     rows["Processing styles"] = _shares(radiographs["style"])
     rows["Pixel at the detector, mm"] = _range(radiographs["spacing_mm"], 3)
     rows["Rows x columns, median"] = f"{radiographs['rows'].median():.0f} x {radiographs['columns'].median():.0f}"

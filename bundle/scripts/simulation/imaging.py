@@ -19,6 +19,7 @@ from scripts.simulation.hardware.implants import parts, placed
 from scripts.simulation.phantom import Phantom, Pose
 from scripts.simulation.physics.processing import Rendering, process
 from scripts.simulation.physics.projection import ImagePlane, Solid, cast
+from scripts.simulation.physics.viewer import exported
 from scripts.simulation.physics.xray import CORTICAL_MINERAL, MINERAL_DENSITY, attenuate, expose, low_pass
 from scripts.simulation.view import Marker, View, collimator_transmission
 
@@ -62,6 +63,7 @@ def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
         seed: of the bowel's gas and the noise.
     """
     generator = torch.Generator().manual_seed(seed)
+    view = view.framed()
     plane = view.plane
     femurs = {side: _posed(phantom, view, side) for side in HIP.sides}
     strands = torch.Generator().manual_seed(phantom.seed)
@@ -110,6 +112,9 @@ def develop(
     if view.marker and view.marker.digital:
         letter = 0.97 * _letter(view.marker, plane)
         rendering = replace(rendering, values=torch.maximum(rendering.values, letter))
+    if view.export:
+        inside = depth > 0 if view.field.shuttered else torch.ones_like(depth, dtype=torch.bool)
+        rendering = Rendering(exported(rendering.displayed(), view.export, plane.spacing, inside))
     return rendering
 
 

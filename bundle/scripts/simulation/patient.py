@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +27,7 @@ from scripts.simulation.imaging import Shot, take_radiograph
 from scripts.simulation.phantom import Phantom, draw_implants, draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
-from scripts.simulation.view import View, draw_view
+from scripts.simulation.view import View, askew, draw_view
 
 EXTERNAL: Final = "external"
 
@@ -37,7 +36,8 @@ COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
     "label", "landmarks", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
     *(f"{side}_{what}" for what in ("implant", "osteoarthritis", "fracture") for side in ("left", "right")),
-    "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "style", "repeat",
+    "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "pelvic_tilt_deg",
+    "style", "repeat",
     *(f"{side}_{name}" for side in ("left", "right") for name in MORPHOMETRY),
 )  # fmt: skip
 """Of the manifest; those with "exact" are what a faultless DXA would read, and the last ones measures of the bone itself."""
@@ -114,7 +114,7 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
         # A stream of its own, so that the first radiograph is the same however many follow.
         rng = np.random.default_rng([plan.seed, index, repeat])
         view = draw_view(rng, site, plan.spacing_mm)
-        view = replace(view, poses=fault.posed(view.poses))
+        view = replace(view, poses=fault.posed(askew(view.poses, phantom.pelvis.turn_deg)))
         shot = take_radiograph(phantom, view, int(rng.integers(2**31)))
         date = first + datetime.timedelta(days=int(rng.integers(_WEEK)) if plan.repeats else 0)
         study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{plan.spacing_mm}")
@@ -181,11 +181,11 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
 
 def _seen_in(view: View, phantom: Phantom) -> dict[str, Any]:
     """The manifest's columns that are the exposure's; angles in degrees, rotations outward from the neck in the image plane."""
-    turn = phantom.pelvis.rotation
     return {
         "view": "frog-leg" if view.frog_leg else "AP",
         **{f"{side}_rotation_deg": round(view.poses[side].rotation + phantom.femurs[side].anteversion, 1) for side in HIP.sides},
-        "pelvic_turn_deg": round(math.degrees(math.atan2(float(turn[1, 0]), float(turn[0, 0]))), 1),
+        "pelvic_turn_deg": round(phantom.pelvis.turn_deg, 1),
+        "pelvic_tilt_deg": round(phantom.pelvis.tilt_deg, 1),
         "style": view.style.name,
     }
 

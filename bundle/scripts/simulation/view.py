@@ -1,6 +1,7 @@
 """How one radiograph is taken: where the tube and the detector are, how the legs lie, what is collimated and marked."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,10 +12,17 @@ from scripts.simulation.dx_image import Acquisition
 from scripts.simulation.phantom import Pose
 from scripts.simulation.physics.processing import STYLES, Style, vary
 from scripts.simulation.physics.projection import ImagePlane
+from scripts.simulation.physics.viewer import Export, draw_export
 from scripts.simulation.physics.xray import Exposure, tube_charge
 from scripts.simulation.sites import Site
 
 _PENUMBRA_MM = 1.5
+_LOWEST_MM = 200.0
+"""Below the hips no femur is modelled."""
+_LEGS_FOLLOW = 0.5
+"""Share of the pelvis's turn that the legs of someone who lies askew take part in; an assumption."""
+_EXPORTED = 0.25
+"""Share of radiographs that come out of a viewer: users send such pictures as well as a hospital's own files."""
 
 
 def collimator_transmission(depth: Tensor) -> Tensor:
@@ -65,7 +73,8 @@ class View:
     """One exposure: where the pixels are, how the femurs lie, what is collimated, marked and made of the signal.
 
     ``poses`` by side: the rotation is that of the foot (external), to which the femur's anteversion adds. Distances
-    ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a radiograph of one hip.
+    ``source_detector`` and the detector's pixel ``spacing`` in mm. ``only`` names the hip of a radiograph of one hip. ``export``
+    says how a viewer exports the radiograph (None: it is the vendor's own).
     """
 
     plane: ImagePlane
@@ -78,6 +87,7 @@ class View:
     source_detector: float
     frog_leg: bool
     only: str
+    export: Export | None = None
 
     def acquisition(self, thickness: float) -> Acquisition:
         """Return what the header tells of the exposure of a patient of ``thickness`` mm."""
@@ -91,6 +101,29 @@ class View:
             only=self.only,
             marked=self.marker is not None,
         )
+
+    def framed(self) -> "View":
+        """Return the view with the bands about it that a viewer's export has; without an export, itself."""
+        if self.export is None or not any(self.export.margins):
+            return self
+        top, right, bottom, left = self.export.margins
+        plane, field, marker = self.plane, self.field, self.marker
+        rows, columns = (round(length / plane.spacing) for length in (top + bottom, left + right))
+        wider = replace(
+            plane, rows=plane.rows + rows, columns=plane.columns + columns, left=plane.left - left, top=plane.top - top
+        )
+        inside = Field(field.top + top, field.right + right, field.bottom + bottom, field.left + left, field.tilt)
+        if marker:
+            beside = left if marker.side == "right" else right
+            marker = replace(marker, across=marker.across + beside, down=marker.down + top)
+        return replace(self, plane=wider, field=inside, marker=marker)
+
+
+def askew(poses: Mapping[str, Pose], pelvic_turn: float) -> dict[str, Pose]:
+    """Return the ``poses`` by side of legs that follow a pelvis turned by ``pelvic_turn`` degrees to the left: it turns the left
+    femur outward and the right one inward."""
+    roll = {"left": _LEGS_FOLLOW * pelvic_turn, "right": -_LEGS_FOLLOW * pelvic_turn}
+    return {side: replace(pose, rotation=pose.rotation + roll[side]) for side, pose in poses.items()}
 
 
 def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style: str | None = None) -> View:
@@ -113,17 +146,21 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
     if one_hip:
         height, width = rng.uniform(260, 352), rng.uniform(220, 290)
     else:
-        height, width = rng.uniform(300, 352), rng.uniform(400, 430)
+        # A cassette lies across the table; a flat detector is square, and mostly left so.
+        tall = rng.random() < 0.5
+        height, width = rng.uniform(*((352, 430) if tall else (290, 352))), rng.uniform(390, 430)
     height, width = height * focus / sid, width * focus / sid
     only = str(rng.choice(HIP.sides)) if one_hip else ""
     centre_x = rng.normal(0, 8) if not only else (1 if only == "left" else -1) * rng.normal(95, 18)
-    centre_z = rng.normal(4, 16)
+    # Centred as asked for, between crest and trochanters, or so high or low that crests or shafts are cut off.
+    centre_z = rng.normal(0, 16) if rng.random() < 0.75 else rng.uniform(-60, 50)
+    centre_z = min(centre_z, _LOWEST_MM - height / 2)
     plane = ImagePlane(
         int(height / at_patient), int(width / at_patient), at_patient, float(centre_x - width / 2), float(centre_z - height / 2),
         float(centre_x + rng.normal(0, 10)), float(centre_z + rng.normal(0, 10)), focus,
     )  # fmt: skip
     drawn = habits.draw_style(rng)
-    return View(
+    view = View(
         plane=plane,
         poses=_draw_poses(rng, frog, only),
         exposure=site.exposure.draw(rng),
@@ -135,11 +172,16 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
         frog_leg=frog,
         only=only,
     )
+    export = draw_export(rng)
+    if style is not None or rng.random() >= _EXPORTED:
+        return view
+    # A screenshot has 8 bits and is never inverted.
+    return replace(view, style=replace(view.style, bits=8, monochrome1=False), export=export)
 
 
 def _draw_poses(rng: np.random.Generator, frog: bool, only: str) -> dict[str, Pose]:
-    """Feet 15 degrees inward is what is asked for; a straight leg's shaft is adducted by 6.5 degrees."""
-    turn, spread = rng.normal(-12, 12), rng.normal(-4, 3.5)
+    """Feet 15 degrees inward is what is asked for, and not always done; a straight leg's shaft is adducted by 6.5 degrees."""
+    turn, spread = rng.normal(-10, 14), rng.normal(-4, 3.5)
     poses = {}
     for side in HIP.sides:
         ordinary = Pose(spread + rng.normal(0, 2.5), float(np.clip(turn + rng.normal(0, 6), -38, 30)), abs(rng.normal(0, 5)))

@@ -274,3 +274,17 @@ def test_the_same_seed_draws_the_same_femurs():
     first, second = (draw_femurs(WOMAN, np.random.default_rng(9), 21.6, disease) for _ in range(2))
     assert first["left"].bone == second["left"].bone
     assert first["right"].landmarks == second["right"].landmarks
+
+
+def test_a_pale_lesser_trochanter_holds_less_mineral_and_the_shaft_keeps_its_own() -> None:
+    def near(name: str, lesser: float) -> float:
+        femur = replace(Femur(), bone=replace(Femur().bone, lesser=lesser))
+        centre = torch.tensor(femur.landmarks[name])
+        grid = torch.stack(torch.meshgrid(*(torch.arange(-6.0, 6.1, 1.0),) * 3, indexing="ij"), -1) + centre
+        tissue = femur.parts()[0][0](femur.to_patient(grid))
+        inside = tissue.distance < 0
+        shell = inside & (tissue.distance > -tissue.cortex)
+        return float(shell.sum()) + float((tissue.interior * (inside & ~shell)).sum())
+
+    assert near("lesser_trochanter", 0.3) < 0.8 * near("lesser_trochanter", 1.0)
+    assert near("shaft", 0.3) > 0.97 * near("shaft", 1.0)

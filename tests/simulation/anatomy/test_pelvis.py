@@ -10,8 +10,8 @@ import torch
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.hip_bone import HipBone
-from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
-from scripts.simulation.anatomy.solids import vector
+from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis, draw_tilt
+from scripts.simulation.anatomy.solids import about_x, about_z, vector
 from scripts.simulation.anatomy.spine import Spine
 from scripts.simulation.physics.projection import ImagePlane, cast
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
@@ -73,7 +73,7 @@ def with_osteoarthritis(amount: float) -> Pelvis:
 def lowest_arch_angle(pelvis: Pelvis) -> float:
     """Angle (degrees) between the medial borders of the two inferior rami on a radiograph."""
     shadow = sum(mineral(pelvis, part) for part in range(2)) > 0.02
-    depth = (torch.tensor([50.0, 62.0]) * pelvis.scale * pelvis.height - PLANE.top) / PLANE.spacing
+    depth = (torch.tensor([50.0, 62.0]) * pelvis.scale * pelvis.lower - PLANE.top) / PLANE.spacing
     widths = [
         float(shadow[int(row), 220:].int().argmax()) + float(shadow[int(row), :220].flip(0).int().argmax()) for row in depth
     ]
@@ -155,6 +155,66 @@ def largest_hole(empty: torch.Tensor) -> int:
     rows, columns = empty.shape
     closed = [r.area for r in regions if min(r.bbox[:2]) > 0 and r.bbox[2] < rows and r.bbox[3] < columns]
     return int(max(closed, default=0))
+
+
+def foramen(pelvis: Pelvis, side: str = "left") -> tuple[float, float]:
+    """Height and width (mm) of the obturator foramen of ``side`` on a radiograph."""
+    from skimage.measure import label, regionprops
+
+    plane = ImagePlane(280, 220, 0.5, 0.0 if side == "left" else -110.0, -30.0, 0.0, 20.0, 1000.0)
+    regions = regionprops(label((mineral(pelvis, HIP.sides.index(side), plane, 1.0) < 0.01).numpy(), connectivity=1))
+    holes = [r.bbox for r in regions if min(r.bbox[:2]) > 0 and r.bbox[2] < 280 and r.bbox[3] < 220 and r.area > 100]
+    top, left, bottom, right = max(holes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
+    return (bottom - top) * 0.5, (right - left) * 0.5
+
+
+def test_tilting_forward_flattens_the_obturator_foramen() -> None:
+    """Height over width falls about linearly with anterior tilt (Kanazawa et al., Hip Int 2016; Tannast et al., 2006)."""
+    tilts = np.arange(-20, 21, 10)
+    ratios = []
+    for tilt in tilts:
+        height, width = foramen(Pelvis(rotation=about_x(math.radians(float(tilt)))))
+        ratios.append(height / width)
+    assert all(a > b + 0.05 for a, b in pairwise(ratios)), ratios
+    assert np.corrcoef(tilts, ratios)[0, 1] < -0.94
+
+
+@pytest.mark.parametrize(("sex", "angle"), [("M", 13), ("F", 18)])
+def test_turning_the_pelvis_narrows_one_foramen_to_half_the_other(sex: str, angle: float) -> None:
+    """At about 13 degrees in men and 18 in women (Kanazawa et al., Hip Int 2016, ten pelves)."""
+    turned = [replace(drawn(sex, seed), rotation=about_z(-math.radians(angle))) for seed in range(5)]
+    ratios = [foramen(pelvis, "right")[1] / foramen(pelvis, "left")[1] for pelvis in turned]
+    assert 1.5 < np.median(ratios) < 3.0, ratios
+
+
+def test_tilts_are_as_various_as_peoples() -> None:
+    rng = np.random.default_rng(0)
+    young, old = (np.array([draw_tilt(age, rng) for _ in range(3000)]) for age in (30, 80))
+    assert np.std(old) == pytest.approx(9, abs=1)
+    assert np.mean(young) == pytest.approx(5, abs=0.7)
+    assert np.mean(old) == pytest.approx(-3, abs=0.7)
+    both = np.concatenate([young, old])
+    assert (both > 20).mean() > 0.01 and (both < -20).mean() > 0.01
+
+
+def test_tilt_and_turn_are_read_back_whatever_the_other() -> None:
+    tilted = Pelvis(rotation=about_z(-math.radians(30)) @ about_x(math.radians(-17)))
+    assert tilted.tilt_deg == pytest.approx(-17, abs=0.01)
+    assert tilted.turn_deg == pytest.approx(30, abs=0.01)
+    assert tilted.hip_centre("left")[1] > 40 > tilted.hip_centre("right")[1]
+
+
+@pytest.mark.parametrize("incidence", [36, 53, 72])
+def test_the_sacrum_has_the_pelvic_incidence_asked_for(incidence: float) -> None:
+    grid = torch.stack(torch.meshgrid(torch.arange(0.0, 70, 0.5), torch.arange(-140.0, -80, 0.5), indexing="ij"), -1)
+    along, across = Spine(incidence=incidence)._along_and_across(torch.cat([torch.zeros_like(grid[..., :1]), grid], -1))
+    plate = grid[(along.abs() < 0.5) & (across.abs() < 20)]
+    centre = plate.mean(0)
+    spread = torch.linalg.eigh((plate - centre).T @ (plate - centre)).eigenvectors
+    normal = spread[:, 0] * spread[1, 0].sign()  # towards the feet
+    to_hips = -centre / centre.norm()
+    angle = math.degrees(math.acos(float(normal @ to_hips)))
+    assert angle == pytest.approx(incidence, abs=4)
 
 
 def test_teardrop_stands_medial_to_the_head() -> None:
@@ -243,3 +303,21 @@ def test_the_same_seed_draws_the_same_pelvis() -> None:
     a, b = mineral(drawn("M", 7), 0), mineral(drawn("M", 7), 0)
     assert torch.equal(a, b)
     assert not torch.equal(a, mineral(drawn("M", 8), 0))
+
+
+def test_teardrop_and_posterior_wall_stand_out_from_the_bone_beside_them() -> None:
+    """Both are seen edge on: the teardrop medial to the head, the edge of the wall as a line across it."""
+    at_teardrop = mineral(Pelvis(), 1, ImagePlane(1, 100, 0.5, 40.0, 12.0), 1.0)[0]
+    assert float(at_teardrop[:50].max()) > 1.8 * float(at_teardrop[50:].median())
+    plane = ImagePlane(60, 60, 0.5, 78.0, -10.0)  # over the head
+    across = mineral(Pelvis(), 1, plane, 1.0)
+    beside = torch.nn.functional.avg_pool2d(across[None, None], 21, 1, 10)[0, 0]
+    assert float((across - beside)[20:40].max()) > 0.12
+
+
+def test_the_brim_is_denser_than_the_wing() -> None:
+    pelvis = Pelvis()
+    wing, brim = (
+        mineral(pelvis, 1, ImagePlane(8, 60, 0.5, left, top), 1.0).amax(1).mean() for left, top in ((80, -105), (50, -40))
+    )
+    assert float(brim) > 3 * float(wing)

@@ -49,12 +49,16 @@ def bowel_gas(body: Body, grid: Grid, generator: torch.Generator) -> Tensor:
     for segment in _SEGMENTS:
         if body.gas > 0.12 and draw.random() < segment.chance * (0.4 + body.gas):
             _fill(gas, _strayed(segment, body, draw), segment, body, grid, wobble, draw)
-    for _ in range(draw.poisson(7 * max(0.0, body.gas - 0.35))):
-        start = np.array([draw.uniform(-75, 75), draw.uniform(-190, -62)]) * body.scale
-        loop = start + np.cumsum(draw.normal(0, 11, size=(4, 2)), axis=0)
-        small = Segment((), 8, 1.0, 1.0)
+    for _ in range(draw.poisson(18 * max(0.0, body.gas - 0.30))):
+        start = np.array([draw.uniform(-105, 105), draw.uniform(-220, -45)]) * body.scale
+        loop = start + np.cumsum(draw.normal(0, 13, size=(4, 2)), axis=0)
+        small = Segment((), float(draw.uniform(6, 14)), 1.0, 1.0)
         _fill(gas, smooth_curve(loop, 12), small, body, grid, wobble, draw)
-    if body.gas > 0.3 and draw.random() < 0.02:
+    if body.gas > 0.5 and draw.random() < 0.25:  # a distended loop, wherever it lies
+        start = np.array([draw.uniform(-90, 90), draw.uniform(-180, -50)]) * body.scale
+        loop = start + np.cumsum(draw.normal(0, 26, size=(4, 2)), axis=0)
+        _fill(gas, smooth_curve(loop, 20), Segment((), float(draw.uniform(18, 30)), 1.0, 1.0), body, grid, wobble, draw)
+    if body.gas > 0.3 and draw.random() < 0.05:
         groin = np.array([draw.choice([-1, 1]) * (body.hip - draw.uniform(0, 40)), draw.uniform(10, 70)])
         loop = groin + np.cumsum(draw.normal(0, 14, size=(4, 2)), axis=0)
         _fill(gas, smooth_curve(loop, 12), Segment((), 11, 1.0, 1.0), body, grid, wobble, draw)
@@ -100,7 +104,7 @@ def _mottles(body: Body, grid: Grid, draw: np.random.Generator, generator: torch
     for segment in _SEGMENTS:
         if draw.random() > 0.3 + 0.6 * body.stool:
             continue
-        radius = 1.15 * segment.radius * draw.uniform(0.8, 1.2)
+        radius = draw.uniform(1.0, 1.6) * segment.radius * draw.uniform(0.8, 1.2)
         near = beside(_strayed(segment, body, draw)[::4], grid, radius)
         if near is None:
             continue
@@ -108,7 +112,7 @@ def _mottles(body: Body, grid: Grid, draw: np.random.Generator, generator: torch
         first, last = np.sort(draw.uniform(0, 1, size=2))
         wavy = radius * (0.88 + 0.12 * torch.sin(near.along / radius * 2.6))
         inside = torch.sigmoid((wavy - near.across.abs()) / 1.5) * (share > first - 0.1) * (share < last + 0.1)
-        amount = 6.0 * (fine[near.patch] + 0.8 * wide[near.patch] - 0.2).clamp_min(0).sqrt()
+        amount = (5.0 + 6.0 * body.stool) * (fine[near.patch] + 0.8 * wide[near.patch] - 0.2).clamp_min(0).sqrt()
         mottles[near.patch] = torch.maximum(mottles[near.patch], inside * amount)
     return mottles
 

@@ -30,11 +30,13 @@ class FemurMineral:
     """How much mineral a femur holds.
 
     ``strength`` (0.15 to 2) is about its areal density over a young adult's; ``neck`` multiplies the cortex and the trabeculae of
-    the femoral neck; ``trabecular`` and ``shell`` are the person's own proportions of the two compartments.
+    the femoral neck, ``lesser`` those of the lesser trochanter, which may be pale; ``trabecular`` and ``shell`` are the person's
+    own proportions of the two compartments.
     """
 
     strength: float = 1.0
     neck: float = 1.0
+    lesser: float = 1.0
     trabecular: float = 1.0
     shell: float = 1.0
 
@@ -53,13 +55,14 @@ class Strands:
 class Places:
     """Where points of a femur lie, each of shape (...), 0..1 unless said.
 
-    In the ``shaft``, the ``neck``, towards its ``inferior`` (inferoanterior) side, the medial ``calcar``, the ``head``, its
-    loaded ``dome``, Ward's triangle, ``lateral`` of the neck; ``distal`` (mm below the base of the neck), ``depth`` (mm below the
-    surface) and ``envelope`` (5, ...) of the groups.
+    In the ``shaft``, the ``neck``, the ``lesser`` trochanter, towards its ``inferior`` (inferoanterior) side, the medial
+    ``calcar``, the ``head``, its loaded ``dome``, Ward's triangle, ``lateral`` of the neck; ``distal`` (mm below the base of the
+    neck), ``depth`` (mm below the surface) and ``envelope`` (5, ...) of the groups.
     """
 
     shaft: Tensor
     neck: Tensor
+    lesser: Tensor
     inferior: Tensor
     calcar: Tensor
     head: Tensor
@@ -150,6 +153,7 @@ def places(shape: FemurShape, p: Tensor, distance: Tensor) -> Places:
     return Places(
         shaft=torch.sigmoid((distal - 40.0) / 9.0),
         neck=_bump((along - 0.52 * length) / (0.42 * length)) * (1 - head),
+        lesser=torch.sigmoid((y - 14.0) / 2.0) * torch.sigmoid((x - base - 7.0) / 2.0) * _bump((distal - 23.0) / 16.0),
         inferior=((1 - (0.86 * up + 0.5 * y) / torch.sqrt(up * up + y * y + 4.0)) / 2).pow(4.0),
         calcar=_bump((distal - 22.0) / 34.0) * torch.sigmoid((x - base - 1.0 - 0.2 * y) / 3.5) * torch.sigmoid((9.0 - y) / 2.0),
         head=head,
@@ -182,7 +186,8 @@ def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Ten
     around_neck = (superior + (inferior - superior) * at.inferior) * bone.neck
     cortex = plain + at.neck * (around_neck - plain) + at.calcar * (3.2 * weak**0.5 * growth) * (1 - at.shaft) * (1 - at.neck)
     cortex = cortex + at.head * (0.75 * weak**0.6 - cortex) + sclerosis * 1.6 * at.dome
-    cortex = (cortex + at.shaft * (shaft - cortex)) * bone.shell
+    pale = 1 + (bone.lesser - 1) * at.lesser
+    cortex = (cortex + at.shaft * (shaft - cortex)) * bone.shell * pale
 
     left = group_share(s)
     tensile = _left(s, _LOST_BETWEEN[1][0] + _BREAKS_EARLIER, _LOST_BETWEEN[1][1] + _BREAKS_EARLIER)
@@ -196,4 +201,4 @@ def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Ten
     porous = 0.5 * lost * torch.exp((cortex - at.depth) / 1.1).clamp_max(1.0)
     canal = at.shaft * (1 - 0.9 * at.head)
     density = density * (1 - 0.93 * canal) + porous * canal
-    return cortex, density * bone.trabecular + sclerosis * 0.25 * at.dome
+    return cortex, density * bone.trabecular * pale + sclerosis * 0.25 * at.dome

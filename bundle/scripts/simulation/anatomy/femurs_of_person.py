@@ -49,7 +49,7 @@ def draw_shape(person: Person, rng: np.random.Generator, head_radius: float) -> 
         flare=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
         trochanter=float(np.clip(rng.normal(1, 0.09), 0.75, 1.28)),
         overhang=float(np.clip(rng.normal(0, 2.5), -6, 7)),
-        lesser_trochanter=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
+        lesser_trochanter=float(np.clip(rng.normal(1, 0.24), 0.45, 1.65)),
         flattening=float(rng.uniform(0.02, 0.09)) if rng.random() < 0.12 else 0.0,
         cam=float(rng.uniform(1.0, 3.5)) if rng.random() < (0.10 if female else 0.22) else 0.0,
         warp=_draw_warp(rng),
@@ -74,6 +74,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
     shape = draw_shape(person, rng, head_radius)
     anteversion = rng.normal(14.5, 7.8)
     trabecular, shell = rng.normal(1, 0.08), rng.normal(1, 0.05)
+    lesser = rng.uniform(0.3, 1.1)
     femurs = {}
     for side in HIP.sides:
         state = disease[side]
@@ -87,7 +88,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
             spur=6.0 * state.enthesophytes,
             sclerosis=worn,
             anteversion=float(anteversion + rng.normal(0, 2.0)),
-            bone=FemurMineral(trabecular=float(trabecular), shell=float(shell)),
+            bone=FemurMineral(trabecular=float(trabecular), shell=float(shell), lesser=float(lesser)),
             mirrored=side == "left",
         )
         shift = rng.normal(0, _SIDE_DIFFERENCE_SD)

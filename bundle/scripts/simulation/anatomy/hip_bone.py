@@ -18,11 +18,11 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, PchipInterpolator
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from scripts.simulation.anatomy.solids import NO_WARP, Warp, capsule, intersection, union, vector
+from scripts.simulation.anatomy.solids import NO_WARP, Warp, capsule, intersection, polygon_distance, union, vector
 from scripts.simulation.physics.projection import Tissue
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
 
@@ -31,6 +31,9 @@ LOW, HIGH = (-1.0, -60.0, -166.0), (166.0, 124.0, 92.0)
 """Corners (x, y, z) of the space that the bone takes, mm."""
 
 _GRID = 2.0
+_RAMUS_SLOPE = 1.84  # by how much x of the inferior ramus grows with z before the subpubic angle is set
+_FOSSA_DEPTH = 6.5
+_WALL_CORTEX = 1.25  # mm, of the walls of the cup and the superior ramus in a young adult
 _OUTLINE = np.array([
     (-45, -76), (-40, -93), (-26, -117), (-7, -138), (12, -148), (32, -150), (57, -141), (81, -123), (98, -101), (106, -80),
     (101, -60), (93, -42), (78, -38), (56, -45), (45, -36), (45, -16), (57, 3), (51, 13), (46, 22),
@@ -39,6 +42,9 @@ _OUTLINE = np.array([
     (-31, -33), (-36, -43), (-31, -54), (-33, -62), (-42, -69),
 ])  # fmt: skip
 """The border (y, z) of the bone seen from the side: crest, sciatic notches, tuber, inferior ramus and pubis, anterior spines."""
+
+_RECEDES = ((-20.0, 0.0, 8.0, 18.0, 28.0, 45.0, 60.0, 75.0, 110.0), (-24.0, -3.0, 9.0, 23.0, 33.0, 48.0, 56.0, 60.5, 64.0))
+"""Distance behind the symphysis, and x of the inner surface of pubis and ischium there."""
 
 
 def sacroiliac(y: Tensor, z: Tensor) -> Tensor:
@@ -54,10 +60,12 @@ class HipBone:
 
     ``head_radius`` and ``joint_space`` set the cup, ``anteversion``, ``inclination`` and ``cover`` (lateral centre-edge angle)
     its opening. ``subpubic`` is the angle between the inferior rami of both sides, ``flare`` turns the wing of the ilium outward,
-    ``inlet`` moves the walls of the true pelvis laterally, ``foramen`` runs from 0 (an oval, as in men) to 1 (smaller and
-    three-cornered, as in women), ``thickness`` scales the plate. ``strength`` 1 is a young adult's mineral. ``osteoarthritis``
-    and ``enthesophytes`` run from 0 to 1; ``cysts`` are places (x, y, z) in the roof from the centre of the cup. ``warp`` and
-    ``seed`` (of what is uneven) make it an individual.
+    ``inlet`` moves the walls of the true pelvis laterally, ``pubis`` what lies lateral of the pubic body. ``foramen`` runs from 0
+    (an oval, as in men) to 1 (smaller and three-cornered, as in women), ``foramen_height`` and ``foramen_width`` scale it,
+    ``foramen_lean`` (degrees) is how far its long axis leans back from the vertical. ``symphysis`` is half the width of that
+    joint, ``wall`` the thickness of the cup's walls and ``thickness`` scales the plate. ``strength`` 1 is a young adult's
+    mineral. ``osteoarthritis`` and ``enthesophytes`` run from 0 to 1; ``cysts`` are places (x, y, z) in the roof from the centre
+    of the cup. ``warp`` and ``seed`` (of what is uneven) make it an individual.
     """
 
     head_radius: float = 22.5
@@ -65,7 +73,13 @@ class HipBone:
     subpubic: float = 80.0
     flare: float = 0.0
     inlet: float = 0.0
+    pubis: float = 0.0
     foramen: float = 0.5
+    foramen_height: float = 1.0
+    foramen_width: float = 1.0
+    foramen_lean: float = 26.0
+    symphysis: float = 1.9
+    wall: float = 6.0
     thickness: float = 1.0
     anteversion: float = 18.0
     inclination: float = 44.0
@@ -95,28 +109,30 @@ class HipBone:
         border, inner, inner_slope, outer, outer_slope, cortex, interior = self._look_up(p[..., 1], p[..., 2])
         plate = torch.maximum(inner - x * inner_slope, x * outer_slope - outer)
         plate = intersection(border, plate, 5.0)
-        ramus = capsule(p, (18, -30, 20), (66, -16, -6), 5.5, 8.0)
-        symphysis = 1.9 + 0.006 * (p[..., 2] - 34).clamp(-25, 25) ** 2 + 0.3 * torch.sin(p[..., 2] / 3.1) - x
+        ramus = capsule(p, (18 + 0.3 * self.pubis, -36, 20), (67, -15, -5), 7.0, 8.5)
+        symphysis = self.symphysis + 0.006 * (p[..., 2] - 34).clamp(-25, 25) ** 2 + 0.3 * torch.sin(p[..., 2] / 3.1) - x
         ring = intersection(union(plate, ramus, 8.0), symphysis, 2.5) * scale
         r = socket.norm(dim=-1) + 1e-6
-        depth, wall = self._cup(socket, r)
+        depth, wall, rim = self._cup(socket, r)
         cavity = self.head_radius + self.joint_space + depth - r
         distance = torch.maximum(union(ring, wall, 7.0), cavity)
 
         # Ramus and walls of the cup are thick bone: there the layers of the plate that lies beside them do not hold.
         thick = torch.sigmoid((plate * scale - torch.minimum(ramus * scale, wall)) / 3.0)
-        cortex = cortex + thick * (0.95 * self.strength**0.8 - cortex)
+        cortex = cortex + thick * (_WALL_CORTEX * self.strength**0.8 - cortex)
         interior = interior + thick * (0.15 * self.strength**1.3 - interior)
         roof, sclerosis = self._roof(socket, r, -cavity)
         hollow = torch.zeros_like(r)
         for cyst in self.cysts:
             hollow = hollow + torch.exp(-(((socket - vector(cyst, socket)) / 4.0) ** 2).sum(-1))
-        cortex = cortex + self.strength**0.5 * (1.2 * roof + 1.8 * sclerosis)
+        # The fossa's floor and the wall's free edge are seen edge on: as teardrop and as lines across the head.
+        floor = depth / _FOSSA_DEPTH * torch.exp(cavity.clamp_max(0) / 3.0)
+        cortex = cortex + self.strength**0.5 * (1.2 * roof + 1.8 * sclerosis + 0.9 * floor + 0.8 * rim)
         interior = interior + self.strength**0.7 * (0.16 * roof + 0.6 * sclerosis)
         return Tissue(distance, cortex, interior * (1 - 0.9 * hollow.clamp(0, 1)))
 
-    def _cup(self, socket: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
-        """Extra depth of the fossa, and the distance to the solid that the cup is sunk in, its notch left out."""
+    def _cup(self, socket: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Extra depth of the fossa, distance to the solid that the cup is sunk in, its notch left out, and its edge (0..1)."""
         incline, forward = math.radians(self.inclination), math.radians(self.anteversion)
         axis = (math.sin(incline) * math.cos(forward), -math.sin(forward), math.cos(incline) * math.cos(forward))
         inner = self.head_radius + self.joint_space
@@ -125,12 +141,13 @@ class HipBone:
         x, y, z = socket.unbind(-1)
         lateral = (socket @ vector((0.62, 0.0, -0.78), socket)) / r
         spur = self.osteoarthritis * 8.0 * torch.exp(-((1 - lateral) / 0.12))
-        depth = 6.5 * torch.sigmoid((-0.93 * x + 0.36 * z - 0.80 * r) * (12 / inner))
-        rim = r - inner - 6.0 - 0.10 * y + 2.5 * lateral.clamp_min(0) ** 4 + 0.5 * spur
+        depth = _FOSSA_DEPTH * torch.sigmoid((-0.93 * x + 0.36 * z - 0.80 * r) * (12 / inner))
+        rim = r - inner - self.wall - 0.10 * y + 2.5 * lateral.clamp_min(0) ** 4 + 0.5 * spur
         opening = socket @ vector(axis, socket) - offset - spur - 1.0 * torch.sin(y / 7)
         closed = self.osteoarthritis * 4.0
         notch = 13.0 - closed - torch.hypot(torch.hypot(x + 21, z - inner + 4), 0.55 * (y + 3))
-        return depth, intersection(intersection(rim, opening, 3.0), notch, 5.0)
+        edge_on = torch.exp(-((opening / 3.5) ** 2))
+        return depth, intersection(intersection(rim, opening, 3.0), notch, 5.0), edge_on
 
     def _roof(self, socket: Tensor, r: Tensor, beyond: Tensor) -> tuple[Tensor, Tensor]:
         """Where (0..1) the roof bears weight, and where osteoarthritis hardens it."""
@@ -186,28 +203,39 @@ class HipBone:
         turns = np.arange(len(_OUTLINE) + 1)
         curve = CubicSpline(turns, np.concatenate([_OUTLINE, _OUTLINE[:1]]), bc_type="periodic")
         points = torch.from_numpy(curve(np.linspace(0, len(_OUTLINE), 160)[:-1]).astype(np.float32))
-        border = _polygon_distance(points, y, z)
+        border = polygon_distance(points, y, z)
         ragged = (self._noise(y.shape, 3) + 0.5 * self._noise(y.shape, 2)).clamp_min(0)
         at_crest, at_tuber = (
             torch.sigmoid((-z - 115) / 8),
             torch.sigmoid((z - 50) / 5) * torch.sigmoid((y - 15) / 8) * torch.sigmoid((44 - y) / 3),
         )
         border = border - 2.0 * self.enthesophytes * ragged * (at_crest + at_tuber)
-        hole = intersection(-self._foramen(y, z), border + 12.0, 4.0)  # the rami stay whole
+        hole = intersection(-self._foramen(y, z), border + 9.5, 4.0)  # the rami stay whole
         return torch.maximum(border, -hole)
 
     def _foramen(self, y: Tensor, z: Tensor) -> Tensor:
         """Distance in the sagittal plane to the edge of the obturator foramen, positive in the hole."""
-        tilt = math.radians(26)
+        tilt = math.radians(self.foramen_lean)
         along = (z - 36.5) * math.cos(tilt) + (y - 3.0) * math.sin(tilt)
         across = (y - 3.0) * math.cos(tilt) - (z - 36.5) * math.sin(tilt)
-        tall, wide = 19.5 - 1.5 * self.foramen, 15.5 - 0.5 * self.foramen
+        tall = (20.5 - 1.5 * self.foramen) * self.foramen_height
+        wide = (19.5 - 0.5 * self.foramen) * self.foramen_width
         angle = torch.atan2(across / wide, along / tall)
         corner = 1 + 0.10 * self.foramen * torch.cos(3 * angle + 0.5)
         return (corner - torch.hypot(across / wide, along / tall)) * wide
 
     def _inner(self, y: Tensor, z: Tensor) -> Tensor:
         """X of the surface that faces the pelvis: iliac fossa and true pelvis meet in a ridge, the arcuate line."""
+        fossa, wall = self._fossa_and_wall(y, z)
+        ilium = -union(-fossa, -wall, 5.0)
+        widen = math.tan(math.radians(self.subpubic / 2)) - _RAMUS_SLOPE
+        arch = widen * (z - 44).clamp(0, 20) * (0.2 + 0.8 * torch.sigmoid((18 - y) / 6))
+        ring = self._ring(y, z) + arch + 0.25 * self.inlet
+        low = torch.sigmoid((z - 24 - 0.5 * (y - 5).clamp(-60, 0)) / 4.5)
+        return ilium + low * (ring - ilium)
+
+    def _fossa_and_wall(self, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """X of the iliac fossa and of the wall of the true pelvis, either as if it were alone."""
         high = z + 75
         fossa = 93 - 0.40 * high - (0.72 - 0.005 * high) * y - 4.0 * torch.exp(-(((y - 5) / 30) ** 2) - ((z + 95) / 30) ** 2)
         fossa = (
@@ -220,16 +248,18 @@ class HipBone:
         wall = (
             51.5
             - 0.15 * z.clamp(-50, 30)
+            + 6.0 * torch.sigmoid((-z - 14) / 6) * torch.sigmoid((42 - y) / 5)
             + 0.13 * (y - 16)
             + self.inlet
             - 11.0 * torch.exp(-(((y - 57) / 9) ** 2) - ((z - 4) / 9) ** 2)
         )
-        ilium = -union(-fossa, -wall, 5.0)
-        widen = 1.5 * (math.tan(math.radians(self.subpubic / 2)) - math.tan(math.radians(46)))
-        arch = widen * (z - 44).clamp(-8, 20) * (0.4 + 0.6 * torch.sigmoid((18 - y) / 6))
-        ring = 20.5 + 0.57 * y + 0.04 * y.clamp(0, 40) - 0.25 * (z - 50) * torch.sigmoid((y + 5) / 8) + arch + 0.25 * self.inlet
-        low = torch.sigmoid((z - 24 - 0.5 * (y - 5).clamp(-60, 0)) / 4.5)
-        return ilium + low * (ring - ilium)
+        return fossa, wall
+
+    def _ring(self, y: Tensor, z: Tensor) -> Tensor:
+        """X of the inner surface of pubis and ischium, which recede from the symphysis: first sideways, then back."""
+        back = y + 42 - 0.6 * (z.clamp(5, 70) - 25)  # behind the symphysis, which leans back
+        course = PchipInterpolator(*_RECEDES)(back.clamp(*_RECEDES[0][:: len(_RECEDES[0]) - 1]).numpy())
+        return torch.from_numpy(course.astype(np.float32)) + self.pubis * ((back - 4) / 45).clamp(0, 1)
 
     def _layers(self, y: Tensor, z: Tensor, border: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Thickness of the plate and of its cortex (mm), density of its cancellous bone (g/cm³)."""
@@ -250,8 +280,10 @@ class HipBone:
         )  # fmt: skip
         edge = torch.exp(-((self._foramen(y, z).clamp_max(0) / 8) ** 2))
         thick = (thick * (1 - edge * (0.6 - 0.35 * torch.sigmoid((z - 46) / 4))) * self.thickness).clamp_min(3.2)
+        fossa, wall = self._fossa_and_wall(y, z)
+        brim = torch.exp(-(((fossa - wall) / 9) ** 2)) * torch.sigmoid((z + 62) / 6) * torch.sigmoid((12 - z) / 4)
         firm = self.strength**0.8
-        cortex = (0.75 + 0.03 * (thick - 8).clamp(0, 20) + 0.4 * rim + 0.25 * buttress + 0.25 * ischium) * firm
+        cortex = (0.75 + 0.03 * (thick - 8).clamp(0, 20) + 0.4 * rim + 0.25 * buttress + 0.25 * ischium + 0.9 * brim) * firm
         density = (0.10 + 0.09 * buttress + 0.10 * above + 0.05 * ischium + 0.03 * pubis) * self.strength**1.3
         return thick, cortex, density
 
@@ -267,17 +299,3 @@ def _smooth(surface: Tensor) -> Tensor:
     weights = weights / weights.sum()
     padded = torch.nn.functional.pad(surface[None, None], (8, 8, 8, 8), "replicate")
     return torch.conv2d(torch.conv2d(padded, weights[None, None, None]), weights[None, None, :, None])[0, 0]
-
-
-def _polygon_distance(corners: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    """Signed distance of the points (y, z) to a closed polygon with ``corners`` (n, 2), negative inside."""
-    points = torch.stack([y, z], dim=-1).reshape(-1, 1, 2)
-    edges = corners.roll(-1, 0) - corners
-    offset = points - corners
-    t = ((offset * edges).sum(-1) / (edges * edges).sum(-1)).clamp(0, 1)
-    distance = (offset - t[..., None] * edges).norm(dim=-1).amin(1)
-    after = corners.roll(-1, 0)
-    straddles = (corners[:, 1] > points[..., 1]) != (after[:, 1] > points[..., 1])
-    crossing = corners[:, 0] + (points[..., 1] - corners[:, 1]) * edges[:, 0] / torch.where(edges[:, 1] == 0, 1e-9, edges[:, 1])
-    inside = (straddles & (points[..., 0] < crossing)).sum(1) % 2 == 1
-    return torch.where(inside, -distance, distance).reshape(y.shape)

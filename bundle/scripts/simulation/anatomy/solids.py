@@ -100,6 +100,20 @@ def intersection(a: Tensor, b: Tensor, blend: float) -> Tensor:
     return -union(-a, -b, blend)
 
 
+def polygon_distance(corners: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """Signed distance of the points (y, z) to a closed polygon with ``corners`` (n, 2), negative inside."""
+    points = torch.stack([y, z], dim=-1).reshape(-1, 1, 2)
+    edges = corners.roll(-1, 0) - corners
+    offset = points - corners
+    t = ((offset * edges).sum(-1) / (edges * edges).sum(-1)).clamp(0, 1)
+    distance = (offset - t[..., None] * edges).norm(dim=-1).amin(1)
+    after = corners.roll(-1, 0)
+    straddles = (corners[:, 1] > points[..., 1]) != (after[:, 1] > points[..., 1])
+    crossing = corners[:, 0] + (points[..., 1] - corners[:, 1]) * edges[:, 0] / torch.where(edges[:, 1] == 0, 1e-9, edges[:, 1])
+    inside = (straddles & (points[..., 0] < crossing)).sum(1) % 2 == 1
+    return torch.where(inside, -distance, distance).reshape(y.shape)
+
+
 class Outline:
     """A plane figure with rounded corners, given by its ``corners`` (x, z) in mm, as a function of points in the plane.
 

@@ -238,11 +238,40 @@ def _pad(rng: np.random.Generator) -> list[ForeignObject]:
     return [ForeignObject("incontinence pad", "polyethylene", tuple(shapes))]
 
 
+def _sheet(rng: np.random.Generator) -> list[ForeignObject]:
+    """Folds of a bed sheet or gown, in which cloth lies many times over: long, narrow and faint."""
+    shapes: list[Shape] = []
+    lie = rng.uniform(0, math.pi)
+    for _ in range(rng.integers(3, 9)):
+        turn, length, half = lie + rng.normal(0, 0.35), rng.uniform(90, 340), rng.uniform(1.5, 9)
+        along, across = np.array([math.cos(turn), math.sin(turn)]), np.array([-math.sin(turn), math.cos(turn)])
+        middle = rng.uniform((-170, -150), (170, 150))
+        bow = rng.normal(0, 14, 3)
+        spine = smooth_curve([middle + along * length * t + across * b for t, b in zip((-0.5, 0, 0.5), bow, strict=True)], 16)
+        width = (half * np.sin(np.linspace(0.1, math.pi - 0.1, 16)))[:, None] * across
+        outline = np.concatenate([spine + width, (spine - width)[::-1]])
+        shapes.append(Sheet(tuple(map(tuple, outline.tolist())), float(rng.uniform(0.8, 4)), 80.0))
+    return [ForeignObject("sheet", "polyethylene", tuple(shapes))]
+
+
+def _splint(rng: np.random.Generator) -> list[ForeignObject]:
+    """A padded board along one thigh, with straps across."""
+    side, lean = _side(rng), rng.normal(0, 0.08)
+    x, top, half = side * rng.uniform(95, 150), rng.uniform(-40, 60), rng.uniform(18, 45)
+
+    def strip(z: float, tall: float, reach: float, thick: float) -> Sheet:
+        corners = [(-reach, 0.0), (reach, 0.0), (reach, tall), (-reach, tall)]
+        return Sheet(tuple((float(x + a + lean * (z + b)), float(z + b)) for a, b in corners), thick, 95.0)
+
+    straps = [strip(top + rng.uniform(15, 130), rng.uniform(20, 40), half + rng.uniform(20, 45), 2.0) for _ in range(2)]
+    return [ForeignObject("splint", "polyethylene", (strip(top, 330.0, half, float(rng.uniform(5, 11))), *straps))]
+
+
 BELONGINGS: dict[str, tuple[float, Callable[[np.random.Generator], list[ForeignObject]]]] = {
     "calibration ball": (0.05, _ball), "gonad shield": (0.03, _shield), "surgical clips": (0.035, _clips),
-    "skin staples": (0.02, _staples), "cerclage wires": (0.008, _wires), "urinary catheter": (0.03, _catheter),
+    "skin staples": (0.02, _staples), "cerclage wires": (0.008, _wires), "urinary catheter": (0.05, _catheter),
     "line": (0.015, _line), "ECG lead": (0.015, _lead), "buttons": (0.015, _buttons), "snaps": (0.02, _snaps),
     "trousers": (0.01, _trousers), "coin": (0.004, _coin), "key": (0.002, _key), "pessary": (0.007, _pessary),
-    "intrauterine device": (0.008, _iud), "incontinence pad": (0.05, _pad),
+    "intrauterine device": (0.008, _iud), "incontinence pad": (0.06, _pad), "sheet": (0.07, _sheet), "splint": (0.015, _splint),
 }  # fmt: skip
 """How often each kind is met, and what draws it."""

@@ -128,7 +128,8 @@ def _view_of(scene: Scene, rng: np.random.Generator, site: Site, spacing: float 
         exposure = replace(exposure, grid_primary=1.0, grid_scatter=1.0)
     # Where there is no patient, all beside the patient would be black: an image of one value, which says nothing.
     style = view.style if scene.flesh else replace(view.style, masked=False)
-    return replace(view, plane=plane, field=opened, exposure=exposure, style=style, frog_leg=False, only="")
+    taken = replace(view, plane=plane, field=opened, exposure=exposure, style=style, frog_leg=False, only="")
+    return taken.framed()
 
 
 def _paths(pieces: Sequence[Piece], plane: ImagePlane, spacing: float, coarse: float = 2.6) -> Tensor:
