@@ -118,9 +118,9 @@ def test_a_fracture_shortens_the_femur_and_leaves_its_reading(view):
     def phantom(fracture):
         rng = np.random.default_rng(4)
         person = draw_person(rng, usual_site().population)
-        return draw_phantom(person, rng, NO_METAL, {"right": Disease(fracture=fracture), "left": Disease()})
+        return draw_phantom(person, rng, NO_METAL, {"right": Disease(fracture=fracture, displacement=0.8), "left": Disease()})
 
-    whole, broken = phantom(Fracture.NONE), phantom(Fracture.NECK)
+    whole, broken = phantom(Fracture.NONE), phantom(Fracture.NECK_COMPLETE)
     assert broken.dxa["right"] == whole.dxa["right"]
     heights = [
         p.femurs["right"].landmarks["greater_trochanter"][2] - p.femurs["right"].landmarks["head_centre"][2]
@@ -132,7 +132,7 @@ def test_a_fracture_shortens_the_femur_and_leaves_its_reading(view):
 def test_an_operated_hip_is_no_longer_broken():
     rng = np.random.default_rng(0)
     person = draw_person(rng, usual_site().population)
-    diseases = {"right": Disease(fracture=Fracture.NECK), "left": Disease()}
+    diseases = {"right": Disease(fracture=Fracture.NECK_COMPLETE), "left": Disease()}
     phantom = draw_phantom(person, rng, {"right": Implant.NAIL, "left": Implant.NONE}, diseases)
     assert phantom.diseases["right"].fracture is Fracture.NONE
     assert not phantom.femurs["right"].fragments

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from scripts.simulation.anatomy.femur_bone import FemurMineral, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM, FemurShape
-from scripts.simulation.anatomy.fractures import Fragment
+from scripts.simulation.anatomy.fragments import Fragment, home_of
 from scripts.simulation.anatomy.solids import vector
 from scripts.simulation.physics.projection import Solid, Tissue
 
 _RESECTED_FROM = 0.62
+_PULLED_UP_MM = 70.0
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,19 @@ class Femur(FemurShape):
             return intact
         moved = {}
         for name, place in intact.items():
-            point = torch.tensor(place)
-            home = min(self.fragments, key=lambda fragment: float(fragment.distance(point)))
-            x, y, z = home.moved(point).tolist()
+            x, y, z = home_of(place, self.fragments).moved(torch.tensor(place)).tolist()
             moved[name] = (x, y, z)
         return moved
+
+    @property
+    def leg_abducted(self) -> float:
+        """How far a fracture let the shaft, and the leg with it, swing to lateral, degrees."""
+        return home_of(self.intact_landmarks["shaft"], self.fragments).abducted if self.fragments else 0.0
+
+    @property
+    def neck_turned(self) -> float:
+        """How far a fracture turned the base of the neck outward, degrees."""
+        return home_of(self.intact_landmarks["neck_base"], self.fragments).turned_outward if self.fragments else 0.0
 
     def straightened(self) -> "Femur":
         """The same femur in its own frame, as a DXA scan positions it."""
@@ -89,10 +98,14 @@ class Femur(FemurShape):
 
     def parts(self) -> list[tuple[Solid, tuple[Tensor, Tensor]]]:
         """The solids that make up the femur in the patient's frame, each with a box around it: one, or one a fragment."""
-        corners = torch.cartesian_prod(*torch.stack(self.own_box(), dim=-1))
+        low, high = self.own_box()
         if not self.fragments:
+            corners = torch.cartesian_prod(*torch.stack((low, high), dim=-1))
             placed = self.to_patient(corners)
             return [(self, (placed.amin(0), placed.amax(0)))]
+        # A shaft that is pulled up still reaches the lower edge of a radiograph.
+        longer = high + vector((0.0, 0.5 * _PULLED_UP_MM, _PULLED_UP_MM), high)
+        corners = torch.cartesian_prod(*torch.stack((low, longer), dim=-1))
         pieces: list[tuple[Solid, tuple[Tensor, Tensor]]] = []
         for fragment in self.fragments:
             placed = self.to_patient(fragment.moved(corners))

@@ -93,5 +93,5 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
         shift = rng.normal(0, _SIDE_DIFFERENCE_SD)
         target = Reading(max(0.2, person.femoral_neck + shift), max(0.25, person.total_hip + shift))
         femur = mineralised(femur, target)
-        femurs[side] = replace(femur, fragments=draw_fragments(state.fracture, femur, rng))
+        femurs[side] = replace(femur, fragments=draw_fragments(state.fracture, state.displacement, femur, rng))
     return femurs
