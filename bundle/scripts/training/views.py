@@ -64,7 +64,8 @@ class ViewTargetsd(Transform):
     """Adds "view" (8,) float32 to an item, NaN where unknown: see `TARGETS`; 0 or 1, angles in degrees, rotations outward.
 
     From the manifest's columns `kind` (what a radiograph shows that is no hip), `view`, `pelvic_turn_deg`, and for each side
-    `implant`, `fracture` and `rotation_deg`.
+    `implant`, `rotation_deg`, and of the femur's state `fracture`, `fracture_displacement_mm`, `deformity` and
+    `deformity_grade`: see `TrueHip.looks_broken`.
     """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +76,7 @@ class ViewTargetsd(Transform):
         femurs = [math.nan if hip.is_implanted or not (shown and frontal) else 1.0 for hip in hips]
         if not shown and truth.kind not in _PERHAPS_FEMURS:
             femurs = [0.0, 0.0]
-        fractures = [float(hip.is_broken) if hip.fracture else math.nan for hip in hips]
+        fractures = [hip.looks_broken for hip in hips]
         rotations = [hip.rotation_deg for hip in hips]
         view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)
         if view and abs(turn) > _FLAT_DEGREES:
