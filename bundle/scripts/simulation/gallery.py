@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
-from scripts.simulation.anatomy.disease import FRACTURES, Disease
+from scripts.simulation.anatomy.disease import DEFORMITIES, FRACTURES, Disease
 from scripts.simulation.hardware.foreign_objects import BELONGINGS, ForeignObject
 from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.imaging import take_radiograph
@@ -59,6 +59,14 @@ def sheets() -> dict[str, list[Tile]]:
                 diseases=(Disease(fracture=kind, displacement=0.3), Disease(fracture=kind, displacement=0.9)),
             )
             for kind in FRACTURES
+        ],
+        "deformities": [
+            Tile(
+                kind.value.replace("_", " "),
+                density=0.80,
+                diseases=(Disease(deformity=kind, grade=0.3), Disease(deformity=kind, grade=0.9)),
+            )
+            for kind in DEFORMITIES
         ],
         "implants": [
             Tile(kind.value.replace("_", " "), implants=(kind, Implant.NONE))

@@ -109,8 +109,7 @@ def thresholds(
         hip.values
         for one in radiographs
         for hip in one.hips
-        if (hip.truth.startswith(_BROKEN) or one.kind.lower().startswith(_BROKEN))
-        and hip.values["landmark_confidence"] > 0
+        if (hip.truth.startswith(_BROKEN) or one.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
     ]
     pictures = [one.values for one in valid]
     # What another limit refuses, or a femur by itself does not tell, says nothing of this one.

@@ -1,8 +1,12 @@
 """How far apart a radiograph shows the fragments of a broken femur."""
 
+from collections.abc import Iterator
+
 import torch
+from torch import Tensor
 
 from scripts.simulation.anatomy.femur import Femur
+from scripts.simulation.anatomy.fragments import Fragment
 
 _SPACING_MM = 2.5
 _BESIDE_MM = 2.0
@@ -22,18 +26,24 @@ def displacement_mm(femur: Femur) -> float:
     Args:
         femur: with its fragments and its pose.
     """
+    largest = 0.0
+    for first, second, surface in broken_surfaces(femur):
+        apart = femur.to_patient(first.moved(surface)) - femur.to_patient(second.moved(surface))
+        largest = max(largest, float(apart[:, [0, 2]].norm(dim=-1).quantile(_LARGEST)))
+    return largest
+
+
+def broken_surfaces(femur: Femur) -> Iterator[tuple[Fragment, Fragment, Tensor]]:
+    """Find each pair of fragments that broke apart, and points (n, 3) of the unbroken bone on the surface between them."""
+    if not femur.fragments:
+        return
     low, high = femur.own_box()
     axes = [torch.arange(float(a), float(b), _SPACING_MM) for a, b in zip(low, high, strict=True)]
     points = torch.cartesian_prod(*axes)
-    points = points[femur.outline(femur.bent(points)) < 0] if femur.fragments else points[:0]
+    points = points[femur.outline(femur.bent(points)) < 0]
     near = [fragment.distance(points) < _BESIDE_MM for fragment in femur.fragments]
-    largest = 0.0
     for index, first in enumerate(femur.fragments):
         for other in range(index):
-            broken = points[near[index] & near[other]]
-            if len(broken) < _FEWEST:
-                continue
-            second = femur.fragments[other]
-            apart = femur.to_patient(first.moved(broken)) - femur.to_patient(second.moved(broken))
-            largest = max(largest, float(apart[:, [0, 2]].norm(dim=-1).quantile(_LARGEST)))
-    return largest
+            surface = points[near[index] & near[other]]
+            if len(surface) >= _FEWEST:
+                yield first, femur.fragments[other], surface
