@@ -30,9 +30,9 @@ MEASURES: Final = (
 VISIBLE_MM: Final = 1.0
 """Projected displacement from which on a fracture is called visible.
 
-Below it a reader has nothing to see: a step of 1 mm at the cortex is three pixels of 0.34 mm at the detector, about what blur and
-overlying trabeculae leave of an edge, and the articular steps that readers agree on begin at 1 to 2 mm. Such a fracture is known
-of, but the radiograph does not tell it: it is neither broken nor whole for training.
+A judgement, for no study says it: 1 mm is three pixels of 0.34 mm at the detector, as wide as the strands of the trabeculae are
+apart, so that a smaller gap, step or overlap cannot be told from them. Such a fracture is known of, but the radiograph does not
+tell it: for training, the femur is neither broken nor whole.
 """
 
 GROSS: Final = 0.4
