@@ -173,6 +173,22 @@ def test_all_patients_of_an_operated_cohort_carry_metal(quick, monkeypatch, tmp_
     assert all(sum(hips[side] == "none" for hips in carried) > 15 for side in ("right", "left"))
 
 
+def test_the_manifest_tells_what_is_broken_or_deformed_and_by_how_much(tmp_path):
+    simulate_cohort(str(tmp_path), patients=5, workers=1, faulty=True, seed=1, spacing_mm=0.8)
+    hips = [
+        {
+            name: row[f"{side}_{name}"]
+            for name in ("fracture", "fracture_displacement_mm", "deformity", "deformity_grade", "neck_bmd")
+        }
+        for row in rows(tmp_path)
+        for side in ("right", "left")
+    ]
+    broken = [hip for hip in hips if hip["fracture"] != "none"]
+    assert broken and all(float(hip["fracture_displacement_mm"]) > 0 and not hip["neck_bmd"] for hip in broken)
+    assert all(float(hip["fracture_displacement_mm"]) == 0 for hip in hips if hip["fracture"] == "none")
+    assert all((hip["deformity"] != "none") == (float(hip["deformity_grade"]) > 0) for hip in hips)
+
+
 def test_repeats_are_new_radiographs_of_the_same_hips_within_a_week(tmp_path):
     simulate_cohort(str(tmp_path), patients=1, repeats=3, workers=1, seed=5, spacing_mm=0.8)
     found = rows(tmp_path)

@@ -94,7 +94,7 @@ def _healed(femur: Femur, grade: float, rng: np.random.Generator) -> Femur:
 
 def _slipped(femur: Femur, grade: float, rng: np.random.Generator) -> Femur:
     """The growth plate of the head slipped, the neck going up and forward past it, and closed so."""
-    part, width = rng.uniform(0.36, 0.42), 2 * femur.head_radius
+    part, width = rng.uniform(0.28, 0.36), 2 * femur.head_radius
     normal = (-femur.offset, rng.normal(0, 6), femur.drop)
     cut = draw_cut(normal, (-part * femur.offset, 0.0, part * femur.drop), rng, 0.2)
     slip = width * (0.08 + 0.34 * grade)
