@@ -45,3 +45,21 @@ def test_a_row_tells_what_it_knows_and_no_more():
     assert (known.kind, known.view, right.is_implanted, right.is_broken, right.rotation_deg) == ("", "AP", True, False, -12)
     assert (left.implant, left.fracture, left.is_broken) == ("", "none", False)
     assert math.isnan(left.rotation_deg) and math.isnan(read_truth({"pelvic_turn_deg": "flat"}).pelvic_turn_deg)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"right_fracture": "none"}, 0.0),
+        ({}, math.nan),
+        ({"right_fracture": "basicervical"}, 1.0),
+        ({"right_fracture": "basicervical", "right_fracture_displacement_mm": 1.2}, 1.0),
+        ({"right_fracture": "basicervical", "right_fracture_displacement_mm": 0.7}, math.nan),
+        ({"right_fracture": "none", "right_deformity": "none", "right_deformity_grade": 0.0}, 0.0),
+        ({"right_fracture": "none", "right_deformity": "paget"}, 1.0),
+        ({"right_fracture": "none", "right_deformity": "paget", "right_deformity_grade": 0.2}, math.nan),
+        ({"right_fracture": "none", "right_deformity": "paget", "right_deformity_grade": 0.6}, 1.0),
+    ],
+)
+def test_a_femur_looks_broken_where_a_reader_could_tell(row, expected):
+    assert read_truth(row).hips["right"].looks_broken == pytest.approx(expected, nan_ok=True)

@@ -23,6 +23,7 @@ import torch
 from PIL import Image
 from scripts.clinical import load_reference
 from scripts.dataset.listing import list_radiographs
+from scripts.dataset.truth import GROSS
 from scripts.simulation import patient
 from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY
 from scripts.simulation.cohort import simulate_cohort
@@ -145,7 +146,8 @@ def test_the_manifest_tells_what_dxa_reads_and_what_is_true(quick, tmp_path):
     for row in rows(tmp_path):
         scores = [reference.t_score(float(row["lumbar_bmd_exact"]), "lumbar")]
         for side in ("right", "left"):
-            scanned = row[f"{side}_implant"] == "none" and row[f"{side}_fracture"] == "none"
+            mild = row[f"{side}_deformity"] == "none" or float(row[f"{side}_deformity_grade"]) < GROSS
+            scanned = row[f"{side}_implant"] == "none" and row[f"{side}_fracture"] == "none" and mild
             for site, differences in errors.items():
                 read, exact = row[f"{side}_{site}_bmd"], row[f"{side}_{site}_bmd_exact"]
                 assert bool(read) == bool(exact) == scanned
@@ -169,6 +171,22 @@ def test_all_patients_of_an_operated_cohort_carry_metal(quick, monkeypatch, tmp_
     assert all(set(hips.values()) != {"none"} for hips in carried)
     assert {kind for hips in carried for kind in hips.values()} == {kind.value for kind in Implant}
     assert all(sum(hips[side] == "none" for hips in carried) > 15 for side in ("right", "left"))
+
+
+def test_the_manifest_tells_what_is_broken_or_deformed_and_by_how_much(tmp_path):
+    simulate_cohort(str(tmp_path), patients=5, workers=1, faulty=True, seed=1, spacing_mm=0.8)
+    hips = [
+        {
+            name: row[f"{side}_{name}"]
+            for name in ("fracture", "fracture_displacement_mm", "deformity", "deformity_grade", "neck_bmd")
+        }
+        for row in rows(tmp_path)
+        for side in ("right", "left")
+    ]
+    broken = [hip for hip in hips if hip["fracture"] != "none"]
+    assert broken and all(float(hip["fracture_displacement_mm"]) > 0 and not hip["neck_bmd"] for hip in broken)
+    assert all(float(hip["fracture_displacement_mm"]) == 0 for hip in hips if hip["fracture"] == "none")
+    assert all((hip["deformity"] != "none") == (float(hip["deformity_grade"]) > 0) for hip in hips)
 
 
 def test_repeats_are_new_radiographs_of_the_same_hips_within_a_week(tmp_path):

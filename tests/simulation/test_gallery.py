@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 from scripts.simulation import gallery
-from scripts.simulation.anatomy.disease import Fracture
+from scripts.simulation.anatomy.disease import DEFORMITIES, FRACTURES
 from scripts.simulation.hardware.foreign_objects import BELONGINGS
 from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.others.kinds import KINDS
@@ -14,7 +14,8 @@ def test_every_style_implant_fracture_and_belonging_has_a_radiograph():
     sheets = gallery.sheets()
     assert [tile.style for tile in sheets["styles"]] == list(STYLES)
     assert {tile.implants[0] for tile in sheets["implants"]} == set(Implant) - {Implant.NONE}
-    assert {disease.fracture for tile in sheets["diseases"] for disease in tile.diseases} == set(Fracture)
+    assert [tile.diseases[0].fracture for tile in sheets["fractures"]] == list(FRACTURES)
+    assert [tile.diseases[1].deformity for tile in sheets["deformities"]] == list(DEFORMITIES)
     assert [tile.title for tile in sheets["belongings"]] == list(BELONGINGS)
     assert [tile.other for tile in sheets["others"]] == list(KINDS)
 

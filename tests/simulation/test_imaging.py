@@ -7,8 +7,10 @@ import pytest
 import torch
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
+from scripts.simulation.anatomy.fragments import Fragment, Motion, draw_cut
+from scripts.simulation.anatomy.solids import about_y
 from scripts.simulation.hardware.implants import Implant
-from scripts.simulation.imaging import take_radiograph
+from scripts.simulation.imaging import posed, take_radiograph
 from scripts.simulation.phantom import draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import load_sites
@@ -118,9 +120,9 @@ def test_a_fracture_shortens_the_femur_and_leaves_its_reading(view):
     def phantom(fracture):
         rng = np.random.default_rng(4)
         person = draw_person(rng, usual_site().population)
-        return draw_phantom(person, rng, NO_METAL, {"right": Disease(fracture=fracture), "left": Disease()})
+        return draw_phantom(person, rng, NO_METAL, {"right": Disease(fracture=fracture, displacement=0.8), "left": Disease()})
 
-    whole, broken = phantom(Fracture.NONE), phantom(Fracture.NECK)
+    whole, broken = phantom(Fracture.NONE), phantom(Fracture.NECK_COMPLETE)
     assert broken.dxa["right"] == whole.dxa["right"]
     heights = [
         p.femurs["right"].landmarks["greater_trochanter"][2] - p.femurs["right"].landmarks["head_centre"][2]
@@ -129,10 +131,40 @@ def test_a_fracture_shortens_the_femur_and_leaves_its_reading(view):
     assert heights[1] < heights[0] - 3
 
 
+@pytest.mark.parametrize("fracture", [Fracture.GREATER_TROCHANTER, Fracture.SUBTROCHANTERIC_COMMINUTED])
+def test_the_mask_holds_all_fragments_and_the_landmarks_lie_in_them(view, fracture):
+    rng = np.random.default_rng(4)
+    person = draw_person(rng, usual_site().population)
+    diseases = {"right": Disease(fracture=fracture, displacement=0.9), "left": Disease()}
+    phantom = draw_phantom(person, rng, NO_METAL, diseases)
+    shot, femur = take_radiograph(phantom, view, 1), posed(phantom, view, "right")
+    low, high = femur.own_box()
+    points = low + torch.rand(20_000, 3, generator=torch.Generator().manual_seed(0)) * (high - low)
+    depth = femur.outline(femur.bent(points))
+    for fragment in femur.fragments:
+        deep = fragment.moved(points[torch.maximum(depth, fragment.distance(points)) < -2.5])
+        pixels = view.plane.pixel_of(femur.to_patient(deep)).round().long()
+        shown = ((pixels >= 0) & (pixels < torch.tensor(shot.mask.shape))).all(-1)
+        assert shown.any()
+        assert (shot.mask[tuple(pixels[shown].T.numpy())] == 1).mean() > 0.97
+    for name in ("head_centre", "neck_base"):
+        row, column = shot.landmarks["right"][name]
+        assert shot.mask[round(row), round(column)] == 1
+
+
+def test_the_thigh_follows_a_shaft_that_has_swung(patient, view):
+    femur = patient.femurs["right"]
+    everything = draw_cut((0.0, 0.0, 1.0), (0.0, 0.0, 900.0), np.random.default_rng(0), 0.0)
+    swung = Fragment(((everything, 1.0),), Motion(about_y(0.3), torch.zeros(3)))
+    broken = replace(patient, femurs={**patient.femurs, "right": replace(femur, fragments=(swung,))})
+    assert posed(broken, view, "right").leg_abducted == pytest.approx(np.degrees(0.3), abs=0.01)
+    assert posed(patient, view, "right").leg_abducted == 0
+
+
 def test_an_operated_hip_is_no_longer_broken():
     rng = np.random.default_rng(0)
     person = draw_person(rng, usual_site().population)
-    diseases = {"right": Disease(fracture=Fracture.NECK), "left": Disease()}
+    diseases = {"right": Disease(fracture=Fracture.NECK_COMPLETE), "left": Disease()}
     phantom = draw_phantom(person, rng, {"right": Implant.NAIL, "left": Implant.NONE}, diseases)
     assert phantom.diseases["right"].fracture is Fracture.NONE
     assert not phantom.femurs["right"].fragments

@@ -27,6 +27,17 @@ MEASURES: Final = (
 )
 """What is compared, of the fields of `scripts.measurement.morphometry.Morphometry`."""
 
+VISIBLE_MM: Final = 1.0
+"""Projected displacement from which on a fracture is called visible.
+
+A judgement, for no study says it: 1 mm is three pixels of 0.34 mm at the detector, as wide as the strands of the trabeculae are
+apart, so that a smaller gap, step or overlap cannot be told from them. Such a fracture is known of, but the radiograph does not
+tell it: for training, the femur is neither broken nor whole.
+"""
+
+GROSS: Final = 0.4
+"""Grade of a deformity, 0 to 1, from which on the femur is no longer measured like others."""
+
 _NONE: Final = ("", "none")
 _LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of shaft and canal
 
@@ -36,7 +47,7 @@ class TrueHip:
     """What a row knows of one hip: its columns that begin with "right_" or "left_". NaN or "" where unknown.
 
     bmd: areal BMD by DXA, g/cm², by site ("neck", "total"); columns `neck_bmd` and `total_bmd`.
-    implant, fracture: what kind it has, such as "total_hip" and "neck_fracture", or "none".
+    implant, fracture, deformity: what kind it has, such as "total_hip", "basicervical" and "paget", or "none".
     rotation_deg: of the femur about its long axis; above 0 outward, below 0 inward.
     osteoarthritis: how severe, from 0 (none) to 1.
     numbers: every column by its name without the side, such as "singh_grade"; NaN where it holds a text. A simulated cohort
@@ -46,6 +57,7 @@ class TrueHip:
     bmd: Mapping[str, float]
     implant: str
     fracture: str
+    deformity: str
     rotation_deg: float
     osteoarthritis: float
     numbers: Mapping[str, float]
@@ -57,8 +69,24 @@ class TrueHip:
 
     @property
     def is_broken(self) -> bool:
-        """Whether a fracture is known of."""
+        """Whether a fracture is known of, visible or not."""
         return self.fracture not in _NONE
+
+    @property
+    def is_deformed(self) -> bool:
+        """Whether a deformity or a destructive disease of the bone is known of that is not known to be mild, see `GROSS`."""
+        return self.deformity not in _NONE and not self.number("deformity_grade") < GROSS
+
+    @property
+    def looks_broken(self) -> float:
+        """Whether the radiograph shows a broken or deformed femur: 1 or 0, NaN where unknown or where it cannot tell.
+
+        It cannot tell of a fracture whose fragments are less than `VISIBLE_MM` apart in the image plane
+        (`fracture_displacement_mm`), and it is nobody's to say whether a deformity below `GROSS` is one.
+        """
+        if self.is_deformed or (self.is_broken and not self.number("fracture_displacement_mm") < VISIBLE_MM):
+            return 1.0
+        return math.nan if not self.fracture or self.is_broken or self.deformity not in _NONE else 0.0
 
     def number(self, name: str) -> float:
         """Return one of the `numbers`, NaN where there is no such column."""
@@ -168,6 +196,7 @@ def _read_hip(item: Mapping[str, Any], side: str) -> TrueHip:
         bmd={site: numbers.get(f"{site}_bmd", math.nan) for site in HIP.sites},
         implant=_text(item, f"{side}implant"),
         fracture=_text(item, f"{side}fracture"),
+        deformity=_text(item, f"{side}deformity"),
         rotation_deg=numbers.get("rotation_deg", math.nan),
         osteoarthritis=numbers.get("osteoarthritis", math.nan),
         numbers=numbers,

@@ -44,7 +44,7 @@ def simulate_cohort(
         sites: names of those to take patients from; all when None.
         repeats: radiographs of each patient, 2 to 20, in fresh poses and exposures in one week; 0 for one radiograph.
         sites_file: JSON file of sites; the bundle's own when None.
-        faulty: give every patient a turned pelvis, turned femurs or a fracture.
+        faulty: give every patient a turned pelvis, turned femurs, a fracture or a deformity.
         operated: give every patient a prosthesis or a fixation.
 
     Raises:

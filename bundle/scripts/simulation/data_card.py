@@ -18,6 +18,7 @@ from scripts.clinical import Category, load_criteria, load_reference
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.listing import CARD_NAME
 from scripts.dataset.manifest import SPLITS
+from scripts.dataset.truth import VISIBLE_MM
 from scripts.files import replacing
 from scripts.radiograph import read_radiograph
 from scripts.simulation.population import BONE_SITES, DECADE_BMD, decade_ends
@@ -113,11 +114,12 @@ def _description(radiographs: pd.DataFrame) -> dict[str, str]:
             of_sex = patients[patients["sex"] == sex]
             rows[f"{name} aBMD, {people}, g/cm²"] = _spread(_both_hips(of_sex, f"{site}_bmd_exact"), 3)
     rows |= _classes(patients)
-    for what, absent in (("implant", "none"), ("fracture", "none")):
+    for what in ("implant", "fracture", "deformity"):
         found = pd.concat([patients[f"{side}_{what}"] for side in HIP.sides])
-        found = found[found != absent]
+        found = found[found != "none"]
         kinds = ", ".join(f"{kind} {count}" for kind, count in found.value_counts().sort_index().items())
         rows[f"Hips with {what}"] = f"{len(found)} ({len(found) / hips:.1%}){': ' + kinds if kinds else ''}"
+    rows["Displacement of fractures in the image, mm"] = _displacement(radiographs)
     arthritic = _both_hips(patients, "osteoarthritis") >= _ARTHRITIC
     rows[f"Hips with osteoarthritis of {_ARTHRITIC:g} or more"] = f"{arthritic.sum()} ({arthritic.mean():.1%})"
     rows["Objects on the radiograph"] = f"{radiographs['objects'].notna().mean():.0%}"
@@ -136,6 +138,12 @@ def _classes(patients: pd.DataFrame) -> dict[str, str]:
     found = [criteria.classify(score) for score in old["lowest_t"]]
     shares = {category: f"{found.count(category) / len(found):.1%}" if found else "-" for category in Category}
     return {f"{category.capitalize()} by lowest T-score": share for category, share in shares.items()}
+
+
+def _displacement(radiographs: pd.DataFrame) -> str:
+    found = [radiographs.loc[radiographs[f"{side}_fracture"] != "none", f"{side}_fracture_displacement_mm"] for side in HIP.sides]
+    values = pd.concat(found)
+    return f"{_range(values, 1)}; under {VISIBLE_MM:g} mm {(values < VISIBLE_MM).mean():.0%}" if len(values) else "-"
 
 
 def _both_hips(patients: pd.DataFrame, column: str) -> pd.Series:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
-from scripts.simulation.anatomy.disease import Disease, Fracture
+from scripts.simulation.anatomy.disease import DEFORMITIES, FRACTURES, Disease
 from scripts.simulation.hardware.foreign_objects import BELONGINGS, ForeignObject
 from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.imaging import take_radiograph
@@ -44,7 +44,6 @@ class Tile:
 
 def sheets() -> dict[str, list[Tile]]:
     """Return what to simulate, by the name of the sheet."""
-    broken_neck, broken_trochanter = (Disease(fracture=kind) for kind in (Fracture.NECK, Fracture.INTERTROCHANTERIC))
     return {
         "styles": [Tile(f"vendor style {name}", style=name) for name in STYLES],
         "diseases": [
@@ -52,8 +51,22 @@ def sheets() -> dict[str, list[Tile]]:
             Tile("total hip 0.60 g/cm²", density=0.60),
             Tile("osteoarthritis, mild and severe", "C", diseases=(Disease(0.45), Disease(0.95))),
             Tile("enthesophytes", "C", diseases=(Disease(0.1, 0.9), Disease(0.2, 0.9))),
-            Tile("displaced neck fracture", density=0.68, diseases=(broken_neck, Disease())),
-            Tile("intertrochanteric fracture", density=0.68, diseases=(Disease(), broken_trochanter)),
+        ],
+        "fractures": [
+            Tile(
+                kind.value.replace("_", " "),
+                density=0.72,
+                diseases=(Disease(fracture=kind, displacement=0.3), Disease(fracture=kind, displacement=0.9)),
+            )
+            for kind in FRACTURES
+        ],
+        "deformities": [
+            Tile(
+                kind.value.replace("_", " "),
+                density=0.80,
+                diseases=(Disease(deformity=kind, grade=0.3), Disease(deformity=kind, grade=0.9)),
+            )
+            for kind in DEFORMITIES
         ],
         "implants": [
             Tile(kind.value.replace("_", " "), implants=(kind, Implant.NONE))

@@ -65,7 +65,7 @@ def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
     generator = torch.Generator().manual_seed(seed)
     view = view.framed()
     plane = view.plane
-    femurs = {side: _posed(phantom, view, side) for side in HIP.sides}
+    femurs = {side: posed(phantom, view, side) for side in HIP.sides}
     strands = torch.Generator().manual_seed(phantom.seed)
     bones = _bones(phantom, femurs, plane, strands)
     texture = sum((trabecular_texture(femur, plane, strands) - 1 for femur in femurs.values()), torch.ones(()))
@@ -75,7 +75,8 @@ def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
     materials = dict(hardware)
     for material, path in object_paths(phantom.objects, plane).items():
         materials[material] = materials.get(material, 0) + path
-    tissue = soft_tissue(phantom.body, plane, {side: pose.abduction for side, pose in view.poses.items()}, generator)
+    abduction = {side: pose.abduction + femurs[side].leg_abducted for side, pose in view.poses.items()}
+    tissue = soft_tissue(phantom.body, plane, abduction, generator)
     metal = sum(hardware.values(), torch.zeros(()))
     lean, fat = displaced(tissue.lean, tissue.fat, bones.path, bones.core, mineral, metal)
     rendering = develop(lean, fat, mineral + tissue.mineral, materials, view, generator)
@@ -118,7 +119,8 @@ def develop(
     return rendering
 
 
-def _posed(phantom: Phantom, view: View, side: str) -> Femur:
+def posed(phantom: Phantom, view: View, side: str) -> Femur:
+    """Return the femur of a side as it lies in ``view``."""
     femur, pose = phantom.femurs[side], view.poses[side]
     neck = Pose(pose.abduction, femur.anteversion + pose.rotation, pose.flexion)
     return replace(femur, rotation=neck.matrix())

@@ -18,12 +18,14 @@ from PIL import Image
 from scripts.clinical import load_reference
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
-from scripts.simulation.anatomy.disease import Fracture
+from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
+from scripts.simulation.anatomy.displacement import displacement_mm
 from scripts.simulation.anatomy.dxa import with_scan_error
+from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY, measure_true_morphometry
 from scripts.simulation.dx_image import Study, write_radiograph
 from scripts.simulation.faults import Fault, draw_fault
-from scripts.simulation.imaging import Shot, take_radiograph
+from scripts.simulation.imaging import Shot, posed, take_radiograph
 from scripts.simulation.phantom import Phantom, draw_implants, draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
@@ -32,10 +34,11 @@ from scripts.simulation.view import View, askew, draw_view
 EXTERNAL: Final = "external"
 
 _HIP_BMDS: Final = tuple(f"{side}_{site}_bmd" for side in ("left", "right") for site in HIP.sites)
+_STATE: Final = ("implant", "osteoarthritis", "fracture", "fracture_displacement_mm", "deformity", "deformity_grade")
 COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
     "label", "landmarks", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
-    *(f"{side}_{what}" for what in ("implant", "osteoarthritis", "fracture") for side in ("left", "right")),
+    *(f"{side}_{what}" for what in _STATE for side in ("left", "right")),
     "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "pelvic_tilt_deg",
     "style", "repeat",
     *(f"{side}_{name}" for side in ("left", "right") for name in MORPHOMETRY),
@@ -106,7 +109,8 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     person = draw_person(rng, site.population)
     fault = draw_fault(rng) if plan.faulty else Fault()
     implants = draw_implants(rng, operated=True) if plan.operated else None
-    phantom = draw_phantom(person, rng, implants, fault.diseases, fault.pelvic_turn)
+    diseases = fault.suffered(draw_diseases(person, rng)) if plan.faulty else None
+    phantom = draw_phantom(person, rng, implants, diseases, fault.pelvic_turn)
     known = _known_of(phantom, rng)
 
     rows = []
@@ -163,10 +167,12 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
     t_scores = [reference.t_score(person.lumbar, "lumbar")]
     for side in HIP.sides:
         disease, exact = phantom.diseases[side], phantom.dxa[side]
-        if disease.fracture is not Fracture.NONE:
-            exact = None  # nobody scans a broken hip
+        if not disease.is_scanned:
+            exact = None
         read = None if exact is None else with_scan_error(exact, rng)
-        measures = {} if exact is None else measure_true_morphometry(phantom.femurs[side])
+        femur = phantom.femurs[side]
+        # What healed out of place has measures that nobody has defined.
+        measures = {} if exact is None or femur.fragments else measure_true_morphometry(femur)
         known |= {f"{side}_{name}": round(measures[name], 2) if measures else "" for name in MORPHOMETRY}
         for site in HIP.sites:
             known[f"{side}_{site}_bmd"] = "" if read is None else round(getattr(read, site), 4)
@@ -176,18 +182,30 @@ def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
         known[f"{side}_implant"] = phantom.fittings[side].implant.value
         known[f"{side}_osteoarthritis"] = round(disease.osteoarthritis, 2)
         known[f"{side}_fracture"] = disease.fracture.value
+        known[f"{side}_deformity"] = disease.deformity.value
+        known[f"{side}_deformity_grade"] = round(disease.grade, 2)
     return {**known, "lowest_t": round(min(t_scores), 3)}
 
 
 def _seen_in(view: View, phantom: Phantom) -> dict[str, Any]:
     """The manifest's columns that are the exposure's; angles in degrees, rotations outward from the neck in the image plane."""
+    femurs = {side: posed(phantom, view, side) for side in HIP.sides}
     return {
         "view": "frog-leg" if view.frog_leg else "AP",
-        **{f"{side}_rotation_deg": round(view.poses[side].rotation + phantom.femurs[side].anteversion, 1) for side in HIP.sides},
+        **{
+            f"{side}_rotation_deg": round(view.poses[side].rotation + femur.anteversion + femur.neck_turned, 1)
+            for side, femur in femurs.items()
+        },
+        **{f"{side}_fracture_displacement_mm": _displacement_mm(femur, phantom.diseases[side]) for side, femur in femurs.items()},
         "pelvic_turn_deg": round(phantom.pelvis.turn_deg, 1),
         "pelvic_tilt_deg": round(phantom.pelvis.tilt_deg, 1),
         "style": view.style.name,
     }
+
+
+def _displacement_mm(femur: Femur, disease: Disease) -> float:
+    # What has healed is no fracture any more.
+    return 0.0 if disease.fracture is Fracture.NONE else round(displacement_mm(femur), 2)
 
 
 def _write_labels(folder: Path, name: str, shot: Shot) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
-from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
+from scripts.simulation.anatomy.deformity import seat
+from scripts.simulation.anatomy.disease import Disease, draw_diseases
 from scripts.simulation.anatomy.dxa import Reading, scan
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femurs_of_person import draw_femurs
@@ -73,7 +74,7 @@ def draw_phantom(
         person: demographics and the expected aBMD.
         rng: source of everything that varies.
         implants: what each side ("right", "left") carries; drawn when None.
-        diseases: what each side suffers from; drawn when None. A hip that has been operated on is no longer broken.
+        diseases: what each side suffers from; drawn when None. A hip that has been operated on is no longer broken or deformed.
         pelvic_turn: degrees by which the pelvis is turned about the body's long axis, to the left, beyond what is usual.
     """
     head_radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
@@ -81,7 +82,7 @@ def draw_phantom(
     drawn_implants, drawn_diseases = draw_implants(rng), draw_diseases(person, rng)
     carried = drawn_implants if implants is None else implants
     suffered = {
-        side: disease if carried[side] is Implant.NONE else replace(disease, fracture=Fracture.NONE)
+        side: disease if carried[side] is Implant.NONE else Disease(disease.osteoarthritis, disease.enthesophytes)
         for side, disease in (drawn_diseases if diseases is None else diseases).items()
     }
     pelvis = draw_pelvis(person, rng, head_radius, suffered)
@@ -89,7 +90,8 @@ def draw_phantom(
     femurs, readings = {}, {}
     for side, femur in draw_femurs(person, rng, head_radius, suffered).items():
         readings[side] = scan(femur) if carried[side] is Implant.NONE else None
-        femurs[side] = replace(femur, position=pelvis.hip_centre(side), resected=carried[side].is_joint)
+        place = pelvis.hip_centre(side) + seat(femur, suffered[side])
+        femurs[side] = replace(femur, position=place, resected=carried[side].is_joint)
     fittings = {side: draw_fitting(carried[side], rng) for side in HIP.sides}
     body = draw_body(person, rng, pelvis.scale)
     return Phantom(person, pelvis, femurs, fittings, suffered, body, tuple(draw_objects(rng)), readings,

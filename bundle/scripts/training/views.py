@@ -67,7 +67,8 @@ class ViewTargetsd(Transform):
     """Adds "view" (11,) float32 to an item, NaN where unknown: see `scripts.networks.view.OUTPUTS`; 0 or 1, angles in degrees.
 
     From the manifest's columns `kind` (what a radiograph shows that is no hip), `view`, `pelvic_turn_deg`, `pelvic_tilt_deg`, and
-    for each side `implant`, `fracture` and `rotation_deg`.
+    for each side `implant`, `rotation_deg`, and of the femur's state `fracture`, `fracture_displacement_mm`, `deformity` and
+    `deformity_grade`: see `TrueHip.looks_broken`.
     """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class ViewTargetsd(Transform):
         femurs = [math.nan if hip.is_implanted or not (shown and frontal) else 1.0 for hip in hips]
         if not shown and truth.kind not in _PERHAPS_FEMURS:
             femurs = [0.0, 0.0]
-        fractures = [float(hip.is_broken) if hip.fracture else math.nan for hip in hips]
+        fractures = [hip.looks_broken for hip in hips]
         growing = [float(truth.kind in _GROWING) if shown or truth.kind in _GROWING else math.nan] * 2
         rotations = [hip.rotation_deg for hip in hips]
         view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)

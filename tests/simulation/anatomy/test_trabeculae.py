@@ -100,7 +100,7 @@ def test_a_femur_off_the_detector_and_a_lateral_view_do_no_harm():
 
 def test_each_fragment_carries_its_pattern():
     whole = Femur(bone=FemurMineral(0.7))
-    broken = replace(whole, fragments=draw_fragments(Fracture.NECK, whole, np.random.default_rng(1)))
+    broken = replace(whole, fragments=draw_fragments(Fracture.NECK_COMPLETE, 0.8, whole, np.random.default_rng(1)))
     texture = trabecular_texture(broken, plane_of(0.3), torch.Generator().manual_seed(0))
     assert torch.isfinite(texture).all()
     assert patch(texture, 0, -5, spacing=0.3).std() > 0.03

@@ -110,7 +110,8 @@ def _known_of_radiograph(truth: Truth, hips: Sequence[Judged]) -> Iterator[str]:
 
 
 def _known_of_hip(truth: TrueHip, hip: Judged) -> Iterator[str]:
-    for name, known in ((truth.implant, truth.is_implanted), (truth.fracture, truth.is_broken)):
+    states = ((truth.implant, truth.is_implanted), (truth.fracture, truth.is_broken), (truth.deformity, truth.is_deformed))
+    for name, known in states:
         if known:
             yield _NAMES.get(name, name.replace("_", " "))
     if hip.strata.get("osteoarthritis", "none").startswith("over"):

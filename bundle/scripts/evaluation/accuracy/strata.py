@@ -100,6 +100,7 @@ def hip_strata(truth: Truth, side: str, landmarks: NDArray[np.float64]) -> dict[
         "implant": implant_kind(hip.implant),
         "osteoarthritis": _osteoarthritis(hip.osteoarthritis),
         "fracture": hip.fracture.replace("_", " "),
+        "deformity": hip.deformity.replace("_", " "),
         "build": _build(truth.weight_kg, truth.height_cm),
     }
     return {name: group for name, group in found.items() if group}

@@ -114,7 +114,7 @@ def thresholds(
         hip.values
         for one in radiographs
         for hip in one.hips
-        if (hip.truth == "fracture" or one.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
+        if (hip.truth.startswith(_BROKEN) or one.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
     ]
     growing = [hip.values for one in radiographs for hip in one.hips if one.kind in _GROWING and _found(hip.values, clinical)]
     pictures = [one.values for one in valid]

@@ -25,7 +25,8 @@ FINE: Final = "fine"
 class GateHip:
     """One hip.
 
-    truth: `FINE`, "implant", "fracture", "cut off", "turned", or "" where it is not known or the radiograph is none of hips.
+    truth: `FINE`, "implant", "fracture", "deformity", "slight" (of either, too little to tell), "cut off",
+        "turned", or "" where it is not known or the radiograph is none of hips.
     measured: whether it was. code: why not, "" if it was. values: what the gate compared, by name; NaN where there is none.
     """
 
@@ -61,11 +62,11 @@ class GateRadiograph:
 def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateRadiograph]:
     """Read a cohort of hips: valid are adults' AP views of a flat pelvis, with a hip that is fine.
 
-    A fine hip is neither implanted nor broken, cut off or turned beyond the clinical limit.
+    A fine hip is neither implanted nor broken, deformed, cut off or turned beyond the clinical limit.
 
     Args:
         dataset_dir: folder with a manifest that has landmarks, and `view`, `pelvic_turn_deg`, `<side>_implant`,
-            `<side>_fracture` and `<side>_rotation_deg` where known.
+            `<side>_fracture`, `<side>_deformity` and `<side>_rotation_deg` where known.
         results_dir: what inference wrote about that folder.
         splits: of the manifest, those to take; "" is a radiograph without one.
 
@@ -171,8 +172,10 @@ def _hip_truths(shown: Truth, limits: Limits) -> tuple[str, str]:
     for index, hip in enumerate(shown.hips.values()):
         if hip.is_implanted:
             truths.append("implant")
-        elif hip.is_broken:
-            truths.append("fracture")
+        elif hip.looks_broken == 1:
+            truths.append("fracture" if hip.is_broken else "deformity")
+        elif math.isnan(hip.looks_broken) and (hip.is_broken or hip.deformity):
+            truths.append("slight")  # a fracture or deformity that nobody could tell
         elif not np.isfinite(points[index, : HIP.locating]).all():
             truths.append("cut off")
         else:

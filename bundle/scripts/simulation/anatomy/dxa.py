@@ -51,6 +51,7 @@ class Scan:
         inside = inside_fraction(self._start, self._end)
         self._inside = inside.sum(-1)
         self._near = distance < 1.5 * step / size
+        self._points = points[self._near]
         self._places = places(femur, bent[self._near], distance[self._near])
 
         along, up = femur.neck_axes(points[:, :, 0])
@@ -68,6 +69,7 @@ class Scan:
     def image(self, bone: FemurMineral) -> torch.Tensor:
         """Return the areal mineral density (rows, columns) in g/cm² if the femur's mineral were ``bone``."""
         thin, dense = mineral(bone, self._places, self._femur.sclerosis)
+        thin, dense = self._femur.with_lesions(self._points, thin, dense)
         cortex, interior = (torch.zeros(self._near.shape, device=thin.device) for _ in range(2))
         cortex[self._near], interior[self._near] = thin, dense
         core = inside_fraction(self._start + cortex[..., :-1], self._end + cortex[..., 1:])

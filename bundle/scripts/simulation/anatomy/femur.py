@@ -16,11 +16,15 @@ from torch import Tensor
 
 from scripts.simulation.anatomy.femur_bone import FemurMineral, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM, FemurShape
-from scripts.simulation.anatomy.fractures import Fragment
-from scripts.simulation.anatomy.solids import vector
+from scripts.simulation.anatomy.fragments import Fragment, home_of
+from scripts.simulation.anatomy.lesions import Lesion, Lump
+from scripts.simulation.anatomy.solids import intersection, vector
 from scripts.simulation.physics.projection import Solid, Tissue
 
 _RESECTED_FROM = 0.62
+_PULLED_UP_MM = 70.0
+_CALLUS_MM, _CALLUS_DENSITY = 4.5, 0.35  # g/cm³
+_WORN_MM = 7.0
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,14 @@ class Femur(FemurShape):
     ``rotation`` (3, 3) and ``position`` (3,) take the femur's own frame to the patient's; ``mirrored`` makes a left femur,
     ``resected`` cuts head and neck off, as before an arthroplasty. ``anteversion`` (degrees) is only told here: the pose applies
     it. ``sclerosis`` (0..1) hardens the dome of the head. ``fragments`` are the pieces of a broken femur.
+    ``coarseness`` (0..1) of the trabeculae, ``lesions`` and the ``callus`` of a fracture that has healed are disease.
     """
 
     anteversion: float = 14.5
     sclerosis: float = 0.0
+    coarseness: float = 0.0
+    lesions: tuple[Lesion, ...] = ()
+    callus: Lump | None = None
     bone: FemurMineral = field(default_factory=FemurMineral)
     fragments: tuple[Fragment, ...] = ()
     rotation: Tensor = field(default_factory=lambda: torch.eye(3))
@@ -49,11 +57,19 @@ class Femur(FemurShape):
             return intact
         moved = {}
         for name, place in intact.items():
-            point = torch.tensor(place)
-            home = min(self.fragments, key=lambda fragment: float(fragment.distance(point)))
-            x, y, z = home.moved(point).tolist()
+            x, y, z = home_of(place, self.fragments).moved(torch.tensor(place)).tolist()
             moved[name] = (x, y, z)
         return moved
+
+    @property
+    def leg_abducted(self) -> float:
+        """How far a fracture let the shaft, and the leg with it, swing to lateral, degrees."""
+        return home_of(self.intact_landmarks["shaft"], self.fragments).abducted if self.fragments else 0.0
+
+    @property
+    def neck_turned(self) -> float:
+        """How far a fracture turned the base of the neck outward, degrees."""
+        return home_of(self.intact_landmarks["neck_base"], self.fragments).turned_outward if self.fragments else 0.0
 
     def straightened(self) -> "Femur":
         """The same femur in its own frame, as a DXA scan positions it."""
@@ -77,7 +93,7 @@ class Femur(FemurShape):
     def own_box(self) -> tuple[Tensor, Tensor]:
         """Lower and upper corner (3,) of a box around the unbroken femur in its own frame, mm before ``size``."""
         radius, rim = self.head_radius, 4 + 1.2 * self.osteophytes + self.cam
-        lateral = -self.offset - max(26 * self.trochanter, 1.3 * self.shaft_radius + 6) - 5
+        lateral = -self.offset - max(26 * self.trochanter, 1.3 * self.shaft_radius + 6 + self.bowed_out(LENGTH_MM)) - 5
         top = min(-radius, self.drop - 40 * self.trochanter - self.spur) - rim
         low = vector((lateral, -radius - rim, top), self.position)
         return low, vector((radius + rim, max(radius + rim, 22 + 17 * self.lesser_trochanter), LENGTH_MM), self.position)
@@ -89,15 +105,38 @@ class Femur(FemurShape):
 
     def parts(self) -> list[tuple[Solid, tuple[Tensor, Tensor]]]:
         """The solids that make up the femur in the patient's frame, each with a box around it: one, or one a fragment."""
-        corners = torch.cartesian_prod(*torch.stack(self.own_box(), dim=-1))
+        low, high = self.own_box()
         if not self.fragments:
+            corners = torch.cartesian_prod(*torch.stack((low, high), dim=-1))
             placed = self.to_patient(corners)
             return [(self, (placed.amin(0), placed.amax(0)))]
+        # A shaft that is pulled up still reaches the lower edge of a radiograph.
+        longer = high + vector((0.0, 0.5 * _PULLED_UP_MM, _PULLED_UP_MM), high)
+        corners = torch.cartesian_prod(*torch.stack((low, longer), dim=-1))
         pieces: list[tuple[Solid, tuple[Tensor, Tensor]]] = []
         for fragment in self.fragments:
             placed = self.to_patient(fragment.moved(corners))
             pieces.append((partial(self._tissue, fragment=fragment), (placed.amin(0), placed.amax(0))))
+        if self.callus is not None:
+            reach = vector(self.callus.radii, self.position) + 3 * self.callus.height
+            centre = vector(self.callus.centre, self.position)
+            placed = self.to_patient(torch.cartesian_prod(*torch.stack((centre - reach, centre + reach), dim=-1)))
+            bone = [solid for solid, _ in pieces]
+            pieces.append((partial(self._callus, self.callus, bone), (placed.amin(0), placed.amax(0))))
         return pieces
+
+    def _callus(self, lump: Lump, bone: list[Solid], points: Tensor) -> Tissue:
+        """What is callus: a sleeve around the bone, and what bridges its pieces, as far as the lump reaches."""
+        within = torch.stack([solid(points).distance for solid in bone]).amin(0)
+        sleeve = torch.maximum(within - _CALLUS_MM, -within)
+        distance = intersection(lump(self.to_local(points)) * self.size, sleeve, 3.0)
+        return Tissue(distance, torch.zeros_like(distance), torch.full_like(distance, _CALLUS_DENSITY))
+
+    def with_lesions(self, points: Tensor, cortex: Tensor, interior: Tensor) -> tuple[Tensor, Tensor]:
+        """Change cortical thickness (mm) and mineral of the interior (g/cm³), each (...), at points (..., 3) of the own frame."""
+        for lesion in self.lesions:
+            cortex, interior = lesion.changed(points, cortex, interior)
+        return cortex, interior
 
     def __call__(self, points: Tensor) -> Tissue:
         """Return the tissue of the unbroken femur at points (..., 3) of the patient's frame."""
@@ -110,11 +149,14 @@ class Femur(FemurShape):
         p = self.bent(own)
         outline = self.outline(p)
         cortex, interior = mineral(self.bone, places(self, p, outline), self.sclerosis)
+        cortex, interior = self.with_lesions(own, cortex, interior)
         distance = outline
         if self.resected:
             distance = torch.maximum(distance, _RESECTED_FROM * self.neck_length - self.neck_axes(p)[0])
         if fragment is not None:
-            distance = torch.maximum(distance, fragment.distance(own))
+            edge = fragment.distance(own)
+            # Years round off the edges of what has healed.
+            distance = torch.maximum(distance, edge) if self.callus is None else intersection(distance, edge, _WORN_MM)
         if distance is not outline:
             # A cut surface has no cortex: the shell stays where the whole bone had it.
             cortex = (cortex - (distance - outline) * self.size).clamp_min(0)

@@ -23,6 +23,7 @@ LENGTH_MM = 215.0
 """How much of the femur is modelled, from the centre of the head down the shaft."""
 
 _LANDMARK_BELOW_TROCHANTER = 40.0
+_BOWED_FROM = 25.0
 _NARROWEST = 0.38
 """Where the neck is narrowest, as a part of the way from the head's centre to the base of the neck."""
 
@@ -33,7 +34,8 @@ class FemurShape:
 
     ``neck_radius`` is half the height of the neck where it is narrowest, ``neck_depth`` its depth over its height;
     ``shaft_radius`` half the width of the shaft 70 mm below the lesser trochanter, ``shaft_depth`` its depth over its width;
-    ``bow`` the anterior curvature of the shaft (1/mm). ``flare`` widens the metaphysis, ``trochanter`` and
+    ``bow`` the anterior curvature of the shaft and
+    ``lateral_bow`` that to lateral (1/mm). ``flare`` widens the metaphysis, ``trochanter`` and
     ``lesser_trochanter`` scale these, ``overhang`` (mm) moves the tip of the greater trochanter medially. ``flattening`` is
     the part by which the upper half of the head is squashed, ``cam`` (mm) the height of a bump on the anterosuperior
     head-neck junction, ``osteophytes`` and ``spur`` (mm) the length of new bone at the rim of the head and on the tip
@@ -49,6 +51,7 @@ class FemurShape:
     shaft_radius: float = 14.4
     shaft_depth: float = 0.93
     bow: float = 0.0012
+    lateral_bow: float = 0.0
     flare: float = 1.0
     trochanter: float = 1.0
     overhang: float = 0.0
@@ -73,15 +76,20 @@ class FemurShape:
     def intact_landmarks(self) -> dict[str, tuple[float, float, float]]:
         """The named points of the unbroken bone in the femur's own frame, mm before ``size``."""
         base, drop, t, lesser = -self.offset, self.drop, self.trochanter, self.lesser_trochanter
+        level = 25.5 + _LANDMARK_BELOW_TROCHANTER
         places = [
             (0.0, 0.0, 0.0),
             (base, 0.0, drop),
             (base - 3.0 + self.overhang, 9.5, drop - 36.2 * t),
             (base + 8.8 + 11.2 * lesser, 15.0 + 14.5 * lesser, drop + 25.5),
-            (base + 0.5, 4.5, drop + 25.5 + _LANDMARK_BELOW_TROCHANTER),
+            (base + 0.5 - self.bowed_out(level), 4.5, drop + level),
         ]
         points = torch.tensor(places, device=self.warp.phases.device)
         return {name: (p[0], p[1], p[2]) for name, p in zip(HIP.landmarks, self.unbent(points).tolist(), strict=True)}
+
+    def bowed_out(self, distal: float) -> float:
+        """How far to lateral the shaft's axis lies ``distal`` mm below the base of the neck."""
+        return 0.5 * self.lateral_bow * max(0.0, distal - _BOWED_FROM) ** 2
 
     def bent(self, points: Tensor) -> Tensor:
         """Take points (..., 3) of the femur's own frame to where the unwarped femur has them; the head's centre stays."""
@@ -166,6 +174,8 @@ class FemurShape:
         middle = torch.exp(-(((z - 32.6) / 26.0).square()))
         down = (z - 95.0) / 100.0
         r = self.shaft_radius
+        if self.lateral_bow > 0:
+            x = x + 0.5 * self.lateral_bow * (z - _BOWED_FROM).clamp_min(0).square()
         lateral = r + (upper - 2.0 * middle) * self.flare - 2.4 * down
         medial = r + (11.5 * upper - 0.6 * middle) * self.flare - 2.4 * down
         deep = r * self.shaft_depth

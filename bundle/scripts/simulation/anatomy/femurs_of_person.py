@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scripts.clinical.anatomy import HIP
+from scripts.simulation.anatomy.deformity import diseased, reshaped
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.dxa import Reading, mineralised
 from scripts.simulation.anatomy.femur import Femur
@@ -93,6 +94,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
         )
         shift = rng.normal(0, _SIDE_DIFFERENCE_SD)
         target = Reading(max(0.2, person.femoral_neck + shift), max(0.25, person.total_hip + shift))
-        femur = mineralised(femur, target)
-        femurs[side] = replace(femur, fragments=draw_fragments(state.fracture, femur, rng))
+        femur = diseased(mineralised(reshaped(femur, state, rng), target), state, rng)
+        broken = draw_fragments(state.fracture, state.displacement, femur, rng)
+        femurs[side] = replace(femur, fragments=broken) if broken else femur
     return femurs

@@ -127,7 +127,7 @@ def draw_pelvis(person: Person, rng: np.random.Generator, head_radius: float, di
             (8, 0, -(head_radius + 9)), (6, 5, 3), size=(rng.integers(1, 4) if state.osteoarthritis > 0.5 else 0, 3)
         )
         hips[side] = HipBone(
-            head_radius=head_radius,
+            head_radius=head_radius * state.head_growth,
             strength=strength * float(rng.normal(1, 0.02)),
             osteoarthritis=state.osteoarthritis,
             enthesophytes=state.enthesophytes,

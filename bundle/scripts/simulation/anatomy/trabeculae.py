@@ -19,6 +19,7 @@ _TILE_MM, _TILE_SPACING = 96.0, 0.15
 _LAYERS = 3
 _COARSE_MM = 1.8
 _SEED = 20
+_COARSER = 0.8
 _CONTRAST = (0.30, 0.22)
 """Coefficient of variation of the pattern in dense bone, and what is added when all is lost."""
 
@@ -83,8 +84,9 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
 
     lost = min(1.0, max(0.0, 1.0 - femur.bone.strength))
     tile = _tile(round(plane.spacing, 3), texture.device)
-    # As bone is lost, strands stand farther apart.
-    mixed = tile[0] * (1 - 0.75 * lost) ** 0.5 + tile[1] * (0.25 + 0.75 * lost) ** 0.5
+    # As bone is lost, and in Paget's disease, strands stand farther apart.
+    wide = max(lost, femur.coarseness)
+    mixed = tile[0] * (1 - 0.75 * wide) ** 0.5 + tile[1] * (0.25 + 0.75 * wide) ** 0.5
     mixed = pad(mixed[None, None], (0, 1, 0, 1), "circular")
     pattern = torch.zeros(rows, columns, device=texture.device)
     for group in range(count):
@@ -96,7 +98,7 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
             pattern.addcmul_(looked_up, weight[group], value=_LAYERS**-0.5)
     # Thin strands vanish and the ones that are left stand out: the dark side of the pattern is flattened, the bright one not.
     sharp = torch.where(pattern > 0, pattern * (1 + 0.6 * lost), pattern * (1 - 0.35 * lost))
-    contrast = (_CONTRAST[0] + _CONTRAST[1] * lost) * sharp * fade
+    contrast = (_CONTRAST[0] + _CONTRAST[1] * lost) * (1 + _COARSER * femur.coarseness) * sharp * fade
     inside = fade > 0.05
     if inside.any():
         contrast = contrast - fade * (contrast[inside].sum() / fade[inside].sum())
