@@ -312,7 +312,7 @@ def test_teardrop_and_posterior_wall_stand_out_from_the_bone_beside_them() -> No
     plane = ImagePlane(60, 60, 0.5, 78.0, -10.0)  # over the head
     across = mineral(Pelvis(), 1, plane, 1.0)
     beside = torch.nn.functional.avg_pool2d(across[None, None], 21, 1, 10)[0, 0]
-    assert float((across - beside)[20:40].max()) > 0.12
+    assert float((across - beside)[20:40].max()) > 0.86  # g/cm²; 0.82 without the dense edge
 
 
 def test_the_brim_is_denser_than_the_wing() -> None:
@@ -320,4 +320,4 @@ def test_the_brim_is_denser_than_the_wing() -> None:
     wing, brim = (
         mineral(pelvis, 1, ImagePlane(8, 60, 0.5, left, top), 1.0).amax(1).mean() for left, top in ((80, -105), (50, -40))
     )
-    assert float(brim) > 3 * float(wing)
+    assert float(brim) > 8.4 * float(wing)  # 8.1 without the dense ridge

@@ -144,8 +144,7 @@ class HipBone:
         depth = _FOSSA_DEPTH * torch.sigmoid((-0.93 * x + 0.36 * z - 0.80 * r) * (12 / inner))
         rim = r - inner - self.wall - 0.10 * y + 2.5 * lateral.clamp_min(0) ** 4 + 0.5 * spur
         opening = socket @ vector(axis, socket) - offset - spur - 1.0 * torch.sin(y / 7)
-        closed = self.osteoarthritis * 4.0
-        notch = 13.0 - closed - torch.hypot(torch.hypot(x + 21, z - inner + 4), 0.55 * (y + 3))
+        notch = 13.0 - 4.0 * self.osteoarthritis - torch.hypot(torch.hypot(x + 21, z - inner + 4), 0.55 * (y + 3))
         edge_on = torch.exp(-((opening / 3.5) ** 2))
         return depth, intersection(intersection(rim, opening, 3.0), notch, 5.0), edge_on
 
