@@ -96,6 +96,7 @@ def test_an_absent_or_implanted_hip_is_masked_out_and_changes_nothing_else(absen
         "hip_view",
         "novelty",
         "pelvic_turn_deg",
+        "pelvic_tilt_deg",
     )  # those are of that hip itself, or of the whole radiograph
     of_hips = [name for name in found if name not in own]
     assert [found[name] for name in of_hips] == pytest.approx([again[name] for name in of_hips])
@@ -222,18 +223,20 @@ def test_one_hip_that_is_found_as_a_right_and_as_a_left_one_is_one() -> None:
     assert {side for side in ("right", "left") if found[f"{side}_contour_agreement"] > 0} == present
 
 
-def test_a_mirrored_radiograph_has_its_pelvis_turned_the_other_way() -> None:
+def test_a_mirrored_radiograph_has_its_pelvis_turned_the_other_way_and_tilted_as_far() -> None:
     network, image = cascade().heads["view"], radiograph(300, 400)
     heads = torch.tensor([[[150.0, 110.0], [156.0, 290.0]]])
     other = torch.stack((heads[..., 0], 399 - heads[..., 1]), dim=2).flip(1)
     features, both = torch.zeros(1, 320), torch.ones(1)
-    (view, turn), (same, back) = (
+    (view, turn, tilt), (same, back, alike) = (
         network.radiograph(features, network.pelvis(*seen), both) for seen in ((image, heads), (image.flip(3), other))
     )
     assert float(turn.detach().abs()) > 1e-3
     torch.testing.assert_close(turn, -back, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(view, same, atol=1e-4, rtol=1e-3)
-    assert float(network.radiograph(features, network.pelvis(image, heads), torch.zeros(1))[1].detach()) == 0.0
+    torch.testing.assert_close(tilt, alike, atol=1e-4, rtol=1e-3)
+    _, no_turn, no_tilt = network.radiograph(features, network.pelvis(image, heads), torch.zeros(1))
+    assert float(no_turn.detach()) == float(no_tilt.detach()) == 0.0
 
 
 def test_a_unets_levels_give_what_the_unet_gives() -> None:

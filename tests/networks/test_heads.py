@@ -42,7 +42,7 @@ def test_a_head_of_the_config_alone_has_channels_of_its_own(further: ScreeningNe
     assert set(names) - set(CHANNELS.names) == {
         f"{side}_canal_20_above_mm{sd}" for side in ("right", "left") for sd in ("", "_sd")
     }
-    assert names[9:13] == ("right_total_bmd", "right_total_bmd_sd", "right_canal_20_above_mm", "right_canal_20_above_mm_sd")
+    assert names[10:14] == ("right_total_bmd", "right_total_bmd_sd", "right_canal_20_above_mm", "right_canal_20_above_mm_sd")
     assert further.channels.quantities[-1].describe() == (
         "standard deviation of the estimated width of the medullary canal 20 mm above the lesser trochanter, mm"
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scripts.clinical.anatomy import HIP
 from scripts.networks import HipLocaliser
-from scripts.networks.localisation import PEAKS, find_landmarks, find_peaks, shaft_angle
+from scripts.networks.localisation import PEAKS, SHAPE, find_landmarks, find_peaks, shaft_angle
 from scripts.training.losses import heat_maps
 
 SPACING_MM = 0.3
@@ -168,3 +168,24 @@ def test_peaks_are_the_highest_places_that_lie_apart() -> None:
     points, confidence = find_peaks(heat, 2.0, 8.0, 3)
     assert torch.allclose(points[0, 0], torch.tensor([[20.0, 20.0], [40.0, 60.0], [10.0, 60.0]]), atol=0.1)
     assert torch.allclose(confidence[0, 0], torch.sigmoid(torch.tensor([3.0, 2.0, 1.0])))
+
+
+def test_the_form_of_a_hip_is_the_same_wherever_it_lies_and_whichever_side_it_is() -> None:
+    localiser, generator = HipLocaliser(), torch.Generator().manual_seed(0)
+    right = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks]) + 4 * torch.randn(5, 2, generator=generator)
+    turn = torch.tensor([[math.cos(0.2), -math.sin(0.2)], [math.sin(0.2), math.cos(0.2)]])
+    mirror = torch.tensor([1.0, -1.0])
+    places = torch.stack((right, right * mirror))[None] + 200.0
+    moved = torch.stack((1.1 * right @ turn.T, 1.1 * right @ turn.T * mirror))[None] + 340.0
+
+    def form(points: torch.Tensor) -> torch.Tensor:
+        return localiser.shape(points, localiser.fit(points, torch.ones(1, 2, 5)), 1.0)
+
+    first, second = form(places), form(moved)
+    assert first.shape == (1, 2, SHAPE)
+    torch.testing.assert_close(first[:, 0], first[:, 1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(second[:, :, :10], first[:, :, :10], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(second[:, :, 10] - first[:, :, 10], torch.full((1, 2), 10 * math.log(1.1)), atol=1e-4, rtol=1e-4)
+    turned = (second[:, :, 11] - first[:, :, 11]).abs()
+    torch.testing.assert_close(turned, torch.full((1, 2), math.degrees(0.2) / 10), atol=1e-4, rtol=1e-4)
+    assert first[:, :, :10].abs().max() > 0.1

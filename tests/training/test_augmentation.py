@@ -6,6 +6,7 @@ import torch
 from scripts.clinical.anatomy import HIP
 from scripts.networks import HipLocaliser
 from scripts.networks.segmentation import coarser
+from scripts.networks.view import OUTPUTS
 from scripts.training import (
     LandmarkJitter,
     RandAppearanced,
@@ -153,6 +154,8 @@ class KnownSearch:
             "heads": found[:, :, 0],
             "radiograph_features": film.mean().view(1, 1),
             "hip_features": torch.ones(1, 2, 3),
+            "shapes": torch.zeros(1, 2, 12),
+            "pictures": torch.rand(1, 2, 16, 16),
             "found": torch.ones(1, 2),
         }
 
@@ -162,27 +165,35 @@ def seen(target: list[float], landmarks: torch.Tensor, off_mm: float = 0.0, spoi
     pose = RandRadiographPosed(size=(300, 400), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(1.0, 1.0), mirror=0.0)
     pose._affine = lambda *_: (torch.eye(2), torch.tensor([149.5, 199.5]))  # not shifted or sheared either
     look = SeenRadiographsd(
-        KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], pose, RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0
-    )
+        KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], lambda pictures: pictures[:, :, ::2, ::2], pose,
+        RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0,
+    )  # fmt: skip
     return look({**item(), "name": "P0.dcm", "landmarks": landmarks, "view": torch.tensor(target)})
 
 
-TARGET = [1.0, 3.0, 1.0, 1.0, 0.0, 1.0, 10.0, 20.0]
+TARGET = [1.0, 3.0, -6.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 10.0, 20.0]
+
+
+def column(*names: str) -> list[int]:
+    """Of the targets."""
+    return [index for index, name in enumerate(OUTPUTS) if name in names]
 
 
 def test_what_is_seen_of_a_film_is_told_by_its_manifest_and_the_same_each_time() -> None:
     out = seen(TARGET, item()["landmarks"])
     assert out["view"].tolist() == [TARGET, TARGET]
     assert out["hip_features"].shape == (2, 2, 3) and out["pelvis"].shape == (2, 1, 8, 8)
+    assert out["shapes"].shape == (2, 2, 12) and out["pictures"].shape == (2, 2, 8, 8)
     assert not torch.equal(out["radiograph_features"][0], out["radiograph_features"][1])
     assert torch.equal(out["radiograph_features"], seen(TARGET, item()["landmarks"])["radiograph_features"])
     drawn = RandDrawingd(("radiograph_features", "view"))(out)
-    assert drawn["view"].shape == (8,) and drawn["radiograph_features"] in out["radiograph_features"]
+    assert drawn["view"].shape == (11,) and drawn["radiograph_features"] in out["radiograph_features"]
 
 
 def test_a_spoilt_film_is_no_view_of_a_hip_and_what_is_found_on_it_no_femur() -> None:
     out = seen(TARGET, item()["landmarks"], spoilt=1.0)["view"]
-    assert (out[:, 0] == 0).all() and (out[:, 2:4] == 0).all() and torch.isnan(out[:, [1, 4, 5, 6, 7]]).all()
+    known = column("view", "femur")
+    assert (out[:, known] == 0).all() and torch.isnan(np.delete(out, known, axis=1)).all()
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -191,15 +202,25 @@ def test_a_hip_found_where_none_is_is_no_femur(hidden: bool) -> None:
     if hidden:
         landmarks[1] = NAN
     out = seen(TARGET, landmarks, off_mm=0.0 if hidden else 60.0)["view"][0]
-    assert out[[0, 2, 3, 4, 6]].tolist() == [1.0, 1.0, 0.0, 0.0, 10.0]
-    assert torch.isnan(out[[1, 5, 7]]).all()  # the pelvis is turned by what both heads tell
+    known = [*column("view", "femur"), *(column(name)[0] for name in ("fracture", "growth", "rotation"))]
+    assert out[known].tolist() == [1.0, 1.0, 0.0, 0.0, 0.0, 10.0]
+    assert torch.isnan(np.delete(out, known)).all()  # the pelvis is turned and tilted by what both heads tell
 
 
 def test_of_a_hip_that_is_shown_in_part_nothing_is_known() -> None:
     landmarks = item()["landmarks"]
     landmarks[0, 0] = NAN
     out = seen(TARGET, landmarks)["view"][0]
-    assert out[[0, 3, 5, 7]].tolist() == [1.0, 1.0, 1.0, 20.0] and torch.isnan(out[[1, 2, 4, 6]]).all()
+    known = [0, *(column(name)[1] for name in ("femur", "fracture", "growth", "rotation"))]
+    assert out[known].tolist() == [1.0, 1.0, 1.0, 0.0, 20.0] and torch.isnan(np.delete(out, known)).all()
+
+
+def test_a_child_grows_wherever_a_hip_of_it_is_found() -> None:
+    child = ViewTargetsd()({"kind": "child_pelvis"})["view"]
+    out = seen(child.tolist(), torch.full((2, 5, 2), NAN))["view"][0]
+    assert out[column("growth")].tolist() == [1.0, 1.0] and out[column("view", "femur")].tolist() == [0.0, 0.0, 0.0]
+    assert ViewTargetsd()({"view": "AP"})["view"][column("growth")].tolist() == [0.0, 0.0]
+    assert torch.isnan(ViewTargetsd()({"kind": "hand"})["view"][column("growth")]).all()
 
 
 @pytest.mark.parametrize(
@@ -218,7 +239,7 @@ def test_of_a_hip_that_is_shown_in_part_nothing_is_known() -> None:
 )
 def test_a_manifest_tells_what_a_film_shows(row: dict[str, str], femurs: list[float], view: float) -> None:
     target = ViewTargetsd()(row)["view"].numpy()
-    np.testing.assert_equal(target[[0, 2, 3]], [view, *femurs])
+    np.testing.assert_equal(target[column("view", "femur")], [view, *femurs])
 
 
 def hip_item() -> dict[str, torch.Tensor]:
