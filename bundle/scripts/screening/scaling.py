@@ -24,6 +24,9 @@ HEADS_SPACING_SD: Final = {True: 0.06, False: 0.08}
 """Relative standard deviation of a spacing measured on the heads, where the patient's sex is known, and where it is not: how
 heads vary from patient to patient, and what is lost in measuring them."""
 
+BY_HEADS: Final = "femoral heads"
+"""The `spacing_source` of a radiograph whose scale was found on them."""
+
 _LONGER_SIDES_MM: Final = (430.0, 350.0, 250.0)
 """First guesses of a radiograph's size: a pelvis on a large detector, a pelvis cropped, one hip."""
 _HIP_SEEN: Final = 0.25  # confidence of a hip that is measured for the scale
@@ -104,7 +107,7 @@ def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Ch
 
     scaled = resample_to_spacing(image, (pixel, pixel), NETWORK_SPACING_MM)
     sd = HEADS_SPACING_SD[known]
-    scaled.meta["spacing_source"] = "femoral heads"
+    scaled.meta["spacing_source"] = BY_HEADS
     scaled.meta["spacing_sd"] = sd
     whose = "the patient's sex" if known else "women and men"
     scaled.meta["assumptions"] = [
