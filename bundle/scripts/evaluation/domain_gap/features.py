@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 NEIGHBOURS: Final = 3
 _MOST_COMPONENTS: Final = 16
+_PATIENTS_A_COMPONENT: Final = 5
 _FEWEST_PATIENTS: Final = 4
 _DRAWS: Final = 100
 _RANGE: Final = (5, 50, 95)  # percentiles over the draws
@@ -45,8 +46,8 @@ class FeatureSet:
 class FeatureGap:
     """How far apart two sets are by features of one network.
 
-    level: "radiograph" or "hip". hospital, reference: how many were compared. components, explained: of the reference's principal
-    components, how many count and what share of its variance they hold. patients: drawn from each set for one distance.
+    level: "radiograph" or "hip". hospital, reference: how many were compared. components, explained: principal components of
+    both sets together, how many count and what share of the variance they hold. patients: drawn from each set for one distance.
     distance: of the hospital's patients from the reference's, median and 5th to 95th percentile over the draws; yardstick: the
     same of two disjoint halves of the reference. auc: of a linear classifier that tells both sets apart, cross-validated. All
     NaN where there are too few.
@@ -98,12 +99,14 @@ def compare_features(level: str, hospital: FeatureSet, reference: FeatureSet, se
         resamples: of the bootstrap of the classifier's AUC.
     """
     drawn = min(len(set(hospital.patients)), len(set(reference.patients)) // 2)
-    components = max(1, min(_MOST_COMPONENTS, drawn // 2))
+    components = max(1, min(_MOST_COMPONENTS, drawn // _PATIENTS_A_COMPONENT))
     sizes = (level, len(hospital.patients), len(reference.patients), components)
     if drawn < _FEWEST_PATIENTS:
         return FeatureGap(*sizes, math.nan, drawn, math.nan, UNTOLD, math.nan, UNTOLD, math.nan, UNTOLD)
-    auc, interval = _classify(hospital, reference, components, seed, resamples)
-    space = make_pipeline(StandardScaler(), PCA(components, svd_solver="full")).fit(reference.features)
+    auc, interval = _classify(hospital, reference, min(_MOST_COMPONENTS, drawn // 2), seed, resamples)
+    # Of both: the reference's own components leave out what is new about the hospital's.
+    space = make_pipeline(StandardScaler(), PCA(components, svd_solver="full"))
+    space.fit(np.concatenate((hospital.features, reference.features)))
     explained = float(space[-1].explained_variance_ratio_.sum())
     ours = FeatureSet(space.transform(hospital.features), hospital.patients)
     known = FeatureSet(space.transform(reference.features), reference.patients)

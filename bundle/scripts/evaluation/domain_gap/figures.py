@@ -22,6 +22,8 @@ from scripts.evaluation.domain_gap.quantities import QuantityGap, Sample
 _HOSPITAL, _REFERENCE, _LIMIT = "#c0392b", "#1f4e79", "#222222"
 _COLUMNS: Final = 4
 _BINS: Final = 30
+_REACH: Final = 1.5
+"""A limit further from the values than so many of their ranges is told, not drawn."""
 _HIGHEST: Final = 99.0  # percentile of the drawn range, and its counterpart: a few far ones would squeeze all others
 
 
@@ -67,23 +69,30 @@ def _draw_quantity(axes: Axes, gap: QuantityGap, hospital: NDArray[np.float64], 
     both = np.concatenate((hospital, reference))
     if not both.size:
         return
-    low, high = _range(gap.asked, both)
+    low, high, near = _range(gap.asked, both)
     bins = np.linspace(low, high, _BINS + 1)
     for values, colour in ((reference, _REFERENCE), (hospital, _HOSPITAL)):
         if values.size:
             share = np.full(values.size, 100 / values.size)
             axes.hist(np.clip(values, low, high), bins=bins.tolist(), weights=share, color=colour, alpha=0.55)
-    for bound in gap.asked.bounds:
+    for bound in near:
         axes.axvline(bound, color=_LIMIT, linestyle="--", linewidth=1)
+    for bound in set(gap.asked.bounds) - set(near):
+        right = bound > high
+        place, told = (0.97, f"limit {bound:g} \u2192") if right else (0.03, f"\u2190 limit {bound:g}")
+        axes.text(place, 0.93, told, transform=axes.transAxes, ha="right" if right else "left", va="top", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.set_xlabel(_told(gap), fontsize=8)
 
 
-def _range(asked: Asked, both: NDArray[np.float64]) -> tuple[float, float]:
+def _range(asked: Asked, both: NDArray[np.float64]) -> tuple[float, float, list[float]]:
+    """The range to draw, and the limits in it: those that lie so near that the values are not squeezed."""
     low, high = (float(value) for value in np.percentile(both, [100 - _HIGHEST, _HIGHEST]))
-    low, high = min(low, *asked.bounds, high), max(high, *asked.bounds, low)
-    margin = 0.03 * (high - low) or 0.5
-    return low - margin, high + margin
+    reach = _REACH * (high - low)
+    near = [bound for bound in asked.bounds if low - reach <= bound <= high + reach]
+    low, high = min([low, *near]), max([high, *near])
+    margin = 0.03 * (high - low) or 0.05 * abs(high) or 0.05
+    return low - margin, high + margin, near
 
 
 def _told(gap: QuantityGap) -> str:
@@ -119,7 +128,7 @@ def draw_feature_map(
 
 def _draw_plane(axes: Axes, gap: FeatureGap, hospital: FeatureSet, reference: FeatureSet) -> None:
     auc = f"; AUC {gap.auc:.2f}" if math.isfinite(gap.auc) else ""
-    ratio = f"; distance {gap.ratio:.1f} times that of halves of the reference" if math.isfinite(gap.ratio) else ""
+    ratio = f"; distance {gap.ratio:.1f} times that of two halves of the latter" if math.isfinite(gap.ratio) else ""
     axes.set_title(f"{gap.hospital} and {gap.reference} {gap.level}s{auc}{ratio}", fontsize=9)
     if not (hospital.patients and reference.patients):
         return

@@ -53,23 +53,27 @@ def choose_shown(placed: Sequence[Placed]) -> tuple[list[Placed], list[Placed]]:
 
 
 def draw_neighbours(placed: Sequence[Placed], title: str, reference: str) -> Figure:
-    """One row a hip: its crop, then its neighbours'.
+    """The least typical hips on the left, the most typical on the right; beside each its neighbours.
 
     Args:
         placed: of `place_hips`, at least one.
         title: says what data these are.
         reference: what to call the neighbours, such as "simulated".
     """
-    least, most = choose_shown(placed)
-    rows = [("Least typical", found) for found in least] + [("Most typical", found) for found in most]
-    figure = Figure(figsize=(2.75 * (1 + NEIGHBOURS), 3.0 * len(rows) + 0.6), layout="constrained")
+    kinds = dict(zip(("Least typical", "Most typical"), choose_shown(placed), strict=True))
+    width = 1 + NEIGHBOURS
+    rows = max(map(len, kinds.values()))
+    figure = Figure(figsize=(2.6 * width * len(kinds), 2.95 * rows + 0.6), layout="constrained")
     figure.suptitle(title, fontsize=12)
-    panels = figure.subplots(len(rows), 1 + NEIGHBOURS, squeeze=False)
-    for panel, (kind, found) in zip(panels, rows, strict=True):
-        told = f"{kind}: distance {found.distance:.1f}\n{found.name}, {_described(found.hip)}"
-        _show(panel[0], found.hip.crop, told, _ACCENT)
-        for axes, (_, hip) in zip(panel[1:], found.neighbours, strict=False):
-            _show(axes, hip.crop, f"{reference}, {_described(hip)}", _INK)
+    panels = figure.subplots(rows, width * len(kinds), squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for number, (kind, shown) in enumerate(kinds.items()):
+        for row, found in zip(panels[:, number * width :], shown, strict=False):
+            told = f"{kind}: distance {found.distance:.1f}\n{found.name}, {_described(found.hip)}"
+            _show(row[0], found.hip.crop, told, _ACCENT)
+            for axes, (_, hip) in zip(row[1:], found.neighbours, strict=False):
+                _show(axes, hip.crop, f"{reference}, {_described(hip)}", _INK)
     return figure
 
 
@@ -79,7 +83,6 @@ def _described(hip: HipObservation) -> str:
 
 def _show(axes: Axes, crop: NDArray[np.uint8], told: str, colour: str) -> None:
     axes.imshow(crop, cmap="gray", vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[])
     axes.set_title(told, fontsize=8, color=colour, loc="left")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from scripts.clinical import Of
+from scripts.clinical import HIP, Of
 from scripts.evaluation.accuracy.tables import plain, text
 from scripts.evaluation.domain_gap.features import FeatureGap
 from scripts.evaluation.domain_gap.neighbours import Placed, choose_shown
@@ -23,8 +23,13 @@ COLUMNS: Final = (
 
 _NAMED: Final = 3
 """Quantities that the page's first words name."""
-_WORDS: Final = ((0.45, "are told apart nearly always"), (0.3, "differ clearly"), (0.1, "differ somewhat"), (0.0, "are alike"))
-"""By how much an AUC is off 0.5, at least."""
+_WORDS: Final = (
+    (0.45, "can nearly always be told apart"),
+    (0.3, "can mostly be told apart"),
+    (0.1, "can sometimes be told apart"),
+    (0.0, "can hardly be told apart"),
+)
+"""By how much an AUC is above 0.5, at least."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def table_rows(gap: Gap) -> list[dict[str, Any]]:
     """One row a quantity, see `COLUMNS`; shares are 0..1."""
     return [
         {
-            "of": str(one.asked.quantity.of),
+            "of": _bearer(one),
             "quantity": one.asked.quantity.name,
             "unit": one.asked.quantity.unit,
             "limits": " ".join(f"{bound:g}" for bound in one.asked.bounds),
@@ -123,7 +128,7 @@ def conclude(gap: Gap) -> list[str]:
     ]
     differing = [one for one in gap.quantities if _differs(one)][:_NAMED]
     most = "; ".join(
-        f"{one.asked.label.lower()} ({one.asked.quantity.of} median {_number(one.hospital.median)}, {known} "
+        f"{one.asked.label.lower()} ({_bearer(one)} median {_number(one.hospital.median)}, {known} "
         f"{_number(one.reference.median)}, AUC {text(one.auc, 2)})"
         for one in differing
     )
@@ -171,7 +176,7 @@ def _quantity_table(gap: Gap) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     for one in gap.quantities:
-        of = "" if one.asked.quantity.of is Of.BONE else ", of the radiograph"
+        of = "" if one.asked.quantity.of is Of.BONE else f", of the {_bearer(one)}"
         bounds = ", ".join(f"{bound:g}" for bound in one.asked.bounds) or "-"
         auc = f"{text(one.auc, 2)} ({text(one.auc_ci95[0], 2)} to {text(one.auc_ci95[1], 2)})"
         lines.append(
@@ -184,7 +189,7 @@ def _quantity_table(gap: Gap) -> list[str]:
 def _feature_table(gap: Gap) -> list[str]:
     ours, known = gap.names
     lines = [
-        f"The distance is Fréchet's, between normal distributions of the features on the {known} ones' principal components "
+        "The distance is Fréchet's, between normal distributions of the features on principal components of both sets "
         "(median, and 5th to 95th percentile, of 100 draws of equally many patients); beside it that of two halves of the "
         f"{known} ones. The AUC is of a linear classifier that tells both sets apart, cross-validated by patient.",
         "",
@@ -201,8 +206,13 @@ def _feature_table(gap: Gap) -> list[str]:
     return lines
 
 
+def _bearer(one: QuantityGap) -> str:
+    """What has the quantity, for people."""
+    return HIP.name if one.asked.quantity.of is Of.BONE else str(one.asked.quantity.of)
+
+
 def _verdict(auc: float) -> str:
-    return next(words for least, words in _WORDS if abs(auc - 0.5) >= least)
+    return next(words for least, words in _WORDS if auc - 0.5 >= least or not least)
 
 
 def _differs(one: QuantityGap) -> bool:
