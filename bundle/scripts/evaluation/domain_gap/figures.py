@@ -77,10 +77,10 @@ def _draw_quantity(axes: Axes, gap: QuantityGap, hospital: NDArray[np.float64], 
             axes.hist(np.clip(values, low, high), bins=bins.tolist(), weights=share, color=colour, alpha=0.55)
     for bound in near:
         axes.axvline(bound, color=_LIMIT, linestyle="--", linewidth=1)
-    for bound in set(gap.asked.bounds) - set(near):
-        right = bound > high
-        place, told = (0.97, f"limit {bound:g} \u2192") if right else (0.03, f"\u2190 limit {bound:g}")
-        axes.text(place, 0.93, told, transform=axes.transAxes, ha="right" if right else "left", va="top", fontsize=8)
+    below, above = ([f"{bound:g}" for bound in gap.asked.bounds if beside(bound)] for beside in (low.__gt__, high.__lt__))
+    for bounds, place, side, told in ((below, 0.03, "left", "\u2190 limit {}"), (above, 0.97, "right", "limit {} \u2192")):
+        if bounds:
+            axes.text(place, 0.95, told.format(", ".join(bounds)), transform=axes.transAxes, ha=side, va="top", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.set_xlabel(_told(gap), fontsize=8)
 

@@ -221,6 +221,6 @@ def _figures(gap: Gap, sets: Sets) -> dict[str, Figure]:
         "features.png": draw_feature_map(gap.features, features, gap.names, f"{title}: the networks' features"),
     }
     if gap.placed:
-        title = f"{ours.capitalize()} hips (left) and the {known} hips nearest to them; left hips are mirrored"
+        title = f"{ours.capitalize()} hips (red), each with the {known} hips nearest to it; left hips are mirrored"
         figures["neighbours.png"] = draw_neighbours(gap.placed, title, known)
     return figures

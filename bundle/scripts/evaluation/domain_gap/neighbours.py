@@ -16,6 +16,8 @@ from scripts.evaluation.domain_gap.observations import HipObservation, Observati
 
 _SHOWN: Final = 4
 """Hips of either kind, of as many radiographs."""
+_GAP: Final = 0.12
+"""Between the two kinds, in widths of a crop."""
 _INK, _ACCENT = "#1f4e79", "#c0392b"
 
 
@@ -61,11 +63,12 @@ def draw_neighbours(placed: Sequence[Placed], title: str, reference: str) -> Fig
         reference: what to call the neighbours, such as "simulated".
     """
     kinds = dict(zip(("Least typical", "Most typical"), choose_shown(placed), strict=True))
-    width = 1 + NEIGHBOURS
+    width = 2 + NEIGHBOURS  # the last is empty, between both kinds
     rows = max(map(len, kinds.values()))
-    figure = Figure(figsize=(2.6 * width * len(kinds), 2.95 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(2.6 * (width - 1) * len(kinds), 2.95 * rows + 0.6), layout="constrained")
     figure.suptitle(title, fontsize=12)
-    panels = figure.subplots(rows, width * len(kinds), squeeze=False)
+    ratios = [1.0] * (width - 1) + [_GAP]
+    panels = figure.subplots(rows, width * len(kinds), squeeze=False, width_ratios=ratios * len(kinds))
     for axes in panels.flat:
         axes.set_axis_off()
     for number, (kind, shown) in enumerate(kinds.items()):

@@ -114,6 +114,12 @@ def format_page(gap: Gap, notice: str, figures: Mapping[str, str]) -> str:
     lines += ["## What the gate asks", "", *_quantity_table(gap), ""]
     lines += [f"![{what}]({file})\n" for what, file in figures.items()]
     lines += ["## What the networks see", "", *_feature_table(gap)]
+    if gap.placed:
+        lines += [
+            "",
+            "A hip's distance in the picture is the mean of those from the features of the nearest hips of three patients of the "
+            f"{known} set; 1 is the median within that set. Left hips are mirrored; the codes are those of refusals.",
+        ]
     return "\n".join([*lines, ""])
 
 
@@ -230,8 +236,10 @@ def _count(counts: Mapping[str, int]) -> str:
 
 
 def _number(value: float) -> str:
-    """With three significant digits; a dash where there is none."""
-    return f"{value:.3g}" if math.isfinite(value) else "-"
+    """With three significant digits, of small ones four decimals; a dash where there is none."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:.3g}" if value == 0 or abs(value) >= 0.001 else f"{value:.4f}"
 
 
 def _spread(found: Distribution) -> str:
