@@ -155,6 +155,14 @@ def test_the_distance_of_two_normal_distributions_is_known():
     assert frechet_distance(one, other) == pytest.approx(math.hypot(3, 2 - 1), abs=0.05)
 
 
+def test_other_pseudonyms_change_no_number(reference):
+    hospital = of_hips(made_up("h", 12, 2, shift=0.3))
+    renamed = features.FeatureSet(hospital.features, tuple(patient[::-1] for patient in hospital.patients))
+    assert renamed.patients != hospital.patients
+    one, other = (compare_features("hip", ours, of_hips(reference), 0, 50) for ours in (hospital, renamed))
+    assert one == other
+
+
 def test_too_few_patients_give_no_distance(reference):
     few = of_hips(made_up("h", 3, 4))
     gap = compare_features("hip", few, of_hips(reference), 0, 50)

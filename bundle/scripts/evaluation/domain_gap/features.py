@@ -150,7 +150,7 @@ def frechet_distance(one: Floats, other: Floats) -> float:
 def _distances(ours: FeatureSet, known: FeatureSet, drawn: int, random: np.random.Generator) -> tuple[list[float], list[float]]:
     """Of each draw, the hospital's distance from one half of the reference, and the other half's: equal numbers of patients in
     all three, since a distance grows as they become fewer."""
-    theirs, patients = sorted(set(ours.patients)), sorted(set(known.patients))
+    theirs, patients = list(dict.fromkeys(ours.patients)), list(dict.fromkeys(known.patients))
     distance, yardstick = [], []
     for _ in range(_DRAWS):
         order = random.permutation(len(patients))
@@ -166,7 +166,10 @@ def _classify(hospital: FeatureSet, reference: FeatureSet, components: int, seed
     features = np.concatenate((hospital.features, reference.features))
     ours = np.arange(len(features)) < len(hospital.patients)
     model = make_pipeline(PCA(components, whiten=True, svd_solver="full"), LogisticRegression())
-    probability = covariate_probability(features, ours, (*hospital.patients, *reference.patients), model)
+    patients = (*hospital.patients, *reference.patients)
+    # Pseudonyms are drawn anew in each output folder; by their numbers the folds stay the same.
+    numbers = {patient: number for number, patient in enumerate(dict.fromkeys(patients))}
+    probability = covariate_probability(features, ours, [numbers[patient] for patient in patients], model)
     if probability is None:
         return math.nan, UNTOLD
     return tell_apart(probability[ours], probability[~ours], hospital.patients, reference.patients, seed, resamples)
