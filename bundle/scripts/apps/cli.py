@@ -65,7 +65,7 @@ def config_files(argv: Sequence[str] | None = None) -> list[str]:
 
 def overridden_keys(argv: Sequence[str] | None = None) -> dict[str, str]:
     """What the command line of `monai.bundle run` overrides, without the folders: their names may tell of patients."""
-    hidden = {"config_file", "dataset_dir", "output_dir", "key_file"}
+    hidden = {"config_file", "dataset_dir", "output_dir", "key_file", "reference_dir"}
     options = _options(sys.argv if argv is None else argv)
     return {key: value for key, value in options.items() if key not in hidden}
 
@@ -84,39 +84,41 @@ def pseudonym_key(key_file: str | None, output_dir: str | None) -> bytes:
         _stop(f"--key_file: {error}. Nothing was analysed." if key_file else f"{error}. Nothing was analysed.")
 
 
-def find_radiographs(dataset_dir: str | None, key: bytes | None = None) -> list[dict[str, Any]]:
+def find_radiographs(dataset_dir: str | None, key: bytes | None = None, option: str = "--dataset_dir") -> list[dict[str, Any]]:
     """List the radiographs of a folder and sort them by patient and study, by header alone.
 
     Args:
         dataset_dir: see `scripts.radiograph.list_radiographs`.
         key: of the pseudonyms; one for this time alone if None.
+        option: of the command line that names the folder.
 
     Returns:
         Items as `scripts.radiograph.sort_studies` gives them. The command ends where the folder is not named, not there,
         not readable or empty, or its manifest has a mistake.
     """
     if not dataset_dir:
-        _stop("No --dataset_dir given; name the folder of radiographs. Nothing was analysed.")
+        _stop(f"No {option} given; name the folder of radiographs. Nothing was analysed.")
     try:
         return sort_studies(list_radiographs(str(dataset_dir)), os.path.abspath(str(dataset_dir)), key or make_key())
     except (OSError, ValueError) as error:
-        _stop(f"--dataset_dir: {error}")
+        _stop(f"{option}: {error}")
 
 
-def check_output(output_dir: str | None, dataset_dir: str, key: bytes | None = None) -> None:
+def check_output(output_dir: str | None, dataset_dir: str, key: bytes | None = None, option: str = "--dataset_dir") -> None:
     """Make the output folder; end the command where it cannot be written, or is the folder of radiographs itself.
 
     Args:
         output_dir: the folder.
         dataset_dir: the folder of radiographs.
         key: of the pseudonyms in the output, kept there so that a resumed run gives the same.
+        option: of the command line that names ``dataset_dir``.
     """
     if not output_dir:
         _stop("No --output_dir given; name the folder to write results to. Nothing was analysed.")
     folder = Path(str(output_dir))
     if folder.resolve() == Path(str(dataset_dir)).resolve():
         _stop(
-            f"--output_dir {output_dir} is also --dataset_dir: the next run would read its pictures as radiographs; name "
+            f"--output_dir {output_dir} is also {option}: the next run would read its pictures as radiographs; name "
             "another folder. Nothing was analysed."
         )
     try:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from tqdm import tqdm
 
 from scripts.clinical import Code, Reason
@@ -100,6 +101,18 @@ def share_of_studies(items: Sequence[Mapping[str, Any]], rank: int, processes: i
         )
     mine = set(studies[rank::processes])
     return [dict(item) for item in items if item["study"] in mine]
+
+
+def spread_evenly(items: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Take at most `count` items, evenly over their order, from the first to the last.
+
+    Example:
+        >>> [item["name"] for item in spread_evenly([{"name": name} for name in "abcde"], 3)]
+        ['a', 'c', 'e']
+    """
+    if len(items) <= count:
+        return list(items)
+    return [items[index] for index in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
 def _names(

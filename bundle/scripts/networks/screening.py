@@ -91,7 +91,8 @@ class ScreeningNetwork(nn.Module):
             channels (B, K); mask_logits (B, 3, H, W) for femur, prosthesis, fixation; landmarks (B, 2, 5, 2), (row, col)
             in image pixels; landmark_confidence (B, 2, 5), 0..1; crops (B, 2, rows, cols) of the image;
             crop_transforms (B, 2, 2, 3) with image (row, col) = A @ (crop row, crop col, 1); poses (B, 2, 2), see
-            `HipLocaliser.poses`; valid (B, 2), 1 where the hip was measured.
+            `HipLocaliser.poses`; valid (B, 2), 1 where the hip was measured; radiograph_features (B, 2 F) and hip_features
+            (B, 2, 2 G), see `HipSearch.forward`.
         """
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
@@ -159,6 +160,8 @@ class ScreeningNetwork(nn.Module):
             "crop_transforms": transforms,
             "poses": poses,
             "valid": valid,
+            "radiograph_features": seen["radiograph_features"],
+            "hip_features": seen["hip_features"],
         }
         return values, told, shown
 

@@ -25,6 +25,9 @@ HEADS_SPACING_SD: Final = {True: 0.06, False: 0.08}
 """Relative standard deviation of a spacing measured on the heads, where the patient's sex is known, and where it is not: how
 heads vary from patient to patient, and what is lost in measuring them."""
 
+BY_HEADS: Final = "femoral heads"
+"""The `spacing_source` of a radiograph whose scale was found on them."""
+
 _LONGER_SIDES_MM: Final = (430.0, 350.0, 250.0)
 """First guesses of a radiograph's size: a pelvis on a large detector, a pelvis cropped, one hip."""
 _HIP_SEEN: Final = 0.25  # confidence of a hip that is measured for the scale
@@ -125,7 +128,7 @@ def _scaled(image: MetaTensor, pixel_mm: float, expected_mm: float, sex_known: b
         f"Lengths are uncertain by {sd:.0%}, and the intervals wider for it."
     )
     scaled.meta |= {
-        "spacing_source": "femoral heads",
+        "spacing_source": BY_HEADS,
         "spacing_sd": sd,
         "assumptions": [*scaled.meta["assumptions"], told],
     }

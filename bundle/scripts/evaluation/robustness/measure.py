@@ -18,6 +18,7 @@ from tqdm import tqdm
 from scripts.clinical import HIP
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
 from scripts.dataset.labels import LoadLabeld, LoadLandmarksd
+from scripts.dataset.studies import spread_evenly
 from scripts.dataset.truth import held_out_radiographs
 from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.overlap import dice
@@ -82,7 +83,7 @@ def measure_robustness(
     if not isinstance(sample, int) or sample < 1:
         raise ValueError(f"sample is {sample!r}; expected a whole number of at least 1. Nothing was run.")
     perturbations = choose_perturbations(changes)
-    chosen = _spread([item for item in held_out_radiographs(radiographs, split) if item.get("label")], sample)
+    chosen = spread_evenly([item for item in held_out_radiographs(radiographs, split) if item.get("label")], sample)
     if not chosen:
         raise ValueError("None of the radiographs has a label; expected a manifest.csv that names masks. Nothing was run.")
     settings = {"seed": seed, "weights": provenance.get("weights", {}).get("sha256"), "perturbations": _described(perturbations)}
@@ -172,13 +173,6 @@ def _outcome(name: str, level: float, given: LabelledImage, item: Item, screen: 
         hips=int(heads.sum()),
         missed=sum(bool(head) and not hip.shown for head, hip in zip(heads, screening.hips, strict=True)),
     )
-
-
-def _spread(items: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """At most `count` of them, evenly over their order."""
-    if len(items) <= count:
-        return list(items)
-    return [items[index] for index in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
 def _described(perturbations: Sequence[Perturbation]) -> list[list[Any]]:
