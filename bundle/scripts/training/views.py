@@ -18,7 +18,7 @@ from tqdm import tqdm
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.truth import read_truth
 from scripts.networks.view import OUTPUTS
-from scripts.training.appearance import RandAppearanced, smooth
+from scripts.training.appearance import RandAppearanced, RandClutterd, smooth
 from scripts.training.checkpoint import save_whole
 from scripts.training.items import Read, radiographs_of_other_kinds, training_items
 from scripts.training.pose import RandRadiographPosed
@@ -101,7 +101,7 @@ class SeenRadiographsd(Transform):
         search: the cascade's own.
         pelvis: crops the pelvis from a radiograph (B, 1, h, w) by its femoral heads (B, 2, 2); the cascade's own.
         contrast: of pictures of hips; the cascade's own.
-        pose, appearance: of a drawing.
+        pose, clutter, appearance: of a drawing, in this order.
         draws: how many.
         spoilt: probability of a radiograph that is no view of a hip any more.
         spacing_mm: pixel spacing of the radiograph.
@@ -113,13 +113,14 @@ class SeenRadiographsd(Transform):
         pelvis: Callable[[Tensor, Tensor], Tensor],
         contrast: Callable[[Tensor], Tensor],
         pose: RandRadiographPosed,
+        clutter: RandClutterd,
         appearance: RandAppearanced,
         draws: int,
         spoilt: float = 0.25,
         spacing_mm: float = 0.6,
     ) -> None:
         self.search, self.pelvis, self.contrast = search, pelvis, contrast
-        self.pose, self.appearance = pose, appearance
+        self.pose, self.clutter, self.appearance = pose, clutter, appearance
         self.draws, self.spoilt, self.spacing_mm = draws, spoilt, spacing_mm
 
     @torch.no_grad()
@@ -132,9 +133,11 @@ class SeenRadiographsd(Transform):
     def _seen(self, data: Mapping[Hashable, Any], random: np.random.RandomState) -> dict[str, Tensor]:
         image = torch.as_tensor(data["image"]).float()
         self.pose.set_random_state(state=random)
+        self.clutter.set_random_state(state=random)
         self.appearance.set_random_state(state=random)
-        posed = self.pose({"image": image, "label": torch.zeros_like(image), "landmarks": data["landmarks"]})
-        radiograph, truth = self.appearance(posed)["image"], posed["landmarks"]
+        label = data["label"] if "label" in data else torch.zeros_like(image)
+        posed = self.pose({"image": image, "label": label, "landmarks": data["landmarks"]})
+        radiograph, truth = self.appearance(self.clutter(posed))["image"], posed["landmarks"]
         spoilt = bool(random.random_sample() < self.spoilt)
         seen = self.search((_spoil(radiograph, random, self.spacing_mm) if spoilt else radiograph)[None])
         return {
