@@ -10,12 +10,19 @@ import torch
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Compose
-from scripts.clinical import CHANNELS, Code
+from readings import reading
+from scripts.clinical import CHANNELS, Code, Doubt
 from scripts.radiograph import LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
-from scripts.screening.scaling import head_diameter, predict_scaled, widen_intervals
+from scripts.screening.heads import measure_heads
+from scripts.screening.scaling import predict_scaled, widen_intervals
 from scripts.screening.weights import load_weights
 
 BUNDLE = Path(scripts.__file__).parents[1]
+
+
+def diameter_mm(prediction):
+    heads = measure_heads(prediction)
+    return heads and heads.diameter_mm
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +68,8 @@ def test_film_without_pixel_size_is_scaled_by_its_heads(network, film):
     assert meta["spacing_source"] == "femoral heads" and meta["spacing_sd"] == 0.06
     assert any("femoral heads were assumed" in note for note in meta["assumptions"])
     scaled = predictor(network, item)(item["image"].as_tensor()[None])
-    assert head_diameter(scaled) == pytest.approx(43.3 if item["covariates"][1] == 0 else 48.5, rel=0.05)
-    assert head_diameter(reference) * pixel / true[0] == pytest.approx(head_diameter(scaled), rel=0.06)
+    assert diameter_mm(scaled) == pytest.approx(43.3 if item["covariates"][1] == 0 else 48.5, rel=0.05)
+    assert diameter_mm(reference) * pixel / true[0] == pytest.approx(diameter_mm(scaled), rel=0.06)
     plain = scaled["channels"]
     measured = [index for index, name in enumerate(CHANNELS.names) if name.endswith("_bmd") and plain[0, index] > 0]
     assert measured
@@ -75,7 +82,20 @@ def test_a_film_that_shows_no_hip_has_no_scale(network, film):
     item = prepared(film, None)
     item["image"] = MetaTensor(torch.rand(1, 600, 500) * 0.2 + 0.4, meta=item["image"].meta)
     assert predict_scaled(item, predictor(network, item)) == {}
-    assert item["refusal"].code == Code.NO_SPACING
+    assert item["refusal"].code == Code.NO_FEMUR and "whatever the size of its pixels" in item["refusal"].sentence
+
+
+@pytest.mark.parametrize(("radii", "side"), [((80, 78), ""), ((80, 66), "left")])
+def test_heads_that_differ_make_the_scale_doubtful(film, radii, side):
+    item = prepared(film, None)
+    given = reading({"fracture_probability": 0.5}, radii=radii)
+    predict_scaled(item, lambda _: given)
+    meta = item["image"].meta
+    cautions = meta.get("cautions", [])
+    assert [caution.code for caution in cautions] == ([Doubt.ONE_HEAD] if side else [])
+    apart = (radii[0] - radii[1]) / np.mean(radii)
+    assert meta["spacing_sd"] == pytest.approx(math.hypot(0.06, apart / 2) if side else 0.06, rel=0.1)
+    assert not side or f"taken from the {side} one alone" in cautions[0].sentence
 
 
 def test_intervals_grow_by_what_the_scale_changes():
@@ -106,5 +126,5 @@ def test_head_is_measured_on_the_side_turned_from_the_neck():
     landmarks = torch.zeros(1, 2, 5, 2)
     landmarks[0, 0, :2] = torch.tensor([[200.0, 300.0], [310.0, 190.0]])
     prediction = {"mask_logits": logits, "landmarks": landmarks, "valid": torch.tensor([[1.0, 0.0]])}
-    assert head_diameter(prediction) == pytest.approx(2 * 72.5 * 0.3, rel=0.02)
-    assert head_diameter({**prediction, "valid": torch.zeros(1, 2)}) is None
+    assert diameter_mm(prediction) == pytest.approx(2 * 72.5 * 0.3, rel=0.02)
+    assert diameter_mm({**prediction, "valid": torch.zeros(1, 2)}) is None

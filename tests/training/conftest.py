@@ -93,7 +93,7 @@ def write_dicom(path: Path, pixels: np.ndarray) -> None:
     ds.StudyInstanceUID, ds.SeriesInstanceUID = generate_uid(), generate_uid()
     ds.Modality, ds.BodyPartExamined, ds.ViewPosition = "DX", "HIP", "AP"
     ds.PatientOrientation = ["L", "F"]
-    ds.PixelSpacing = [SPACING_MM, SPACING_MM]
+    ds.PixelSpacing, ds.PixelSpacingCalibrationType = [SPACING_MM, SPACING_MM], "GEOMETRY"  # 1.0 alone is not believed
     ds.Rows, ds.Columns = pixels.shape
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11

@@ -166,7 +166,7 @@ def seen(target: list[float], landmarks: torch.Tensor, off_mm: float = 0.0, spoi
     pose._affine = lambda *_: (torch.eye(2), torch.tensor([149.5, 199.5]))  # not shifted or sheared either
     look = SeenRadiographsd(
         KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], lambda pictures: pictures[:, :, ::2, ::2], pose,
-        RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0,
+        RandClutterd(overlaid=0.0), RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0,
     )  # fmt: skip
     return look({**item(), "name": "P0.dcm", "landmarks": landmarks, "view": torch.tensor(target)})
 

@@ -6,6 +6,7 @@ from scripts.screening.ledger import Ledger
 from scripts.screening.loader import StudyDataset
 from scripts.screening.provenance import describe_run
 from scripts.screening.screen import Screen, ScreeningInferer, load_screen
+from scripts.screening.second_reader import SecondReader
 from scripts.screening.weights import load_weights
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "RadiographFindings",
     "Screen",
     "ScreeningInferer",
+    "SecondReader",
     "Seen",
     "StudyDataset",
     "StudyFindings",

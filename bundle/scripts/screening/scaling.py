@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.data import MetaTensor
@@ -15,8 +13,9 @@ from torch import Tensor
 
 from scripts.clinical import CHANNELS, Caution, Channels, Code, Doubt, Reason
 from scripts.clinical.anatomy import HIP, NETWORK_SPACING_MM
-from scripts.measurement.quality import measure_head_diameter
 from scripts.radiograph.transforms import resample_to_spacing
+from scripts.screening.heads import Heads, measure_heads
+from scripts.screening.second_reader import Predict, SecondReader, evidence
 
 HEAD_DIAMETER_MM: Final = {0.0: 43.3, 1.0: 48.5}
 """Mean diameter of the femoral head of women (0) and men (1)."""
@@ -34,21 +33,16 @@ _HIP_SEEN: Final = 0.25  # confidence of a hip that is measured for the scale
 _SMALLEST_SIDE: Final = 256  # of what the network takes, pixels
 _ROUNDS: Final = 2
 _SMALL_CHANGE: Final = 0.01
-_HEADS_ALIKE: Final = 0.1
-"""Relative difference of a person's two heads up to which both count; beyond, one is broken or badly drawn."""
-_DRAWN: Final = ("landmark_confidence", "contour_agreement")
-_ONE_OF_TWO: Final = 0.8
 _NO_HEAD: Final = Reason(
     Code.NO_SPACING,
     "The file does not tell the size of a pixel in millimetres, and neither a calibration ball nor a whole femoral head was "
     "found to measure it on; it was not analysed. Export the original DICOM, with its pixel spacing.",
 )
 
-Predict = Callable[[Tensor], dict[str, Tensor]]
-"""From an image (1, 1, H, W) at 0.3 mm to the outputs of `ScreeningNetwork.predict`."""
 
-
-def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = CHANNELS) -> dict[str, Tensor]:
+def predict_scaled(
+    item: dict[str, Any], predict: Predict, channels: Channels = CHANNELS, second_reader: SecondReader | None = None
+) -> dict[str, Tensor]:
     """Predict for one item, once its scale is known, with the uncertainty that the scale adds.
 
     Args:
@@ -57,6 +51,7 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
             found, the item gets a `refusal` instead.
         predict: the network.
         channels: of the network.
+        second_reader: reads the scaled image, and once more where that is doubtful; None reads it once.
 
     Returns:
         the outputs of `ScreeningNetwork.predict`, the standard deviations widened; empty where refused.
@@ -68,7 +63,7 @@ def predict_scaled(item: dict[str, Any], predict: Predict, channels: Channels = 
             return {}
         item["image"] = scaled
     image = item["image"].as_tensor()[None]
-    prediction = predict(image)
+    prediction = second_reader(image, predict, channels) if second_reader else predict(image)
     spacing_sd = item["image"].meta.get("spacing_sd", 0.0)
     return widen_intervals(prediction, image, spacing_sd, predict, channels) if spacing_sd else prediction
 
@@ -92,7 +87,7 @@ def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Ch
     """
     longer = max(image.shape[-2:])
     read = [(side / longer, _predicted(image, side / longer, predict)) for side in _LONGER_SIDES_MM]
-    seen = [(_evidence(prediction, channels), pixel, prediction) for pixel, prediction in read if prediction is not None]
+    seen = [(evidence(prediction, channels), pixel, prediction) for pixel, prediction in read if prediction is not None]
     sure, pixel, prediction = max(seen, key=lambda one: one[0], default=(0.0, 0.0, {}))
     if sure < _HIP_SEEN:
         return Reason(
@@ -110,7 +105,7 @@ def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Ch
         if abs(math.log(change)) < _SMALL_CHANGE:
             break
         again = _predicted(image, pixel, predict)
-        if again is None or _evidence(again, channels) < _HIP_SEEN:
+        if again is None or evidence(again, channels) < _HIP_SEEN:
             return _NO_HEAD
         heads = measure_heads(again, channels)
     if heads is None:
@@ -170,74 +165,11 @@ def widen_intervals(
     return {**prediction, "channels": numbers}
 
 
-@dataclass(frozen=True)
-class Heads:
-    """The femoral heads of a radiograph.
-
-    diameter_mm: of both, or of the one that counts. apart: by how much they differ, relative to their mean; 0 for one alone.
-    side: of the one that counts where they differ too far, "" else.
-    """
-
-    diameter_mm: float
-    apart: float = 0.0
-    side: str = ""
-
-
-def measure_heads(prediction: Mapping[str, Tensor], channels: Channels = CHANNELS) -> Heads | None:
-    """Measure the femoral heads that are seen and carry no metal.
-
-    Args:
-        prediction: outputs of `ScreeningNetwork.predict` for one image at the network's pixel size.
-        channels: of the network.
-
-    Returns:
-        None where there is none.
-    """
-    femur = prediction["mask_logits"][0, 0].float().cpu().numpy() > 0
-    landmarks = prediction["landmarks"][0].double().cpu().numpy()
-    measured = {
-        side: measure_head_diameter(femur, landmarks[index], NETWORK_SPACING_MM)
-        for index, side in enumerate(HIP.sides)
-        if prediction["valid"][0, index] > 0
-    }
-    found = {side: diameter for side, diameter in measured.items() if diameter is not None}
-    if not found:
-        return None
-    mean = float(np.mean(list(found.values())))
-    apart = (max(found.values()) - min(found.values())) / mean
-    if apart <= _HEADS_ALIKE:
-        return Heads(mean, apart)
-    side = max(found, key=lambda side: _soundness(prediction, channels, side))
-    return Heads(found[side], apart, side)
-
-
-def _soundness(prediction: Mapping[str, Tensor], channels: Channels, side: str) -> float:
-    """How surely a hip is drawn, and looks unbroken: the greater the better."""
-    agreement, fracture = (
-        float(prediction["channels"][0, channels.index(name, side)]) for name in ("contour_agreement", "fracture_probability")
-    )
-    return agreement * (1.0 - fracture)
-
-
 def _predicted(image: MetaTensor, pixel_mm: float, predict: Predict) -> dict[str, Tensor] | None:
     factor = pixel_mm / NETWORK_SPACING_MM
     if min(image.shape[-2:]) * factor < _SMALLEST_SIDE:
         return None
     return predict(resample_to_spacing(image, (pixel_mm, pixel_mm), NETWORK_SPACING_MM).as_tensor()[None])
-
-
-def _evidence(prediction: Mapping[str, Tensor], channels: Channels) -> float:
-    """How surely the hips on an image were found and drawn, 0..1: landmarks' confidence times agreement of drawings.
-
-    Of two that are there the mean counts, so that a scale at which the second is lost is no better than one which shows both.
-    """
-    found = (
-        torch.stack([prediction["channels"][0, [channels.index(name, side) for side in HIP.sides]] for name in _DRAWN]).prod(
-            dim=0
-        )
-        * prediction["valid"][0]
-    )
-    return float(found.sum() / len(HIP.sides)) if (found > 0).all() else float(found.max()) * _ONE_OF_TWO
 
 
 def _magnified(image: Tensor, factor: float) -> Tensor:

@@ -20,6 +20,7 @@ from scripts.screening.findings import Findings, RadiographFindings, Seen
 from scripts.screening.interpretation import Interpretd
 from scripts.screening.loader import ReadRadiograph
 from scripts.screening.scaling import predict_scaled
+from scripts.screening.second_reader import SecondReader
 from scripts.screening.study import join_study
 
 CONFIG_FILE: Final = Path(scripts.__file__).parents[1] / "configs" / "inference.yaml"
@@ -58,6 +59,7 @@ class Screen:
         device: where the network runs.
         weights: "file", "sha256" and "provenance" of the network's weights, see `load_weights`.
         notice: the sentence that every result carries.
+        second_reader: looks once more where the first reading is doubtful; None reads every radiograph once.
 
     Example:
         >>> from scripts.screening import load_screen
@@ -77,8 +79,9 @@ class Screen:
         device: torch.device | str,
         weights: Mapping[str, Any],
         notice: str,
+        second_reader: SecondReader | None = None,
     ) -> None:
-        self.reader, self.inferer = reader, inferer
+        self.reader, self.inferer, self.second_reader = reader, inferer, second_reader
         self.device = torch.device(device)
         self.network = network.to(self.device)
         self.interpretation, self.postprocessing = interpretation, postprocessing
@@ -115,7 +118,7 @@ class Screen:
             return found
 
         with eval_mode(self.network):
-            prediction = predict_scaled(item, predict, self.interpretation.channels)
+            prediction = predict_scaled(item, predict, self.interpretation.channels, self.second_reader)
         if REFUSAL in item:
             return RadiographFindings(name, item[REFUSAL])
         outputs = {key: value[0].float().cpu() for key, value in prediction.items()}
