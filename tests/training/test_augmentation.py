@@ -168,7 +168,15 @@ def seen(target: list[float], landmarks: torch.Tensor, off_mm: float = 0.0, spoi
         KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], lambda pictures: pictures[:, :, ::2, ::2], pose,
         RandClutterd(overlaid=0.0), RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0,
     )  # fmt: skip
-    return look({**item(), "name": "P0.dcm", "landmarks": landmarks, "view": torch.tensor(target)})
+    return look(
+        {
+            **item(),
+            "name": "P0.dcm",
+            "landmarks": landmarks,
+            "view": torch.tensor(target),
+            "implanted": torch.zeros(2, dtype=torch.bool),
+        }
+    )
 
 
 TARGET = [1.0, 3.0, -6.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 10.0, 20.0]

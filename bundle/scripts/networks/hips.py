@@ -52,19 +52,20 @@ class HipEncoder(nn.Module):
         return torch.cat((features.view(crops.shape[0], crops.shape[1], -1), pose), dim=2)
 
 
-def local_contrast(crops: Tensor, window: int) -> Tensor:
-    """Take the local mean out, divide by the local standard deviation, and halve the resolution.
+def local_contrast(crops: Tensor, window: int, factor: int = 2) -> Tensor:
+    """Take the local mean out, divide by the local standard deviation, and lower the resolution.
 
     Args:
         crops: (N, 1, rows, cols), normalised radiograph.
         window: odd, pixels.
+        factor: by which the resolution is lowered.
 
     Returns:
-        (N, 1, rows / 2, cols / 2).
+        (N, 1, rows / factor, cols / factor).
     """
     centred = crops - _local_mean(crops, window)
     sd = torch.sqrt(_local_mean(centred * centred, window))
-    return F.avg_pool2d(centred / (sd + 0.03), 2)
+    return F.avg_pool2d(centred / (sd + 0.03), factor)
 
 
 def _local_mean(values: Tensor, window: int) -> Tensor:

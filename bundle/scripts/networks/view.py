@@ -34,12 +34,12 @@ class ViewNetwork(Head):
     Novelty is the Mahalanobis distance of the radiograph's features from those of the ones that were learnt from (Lee et al.,
     NeurIPS 2018), divided by the square root of their number, so that a usual radiograph has about 1.
 
-    A hip is judged by three things: the features by which it was drawn, a picture of it, and the form in which its landmarks
-    lie, by itself and beside the other hip's.
+    A hip is judged by the features by which it was drawn, by a picture of it, and by the form in which its landmarks lie; by
+    picture and form also beside the other hip's, since a person's two hips are alike until one breaks.
 
     Args:
         pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 3): its turn, its tilt, and its share of the view.
-        hip_encoder: backbone that maps pictures of hips (N, 1, rows / 2, cols / 2), see `contrast`, to (N, features).
+        hip_encoder: backbone that maps pictures of hips (N, 1, rows, cols), see `contrast`, to (N, features).
         radiograph_features: number of features of a radiograph, see `HipSearch`.
         hip_features: number of features of a hip.
         hidden: width of the layer between features and judgements.
@@ -64,7 +64,7 @@ class ViewNetwork(Head):
         self.pelvis_encoder, self.hip_encoder = pelvis_encoder, hip_encoder
         self.radiograph_judge = nn.Sequential(nn.LayerNorm(radiograph_features), _judge(radiograph_features, hidden, 1))
         self.hip_norm = nn.LayerNorm(hip_features)
-        self.hip_judge = _judge(hip_features + features_of(hip_encoder) + 2 * SHAPE + 1, hidden, 4)
+        self.hip_judge = _judge(hip_features + 2 * features_of(hip_encoder) + 2 * SHAPE + 1, hidden, 4)
         self.degrees = 10.0  # that count as one unit of the network's own outputs
         self.window = 41  # over which the local contrast is taken, pixels
         self.rows, self.cols, self.top, self.left = 96, 144, 56.0, (143 - heads_mm / pelvis_spacing_mm) / 2
@@ -96,8 +96,8 @@ class ViewNetwork(Head):
 
         Args:
             features: (B, 2, hip_features).
-            shapes: (B, 2, 12), see `HipLocaliser.shape`; 0 for a hip that was not found.
-            pictures: (B, 2, rows / 2, cols / 2), see `contrast`.
+            shapes: (B, 2, 12), see `HipLocaliser.shape`; 0 for a hip that was not found, or is implanted.
+            pictures: (B, 2, rows, cols), see `contrast`.
 
         Returns:
             logits (B, 2) of a proximal femur, seen from the front; of a broken or deformed one; and of one that grows;
@@ -105,15 +105,15 @@ class ViewNetwork(Head):
         """
         both = (shapes != 0).any(dim=2).all(dim=1).to(shapes.dtype).view(-1, 1, 1)
         looks = self.hip_encoder(pictures.flatten(0, 1).unsqueeze(1)).view(pictures.shape[0], 2, -1)
-        beside = (shapes - shapes.flip(1)) * both
-        told = torch.cat((self.hip_norm(features), looks, shapes, beside, both.expand(-1, 2, -1)), dim=2)
+        alone = torch.cat((looks, shapes), dim=2)
+        beside = (alone - alone.flip(1)) * both
+        told = torch.cat((self.hip_norm(features), alone, beside, both.expand(-1, 2, -1)), dim=2)
         out = self.hip_judge(told.flatten(0, 1)).view(features.shape[0], 2, 4)
         return out[:, :, 0], out[:, :, 1], out[:, :, 2], out[:, :, 3] * self.degrees
 
     def contrast(self, pictures: Tensor) -> Tensor:
-        """The local contrast of hips' pictures (B, 2, rows, cols), at half their resolution."""
-        half = local_contrast(pictures.flatten(0, 1).unsqueeze(1), self.window)
-        return half.view(pictures.shape[0], 2, half.shape[2], half.shape[3])
+        """The local contrast of hips' pictures (B, 2, rows, cols)."""
+        return local_contrast(pictures.flatten(0, 1).unsqueeze(1), self.window, 1).view_as(pictures)
 
     def pelvis(self, radiograph: Tensor, heads: Tensor) -> Tensor:
         """Bring pelves to one place and size by the heads of their femurs.
@@ -154,7 +154,9 @@ class ViewNetwork(Head):
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give what it judges; of a hip, the probability of a femur is 0 where none was found, the rest where it is not valid."""
         found, valid = seen["found"], seen["valid"]
-        femur, fracture, growth, rotation = self.hips(seen["hip_features"], seen["shapes"], self.contrast(seen["pictures"]))
+        # A hip that is not valid is no measure of what the other should look like.
+        shapes, pictures = seen["shapes"] * valid.unsqueeze(2), seen["pictures"] * valid.view(-1, 2, 1, 1)
+        femur, fracture, growth, rotation = self.hips(seen["hip_features"], shapes, self.contrast(pictures))
         features, pelvis = seen["radiograph_features"], self.pelvis(seen["small"], seen["heads"])
         view, turn, tilt = self.radiograph(features, pelvis, found.min(dim=1)[0])
         return {

@@ -68,7 +68,7 @@ class ViewTargetsd(Transform):
 
     From the manifest's columns `kind` (what a radiograph shows that is no hip), `view`, `pelvic_turn_deg`, `pelvic_tilt_deg`, and
     for each side `implant`, `rotation_deg`, and of the femur's state `fracture`, `fracture_displacement_mm`, `deformity` and
-    `deformity_grade`: see `TrueHip.looks_broken`.
+    `deformity_grade`: see `TrueHip.looks_broken`. Adds "implanted" (2,) bool too.
     """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +86,8 @@ class ViewTargetsd(Transform):
         if view and abs(turn) > _FLAT_DEGREES:
             view = math.nan
         values = [view, turn, truth.pelvic_tilt_deg, *femurs, *fractures, *growing, *rotations]
-        return {**data, "view": torch.tensor(values, dtype=torch.float32)}
+        implanted = torch.tensor([hip.is_implanted for hip in hips])
+        return {**data, "view": torch.tensor(values, dtype=torch.float32), "implanted": implanted}
 
 
 class SeenRadiographsd(Transform):
@@ -139,13 +140,14 @@ class SeenRadiographsd(Transform):
         posed = self.pose({"image": image, "label": label, "landmarks": data["landmarks"]})
         radiograph, truth = self.appearance(self.clutter(posed))["image"], posed["landmarks"]
         spoilt = bool(random.random_sample() < self.spoilt)
+        bare = (~torch.as_tensor(data["implanted"])).float()  # as the cascade does not look at implanted hips
         seen = self.search((_spoil(radiograph, random, self.spacing_mm) if spoilt else radiograph)[None])
         return {
             "radiograph_features": seen["radiograph_features"][0],
             "hip_features": seen["hip_features"][0],
             "pelvis": self.pelvis(seen["small"], seen["heads"])[0].half(),
-            "shapes": seen["shapes"][0],
-            "pictures": self.contrast(seen["pictures"])[0].half(),
+            "shapes": seen["shapes"][0] * bare.unsqueeze(1),
+            "pictures": self.contrast(seen["pictures"] * bare.view(1, 2, 1, 1))[0].half(),
             "view": self._known(torch.as_tensor(data["view"]), truth, seen, spoilt),
         }
 
