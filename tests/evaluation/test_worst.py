@@ -59,9 +59,9 @@ def test_what_was_drawn_in_place_of_what_is_told_with_its_place(told, true):
     found = true.copy()
     found[30:60, 60:90] = 1
     said = told(found)
-    assert (
-        said
-        == "9 cm² beside the bone outlined as femur, most of it near the right femoral head (nothing else is known of this film)."
+    assert said == (
+        "9 cm² beside the bone outlined as femur, most of it near the right femoral head "
+        "(nothing else is known of this radiograph)."
     )
     true[110:130, 140:170] = 2
     assert told(true.clip(0, 1)).startswith("6 cm² of prosthesis outlined as femur, most of it near the left shaft")

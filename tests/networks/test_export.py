@@ -1,9 +1,6 @@
 """MONAI's own tools accept the bundle's network, from any working directory, and the exports give its numbers."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import numpy as np
 import pytest
 import scripts
 import torch
+from bundle_command import bundle
 from monai.bundle import ConfigParser
 from scripts.clinical import CHANNELS
 from scripts.networks import ScreeningNetwork
@@ -28,16 +26,6 @@ REQUIRED = (
     "task", "description", "authors", "copyright", "network_data_format",
 )  # fmt: skip
 """Of metadata.json, by the MONAI Bundle Specification."""
-
-
-def bundle(cwd: Path, *arguments: str) -> str:
-    """Run one of MONAI's bundle commands in a folder that is not the bundle's."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
 
 
 def shipped(name: str) -> Any:

@@ -2,15 +2,13 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import scripts
 import torch
+from bundle_command import bundle
 from scripts.networks.checkpoint import read_checkpoint
 
 BUNDLE = Path(scripts.__file__).parents[1]
@@ -19,15 +17,9 @@ EXAMPLE = "normal"
 TRUE_MM = {"right": 42.0, "left": 43.5}
 
 
-def bundle(command: str, configs: tuple[str, ...], cwd: Path, *arguments: str) -> str:
-    """Run a command of MONAI's with configs, each laid over those before it; give what it said."""
-    files = str([str(BUNDLE / "configs" / f"{name}.yaml") for name in configs])
-    result = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", command, "--config_file", files, *arguments],
-        cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+def laid(*configs: str) -> str:
+    """The files of configs, each laid over those before it."""
+    return str([str(BUNDLE / "configs" / f"{name}.yaml") for name in configs])
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +27,11 @@ def joined(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights that ship, and the head after two epochs."""
     work = tmp_path_factory.mktemp("head")
     bundle(
-        "run", ("inference", "head", "train", "train_bmd", "train_head"), work, "--dataset_dir", str(cohort),
+        work, "run", "--config_file", laid("inference", "head", "train", "train_bmd", "train_head"), "--dataset_dir", str(cohort),
         "--output_dir", str(work / "canal"), "--cache_dir", str(work / "cache"), "--epochs", "2", "--batch_size", "2",
     )  # fmt: skip
     bundle(
-        "run", ("inference", "assemble", "head"), work, "--base_file", str(WEIGHTS),
+        work, "run", "--config_file", laid("inference", "assemble", "head"), "--base_file", str(WEIGHTS),
         "--checkpoints#heads.canal", str(work / "canal" / "best.pt"), "--output_file", str(work / "model.pt"),
     )  # fmt: skip
     return work / "model.pt"
@@ -72,21 +64,25 @@ def test_the_joined_weights_tell_what_made_the_head_and_hold_the_others_unchange
 
 def test_its_estimates_are_in_the_results_and_in_the_evaluation(joined: Path, example: Path, tmp_path: Path) -> None:
     arguments = ("--checkpoint", str(joined), "--dataset_dir", str(example), "--output_dir")
-    bundle("run", ("inference", "head"), tmp_path, *arguments, str(tmp_path / "out"))
-    bundle("run", ("inference",), tmp_path, *arguments[2:], str(tmp_path / "plain"))
+    bundle(tmp_path, "run", "--config_file", laid("inference", "head"), *arguments, str(tmp_path / "out"))
+    bundle(tmp_path, "run", "--config_file", laid("inference"), *arguments[2:], str(tmp_path / "plain"))
     rows, plain = (list(csv.DictReader((tmp_path / run / "results.csv").open(newline=""))) for run in ("out", "plain"))
     assert all(20 < float(row["canal_20_above_mm"]) < 70 and float(row["canal_20_above_mm_sd"]) > 0 for row in rows)
     same = plain[0].keys() - {"name", "study", "patient", "notes"}  # pseudonyms are of a run; the gate is not of these weights
     assert [{key: row[key] for key in same} for row in rows] == [{key: row[key] for key in same} for row in plain]
-    bundle("run", ("inference", "head", "evaluate"), tmp_path, *arguments, str(tmp_path / "evaluation"), "--split", "all")
+    bundle(
+        tmp_path, "run", "--config_file", laid("inference", "head", "evaluate"), *arguments, str(tmp_path / "evaluation"),
+        "--split", "all",
+    )  # fmt: skip
     metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
     assert metrics["overall"]["morphometry"]["canal_20_above_mm"]["hips"] == 2
 
 
 def test_it_is_exported(joined: Path, tmp_path: Path) -> None:
     bundle(
-        "ckpt_export", ("inference", "head"), tmp_path, "--net_id", "network_def", "--filepath", str(tmp_path / "model.ts"),
-        "--ckpt_file", str(joined), "--meta_file", str(BUNDLE / "configs" / "metadata.json"),
+        tmp_path, "ckpt_export", "--config_file", laid("inference", "head"), "--net_id", "network_def",
+        "--filepath", str(tmp_path / "model.ts"), "--ckpt_file", str(joined),
+        "--meta_file", str(BUNDLE / "configs" / "metadata.json"),
     )  # fmt: skip
     with torch.no_grad():
         assert torch.jit.load(tmp_path / "model.ts")(torch.rand(1, 1, 300, 400)).shape == (1, 30)

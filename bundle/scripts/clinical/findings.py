@@ -101,9 +101,9 @@ class Quantity:
             ValueError: when ``of`` or ``source`` is none, or ``bounds`` are not two.
         """
         least, greatest = self.bounds
-        for name, value in {"of": Of(self.of), "source": Source(self.source), "bounds": (least, greatest)}.items():
+        taken = {"of": Of(self.of), "source": Source(self.source), "bounds": (least, greatest), "limits": tuple(self.limits)}
+        for name, value in taken.items():
             object.__setattr__(self, name, value)  # frozen
-        object.__setattr__(self, "limits", tuple(self.limits))
 
     @property
     def key(self) -> str:

@@ -83,7 +83,7 @@ def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list
     """Find the pixel spacing of a projection radiograph at the detector and in the patient.
 
     Follows DICOM PS3.3 10.7.1. Imager Pixel Spacing is at the detector; so is Nominal Scanned Pixel Spacing, of a digitised
-    radiograph. Pixel Spacing is in the patient, unless it merely repeats the detector's. Where it stands alone without a
+    film. Pixel Spacing is in the patient, unless it merely repeats the detector's. Where it stands alone without a
     calibration type, nothing tells which of the two it is: it is taken as the patient's, and that is recorded.
 
     Args:
