@@ -20,8 +20,9 @@ MANIFEST_NAME: Final = "manifest.csv"
 BMD_COLUMNS: Final = ("left_neck_bmd", "left_total_bmd", "right_neck_bmd", "right_total_bmd", "lumbar_bmd")
 """Areal bone mineral density by DXA, g/cm²."""
 
-LABEL_COLUMNS: Final = ("label", "left_label", "right_label", "landmarks")
-"""Files with a radiograph's mask (of both hips, or of one) and landmarks, relative to the manifest's folder."""
+LABEL_COLUMNS: Final = ("label", "left_label", "right_label", "landmarks", "fracture_label")
+"""Files with a radiograph's mask (of both hips, or of one), its landmarks, and the mask of where a femur is broken, relative to
+the manifest's folder."""
 
 SPLITS: Final = ("train", "validation", "test", "external")
 

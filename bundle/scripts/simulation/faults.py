@@ -8,7 +8,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Deformity, Disease, Fracture, draw_deformity, draw_fracture
 from scripts.simulation.phantom import Pose
 
-_SHARES = {"turned pelvis": 0.2, "turned femur": 0.2, "fracture": 0.4, "deformity": 0.2}
+_SHARES = {"turned pelvis": 0.12, "turned femur": 0.13, "fracture": 0.5, "deformity": 0.25}
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from torch.nn.functional import interpolate
 
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.curves import smooth_noise
+from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.soft_tissue import soft_tissue
 from scripts.simulation.anatomy.trabeculae import trabecular_texture
+from scripts.simulation.fracture_zone import fracture_zone
 from scripts.simulation.hardware.foreign_objects import object_paths
 from scripts.simulation.hardware.implants import parts, placed
 from scripts.simulation.phantom import Phantom, Pose
@@ -34,12 +36,13 @@ Landmarks = dict[str, dict[str, list[float] | None] | None]
 
 @dataclass(frozen=True)
 class Shot:
-    """A radiograph as the vendor stores it, with its truth: the ``mask`` (rows, columns) of classes 0..3, and landmarks by side
-    in (row, column), None where they are not seen."""
+    """A radiograph as the vendor stores it, with its truth: the ``mask`` (rows, columns) of classes 0..3, landmarks by side
+    in (row, column), None where they are not seen, and the ``fracture`` (rows, columns) bool, where a femur is seen to be broken."""
 
     rendering: Rendering
     mask: np.ndarray
     landmarks: Landmarks
+    fracture: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
     mask[masks["fixation"].numpy()] = 3
     mask[~exposed.numpy()] = 0
     landmarks = {side: _visible(femur, plane, exposed) for side, femur in femurs.items()}
-    return Shot(rendering, mask, landmarks)
+    broken = [femur for side, femur in femurs.items() if phantom.diseases[side].fracture is not Fracture.NONE]  # not what healed
+    return Shot(rendering, mask, landmarks, fracture_zone(broken, plane) & exposed.numpy())
 
 
 def develop(

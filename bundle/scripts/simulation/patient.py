@@ -37,7 +37,7 @@ _HIP_BMDS: Final = tuple(f"{side}_{site}_bmd" for side in ("left", "right") for 
 _STATE: Final = ("implant", "osteoarthritis", "fracture", "fracture_displacement_mm", "deformity", "deformity_grade")
 COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
-    "label", "landmarks", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
+    "label", "landmarks", "fracture_label", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
     *(f"{side}_{what}" for what in _STATE for side in ("left", "right")),
     "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "pelvic_tilt_deg",
     "style", "repeat",
@@ -136,6 +136,7 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
                 **known,
                 "label": f"masks/{name}.png",
                 "landmarks": f"landmarks/{name}.json",
+                "fracture_label": f"fractures/{name}.png" if shot.fracture.any() else "",
                 **_seen_in(view, phantom),
                 "repeat": repeat,
             }
@@ -213,3 +214,6 @@ def _write_labels(folder: Path, name: str, shot: Shot) -> None:
         Image.fromarray(shot.mask).save(temporary, format="PNG")
     with replacing(folder / "landmarks" / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(shot.landmarks), encoding="utf-8")
+    if shot.fracture.any():
+        with replacing(folder / "fractures" / f"{name}.png") as temporary:
+            Image.fromarray(shot.fracture.astype(np.uint8)).save(temporary, format="PNG")

@@ -28,9 +28,13 @@ def displacement_mm(femur: Femur) -> float:
     """
     largest = 0.0
     for first, second, surface in broken_surfaces(femur):
-        apart = femur.to_patient(first.moved(surface)) - femur.to_patient(second.moved(surface))
-        largest = max(largest, float(apart[:, [0, 2]].norm(dim=-1).quantile(_LARGEST)))
+        largest = max(largest, widest(femur.to_patient(first.moved(surface)) - femur.to_patient(second.moved(surface))))
     return largest
+
+
+def widest(apart: Tensor) -> float:
+    """Measure the widest part of a gap, without its hinge: of vectors (n, 3) across it, patient, as an AP radiograph shows them."""
+    return float(apart[:, [0, 2]].norm(dim=-1).quantile(_LARGEST))
 
 
 def broken_surfaces(femur: Femur) -> Iterator[tuple[Fragment, Fragment, Tensor]]:
