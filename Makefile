@@ -59,9 +59,9 @@ train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv outpu
 networks:
 	$(call TRACKED,inference train train_localisation) --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
 		--cache_dir $(OUT)/cache
-	$(call TRACKED,inference train train_segmentation) --dataset_dir $(DATA) --operated_dir output/operated --output_dir $(OUT)/segmentation \
+	$(call TRACKED,inference train train_segmentation) --dataset_dir $(DATA) --further_dirs "['output/operated','output/faulty']" --output_dir $(OUT)/segmentation \
 		--cache_dir $(OUT)/cache
-	$(call TRACKED,inference train train_view) --dataset_dir $(DATA) --faulty_dir output/faulty --others_dir output/others \
+	$(call TRACKED,inference train train_view) --dataset_dir $(DATA) --further_dirs "['output/faulty','output/others']" \
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
 	$(call TRACKED,inference train train_bmd) --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache

@@ -82,7 +82,7 @@ def model(cohort, others, bundle):
     more = {
         "localisation": {"others_dir": str(others)},
         "view": {
-            "others_dir": str(others), "faulty_dir": str(cohort), "draws": 1,
+            "further_dirs": [str(cohort), str(others)], "draws": 1,
             "localisation_file": files["localisation_file"], "segmentation_file": files["segmentation_file"],
         },
     }  # fmt: skip

@@ -149,7 +149,7 @@ def test_masks_are_not_shifted_by_the_coarser_grid() -> None:
 
 def test_the_crops_contours_take_the_place_of_the_first_looks() -> None:
     network = cascade()
-    inside = torch.full((2, 8, 352, 224), -6.0)
+    inside = torch.full((2, 9, 352, 224), -6.0)
     inside[:, 3:] = network.search.segmentation.logits[:, 3:]
     inside[:, 0, 100:200, 80:160] = 6.0  # a rectangle of 60 x 48 mm in the canonical pose
     network.search.segmentation = KnownLogits(inside, 128)

@@ -153,7 +153,7 @@ def test_a_regression_head_of_unfit_parts_is_refused(arguments: dict, sentence: 
         ("view_def#radiograph_features", 100, r"Head view does not fit what it is told .*radiograph_features \(1, 320\)"),
         ("localisation_def#backbone#out_channels", 12, "The localisation network does not map .* to 13 maps .femur"),
         ("segmentation_def#landmarks", 10, "The segmentation network does not map"),
-        ("segmentation_def#backbone#in_channels", 3, "The segmentation network does not map .* to 8 maps"),
+        ("segmentation_def#backbone#in_channels", 3, "The segmentation network does not map .* to 9 maps"),
     ],
 )
 def test_parts_of_the_config_that_do_not_fit_are_refused_in_a_sentence(key: str, value: int, sentence: str) -> None:

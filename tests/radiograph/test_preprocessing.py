@@ -12,7 +12,7 @@ from monai.transforms import Compose, EnsureTyped
 from PIL import Image
 from radiograph_files import ramp, write
 from scripts.clinical import Code, RefusedError
-from scripts.dataset.labels import LoadLabeld, LoadLandmarksd
+from scripts.dataset.labels import LoadFractured, LoadLabeld, LoadLandmarksd
 from scripts.radiograph import (
     LoadRadiographd,
     NormaliseRadiographd,
@@ -275,6 +275,19 @@ def test_masks_of_either_side_are_joined(tmp_path):
         LoadLabeld()(item)
     item |= {"left_label": str(tmp_path / "left.png"), "right_label": str(tmp_path / "right.png")}
     assert np.array_equal(LoadLabeld()(item)["label"][0].numpy(), left + right)
+
+
+def test_where_a_femur_is_broken_is_read_and_no_mask_says_nowhere(tmp_path):
+    zone = np.zeros((80, 96), np.uint8)
+    zone[10:12, 20] = 1
+    Image.fromarray(zone).save(tmp_path / "zone.png")
+    item = LoadRadiographd("image")({"image": str(write(tmp_path)), "fracture_label": ""})
+    assert LoadFractured()(item)["fracture_label"].shape == (1, 80, 96) and not LoadFractured()(item)["fracture_label"].any()
+    item["fracture_label"] = str(tmp_path / "zone.png")
+    assert np.array_equal(LoadFractured()(item)["fracture_label"][0].numpy(), zone)
+    Image.fromarray(2 * zone).save(tmp_path / "zone.png")
+    with pytest.raises(ValueError, match=r"value 2, expected 0 to 1 \(background, fracture\)"):
+        LoadFractured()(item)
 
 
 def test_a_training_chain_makes_batches(tmp_path):

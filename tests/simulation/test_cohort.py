@@ -61,7 +61,7 @@ def quick(monkeypatch, phantoms):
         return replace(phantoms[rng.integers(len(phantoms))], person=person)
 
     rendering = Rendering(torch.linspace(0, 1, 120 * 100).reshape(120, 100))
-    shot = Shot(rendering, np.ones((120, 100), np.uint8), {"right": None, "left": None})
+    shot = Shot(rendering, np.ones((120, 100), np.uint8), {"right": None, "left": None}, np.zeros((120, 100), bool))
     monkeypatch.setattr(patient, "draw_phantom", body)
     monkeypatch.setattr(patient, "take_radiograph", lambda *_: shot)
     monkeypatch.setattr(patient, "measure_true_morphometry", lambda _: dict.fromkeys(MORPHOMETRY, 1.0))
@@ -117,6 +117,19 @@ def test_a_second_call_finishes_what_the_first_began(cohort, tmp_path):
     assert (resumed / "images/P000002.dcm").read_bytes() == (cohort / "images/P000002.dcm").read_bytes()
     assert (resumed / "manifest.csv").read_text() == (cohort / "manifest.csv").read_text()
     assert (resumed / "data_card.md").read_text() == (cohort / "data_card.md").read_text()
+
+
+def test_where_a_femur_is_seen_to_be_broken_is_drawn(tmp_path):
+    simulate_cohort(str(tmp_path), patients=6, seed=2, workers=1, spacing_mm=1.0, faulty=True)
+    drawn = [row for row in rows(tmp_path) if row["fracture_label"]]
+    seen = [
+        row for row in rows(tmp_path) if any(float(row[f"{side}_fracture_displacement_mm"]) >= 1 for side in ("right", "left"))
+    ]
+    assert drawn and {row["image"] for row in drawn} <= {row["image"] for row in seen}
+    for row in drawn:
+        zone, femur = (np.asarray(Image.open(tmp_path / row[key])) for key in ("fracture_label", "label"))
+        assert zone.shape == femur.shape and set(np.unique(zone)) == {0, 1}
+        assert (femur[zone == 1] == 1).mean() > 0.6
 
 
 def test_external_sites_stand_apart_and_the_test_is_of_the_latest_studies(quick, tmp_path):

@@ -102,6 +102,17 @@ def test_a_coarser_grid_keeps_the_landmarks_on_their_dots_and_the_area_of_the_ma
     assert float(coarse["label"][1].float().sum()) * 9 / 255 == pytest.approx(float((classes == 2).sum()), rel=0.01)
 
 
+def test_a_further_mask_becomes_the_labels_last_channel() -> None:
+    fine = item(900, 1200)
+    broken = torch.zeros(1, 900, 1200, dtype=torch.uint8)
+    broken[:, 300:303, 300:306] = 1
+    label = (fine["label"][:1] > 0).to(torch.uint8)
+    grid = ToCoarserGridd(lambda image: coarser(image, 3), 3, further="fracture_label")
+    out = grid({**fine, "label": label, "fracture_label": broken})["label"]
+    assert out.shape == (4, 300, 400)
+    assert out[3].nonzero().tolist() == [[100, 100], [100, 101]] and int(out[3].max()) == 255
+
+
 FRAMER = HipLocaliser((352, 224), 0.6, (-42.0, -88.0))
 
 
@@ -113,6 +124,17 @@ def test_without_jitter_a_contour_crop_is_the_cascades_own() -> None:
     expected = FRAMER.sample(film[None], transforms)[0, 0]
     assert torch.allclose(out["image"], expected[:1], atol=1e-4) and torch.allclose(out["label"], expected[1:], atol=1e-4)
     assert torch.allclose(to_radiograph(transforms[0, 0], out["landmarks"]), data["landmarks"][0], atol=1e-3)
+
+
+def test_the_hip_with_metal_or_a_fracture_is_drawn_more_often() -> None:
+    data = item()
+    data["label"] = torch.zeros(4, *data["label"].shape[1:], dtype=torch.uint8)
+    row, col = data["landmarks"][1, 0].int().tolist()
+    data["label"][3, row : row + 5, col : col + 5] = 255  # where the left hip is broken
+    crop = RandContourCropd(FRAMER, 1.0, rare_share=0.9)
+    crop.set_random_state(0)
+    broken = [bool(crop(data)["label"][3].any()) for _ in range(60)]
+    assert 48 <= sum(broken) < 60
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -155,7 +177,7 @@ class KnownSearch:
             "radiograph_features": film.mean().view(1, 1),
             "hip_features": torch.ones(1, 2, 3),
             "shapes": torch.zeros(1, 2, 12),
-            "pictures": torch.rand(1, 2, 16, 16),
+            "breaks": torch.rand(1, 2, 3),
             "found": torch.ones(1, 2),
         }
 
@@ -165,7 +187,7 @@ def seen(target: list[float], landmarks: torch.Tensor, off_mm: float = 0.0, spoi
     pose = RandRadiographPosed(size=(300, 400), degrees=0.0, one_hip=0.0, collimate=0.0, scale=(1.0, 1.0), mirror=0.0)
     pose._affine = lambda *_: (torch.eye(2), torch.tensor([149.5, 199.5]))  # not shifted or sheared either
     look = SeenRadiographsd(
-        KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], lambda pictures: pictures[:, :, ::2, ::2], pose,
+        KnownSearch(off_mm), lambda film, heads: film[:, :, :8, :8], pose,
         RandClutterd(overlaid=0.0), RandAppearanced(), 2, spoilt=spoilt, spacing_mm=1.0,
     )  # fmt: skip
     return look(
@@ -191,7 +213,7 @@ def test_what_is_seen_of_a_film_is_told_by_its_manifest_and_the_same_each_time()
     out = seen(TARGET, item()["landmarks"])
     assert out["view"].tolist() == [TARGET, TARGET]
     assert out["hip_features"].shape == (2, 2, 3) and out["pelvis"].shape == (2, 1, 8, 8)
-    assert out["shapes"].shape == (2, 2, 12) and out["pictures"].shape == (2, 2, 8, 8)
+    assert out["shapes"].shape == (2, 2, 12) and out["breaks"].shape == (2, 2, 3)
     assert not torch.equal(out["radiograph_features"][0], out["radiograph_features"][1])
     assert torch.equal(out["radiograph_features"], seen(TARGET, item()["landmarks"])["radiograph_features"])
     drawn = RandDrawingd(("radiograph_features", "view"))(out)

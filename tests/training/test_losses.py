@@ -29,23 +29,37 @@ def test_segmentation_loss_prefers_the_truth() -> None:
     assert right < shifted < nothing + 10 and right < nothing
 
 
+def test_segmentation_loss_asks_where_a_femur_is_broken_if_that_is_told() -> None:
+    masks, landmarks = torch.zeros(1, 4, 64, 64), torch.full((1, 1, 5, 2), 30.0)
+    masks[:, 0, 20:40, 20:40], masks[:, 3, 28:32, 20:40] = 1.0, 1.0
+    target = {"label": masks, "landmarks": landmarks}
+    maps = torch.cat((masks[:, :3], heat_maps(landmarks, 64, 64, 7.5), masks[:, 3:]), dim=1)
+    perfect = torch.logit(maps.clamp(1e-4, 1 - 1e-4))
+    elsewhere = torch.cat((perfect[:, :-1], perfect[:, -1:].roll(16, 2)), dim=1)
+    right, wrong = (SegmentationLoss()(logits, target) for logits in (perfect, elsewhere))
+    assert wrong > right + 0.5
+    assert SegmentationLoss(fracture_weight=0.0)(elsewhere, target) == pytest.approx(
+        float(SegmentationLoss(fracture_weight=0.0)(perfect, target))
+    )
+
+
 def test_losses_are_computed_where_the_predictions_are() -> None:
     """As on a GPU; the meta device mixes with no other either."""
     target = {"label": torch.zeros(2, 3, 32, 32, device="meta"), "landmarks": torch.zeros(2, 5, 2, device="meta")}
     assert SegmentationLoss()(torch.zeros(2, 8, 32, 32, device="meta"), target).device.type == "meta"
-    assert ViewLoss()(torch.zeros(2, 8, device="meta"), torch.zeros(2, 8, device="meta")).device.type == "meta"
+    assert ViewLoss()(torch.zeros(2, 11, device="meta"), torch.zeros(2, 11, device="meta")).device.type == "meta"
 
 
 def test_view_loss_prefers_the_truth_and_ignores_what_is_unknown() -> None:
-    truth = torch.tensor([[1.0, 5.0, 1.0, 0.0, 0.0, 1.0, -10.0, 20.0], [0.0, *[NAN] * 7]])
-    good = torch.tensor([[6.0, 5.0, 6.0, -6.0, -6.0, 6.0, -10.0, 20.0], [-6.0, 80.0, 9.0, 9.0, 9.0, 9.0, 50.0, -50.0]])
+    truth = torch.tensor([[1.0, 5.0, -8.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, -10.0, 20.0], [0.0, *[NAN] * 10]])
+    good = torch.tensor([[6.0, 5.0, -8.0, 6.0, -6.0, -6.0, 6.0, -6.0, 6.0, -10.0, 20.0], [-6.0, 80.0, *[9.0] * 7, 50.0, -50.0]])
     loss = ViewLoss()
     assert float(loss(good, truth)) < 0.1
-    for column in range(8):
+    for column in range(11):
         worse = good.clone()
         worse[0, column] = -good[0, column]
         assert float(loss(worse, truth)) > float(loss(good, truth)) + 0.3
-    all_unknown = torch.full((2, 8), NAN)
+    all_unknown = torch.full((2, 11), NAN)
     assert float(loss(good, all_unknown)) == 0.0
 
 

@@ -55,7 +55,7 @@ def trained(cohort: Path, others: Path, work: Path) -> dict[str, str]:
     """What each training printed: two epochs, the films of the hip networks read once for both."""
     printed = {}
     for name in SMALL:
-        more = ("--faulty_dir", str(cohort), "--others_dir", str(others)) if name == "view" else ()
+        more = ("--further_dirs", str([str(cohort), str(others)])) if name == "view" else ()
         if name == "view":
             search = ("localisation", "segmentation")
             more += tuple(text for each in search for text in (f"--{each}_file", str(work / each / "best.pt")))
@@ -193,7 +193,16 @@ def test_contours_learn_further_with_an_encoder_that_stays(
     base = tmp_path / "base.pt"
     assert run(ASSEMBLY, tmp_path, *files, "--output_file", str(base)).returncode == 0
     overlap = "{'_target_': 'TverskyLoss', 'sigmoid': True, 'beta': 0.7}"  # any of MONAI's losses fits
-    more = ("--initial_file", str(base), "--encoder_frozen", "True", "--operated_dir", str(cohort), "--loss#overlap", overlap)
+    more = (
+        "--initial_file",
+        str(base),
+        "--encoder_frozen",
+        "True",
+        "--further_dirs",
+        str([str(cohort)]),
+        "--loss#overlap",
+        overlap,
+    )
     result = train("segmentation", cohort, work, 1, *more, "--output_dir", str(tmp_path / "finer"))
     assert result.returncode == 0, result.stderr
     finer = tmp_path / "finer" / "best.pt"

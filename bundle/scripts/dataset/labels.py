@@ -1,11 +1,11 @@
-"""Reading what an expert or the simulator drew on a radiograph: the mask of the femurs, and their landmarks."""
+"""Reading what an expert or the simulator drew on a radiograph: masks of the femurs and of where they are broken, and landmarks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
@@ -22,15 +22,20 @@ from scripts.radiograph.sampling import resample_nearest, to_resampled_points
 Item = dict[Hashable, Any]
 
 
-def read_label(path: str | Path, stored_shape: tuple[int, int]) -> NDArray[np.uint8]:
+FRACTURE: Final = ("background", "fracture")
+"""The classes of a mask of where a femur is broken."""
+
+
+def read_label(path: str | Path, stored_shape: tuple[int, int], classes: Sequence[str] = HIP.classes) -> NDArray[np.uint8]:
     """Read a mask: a grey PNG, or a 2D NIfTI in the (x, y) order of `read_nifti`.
 
     Args:
         path: of the mask.
         stored_shape: rows and columns of the radiograph as its file stores it, which the mask must have too.
+        classes: what its values mean, from 0.
 
     Returns:
-        (rows, cols) uint8, 0 to 3 (`CLASSES`).
+        (rows, cols) uint8, below the number of classes.
 
     Raises:
         ValueError: if it cannot be read, has another shape, or holds another value.
@@ -50,10 +55,10 @@ def read_label(path: str | Path, stored_shape: tuple[int, int]) -> NDArray[np.ui
             f"{path}: the mask's shape is {found.shape}, expected {tuple(stored_shape)} (rows, columns) as its radiograph has. "
             "Training stops."
         )
-    wrong = np.setdiff1d(found, range(len(HIP.classes)))
+    wrong = np.setdiff1d(found, range(len(classes)))
     if wrong.size:
         raise ValueError(
-            f"{path}: the mask holds the value {wrong[0]}, expected 0 to {len(HIP.classes) - 1} ({', '.join(HIP.classes)}). "
+            f"{path}: the mask holds the value {wrong[0]}, expected 0 to {len(classes) - 1} ({', '.join(classes)}). "
             "Training stops."
         )
     return found.astype(np.uint8)
@@ -127,9 +132,34 @@ class LoadLabeld(MapTransform):
                 masks = [np.zeros(_stored_shape(image.meta), np.uint8)]
             if not masks:
                 raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a mask. Training stops.")
-            shown = image.meta["orientation"].to_display(np.maximum.reduce(masks))
-            mask = resample_nearest(shown, tuple(image.shape[-2:]))
-            item[key] = MetaTensor(torch.from_numpy(np.ascontiguousarray(mask))[None], affine=image.affine)
+            item[key] = _on_image(np.maximum.reduce(masks), image)
+        return item
+
+
+class LoadFractured(MapTransform):
+    """Reads the mask of where a femur is seen to be broken onto the grid of its image: nearest, (1, H, W) uint8, 0 or 1.
+
+    Where the key's value is empty, none is broken.
+
+    Args:
+        keys: of the masks' paths.
+        image_key: of the loaded (and resampled, if it is to be) image.
+
+    Raises:
+        ValueError: if the mask is bad.
+    """
+
+    def __init__(self, keys: KeysCollection = "fracture_label", image_key: str = "image") -> None:
+        super().__init__(keys)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Replace the path of each key by its mask."""
+        item = dict(data)
+        image = item[self.image_key]
+        for key in self.key_iterator(item):
+            stored = _stored_shape(image.meta)
+            item[key] = _on_image(read_label(item[key], stored, FRACTURE) if item[key] else np.zeros(stored, np.uint8), image)
         return item
 
 
@@ -160,6 +190,12 @@ class LoadLandmarksd(MapTransform):
             points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
             item[key] = torch.from_numpy(points.astype(np.float32))
         return item
+
+
+def _on_image(mask: NDArray[np.uint8], image: MetaTensor) -> MetaTensor:
+    """A mask as it is stored, on the grid of the image: (1, H, W)."""
+    shown = resample_nearest(image.meta["orientation"].to_display(mask), tuple(image.shape[-2:]))
+    return MetaTensor(torch.from_numpy(np.ascontiguousarray(shown))[None], affine=image.affine)
 
 
 def _stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:

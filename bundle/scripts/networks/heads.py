@@ -50,7 +50,7 @@ class Head(nn.Module, ABC):
         Args:
             seen: crops (B, 2, rows, cols) of the radiograph, right hip first, the left one mirrored, and 0 where not valid; poses
                 (B, 2, 2), see `HipLocaliser.poses`; valid (B, 2), 1 for a hip that is to be measured; covariates (B, 4), NaN =
-                unknown. Unless ``joint``, of `HipSearch.forward` also found, hip_features, shapes, pictures,
+                unknown. Unless ``joint``, of `HipSearch.forward` also found, hip_features, shapes, breaks,
                 radiograph_features, small and heads.
 
         Returns:

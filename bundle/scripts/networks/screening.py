@@ -13,7 +13,7 @@ from scripts.networks.checkpoint import from_tensor, to_tensor
 from scripts.networks.fitting import MISFIT, tried
 from scripts.networks.heads import Head
 from scripts.networks.localisation import SHAPE, HipLocaliser, shaft_angle
-from scripts.networks.search import HipSearch
+from scripts.networks.search import SIGNS, HipSearch
 from scripts.networks.segmentation import CONTOUR_FACTOR, coarser
 
 JOINT = ("crops", "poses", "valid", "covariates")
@@ -146,7 +146,7 @@ class ScreeningNetwork(nn.Module):
             "found": seen["found"],
             "hip_features": seen["hip_features"],
             "shapes": seen["shapes"],
-            "pictures": seen["pictures"],
+            "breaks": seen["breaks"],
             "radiograph_features": seen["radiograph_features"],
             "small": seen["small"],
             "heads": seen["heads"],
@@ -244,7 +244,7 @@ class ScreeningNetwork(nn.Module):
             "found": torch.ones(1, 2),
             "hip_features": torch.zeros(1, 2, self.search.hip_features),
             "shapes": torch.zeros(1, 2, SHAPE),
-            "pictures": torch.zeros(1, 2, self.search.framer.crop_rows, self.search.framer.crop_cols),
+            "breaks": torch.zeros(1, 2, SIGNS),
             "radiograph_features": torch.zeros(1, self.search.radiograph_features),
             "small": torch.zeros(1, 1, 64, 64),
             "heads": torch.tensor([[[10.0, 10.0], [10.0, 50.0]]]),

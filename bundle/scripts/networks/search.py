@@ -22,7 +22,8 @@ class HipSearch(nn.Module):
 
     Args:
         localisation: `SegmentationNetwork` of whole radiographs at 1.8 mm.
-        segmentation: `SegmentationNetwork` of one hip's crop at 0.6 mm, upright and in one size, a left hip mirrored.
+        segmentation: `SegmentationNetwork` of one hip's crop at 0.6 mm, upright and in one size, a left hip mirrored; it tells
+            where the femur is broken too.
         framer: `HipLocaliser` of these crops.
         presence_threshold: a landmark that peaks below this probability is not seen.
         misfit_threshold_mm: landmarks that lie further than this from the shape of a femur are none; those of simulated
@@ -70,8 +71,8 @@ class HipSearch(nn.Module):
         self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
         self.landmarks, self.head = len(HIP.landmarks), HIP.landmark("head_centre")
-        self.radiograph_features = _features("localisation", localisation, 2 * self.landmarks)
-        self.hip_features = _features("segmentation", segmentation, self.landmarks)
+        self.radiograph_features = _features("localisation", localisation, f"{2 * self.landmarks} landmarks", 2 * self.landmarks)
+        self.hip_features = _features("segmentation", segmentation, f"{self.landmarks} landmarks, fracture", self.landmarks + 1)
 
     def forward(self, radiograph: Tensor) -> dict[str, Tensor]:
         """Search.
@@ -84,8 +85,8 @@ class HipSearch(nn.Module):
             heads (B, 2, 2), the centres of the femoral heads in pixels of ``small``; confidence (B, 2, 5), 0..1, 0 where no
             hip was found; masks (B, 3, H, W) logits; agreement (B, 2), Dice of the first two drawings of a femur, 0 where no hip
             was found; radiograph_features (B, 2 F) of the first look; hip_features (B, 2, 2 G) of the second drawing, 0 where
-            no hip was found; shapes (B, 2, 12) of the landmarks, see `HipLocaliser.shape`, and pictures (B, 2, rows, cols), the
-            framer's crops by them, 0 where they do not lie as a femur's do; found (B, 2), 1 or 0.
+            no hip was found; shapes (B, 2, 12) of the landmarks, see `HipLocaliser.shape`, 0 where they do not lie as a femur's
+            do; breaks (B, 2, 3), see `signs_of_break`, 0 where no hip was found; found (B, 2), 1 or 0.
         """
         small = coarser(radiograph, self.whole_factor)
         logits, deep = self.localisation.look(small)
@@ -98,12 +99,12 @@ class HipSearch(nn.Module):
         found = self.femur(points, weight, frames, self.framer)
 
         there = found.to(weight.dtype).unsqueeze(2)
-        first, first_points, first_confidence, _ = self.draw(radiograph, frames)
+        first, first_points, first_confidence, _, _ = self.draw(radiograph, frames)
         again = self.replaced(frames, first_points, first_confidence * there, self.turn)
-        second, second_points, second_confidence, fine_deep = self.draw(radiograph, again)
+        second, second_points, second_confidence, fine_deep, second_breaks = self.draw(radiograph, again)
         agreement = self.agreement(first, second, between(frames, again))
         last = self.replaced(again, second_points, second_confidence * there, -self.turn)
-        third, third_points, third_confidence, _ = self.draw(radiograph, last)
+        third, third_points, third_confidence, _, third_breaks = self.draw(radiograph, last)
 
         share = (third_confidence / (second_confidence + third_confidence).clamp(min=1e-6)).unsqueeze(3)
         fine_points = second_points + share * (third_points - second_points)
@@ -128,26 +129,27 @@ class HipSearch(nn.Module):
             "radiograph_features": pooled(deep),
             "hip_features": fine_deep * there,
             "shapes": self.framer.shape(fine_points, placed, self.spacing_mm) * drawn.to(fine_deep.dtype).unsqueeze(2),
-            "pictures": self.framer.sample(radiograph, placed)[:, :, 0] * drawn.to(fine_deep.dtype).view(-1, 2, 1, 1),
+            "breaks": (second_breaks + third_breaks) / 2 * there,
             "found": there[:, :, 0],
         }
 
-    def draw(self, radiograph: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def draw(self, radiograph: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Draw each hip in its frame (B, 2, 2, 3).
 
         Returns:
             mask logits (B, 2, 3, rows, cols); landmarks (B, 2, 5, 2), (row, col) in pixels of the radiograph; their confidence
-            (B, 2, 5), 0..1; features (B, 2, 2 G).
+            (B, 2, 5), 0..1; features (B, 2, 2 G); signs of a break (B, 2, 3).
         """
         crops = self.framer.sample(radiograph, frames)  # (B, 2, 1, rows, cols)
         logits, deep = self.segmentation.look(crops.flatten(0, 1))
-        points, confidence = find_landmarks(logits[:, self.masks :], self.crop_radius)
+        points, confidence = find_landmarks(logits[:, self.masks : -1], self.crop_radius)
         batch = radiograph.shape[0]
         return (
             logits[:, : self.masks].reshape(batch, 2, self.masks, crops.shape[3], crops.shape[4]),
             to_radiograph(points.view(batch, 2, self.landmarks, 2), frames),
             confidence.view(batch, 2, self.landmarks),
             pooled(deep).reshape(batch, 2, -1),
+            signs_of_break(logits[:, -1:]).view(batch, 2, -1),
         )
 
     def replaced(self, frames: Tensor, points: Tensor, confidence: Tensor, turn: float) -> Tensor:
@@ -200,17 +202,36 @@ class HipSearch(nn.Module):
         return shaped & ~mirrored(points, weight) & ((weight > 0).sum(dim=2) >= localiser.fewest)
 
 
-def _features(name: str, network: SegmentationNetwork, landmarks: int) -> int:
-    """How many features a look gives; refuses one that gives other maps than expected."""
-    expected = f"radiographs (N, 1, rows, cols) to {len(MASKS) + landmarks} maps ({', '.join(MASKS)}, {landmarks} landmarks)"
+def _features(name: str, network: SegmentationNetwork, further: str, number: int) -> int:
+    """How many features a look gives; refuses one that gives other maps than the masks and a number of further ones."""
+    expected = f"radiographs (N, 1, rows, cols) to {len(MASKS) + number} maps ({', '.join(MASKS)}, {further})"
     try:
         with tried(network):
             maps, deep = network.look(torch.zeros(1, 1, network.multiple, network.multiple))
     except MISFIT as error:
         raise ValueError(f"The {name} network does not map {expected}: {error}") from error
-    if maps.shape[1] != len(MASKS) + landmarks:
+    if maps.shape[1] != len(MASKS) + number:
         raise ValueError(f"The {name} network gives {maps.shape[1]} maps; it is to map {expected}.")
     return 2 * deep.shape[1]
+
+
+SIGNS = 3
+"""Numbers of `signs_of_break`."""
+
+
+def signs_of_break(logits: Tensor, wide: int = 5, few: int = 50, many: int = 500) -> Tensor:
+    """Tell from the map of where a femur is broken how much speaks for a break.
+
+    Args:
+        logits: (N, 1, h, w), at 0.6 mm.
+        wide: pixels along each side whose mean is taken first.
+        few, many: pixels of a small and of a large break, 18 and 180 mm².
+
+    Returns:
+        (N, 3): the highest mean logit, and the mean of the highest few and many; 1 = 5.
+    """
+    highest = torch.topk(F.avg_pool2d(logits, wide, stride=1).flatten(1), many, dim=1)[0]
+    return torch.stack((highest[:, 0], highest[:, :few].mean(dim=1), highest[:, :many].mean(dim=1)), dim=1) / 5.0
 
 
 def pooled(features: Tensor) -> Tensor:

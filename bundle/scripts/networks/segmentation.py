@@ -1,4 +1,4 @@
-"""Segmentation of the proximal femurs and their implants, and the heat maps of their landmarks."""
+"""Segmentation of the proximal femurs and their implants, the heat maps of their landmarks, and where a femur is broken."""
 
 import math
 from typing import Self
@@ -40,10 +40,11 @@ class SegmentationNetwork(nn.Module):
     """A U-Net whose outputs are masks, then landmark heat maps, and whose deepest features can be had as well.
 
     Args:
-        backbone: maps (B, 1, h, w) to (B, 3 + landmarks, h, w) for h, w that are multiples of ``multiple``. Its levels are
-            taken over.
+        backbone: maps (B, 1, h, w) to (B, 3 + landmarks, h, w), or one map more, for h, w that are multiples of ``multiple``.
+            Its levels are taken over.
         landmarks: number of heat maps: 10 where it sees a radiograph (the right hip's five, then the left hip's), 5 where it
             sees the crop of one hip.
+        fracture: whether the last map tells where a femur is broken.
         multiple: product of the backbone's strides; inputs are zero-padded to it and the outputs cut back.
         prior: initial probability of every mask and heat-map pixel, added to the logits as a bias, so that training
             does not begin by unlearning 0.5 everywhere.
@@ -51,7 +52,7 @@ class SegmentationNetwork(nn.Module):
 
     multiple: int
 
-    def __init__(self, backbone: UNet, landmarks: int, multiple: int = 32, prior: float = 0.02) -> None:
+    def __init__(self, backbone: UNet, landmarks: int, fracture: bool = False, multiple: int = 32, prior: float = 0.02) -> None:
         super().__init__()
         down, up, level = nn.ModuleList(), list[nn.Module](), backbone.model
         while isinstance(level, nn.Sequential) and isinstance(level[1], SkipConnection):
@@ -62,7 +63,8 @@ class SegmentationNetwork(nn.Module):
         self.up = nn.ModuleList(reversed(up))
         self.multiple = multiple
         self.encoder_frozen = False
-        self.bias = nn.Parameter(torch.full((1, len(MASKS) + landmarks, 1, 1), math.log(prior / (1 - prior))))
+        self.maps = len(MASKS) + landmarks + int(fracture)
+        self.bias = nn.Parameter(torch.full((1, self.maps, 1, 1), math.log(prior / (1 - prior))))
 
     def freeze_encoder(self) -> None:
         """Keep the way down, and so the deepest features of any image, as it is while the rest is trained."""
@@ -84,7 +86,7 @@ class SegmentationNetwork(nn.Module):
             image: (B, 1, h, w) normalised radiograph.
 
         Returns:
-            (B, 3 + landmarks, h, w) logits: femur, prosthesis, fixation, then the heat maps.
+            (B, maps, h, w) logits: femur, prosthesis, fixation, then the heat maps, then, if any, where a femur is broken.
         """
         return self.look(image)[0]
 

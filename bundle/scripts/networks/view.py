@@ -5,11 +5,11 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from scripts.networks.fitting import features_of
 from scripts.networks.heads import Head
 from scripts.networks.hips import local_contrast
 from scripts.networks.localisation import SHAPE
 from scripts.networks.sampling import sample_at
+from scripts.networks.search import SIGNS
 
 OUTPUTS: Final = (
     "view", "turn", "tilt", "femur", "femur", "fracture", "fracture", "growth", "growth", "rotation", "rotation",
@@ -34,12 +34,11 @@ class ViewNetwork(Head):
     Novelty is the Mahalanobis distance of the radiograph's features from those of the ones that were learnt from (Lee et al.,
     NeurIPS 2018), divided by the square root of their number, so that a usual radiograph has about 1.
 
-    A hip is judged by the features by which it was drawn, by a picture of it, and by the form in which its landmarks lie; by
-    picture and form also beside the other hip's, since a person's two hips are alike until one breaks.
+    A hip is judged by the features by which it was drawn, by where it looked broken, and by the form in which its landmarks lie; by
+    the last two also beside the other hip's, since a person's two hips are alike until one breaks.
 
     Args:
         pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 3): its turn, its tilt, and its share of the view.
-        hip_encoder: backbone that maps pictures of hips (N, 1, rows, cols), see `contrast`, to (N, features).
         radiograph_features: number of features of a radiograph, see `HipSearch`.
         hip_features: number of features of a hip.
         hidden: width of the layer between features and judgements.
@@ -53,7 +52,6 @@ class ViewNetwork(Head):
     def __init__(
         self,
         pelvis_encoder: nn.Module,
-        hip_encoder: nn.Module,
         radiograph_features: int,
         hip_features: int,
         hidden: int = 64,
@@ -61,10 +59,10 @@ class ViewNetwork(Head):
         heads_mm: float = 176.0,
     ) -> None:
         super().__init__(_QUANTITIES)
-        self.pelvis_encoder, self.hip_encoder = pelvis_encoder, hip_encoder
+        self.pelvis_encoder = pelvis_encoder
         self.radiograph_judge = nn.Sequential(nn.LayerNorm(radiograph_features), _judge(radiograph_features, hidden, 1))
         self.hip_norm = nn.LayerNorm(hip_features)
-        self.hip_judge = _judge(hip_features + 2 * features_of(hip_encoder) + 2 * SHAPE + 1, hidden, 4)
+        self.hip_judge = _judge(hip_features + 2 * (SHAPE + SIGNS) + 1, hidden, 4)
         self.degrees = 10.0  # that count as one unit of the network's own outputs
         self.window = 41  # over which the local contrast is taken, pixels
         self.rows, self.cols, self.top, self.left = 96, 144, 56.0, (143 - heads_mm / pelvis_spacing_mm) / 2
@@ -91,29 +89,24 @@ class ViewNetwork(Head):
         tilt = (seen[:, 1] + mirrored[:, 1]) / 2 * self.degrees * both
         return self.radiograph_judge(features)[:, 0] + (seen[:, 2] + mirrored[:, 2]) * both, turn, tilt
 
-    def hips(self, features: Tensor, shapes: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def hips(self, features: Tensor, shapes: Tensor, breaks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Judge hips.
 
         Args:
             features: (B, 2, hip_features).
             shapes: (B, 2, 12), see `HipLocaliser.shape`; 0 for a hip that was not found, or is implanted.
-            pictures: (B, 2, rows, cols), see `contrast`.
+            breaks: (B, 2, 3), see `signs_of_break`; 0 as shapes.
 
         Returns:
             logits (B, 2) of a proximal femur, seen from the front; of a broken or deformed one; and of one that grows;
             rotation of the femur (B, 2), degrees outward.
         """
         both = (shapes != 0).any(dim=2).all(dim=1).to(shapes.dtype).view(-1, 1, 1)
-        looks = self.hip_encoder(pictures.flatten(0, 1).unsqueeze(1)).view(pictures.shape[0], 2, -1)
-        alone = torch.cat((looks, shapes), dim=2)
+        alone = torch.cat((breaks, shapes), dim=2)
         beside = (alone - alone.flip(1)) * both
         told = torch.cat((self.hip_norm(features), alone, beside, both.expand(-1, 2, -1)), dim=2)
         out = self.hip_judge(told.flatten(0, 1)).view(features.shape[0], 2, 4)
         return out[:, :, 0], out[:, :, 1], out[:, :, 2], out[:, :, 3] * self.degrees
-
-    def contrast(self, pictures: Tensor) -> Tensor:
-        """The local contrast of hips' pictures (B, 2, rows, cols)."""
-        return local_contrast(pictures.flatten(0, 1).unsqueeze(1), self.window, 1).view_as(pictures)
 
     def pelvis(self, radiograph: Tensor, heads: Tensor) -> Tensor:
         """Bring pelves to one place and size by the heads of their femurs.
@@ -139,14 +132,14 @@ class ViewNetwork(Head):
         return torch.sqrt((white * white).mean(dim=1))
 
     def forward(
-        self, radiograph_features: Tensor, hip_features: Tensor, pelvis: Tensor, shapes: Tensor, pictures: Tensor
+        self, radiograph_features: Tensor, hip_features: Tensor, pelvis: Tensor, shapes: Tensor, breaks: Tensor
     ) -> Tensor:
         """Judge radiograph, hips and pelvis together, for training.
 
         Returns:
             (B, 11), see `OUTPUTS`: logits, and angles in degrees.
         """
-        femur, fracture, growth, rotation = self.hips(hip_features, shapes, pictures)
+        femur, fracture, growth, rotation = self.hips(hip_features, shapes, breaks)
         both = (hip_features != 0).any(dim=2).all(dim=1).to(pelvis.dtype)
         whole = torch.stack(self.radiograph(radiograph_features, pelvis, both), dim=1)
         return torch.cat((whole, femur, fracture, growth, rotation), dim=1)
@@ -155,8 +148,8 @@ class ViewNetwork(Head):
         """Give what it judges; of a hip, the probability of a femur is 0 where none was found, the rest where it is not valid."""
         found, valid = seen["found"], seen["valid"]
         # A hip that is not valid is no measure of what the other should look like.
-        shapes, pictures = seen["shapes"] * valid.unsqueeze(2), seen["pictures"] * valid.view(-1, 2, 1, 1)
-        femur, fracture, growth, rotation = self.hips(seen["hip_features"], shapes, self.contrast(pictures))
+        shapes, breaks = seen["shapes"] * valid.unsqueeze(2), seen["breaks"] * valid.unsqueeze(2)
+        femur, fracture, growth, rotation = self.hips(seen["hip_features"], shapes, breaks)
         features, pelvis = seen["radiograph_features"], self.pelvis(seen["small"], seen["heads"])
         view, turn, tilt = self.radiograph(features, pelvis, found.min(dim=1)[0])
         return {

@@ -122,16 +122,17 @@ class RandHipCropsd(RandomizableTransform):
 class RandContourCropd(RandomizableTransform):
     """Replaces a radiograph by the canonical crop of one of its hips.
 
-    Returns "image" (1, rows, cols), "label" (3, rows, cols), 0..1, and "landmarks" (5, 2), (row, col) in pixels of the crop,
+    Returns "image" (1, rows, cols), "label" (classes, rows, cols), 0..1, as many as the item's, and "landmarks" (5, 2), (row, col) in pixels of the crop,
     NaN where a landmark is not on the radiograph or not in the crop.
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.
         spacing_mm: pixel spacing of the radiograph.
-        random_side: draw one of the visible hips, one with metal more often; else the one with more visible landmarks.
+        random_side: draw one of the visible hips, one with metal or a fracture more often; else the one with more visible
+            landmarks.
         jitter: errors of the landmarks that place the crop; none where None.
         shear_sd: standard deviation of a shear, which makes hips of other shapes.
-        metal_share: how often the hip with metal is drawn of two.
+        rare_share: how often the hip that alone has metal or a fracture, any class but the first, is drawn of two.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class RandContourCropd(RandomizableTransform):
         random_side: bool = True,
         jitter: LandmarkJitter | None = None,
         shear_sd: float = 0.0,
-        metal_share: float = 0.85,
+        rare_share: float = 0.85,
     ) -> None:
         super().__init__(prob=1.0)
         self.localiser = localiser
@@ -149,7 +150,7 @@ class RandContourCropd(RandomizableTransform):
         self.random_side = random_side
         self.jitter = jitter or LandmarkJitter()
         self.shear_sd = shear_sd
-        self.metal_share = metal_share
+        self.rare_share = rare_share
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Crop."""
@@ -176,7 +177,7 @@ class RandContourCropd(RandomizableTransform):
         return {**rest, "image": crop[:1], "label": crop[1:], "landmarks": landmarks}
 
     def _sampled(self, image: Tensor, label: Tensor, transform: Tensor) -> Tensor:
-        """Sample the crop (4, rows, cols) from the part that it needs: a copy of the whole radiograph would take longer."""
+        """Sample the crop (1 + classes, rows, cols) from the part that it needs: a copy of the whole radiograph would take longer."""
         rows, cols = self.localiser.crop_rows, self.localiser.crop_cols
         corners = to_radiograph(transform, torch.tensor([[0.0, 0.0], [0.0, cols], [rows, 0.0], [rows, cols]]))
         size = torch.tensor(image.shape[1:])
@@ -194,9 +195,9 @@ class RandContourCropd(RandomizableTransform):
         if len(sides) < 2:
             return sides[0] if sides else 0
         middle = int(torch.nan_to_num(points[visible].mean(dim=0)[1]))
-        metal = [bool(half.any()) for half in (label[1:, :, :middle], label[1:, :, middle:])]
-        if metal[0] != metal[1] and self.R.random() < self.metal_share:
-            return metal.index(True)
+        rare = [bool(half.any()) for half in (label[1:, :, :middle], label[1:, :, middle:])]
+        if rare[0] != rare[1] and self.R.random() < self.rare_share:
+            return rare.index(True)
         return int(self.R.randint(2))
 
 

@@ -33,8 +33,8 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
             one hip); a radiograph that lacks one is left out.
 
     Returns:
-        The items of `list_radiographs`, each with "label" and "landmarks" ("" where there is none) and the file's modification
-        time, so that a cache of the read pixels notices a changed file.
+        The items of `list_radiographs`, each with "label", "landmarks" and "fracture_label" ("" where there is none) and the
+        file's modification time, so that a cache of the read pixels notices a changed file.
 
     Raises:
         ValueError: when no radiograph is left.
@@ -47,7 +47,8 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
             f"{dataset_dir}: {len(found)} radiographs, {len(of_split)} of them with {split!r} in the manifest's column split, "
             f"none of which has {' and '.join(required)}; expected at least one. Nothing was trained."
         )
-    return [{"label": "", "landmarks": "", **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
+    none = {"label": "", "landmarks": "", "fracture_label": ""}
+    return [{**none, **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
 
 
 def radiographs_without_hips(folder: str | None, split: str, read: Read) -> list[dict[str, Any]]:

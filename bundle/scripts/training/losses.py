@@ -33,6 +33,8 @@ def heat_maps(landmarks: Tensor, rows: int, cols: int, sigma: float) -> Tensor:
 class SegmentationLoss(nn.Module):
     """Overlap and cross-entropy of the masks, plus the weighted cross-entropy of the landmark heat maps.
 
+    Where the logits have one more map, it is that of where a femur is broken; its overlap and cross-entropy are added.
+
     Args:
         masks: number of mask channels.
         sigma: standard deviation of the heat maps, pixels.
@@ -41,6 +43,7 @@ class SegmentationLoss(nn.Module):
         mask_weights: weight of the pixels inside each mask; metal is rare, and is never found without.
         overlap: loss of the masks' logits (B, masks, h, w) against how much of a pixel each covers; Dice if None.
         overlap_weight: weight of the overlap against the rest.
+        fracture_weight: weight of the map of where a femur is broken.
     """
 
     mask_weights: Tensor
@@ -54,11 +57,12 @@ class SegmentationLoss(nn.Module):
         mask_weights: Sequence[float] = (1.0, 8.0, 20.0),
         overlap: nn.Module | None = None,
         overlap_weight: float = 1.0,
+        fracture_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.register_buffer("mask_weights", torch.tensor(mask_weights).view(1, -1, 1, 1), persistent=False)
         self.masks, self.sigma, self.peak_weight = masks, sigma, peak_weight
-        self.heat_weight, self.overlap_weight = heat_weight, overlap_weight
+        self.heat_weight, self.overlap_weight, self.fracture_weight = heat_weight, overlap_weight, fracture_weight
         # A class that a batch lacks (most lack metal) must not dominate: 100 pixels count as agreement.
         self.overlap = overlap or DiceLoss(sigmoid=True, batch=True, smooth_nr=100.0, smooth_dr=100.0)
 
@@ -66,22 +70,28 @@ class SegmentationLoss(nn.Module):
         """Compute the loss.
 
         Args:
-            logits: (B, masks + N, h, w).
-            target: "label" (B, masks, h, w), how much of a pixel each class covers, 0..1; and "landmarks" (B, ..., 2), N of
-                them, in pixels, NaN = not visible.
+            logits: (B, masks + N, h, w), or one map more.
+            target: "label" (B, masks, h, w), or one more, how much of a pixel each class covers, 0..1; and "landmarks"
+                (B, ..., 2), N of them, in pixels, NaN = not visible.
 
         Returns:
             scalar.
         """
         logits = logits.float()
-        masks = target["label"].to(logits.dtype)
+        label = target["label"].to(logits.dtype)
+        masks, landmarks = label[:, : self.masks], target["landmarks"].flatten(1, -2).shape[1]
         # Heat maps are smooth: half their resolution teaches as much at a quarter of the cost.
-        peaks = F.avg_pool2d(logits[:, self.masks :], 2)
+        peaks = F.avg_pool2d(logits[:, self.masks : self.masks + landmarks], 2)
         heat = heat_maps((target["landmarks"] - 0.5) / 2, peaks.shape[2], peaks.shape[3], self.sigma / 2)
         weight = 1.0 + self.peak_weight * heat
         heat_loss = F.binary_cross_entropy_with_logits(peaks, heat, weight, reduction="sum")
+        broken, fracture = logits[:, self.masks + landmarks :], logits.new_zeros(())
+        if broken.shape[1]:
+            zone = label[:, self.masks :]
+            fracture = self.overlap(broken, zone) + F.binary_cross_entropy_with_logits(broken, zone)
         return (
             self.overlap_weight * self.overlap(logits[:, : self.masks], masks)
+            + self.fracture_weight * fracture
             + F.binary_cross_entropy_with_logits(logits[:, : self.masks], masks, pos_weight=self.mask_weights.to(logits.device))
             + self.heat_weight * mean_over_processes(heat_loss, weight.sum())
         )

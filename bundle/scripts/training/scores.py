@@ -26,6 +26,12 @@ def femur_masks(output: Output) -> tuple[Tensor, Tensor]:
     return (output["pred"][:, :1] > 0).float(), (output["label"]["label"][:, :1] > 0.5).float()
 
 
+def fracture_peaks(output: Output) -> tuple[Tensor, Tensor]:
+    """Take the highest logit of the last map, where a femur is broken, and whether it is, (N,) each, from a segmentation's output."""
+    zones = output["label"]["label"][:, -1] > 0.5
+    return output["pred"][:, -1].flatten(1).amax(dim=1), zones.flatten(1).any(dim=1).float()
+
+
 class LandmarkErrors:
     """Takes the distances of predicted from true landmarks, mm, (N,), and the 0 that they should be, of the visible landmarks.
 
@@ -41,8 +47,9 @@ class LandmarkErrors:
 
     def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
         """Return the pairs."""
-        points, _ = self.find(output["pred"][:, self.masks :], self.radius)
-        distance = torch.linalg.vector_norm(points - output["label"]["landmarks"].flatten(1, -2), dim=2) * self.spacing_mm
+        truth = output["label"]["landmarks"].flatten(1, -2)
+        points, _ = self.find(output["pred"][:, self.masks : self.masks + truth.shape[1]], self.radius)
+        distance = torch.linalg.vector_norm(points - truth, dim=2) * self.spacing_mm
         known = distance[torch.isfinite(distance)]
         return known, torch.zeros_like(known)
 

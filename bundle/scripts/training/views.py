@@ -94,14 +94,13 @@ class SeenRadiographsd(Transform):
     """Replaces a radiograph at 0.6 mm by what is seen on it in several poses and appearances, drawn by the radiograph's name.
 
     What is left of the item is, of each drawing, "radiograph_features" (draws, F), "hip_features" (draws, 2, G), "pelvis" (draws,
-    1, rows, cols), "shapes" (draws, 2, 12), "pictures" (draws, 2, rows, cols), and "view" (draws, 11). Some drawings
+    1, rows, cols), "shapes" (draws, 2, 12), "breaks" (draws, 2, 3), and "view" (draws, 11). Some drawings
     are turned upside down or on their side, shown far too large or too small, blurred or as a negative: those are no views of a
     hip any more. Nothing is known of a hip that was not found; what was found where no hip is, is no femur.
 
     Args:
         search: the cascade's own.
         pelvis: crops the pelvis from a radiograph (B, 1, h, w) by its femoral heads (B, 2, 2); the cascade's own.
-        contrast: of pictures of hips; the cascade's own.
         pose, clutter, appearance: of a drawing, in this order.
         draws: how many.
         spoilt: probability of a radiograph that is no view of a hip any more.
@@ -112,7 +111,6 @@ class SeenRadiographsd(Transform):
         self,
         search: Search,
         pelvis: Callable[[Tensor, Tensor], Tensor],
-        contrast: Callable[[Tensor], Tensor],
         pose: RandRadiographPosed,
         clutter: RandClutterd,
         appearance: RandAppearanced,
@@ -120,7 +118,7 @@ class SeenRadiographsd(Transform):
         spoilt: float = 0.25,
         spacing_mm: float = 0.6,
     ) -> None:
-        self.search, self.pelvis, self.contrast = search, pelvis, contrast
+        self.search, self.pelvis = search, pelvis
         self.pose, self.clutter, self.appearance = pose, clutter, appearance
         self.draws, self.spoilt, self.spacing_mm = draws, spoilt, spacing_mm
 
@@ -147,7 +145,7 @@ class SeenRadiographsd(Transform):
             "hip_features": seen["hip_features"][0],
             "pelvis": self.pelvis(seen["small"], seen["heads"])[0].half(),
             "shapes": seen["shapes"][0] * bare.unsqueeze(1),
-            "pictures": self.contrast(seen["pictures"] * bare.view(1, 2, 1, 1))[0].half(),
+            "breaks": seen["breaks"][0] * bare.unsqueeze(1),
             "view": self._known(torch.as_tensor(data["view"]), truth, seen, spoilt),
         }
 
@@ -182,7 +180,7 @@ class RandDrawingd(RandomizableTransform):
     """
 
     def __init__(
-        self, keys: Sequence[str] = ("radiograph_features", "hip_features", "pelvis", "shapes", "pictures", "view")
+        self, keys: Sequence[str] = ("radiograph_features", "hip_features", "pelvis", "shapes", "breaks", "view")
     ) -> None:
         super().__init__(prob=1.0)
         self.keys = keys
