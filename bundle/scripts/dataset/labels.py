@@ -1,4 +1,4 @@
-"""Reading what an expert or the simulator drew on a radiograph: masks of the femurs and of where they are broken, and landmarks."""
+"""Reading what an expert or the simulator drew on a radiograph: masks of the femurs and of their fractures, and landmarks."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class ViewNetwork(Head):
     Novelty is the Mahalanobis distance of the radiograph's features from those of the ones that were learnt from (Lee et al.,
     NeurIPS 2018), divided by the square root of their number, so that a usual radiograph has about 1.
 
-    A hip is judged by the features by which it was drawn, by where it looked broken, and by the form in which its landmarks lie; by
-    the last two also beside the other hip's, since a person's two hips are alike until one breaks.
+    A hip is judged by the features by which it was drawn, by where it looked broken, and by the form in which its landmarks
+    lie; by the last two also beside the other hip's, since a person's two hips are alike until one breaks.
 
     Args:
         pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 3): its turn, its tilt, and its share of the view.

@@ -12,7 +12,7 @@ from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.physics.projection import ImagePlane
 
 _RADIUS_MM = 2.5
-"""How far round the edge of a fragment its end can be seen; as far as the points of `broken_surfaces` lie apart, so that it closes."""
+"""How far round a point of a broken surface; these lie as far apart from each other, so that the zone closes."""
 
 
 def fracture_zone(femurs: Iterable[Femur], plane: ImagePlane) -> np.ndarray:

@@ -37,7 +37,7 @@ Landmarks = dict[str, dict[str, list[float] | None] | None]
 @dataclass(frozen=True)
 class Shot:
     """A radiograph as the vendor stores it, with its truth: the ``mask`` (rows, columns) of classes 0..3, landmarks by side
-    in (row, column), None where they are not seen, and the ``fracture`` (rows, columns) bool, where a femur is seen to be broken."""
+    in (row, column), None where they are not seen, and the ``fracture`` (rows, columns) bool, where a femur looks broken."""
 
     rendering: Rendering
     mask: np.ndarray

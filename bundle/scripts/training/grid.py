@@ -28,8 +28,8 @@ class ToCoarserGridd(Transform):
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the item with "image", "landmarks" and, where it has one, "label" on the coarser grid.
 
-        The label becomes (classes, h, w) uint8, or (classes + 1, h, w): how much of a pixel each class covers, 0..255, so that an edge keeps its
-        place to a fraction of a pixel.
+        The label becomes (classes, h, w) uint8, or (classes + 1, h, w): how much of a pixel each class covers, 0..255, so that
+        an edge keeps its place to a fraction of a pixel.
         """
         image = self.reduce(torch.as_tensor(data["image"]).float()[None])[0]
         coarser = {"image": image, "landmarks": (torch.as_tensor(data["landmarks"]) + 0.5) / self.factor - 0.5}

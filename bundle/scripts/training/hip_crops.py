@@ -122,8 +122,8 @@ class RandHipCropsd(RandomizableTransform):
 class RandContourCropd(RandomizableTransform):
     """Replaces a radiograph by the canonical crop of one of its hips.
 
-    Returns "image" (1, rows, cols), "label" (classes, rows, cols), 0..1, as many as the item's, and "landmarks" (5, 2), (row, col) in pixels of the crop,
-    NaN where a landmark is not on the radiograph or not in the crop.
+    Returns "image" (1, rows, cols), "label" (classes, rows, cols), 0..1, as many as the item's, and "landmarks" (5, 2), (row, col)
+    in pixels of the crop, NaN where a landmark is not on the radiograph or not in the crop.
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.
@@ -177,7 +177,7 @@ class RandContourCropd(RandomizableTransform):
         return {**rest, "image": crop[:1], "label": crop[1:], "landmarks": landmarks}
 
     def _sampled(self, image: Tensor, label: Tensor, transform: Tensor) -> Tensor:
-        """Sample the crop (1 + classes, rows, cols) from the part that it needs: a copy of the whole radiograph would take longer."""
+        """Sample the crop (1 + classes, rows, cols) from the part it needs: a copy of the whole radiograph would take longer."""
         rows, cols = self.localiser.crop_rows, self.localiser.crop_cols
         corners = to_radiograph(transform, torch.tensor([[0.0, 0.0], [0.0, cols], [rows, 0.0], [rows, cols]]))
         size = torch.tensor(image.shape[1:])

@@ -33,7 +33,7 @@ def displacement_mm(femur: Femur) -> float:
 
 
 def widest(apart: Tensor) -> float:
-    """Measure the widest part of a gap, without its hinge: of vectors (n, 3) across it, patient, as an AP radiograph shows them."""
+    """Measure the widest part of a gap, without its hinge: vectors (n, 3) across it, patient, as an AP radiograph shows them."""
     return float(apart[:, [0, 2]].norm(dim=-1).quantile(_LARGEST))
 
 
