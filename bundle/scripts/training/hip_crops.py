@@ -122,8 +122,8 @@ class RandHipCropsd(RandomizableTransform):
 class RandContourCropd(RandomizableTransform):
     """Replaces a radiograph by the canonical crop of one of its hips.
 
-    Returns "image" (1, rows, cols), "label" (classes, rows, cols), 0..1, as many as the item's, and "landmarks" (5, 2), (row, col)
-    in pixels of the crop, NaN where a landmark is not on the radiograph or not in the crop.
+    Returns "image" (1, rows, cols), "label" (classes, rows, cols), 0..1, as many as the item's, and "landmarks" (5, 2),
+    (row, col) in pixels of the crop, NaN where a landmark is not on the radiograph or not in the crop.
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.

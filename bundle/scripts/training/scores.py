@@ -27,7 +27,7 @@ def femur_masks(output: Output) -> tuple[Tensor, Tensor]:
 
 
 def fracture_peaks(output: Output) -> tuple[Tensor, Tensor]:
-    """Take the highest logit of where a femur is broken, the last map, and whether it is, (N,) each, from a segmentation's output."""
+    """Take the highest logit of the last map, where a femur is broken, and whether it is, (N,) each, of a segmentation."""
     zones = output["label"]["label"][:, -1] > 0.5
     return output["pred"][:, -1].flatten(1).amax(dim=1), zones.flatten(1).any(dim=1).float()
 
