@@ -194,7 +194,7 @@ class LoadLandmarksd(MapTransform):
 
 def _on_image(mask: NDArray[np.uint8], image: MetaTensor) -> MetaTensor:
     """A mask as it is stored, on the grid of the image: (1, H, W)."""
-    shown = resample_nearest(image.meta["orientation"].to_display(mask), tuple(image.shape[-2:]))
+    shown = resample_nearest(image.meta["orientation"].to_display(mask), (image.shape[-2], image.shape[-1]))
     return MetaTensor(torch.from_numpy(np.ascontiguousarray(shown))[None], affine=image.affine)
 
 
