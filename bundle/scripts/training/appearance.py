@@ -122,7 +122,7 @@ class RandAppearanced(RandomizableTransform):
 
 
 class RandClutterd(RandomizableTransform):
-    """Makes a radiograph's bone lighter, darker, smoother or coarser than its surroundings, and lays another over it.
+    """Makes a radiograph's bone lighter, darker, smoother or coarser than its surroundings, and lays folds and another over it.
 
     So that contours are found by the shape of a femur, and not by how the simulator's bone or background happens to look.
 
@@ -133,6 +133,9 @@ class RandClutterd(RandomizableTransform):
         bone_sd: standard deviation of that lightness; the range of the image is 1.
         texture: probability of another texture inside and outside the bone.
         coarseness: range of the share of the fine detail that is added; -1 takes all of it away.
+        folds: probability of one to three folds: long curves of skin, clothes or pads, each an edge or a line that goes on beyond
+            the bone, as that of a fracture does not.
+        fold_sd: standard deviation of the step or height of each.
         overlaid: probability that the radiograph before this one shines through.
         opacity: range of how much of it.
     """
@@ -145,12 +148,15 @@ class RandClutterd(RandomizableTransform):
         bone_sd: float = 0.12,
         texture: float = 0.4,
         coarseness: tuple[float, float] = (-0.9, 1.2),
+        folds: float = 0.3,
+        fold_sd: float = 0.08,
         overlaid: float = 0.3,
         opacity: tuple[float, float] = (0.05, 0.3),
     ) -> None:
         super().__init__(prob=1.0)
         self.image_key, self.label_key = image_key, label_key
         self.bone, self.bone_sd, self.texture, self.coarseness = bone, bone_sd, texture, coarseness
+        self.folds, self.fold_sd = folds, fold_sd
         self.overlaid, self.opacity = overlaid, opacity
         self.before: Tensor | None = None
 
@@ -165,11 +171,27 @@ class RandClutterd(RandomizableTransform):
             fine = image - smooth(image, int(self.R.choice([1, 2, 3])))
             inside, outside = (float(self.R.uniform(*self.coarseness)) for _ in range(2))
             image = image + fine * torch.lerp(torch.tensor(outside), torch.tensor(inside), femur)
+        if self.R.random() < self.folds:
+            for _ in range(int(self.R.randint(1, 4))):
+                image = image + self._fold(image)
         if self.before is not None and self.before.shape == image.shape and self.R.random() < self.overlaid:
             other = self.before.flip(int(self.R.choice([1, 2]))).roll(int(self.R.randint(image.shape[1])), 1)
             image = torch.lerp(image, other, float(self.R.uniform(*self.opacity)))
         self.before = clean
         return {**data, self.image_key: image.clamp(LOW, HIGH)}
+
+
+    def _fold(self, image: Tensor) -> Tensor:
+        """An edge, or a line, along a bow from border to border."""
+        rows, cols = image.shape[1:]
+        angle, bow = self.R.uniform(0.0, 2 * np.pi), self.R.normal(0.0, 0.4) / max(rows, cols)
+        row = torch.arange(rows, dtype=image.dtype).view(-1, 1) - float(self.R.uniform(0.0, rows))
+        col = torch.arange(cols, dtype=image.dtype).view(1, -1) - float(self.R.uniform(0.0, cols))
+        across, along = row * np.cos(angle) + col * np.sin(angle), col * np.cos(angle) - row * np.sin(angle)
+        distance = (across + bow * along**2) / float(self.R.uniform(0.7, 4.0))
+        edge = self.R.random() < 0.5
+        shape = torch.sigmoid(2 * distance) * torch.exp(-distance.clamp(min=0.0) / 20) if edge else torch.exp(-(distance**2) / 2)
+        return (float(self.R.normal(0.0, self.fold_sd)) * shape)[None]
 
 
 def smooth(image: Tensor, width: int) -> Tensor:
