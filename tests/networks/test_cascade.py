@@ -134,6 +134,7 @@ def test_predict_lies_on_the_radiographs_own_grid() -> None:
     assert found["landmarks"].shape == (1, 2, 5, 2)
     assert found["crops"].shape == (1, 2, 224, 224)
     assert found["crop_transforms"].shape == (1, 2, 2, 3)
+    assert found["fracture_logits"].shape == (1, 2, 352, 224) and found["fracture_transforms"].shape == (1, 2, 2, 3)
     assert torch.isfinite(found["channels"]).all()
 
 

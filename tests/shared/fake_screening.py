@@ -76,6 +76,8 @@ class FakeCascade(torch.nn.Module):
         masks[:, 1, 100:200, 290:340] = 7.0
         right_points = torch.tensor([[90.0, 140.0], [120.0, 100.0], [80.0, 80.0], [150.0, 110.0], [190.0, 100.0]])
         left_points = right_points * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, width - 1.0])
+        broken = torch.full((1, 2, 100, 60), -4.0)
+        broken[:, :, 40:60, 10:50] = 4.0
         return {
             "channels": channels,
             "mask_logits": masks,
@@ -85,6 +87,10 @@ class FakeCascade(torch.nn.Module):
             "poses": torch.zeros(1, 2, 2),
             "crop_transforms": torch.tensor(
                 [[[[1.6, 0.0, 50.0], [0.0, 1.4, 40.0]], [[1.6, 0.0, 50.0], [0.0, -1.4, width - 41.0]]]]
+            ),
+            "fracture_logits": broken,
+            "fracture_transforms": torch.tensor(
+                [[[[1.0, 0.0, 60.0], [0.0, 1.0, 60.0]], [[1.0, 0.0, 60.0], [0.0, -1.0, width - 61.0]]]]
             ),
         }
 

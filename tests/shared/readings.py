@@ -40,6 +40,8 @@ def reading(
         "landmark_confidence": torch.rand(1, 2, 5),
         "crops": torch.rand(1, 2, 8, 8),
         "crop_transforms": transforms,
+        "fracture_logits": torch.rand(1, 2, 8, 8),
+        "fracture_transforms": transforms * 1.5,
         "poses": LOCALISER.poses(transforms, 0.3),
         "valid": torch.ones(1, 2),
     }

@@ -91,8 +91,9 @@ class ScreeningNetwork(nn.Module):
             channels (B, K); mask_logits (B, 3, H, W) for femur, prosthesis, fixation; landmarks (B, 2, 5, 2), (row, col)
             in image pixels; landmark_confidence (B, 2, 5), 0..1; crops (B, 2, rows, cols) of the image;
             crop_transforms (B, 2, 2, 3) with image (row, col) = A @ (crop row, crop col, 1); poses (B, 2, 2), see
-            `HipLocaliser.poses`; valid (B, 2), 1 where the hip was measured; radiograph_features (B, 2 F) and hip_features
-            (B, 2, 2 G), see `HipSearch.forward`.
+            `HipLocaliser.poses`; valid (B, 2), 1 where the hip was measured; fracture_logits (B, 2, h, w) of where a femur looks
+            broken, in a crop of its own, and fracture_transforms (B, 2, 2, 3), as those of the crops; radiograph_features
+            (B, 2 F) and hip_features (B, 2, 2 G), see `HipSearch.forward`.
         """
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
@@ -160,10 +161,17 @@ class ScreeningNetwork(nn.Module):
             "crop_transforms": transforms,
             "poses": poses,
             "valid": valid,
+            "fracture_logits": seen["fracture"],
+            "fracture_transforms": self._at_image(seen["fracture_frames"]),
             "radiograph_features": seen["radiograph_features"],
             "hip_features": seen["hip_features"],
         }
         return values, told, shown
+
+    def _at_image(self, frames: Tensor) -> Tensor:
+        """Transforms to pixels of the searched radiograph (B, 2, 2, 3), to pixels of the image."""
+        shift = torch.cat((torch.zeros_like(frames[..., :2]), torch.ones_like(frames[..., 2:])), dim=3)
+        return frames * self.factor + shift * ((self.factor - 1) / 2)
 
     def searched(self, image: Tensor) -> Tensor:
         """The radiograph that is searched, at 0.6 mm, of an image as for `forward`."""

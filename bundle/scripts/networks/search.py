@@ -86,7 +86,8 @@ class HipSearch(nn.Module):
             hip was found; masks (B, 3, H, W) logits; agreement (B, 2), Dice of the first two drawings of a femur, 0 where no hip
             was found; radiograph_features (B, 2 F) of the first look; hip_features (B, 2, 2 G) of the second drawing, 0 where
             no hip was found; shapes (B, 2, 12) of the landmarks, see `HipLocaliser.shape`, 0 where they do not lie as a femur's
-            do; breaks (B, 2, 3), see `signs_of_break`, 0 where no hip was found; found (B, 2), 1 or 0.
+            do; fracture (B, 2, rows, cols), logits of where the third drawing saw the femur broken, and the frames of it,
+            fracture_frames (B, 2, 2, 3); breaks (B, 2, 3), see `signs_of_break`, 0 where no hip was found; found (B, 2), 1 or 0.
         """
         small = coarser(radiograph, self.whole_factor)
         logits, deep = self.localisation.look(small)
@@ -99,12 +100,12 @@ class HipSearch(nn.Module):
         found = self.femur(points, weight, frames, self.framer)
 
         there = found.to(weight.dtype).unsqueeze(2)
-        first, first_points, first_confidence, _, _ = self.draw(radiograph, frames)
+        first, first_points, first_confidence, _, _, _ = self.draw(radiograph, frames)
         again = self.replaced(frames, first_points, first_confidence * there, self.turn)
-        second, second_points, second_confidence, fine_deep, second_breaks = self.draw(radiograph, again)
+        second, second_points, second_confidence, fine_deep, _, second_breaks = self.draw(radiograph, again)
         agreement = self.agreement(first, second, between(frames, again))
         last = self.replaced(again, second_points, second_confidence * there, -self.turn)
-        third, third_points, third_confidence, _, third_breaks = self.draw(radiograph, last)
+        third, third_points, third_confidence, _, fracture, third_breaks = self.draw(radiograph, last)
 
         share = (third_confidence / (second_confidence + third_confidence).clamp(min=1e-6)).unsqueeze(3)
         fine_points = second_points + share * (third_points - second_points)
@@ -129,16 +130,19 @@ class HipSearch(nn.Module):
             "radiograph_features": pooled(deep),
             "hip_features": fine_deep * there,
             "shapes": self.framer.shape(fine_points, placed, self.spacing_mm) * drawn.to(fine_deep.dtype).unsqueeze(2),
+            "fracture": fracture,
+            "fracture_frames": last,
             "breaks": (second_breaks + third_breaks) / 2 * there,
             "found": there[:, :, 0],
         }
 
-    def draw(self, radiograph: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def draw(self, radiograph: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Draw each hip in its frame (B, 2, 2, 3).
 
         Returns:
             mask logits (B, 2, 3, rows, cols); landmarks (B, 2, 5, 2), (row, col) in pixels of the radiograph; their confidence
-            (B, 2, 5), 0..1; features (B, 2, 2 G); signs of a break (B, 2, 3).
+            (B, 2, 5), 0..1; features (B, 2, 2 G); logits (B, 2, rows, cols) of where it is broken, and signs
+            of a break (B, 2, 3).
         """
         crops = self.framer.sample(radiograph, frames)  # (B, 2, 1, rows, cols)
         logits, deep = self.segmentation.look(crops.flatten(0, 1))
@@ -149,6 +153,7 @@ class HipSearch(nn.Module):
             to_radiograph(points.view(batch, 2, self.landmarks, 2), frames),
             confidence.view(batch, 2, self.landmarks),
             pooled(deep).reshape(batch, 2, -1),
+            logits[:, -1].reshape(batch, 2, crops.shape[3], crops.shape[4]),
             signs_of_break(logits[:, -1:]).view(batch, 2, -1),
         )
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
 
-from scripts.clinical import Screening
+from scripts.clinical import Code, Screening
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.measurement.hip_geometry import HipGeometry
@@ -23,6 +23,7 @@ BOX_COLOUR = (255, 214, 0)
 LANDMARK_COLOUR = (118, 255, 3)
 REGION_COLOUR = (255, 138, 128)
 AXIS_COLOUR = (178, 235, 242)
+FRACTURE_COLOUR = (255, 23, 68)
 
 _MARGIN_PX = 25  # round what is drawn; 7.5 mm at 0.3 mm
 _WIDTH_PX = 1200  # of the finished overlay: sharp in a report, and about 1 MB
@@ -78,8 +79,9 @@ def draw_overlay(
     Args:
         image: (1, H, W) normalised radiograph.
         prediction: one item's outputs of `ScreeningNetwork.predict`: "mask_logits" (3, H, W), "landmarks" (2, 5, 2)
-            (row, col), "crops" (2, h, w), "crop_transforms" (2, 2, 3) from crop to image (row, col).
-        screening: which hips are shown; those refused are drawn too.
+            (row, col), "crops" (2, h, w), "crop_transforms" (2, 2, 3) from crop to image (row, col), "fracture_logits"
+            (2, h, w) and "fracture_transforms" (2, 2, 3).
+        screening: which hips are shown; those refused are drawn too, and of one refused for a fracture where it looks broken.
         geometry: of both hips; regions, axes and the narrowest width of the neck are drawn thinly.
         spacing_mm: of the image, along (rows, cols).
 
@@ -114,6 +116,11 @@ def draw_overlay(
         for contour in _contours(mask.numpy()):
             pen.line(place(contour), fill=colour, width=3, joint="curve")
     for index in drawn:
+        reason = screening.hips[index].reason
+        if reason is not None and reason.code is Code.FRACTURE:
+            for contour in _contours((prediction["fracture_logits"][index] > 0).numpy()):
+                pen.line(place(_on_image(contour, prediction["fracture_transforms"][index])), fill=FRACTURE_COLOUR, width=4)
+    for index in drawn:
         for x, y in place(prediction["landmarks"][index].numpy()):
             pen.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(0, 0, 0), fill=LANDMARK_COLOUR)
     return picture
@@ -141,9 +148,15 @@ def _thin_lines(hip: HipGeometry, spacing_mm: tuple[float, float]) -> list[tuple
 def _box(prediction: Mapping[str, Any], index: int) -> np.ndarray:
     """The corners (4, 2), (row, col) in image pixels, of a hip's crop, from the viewer's upper left clockwise."""
     rows, cols = prediction["crops"].shape[-2:]
-    corners = np.array([[0, 0, 1], [0, cols - 1, 1], [rows - 1, cols - 1, 1], [rows - 1, 0, 1]], dtype=float)
-    box: np.ndarray = corners @ prediction["crop_transforms"][index].double().numpy().T
+    corners = np.array([[0, 0], [0, cols - 1], [rows - 1, cols - 1], [rows - 1, 0]], dtype=float)
+    box = _on_image(corners, prediction["crop_transforms"][index])
     return box[[1, 0, 3, 2]] if box[0, 1] > box[1, 1] else box  # the crop of a left hip is mirrored
+
+
+def _on_image(points: np.ndarray, transform: torch.Tensor) -> np.ndarray:
+    """Points (n, 2) of a crop on the image, by its transform (2, 3)."""
+    matrix = transform.double().numpy()
+    return points @ matrix[:, :2].T + matrix[:, 2]
 
 
 def _field(masks: list[torch.Tensor], boxes: list[np.ndarray], shape: torch.Size) -> tuple[int, int, int, int] | None:

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scripts.clinical import Quantity, load_criteria, load_reference
 from scripts.files import replacing
 from scripts.results.document import Document
-from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, LANDMARK_COLOUR, REGION_COLOUR
+from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, FRACTURE_COLOUR, LANDMARK_COLOUR, REGION_COLOUR
 
 _SCALE_T = (-5.0, 2.0)
 """The T-scores at both ends of the scale that is drawn beside each number."""
@@ -39,6 +39,7 @@ def write_report(document: Document, quantities: Sequence[Quantity], folder: Pat
             "landmark": LANDMARK_COLOUR,
             "region": REGION_COLOUR,
             "axis": AXIS_COLOUR,
+            "fracture": FRACTURE_COLOUR,
         },
         site_names={"neck": "Femoral neck", "total": "Total hip"},
     )

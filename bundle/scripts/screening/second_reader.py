@@ -14,7 +14,10 @@ from scripts.screening.heads import measure_heads
 Predict = Callable[[Tensor], dict[str, Tensor]]
 """From an image (1, 1, H, W) at 0.3 mm to the outputs of `ScreeningNetwork.predict`."""
 
-_OF_SIDES: Final = ("landmarks", "landmark_confidence", "crops", "crop_transforms", "poses", "valid", "hip_features")
+_OF_SIDES: Final = (
+    "landmarks", "landmark_confidence", "crops", "crop_transforms", "poses", "valid", "hip_features",
+    "fracture_logits", "fracture_transforms",
+)  # fmt: skip
 """Outputs whose second axis is that of the sides."""
 
 _HEAD: Final = HIP.landmark("head_centre")
@@ -106,10 +109,11 @@ def unmirrored(reading: Mapping[str, Tensor], width: int, channels: Channels = C
     turned["mask_logits"] = reading["mask_logits"].flip(3)
     rows, cols = turned["landmarks"].unbind(dim=-1)
     turned["landmarks"] = torch.stack((rows, width - 1 - cols), dim=-1)
-    matrix = turned["crop_transforms"].clone()
-    matrix[:, :, 1] = -matrix[:, :, 1]
-    matrix[:, :, 1, 2] += width - 1
-    turned["crop_transforms"] = matrix
+    for key in ("crop_transforms", "fracture_transforms"):
+        matrix = turned[key].clone()
+        matrix[:, :, 1] = -matrix[:, :, 1]
+        matrix[:, :, 1, 2] += width - 1
+        turned[key] = matrix
     bones = len(channels.of(Of.BONE))
     numbers = reading["channels"]
     of_bones = numbers[:, : 2 * bones].view(-1, 2, bones).flip(1).flatten(1)

@@ -180,7 +180,6 @@ class RandClutterd(RandomizableTransform):
         self.before = clean
         return {**data, self.image_key: image.clamp(LOW, HIGH)}
 
-
     def _fold(self, image: Tensor) -> Tensor:
         """An edge, or a line, along a bow from border to border."""
         rows, cols = image.shape[1:]
