@@ -60,7 +60,7 @@ def cascade(
     if metal_left:
         masks[1, 0], masks[1, 1] = 0.0, 1.0
     network.search.localisation = KnownLogits(logits(torch.zeros(1, 3, 150, 200), heat), 160)
-    network.search.segmentation = KnownLogits(logits(masks, fine), 128)
+    network.search.segmentation = KnownLogits(logits(masks, torch.cat((fine, torch.zeros(2, 1, 352, 224)), dim=1)), 128)
     return network
 
 
@@ -163,6 +163,20 @@ def test_the_crops_contours_take_the_place_of_the_first_looks() -> None:
         assert mask[row, col]
 
 
+def test_where_a_femur_looks_broken_is_told_of_its_own_hip_and_place() -> None:
+    network = cascade()
+    whole = network.search(network.searched(radiograph()))["breaks"]
+    network.search.segmentation.logits[1, -1, 100:120, 60:100] = 8.0  # of the left hip, 288 mm²
+    broken = network.search(network.searched(radiograph()))["breaks"]
+    assert torch.equal(broken[0, 0], whole[0, 0]) and bool((whole < -1.5).all())
+    assert broken[0, 1].tolist() == pytest.approx([8 / 5] * 3, rel=0.15)
+    found = network.predict(radiograph())
+    assert [bool((hip > 0).any()) for hip in found["fracture_logits"][0]] == [False, True]
+    at = found["fracture_transforms"][0, 1] @ torch.tensor([109.5, 79.5, 1.0])
+    expected = network.search.framer.fit(found["landmarks"], torch.ones(1, 2, 5))[0, 1] @ torch.tensor([109.5, 79.5, 1.0])
+    assert torch.allclose(at, expected, atol=1.0)
+
+
 class BrightIsBone(KnownLogits):
     """Draws what is bright as femur, wherever the crop lies; the landmarks are given."""
 
@@ -242,7 +256,7 @@ def test_a_mirrored_radiograph_has_its_pelvis_turned_the_other_way_and_tilted_as
 
 def test_a_unets_levels_give_what_the_unet_gives() -> None:
     unet = parse("inference.yaml").get_parsed_content("segmentation_def#backbone").eval()
-    network = SegmentationNetwork(unet, landmarks=5).eval()
+    network = SegmentationNetwork(unet, landmarks=5, fracture=True).eval()
     image = torch.rand(1, 1, 96, 64, generator=torch.Generator().manual_seed(0))
     logits, deep = network.look(image)
     torch.testing.assert_close(logits, unet(image) + network.bias)
