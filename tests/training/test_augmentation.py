@@ -150,6 +150,21 @@ def test_the_landmarks_of_a_jittered_and_sheared_crop_stay_on_their_dots(seed: i
         assert out["landmarks"][2, 1] < out["landmarks"][0, 1]
 
 
+def test_ridges_stay_in_the_bone_and_folds_go_on_beyond_it() -> None:
+    image, femur = torch.full((1, 200, 160), 0.5), torch.zeros(1, 200, 160)
+    femur[:, 60:140, 50:110] = 1.0
+    for seed in range(8):
+        drawn = {}
+        for name in ("ridges", "folds"):
+            off = dict.fromkeys(("bone", "texture", "overlaid", "ridges", "folds"), 0.0)
+            clutter = RandClutterd(**(off | {name: 1.0}), ridge_sd=0.3, fold_sd=0.3)
+            clutter.set_random_state(seed)
+            drawn[name] = (clutter({"image": image, "label": femur})["image"] - image).abs() > 0.02
+        near = torch.nn.functional.max_pool2d(femur, 11, 1, 5) > 0
+        assert drawn["ridges"].any() and not drawn["ridges"][~near].any()
+        assert drawn["folds"][~near].any()
+
+
 def test_clutter_changes_the_picture_and_not_the_labels() -> None:
     clutter = RandClutterd(bone=1.0, texture=1.0, overlaid=1.0)
     clutter.set_random_state(3)

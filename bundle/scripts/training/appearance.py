@@ -122,7 +122,7 @@ class RandAppearanced(RandomizableTransform):
 
 
 class RandClutterd(RandomizableTransform):
-    """Makes a radiograph's bone lighter, darker, smoother or coarser than its surroundings, and lays folds and another over it.
+    """Makes a radiograph's bone lighter, darker, smoother or coarser than its surroundings, and draws lines in it and over it.
 
     So that contours are found by the shape of a femur, and not by how the simulator's bone or background happens to look.
 
@@ -133,6 +133,9 @@ class RandClutterd(RandomizableTransform):
         bone_sd: standard deviation of that lightness; the range of the image is 1.
         texture: probability of another texture inside and outside the bone.
         coarseness: range of the share of the fine detail that is added; -1 takes all of it away.
+        ridges: probability of one to five ridges: short bows inside the bone, like crests, rims and the walls of vessels, that
+            are no fracture.
+        ridge_sd: standard deviation of the height of each; one in four is a furrow.
         folds: probability of one to three folds: long curves of skin, clothes or pads, each an edge or a line that goes on beyond
             the bone, as that of a fracture does not.
         fold_sd: standard deviation of the step or height of each.
@@ -148,6 +151,8 @@ class RandClutterd(RandomizableTransform):
         bone_sd: float = 0.12,
         texture: float = 0.4,
         coarseness: tuple[float, float] = (-0.9, 1.2),
+        ridges: float = 0.4,
+        ridge_sd: float = 0.1,
         folds: float = 0.3,
         fold_sd: float = 0.08,
         overlaid: float = 0.3,
@@ -156,6 +161,7 @@ class RandClutterd(RandomizableTransform):
         super().__init__(prob=1.0)
         self.image_key, self.label_key = image_key, label_key
         self.bone, self.bone_sd, self.texture, self.coarseness = bone, bone_sd, texture, coarseness
+        self.ridges, self.ridge_sd = ridges, ridge_sd
         self.folds, self.fold_sd = folds, fold_sd
         self.overlaid, self.opacity = overlaid, opacity
         self.before: Tensor | None = None
@@ -171,6 +177,9 @@ class RandClutterd(RandomizableTransform):
             fine = image - smooth(image, int(self.R.choice([1, 2, 3])))
             inside, outside = (float(self.R.uniform(*self.coarseness)) for _ in range(2))
             image = image + fine * torch.lerp(torch.tensor(outside), torch.tensor(inside), femur)
+        if self.R.random() < self.ridges:
+            for _ in range(int(self.R.randint(1, 6))):
+                image = image + self._ridge(femur)
         if self.R.random() < self.folds:
             for _ in range(int(self.R.randint(1, 4))):
                 image = image + self._fold(image)
@@ -180,14 +189,31 @@ class RandClutterd(RandomizableTransform):
         self.before = clean
         return {**data, self.image_key: image.clamp(LOW, HIGH)}
 
+    def _ridge(self, femur: Tensor) -> Tensor:
+        """A short bow inside the bone, softened at both ends."""
+        inside = torch.nonzero(femur[0] > 0.5)
+        if len(inside) == 0:
+            return torch.zeros_like(femur)
+        row, col = inside[int(self.R.randint(len(inside)))].tolist()
+        distance, along = self._bow(femur.shape[1], femur.shape[2], row, col, self.R.normal(0.0, 0.02))
+        length = float(self.R.uniform(8.0, 45.0))
+        shape = torch.exp(-(distance**2) / 2) * torch.sigmoid((length - along.abs()) / 3) * smooth(femur, 2)[0]
+        height = abs(float(self.R.normal(0.0, self.ridge_sd))) * (1.0 if self.R.random() < 0.75 else -1.0)
+        return (height * shape)[None]
+
+    def _bow(self, rows: int, cols: int, row: float, col: float, bend: float) -> tuple[Tensor, Tensor]:
+        """Distance from a bow through a point, in its own widths, and the way along it, in pixels: (rows, cols) each."""
+        angle = self.R.uniform(0.0, 2 * np.pi)
+        down = torch.arange(rows, dtype=torch.float32).view(-1, 1) - row
+        right = torch.arange(cols, dtype=torch.float32).view(1, -1) - col
+        across, along = down * np.cos(angle) + right * np.sin(angle), right * np.cos(angle) - down * np.sin(angle)
+        return (across + bend * along**2) / float(self.R.uniform(0.7, 4.0)), along
+
     def _fold(self, image: Tensor) -> Tensor:
         """An edge, or a line, along a bow from border to border."""
         rows, cols = image.shape[1:]
-        angle, bow = self.R.uniform(0.0, 2 * np.pi), self.R.normal(0.0, 0.4) / max(rows, cols)
-        row = torch.arange(rows, dtype=image.dtype).view(-1, 1) - float(self.R.uniform(0.0, rows))
-        col = torch.arange(cols, dtype=image.dtype).view(1, -1) - float(self.R.uniform(0.0, cols))
-        across, along = row * np.cos(angle) + col * np.sin(angle), col * np.cos(angle) - row * np.sin(angle)
-        distance = (across + bow * along**2) / float(self.R.uniform(0.7, 4.0))
+        row, col = float(self.R.uniform(0.0, rows)), float(self.R.uniform(0.0, cols))
+        distance, _ = self._bow(rows, cols, row, col, self.R.normal(0.0, 0.4) / max(rows, cols))
         edge = self.R.random() < 0.5
         shape = torch.sigmoid(2 * distance) * torch.exp(-distance.clamp(min=0.0) / 20) if edge else torch.exp(-(distance**2) / 2)
         return (float(self.R.normal(0.0, self.fold_sd)) * shape)[None]
