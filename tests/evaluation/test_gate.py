@@ -83,7 +83,7 @@ def cohort(tmp_path):
     records = [record(f"fine{index}.dcm", hip_view=0.9 + index / 100, novelty=index / 10) for index in range(9)]
     records += [record("implant.dcm", right={"metal_fraction": 0.4}), record("cut.dcm", left={"landmark_confidence": 0.2})]
     records += [
-        record("lost.dcm", hip_view=0.01),
+        record("lost.dcm", {"contour_agreement": 0.8}, {"contour_agreement": 0.8}, hip_view=0.01),
         record("frog.dcm", {"shaft_abduction_deg": 50.0}, {"shaft_abduction_deg": 50.0}),
     ]
     records += [record("seen.dcm"), record("bad.dcm", {"metal_fraction": 0.4}, {"metal_fraction": 0.5})]
@@ -160,7 +160,7 @@ def test_results_of_other_weights_are_not_mixed(cohort, others, tmp_path):
         evaluate_gate(*cohort, others[0], foreign, str(NETWORK_GATE_FILE), str(tmp_path), "", ["test"])
     target = tmp_path / "gate.json"
     with pytest.raises(ValueError, match="different weights"):
-        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995, 0.995, cohort[0], foreign)
+        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], faulty_dir=cohort[0], faulty_results=foreign)
     assert not target.exists()
 
 
@@ -226,7 +226,7 @@ def test_a_fracture_is_learnt_from_a_second_cohort(cohort, others, tmp_path):
         rows = [row(film["file"], right_fracture="neck") for film in films]
         faulty = write_manifest(tmp_path / folder / "f", rows), write_results(tmp_path / folder / "fr", films)
         target = tmp_path / folder / "gate.json"
-        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995, 0.995, *faulty)
+        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], 0.995, 0.995, 0.995, *faulty)
         return load_gate(target).limits
 
     assert limits(0.4, "a").fracture_at_most < limits(0.9, "b").fracture_at_most < 0.9
@@ -246,3 +246,30 @@ def test_calibration_is_the_same_each_time(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     assert calibrated(tmp_path / "a", *films).read_bytes() == calibrated(tmp_path / "b", *films).read_bytes()
+
+
+def test_broken_hips_are_told_by_kind_and_distance_and_angles_by_their_slope(tmp_path, capsys):
+    fine = write_manifest(tmp_path / "fine", [row("fine.dcm")]), write_results(tmp_path / "fine_results", [record("fine.dcm")])
+    rows, records = [], []
+    for index in range(20):
+        rows.append(row(f"{index}.dcm", pelvic_turn_deg=f"{index - 10}", pelvic_tilt_deg="0"))
+        rows[-1] |= {"left_fracture": "basicervical", "left_fracture_displacement_mm": "8" if index % 2 else "0.4"}
+        rows[-1] |= {"right_fracture_displacement_mm": "0", "right_rotation_deg": f"{3 * index - 30}", "left_rotation_deg": "0"}
+        turned = {"outward_rotation_deg": 3.0 * index - 28.0, "fracture_probability": index / 100}
+        records.append(
+            record(f"{index}.dcm", turned, {"fracture_probability": 0.1 if index < 4 else 0.9}, pelvic_turn_deg=0.5 * index)
+        )
+    faulty = write_manifest(tmp_path / "faulty", rows), write_results(tmp_path / "faulty_results", records)
+    (tmp_path / "out").mkdir()
+    evaluate_gate(*fine, None, None, str(NETWORK_GATE_FILE), str(tmp_path / "out"), "Research use only", ["test"], *faulty)
+    with (tmp_path / "out" / "fractures.csv").open(newline="") as file:
+        told = {share["group"]: share for share in csv.DictReader(file)}
+    assert set(told) == {"fracture", "basicervical", "6 to 12 mm apart"}, "those too near each other to be seen count for none"
+    assert told["basicervical"]["of"] == "10" and float(told["basicervical"]["sensitivity"]) == pytest.approx(0.8)
+    assert 0.9 < float(told["fracture"]["auc"]) < 1
+    with (tmp_path / "out" / "angles.csv").open(newline="") as file:
+        angles = {fit["angle"]: fit for fit in csv.DictReader(file)}
+    assert float(angles["turn of the pelvis"]["slope"]) < 0.7
+    assert float(angles["outward rotation of the femur"]["slope"]) == pytest.approx(1.0, abs=0.1)
+    said = capsys.readouterr().out
+    assert "| basicervical | 10 |" in said and "| turn of the pelvis | " in said

@@ -15,7 +15,7 @@ from scripts.clinical import QUANTITIES, Limits, Of, load_gate
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import read_landmarks
 from scripts.dataset.manifest import MANIFEST_NAME, read_manifest
-from scripts.dataset.truth import Truth, read_truth
+from scripts.dataset.truth import TrueHip, Truth, read_truth
 
 FINE: Final = "fine"
 """What a hip is that must be measured, and the kind of a radiograph that must be accepted."""
@@ -28,6 +28,7 @@ class GateHip:
     truth: `FINE`, "implant", "fracture", "deformity", "slight" (of either, too little to tell), "cut off",
         "turned", or "" where it is not known or the radiograph is none of hips.
     measured: whether it was. code: why not, "" if it was. values: what the gate compared, by name; NaN where there is none.
+    fracture: its true kind, "" for none. displacement_mm, rotation_deg: the true ones, NaN where unknown.
     """
 
     side: str
@@ -35,6 +36,9 @@ class GateHip:
     measured: bool
     code: str
     values: Mapping[str, float]
+    fracture: str = ""
+    displacement_mm: float = math.nan
+    rotation_deg: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class GateRadiograph:
     """One radiograph.
 
     kind: `FINE` where at least one hip must be measured, else what it is. site: "" where unknown. accepted: whether a hip was
-    measured. code: why none was, "" if one was. values: what the gate compared; NaN where the file was not read.
+    measured. code: why none was, "" if one was. values: what the gate compared; NaN where the file was not read. turn_deg,
+    tilt_deg: of the pelvis, the true ones, NaN where unknown.
     """
 
     file: str
@@ -52,6 +57,8 @@ class GateRadiograph:
     code: str
     values: Mapping[str, float]
     hips: tuple[GateHip, ...]
+    turn_deg: float = math.nan
+    tilt_deg: float = math.nan
 
     @property
     def right(self) -> bool:
@@ -93,7 +100,7 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
             kind = "turned pelvis"
         else:
             kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
-        radiographs.append(_radiograph(file, record, kind, shown.site, truths if view == "AP" else ("", "")))
+        radiographs.append(_radiograph(file, record, kind, shown, truths if view == "AP" else ("", "")))
     if not radiographs:
         raise _none_left(results_dir, splits)
     return radiographs
@@ -119,7 +126,7 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
         folder = Path(file).parent.name
         shown = read_truth(entry)
         kind = shown.kind or folder or "other"
-        radiographs.append(_radiograph(file, record, kind, shown.site, ("", "")))
+        radiographs.append(_radiograph(file, record, kind, shown, ("", "")))
     if not radiographs:
         raise _none_left(results_dir, splits)
     return radiographs
@@ -185,19 +192,23 @@ def _hip_truths(shown: Truth, limits: Limits) -> tuple[str, str]:
     return (truths[0], truths[1])
 
 
-def _radiograph(file: str, record: Mapping[str, Any], kind: str, site: str, truths: tuple[str, str]) -> GateRadiograph:
-    hips = tuple(_hip(hip, truth) for hip, truth in zip(record["hips"], truths, strict=False))
+def _radiograph(file: str, record: Mapping[str, Any], kind: str, shown: Truth, truths: tuple[str, str]) -> GateRadiograph:
+    hips = tuple(_hip(hip, truth, shown.hips[hip["side"]]) for hip, truth in zip(record["hips"], truths, strict=False))
     code = record["reason"]["code"] if record["reason"] else ""
-    return GateRadiograph(file, kind, site, record["status"] == "measured", code, _values(record, Of.RADIOGRAPH), hips)
+    values, accepted = _values(record, Of.RADIOGRAPH), record["status"] == "measured"
+    return GateRadiograph(file, kind, shown.site, accepted, code, values, hips, shown.pelvic_turn_deg, shown.pelvic_tilt_deg)
 
 
-def _hip(hip: Mapping[str, Any], truth: str) -> GateHip:
+def _hip(hip: Mapping[str, Any], truth: str, shown: TrueHip) -> GateHip:
     return GateHip(
         side=hip["side"],
         truth=truth,
         measured=hip["status"] == "measured",
         code=hip["reason"]["code"] if hip["reason"] else "",
         values=_values(hip, Of.BONE),
+        fracture=shown.fracture if shown.is_broken else "",
+        displacement_mm=shown.number("fracture_displacement_mm"),
+        rotation_deg=shown.rotation_deg,
     )
 
 
