@@ -126,8 +126,8 @@ def thresholds(
         for hip in one.hips
         if one.kind != FINE and hip.truth == "" and hip.code in ("", "NO_FEMUR") and _found(hip.values, clinical)
     ]
-    rotations = [values["outward_rotation_deg"] for values in fine]
-    turns = [abs(values["pelvic_turn_deg"]) for values in pictures]
+    rotations = _finite(fine, "outward_rotation_deg")
+    turns = [abs(turn) for turn in _finite(pictures, "pelvic_turn_deg")]
     share, hip_share = f"{100 * accept:g}%", f"{100 * accept_hips:g}%"
     hips, cohort = f"{len(fine)} fine hips", f"{len(valid)} valid radiographs"
 
