@@ -160,7 +160,9 @@ def test_results_of_other_weights_are_not_mixed(cohort, others, tmp_path):
         evaluate_gate(*cohort, others[0], foreign, str(NETWORK_GATE_FILE), str(tmp_path), "", ["test"])
     target = tmp_path / "gate.json"
     with pytest.raises(ValueError, match="different weights"):
-        calibrate_gate(*cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], faulty_dir=cohort[0], faulty_results=foreign)
+        calibrate_gate(
+            *cohort, *others, str(NETWORK_GATE_FILE), str(target), ["test"], faulty_dir=cohort[0], faulty_results=foreign
+        )
     assert not target.exists()
 
 

@@ -15,8 +15,11 @@ def film() -> tuple[torch.Tensor, torch.Tensor]:
     return logits, torch.stack((right, right * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, 599.0])))
 
 
-def shown(logits: torch.Tensor, landmarks: torch.Tensor, found: tuple[bool, bool]) -> torch.Tensor:
-    kept = remove_strays(logits, landmarks, found)
+def shown(
+    logits: torch.Tensor, landmarks: torch.Tensor, found: tuple[bool, bool], image: torch.Tensor | None = None
+) -> torch.Tensor:
+    """What is left of the femurs; bone and metal are bright unless an image is given."""
+    kept = remove_strays(logits, landmarks, found, 0.2 + 0.5 * (logits > 0).any(dim=0) if image is None else image)
     assert torch.equal(kept[1:], logits[1:])
     return kept[0] > 0
 
@@ -51,3 +54,15 @@ def test_where_no_hip_was_found_only_what_is_large_is_left():
     logits[0, 0:20, 400:420] = 5.0
     mask = shown(logits, landmarks, (False, False))
     assert mask[20:290, 80:180].all() and not mask[:, 300:].any()
+
+
+def test_where_no_hip_was_found_a_femur_without_an_edge_is_none_and_metal_stays():
+    logits, landmarks = film()
+    logits[0, 100:290, 500:590] = 5.0  # on nothing but soft tissue
+    image = torch.full((300, 600), 0.5) + 0.01 * torch.rand(300, 600, generator=torch.Generator().manual_seed(0))
+    image[:, 80:180] += 0.3
+    mask = shown(logits, landmarks, (True, False), image)
+    assert mask[20:290, 80:180].all() and not mask[:, 300:].any()
+    assert not shown(logits, landmarks, (False, False), image)[:, 300:].any()
+    logits[1, 150:170, 500:590] = 6.0
+    assert shown(logits, landmarks, (True, False), image)[100:149, 500:590].all()

@@ -15,26 +15,32 @@ from torch import Tensor
 from scripts.clinical.anatomy import HIP
 from scripts.measurement.cement import JOINT_PX, measure_thickness, remove_cement
 from scripts.measurement.metal import trace_metal
+from scripts.measurement.quality import measure_exposure
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a radiograph's edge leaves
 NOTHING = -20.0  # logit of a pixel that is certainly none
 _MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
 _BALL_PX = 54  # 16 mm: the largest radius of a calibration ball
 _ROUND = 1.2  # times a disc's area: a head is larger, by its neck at least
+_EDGE = 0.1
+"""So much brighter than what surrounds it is bone, 1 being the contrast within it; for most whole femurs that is 0.3 or more."""
+
 _CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 
 
-def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool]) -> Tensor:
+def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, bool], image: Tensor) -> Tensor:
     """Take away pieces of "femur" that belong to no hip: other bones, gas, folds of skin.
 
     Bone and metal that touch count as one piece, since metal cuts the picture of a bone in several. Of a hip that was found, the
     pieces that hold one of its landmarks are kept. Of a hip that was not found, such as one at the edge of the radiograph, large
-    pieces on its side are kept.
+    pieces on its side are kept that are metal or brighter than what surrounds them, as bone is and as a femur that was only
+    expected there is not.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
         landmarks: (2, 5, 2), (row, col) in pixels, of the right and the left hip.
         found: whether each of these two was found.
+        image: (H, W) normalised radiograph, larger = denser.
 
     Returns:
         (3, H, W), a copy.
@@ -47,6 +53,9 @@ def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, boo
         columns = np.broadcast_to(np.arange(pieces.shape[1]), pieces.shape)
         middles = np.bincount(pieces.ravel(), columns.ravel(), count + 1) / np.maximum(size, 1)
         stray |= (middles - float(head[1])) * outward > 0
+    metal = np.bincount(pieces.ravel(), (mask_logits[1:] > 0).any(dim=0).numpy().ravel(), count + 1) > 0
+    for piece in np.flatnonzero(~stray & ~metal)[1:]:
+        stray[piece] = measure_exposure(image.numpy(), pieces == piece)["exposure_edge"] < _EDGE
     rows, cols = landmarks[torch.tensor(found)].reshape(-1, 2).round().long().T.numpy()
     inside = (rows >= 0) & (rows < pieces.shape[0]) & (cols >= 0) & (cols < pieces.shape[1])
     stray[pieces[rows[inside], cols[inside]]] = False

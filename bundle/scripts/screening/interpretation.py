@@ -56,7 +56,7 @@ class DrawMaskd(Transform):
         image = data["image"][0].as_tensor()
         frames = torch.from_numpy(find_white_frames(image.numpy()))
         logits = data["mask_logits"].masked_fill(frames, NOTHING)
-        logits = sharpen_metal(remove_strays(logits, data["landmarks"], (found[0], found[1])), image, frames)
+        logits = sharpen_metal(remove_strays(logits, data["landmarks"], (found[0], found[1]), image), image, frames)
         shown = classify_pixels(logits, tuple(meta["displayed_shape"]))
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
