@@ -6,7 +6,7 @@ from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
 from scripts.training.grid import ToCoarserGridd
-from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandUnknownd
+from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandRoughd, RandUnknownd
 from scripts.training.items import HipNumbersd, HipTargetsd, radiographs_without_hips, training_items
 from scripts.training.losses import GaussianLoss, KnownBCELoss, SegmentationLoss
 from scripts.training.pose import RandRadiographPosed
@@ -47,6 +47,7 @@ __all__ = [
     "RandDrawingd",
     "RandHipCropsd",
     "RandRadiographPosed",
+    "RandRoughd",
     "RandUnknownd",
     "ResumableCheckpoint",
     "SeenRadiographsd",

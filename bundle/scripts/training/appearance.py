@@ -133,8 +133,10 @@ class RandClutterd(RandomizableTransform):
         bone_sd: standard deviation of that lightness; the range of the image is 1.
         texture: probability of another texture inside and outside the bone.
         coarseness: range of the share of the fine detail that is added; -1 takes all of it away.
-        ridges: probability of one to five ridges: short bows inside the bone, like crests, rims and the walls of vessels, that
-            are no fracture.
+        mottled: probability of coarse marrow in the bone, all over it or round one place: spots of all sizes up to 15 pixels.
+        mottle_sd: largest standard deviation of it.
+        ridges: probability of one to eight ridges: short bows inside the bone, in half of the cases round one place, like crests,
+            rims and the walls of vessels, that are no fracture.
         ridge_sd: standard deviation of the height of each; one in four is a furrow.
         folds: probability of one to three folds: long curves of skin, clothes or pads, each an edge or a line that goes on beyond
             the bone, as that of a fracture does not.
@@ -151,7 +153,9 @@ class RandClutterd(RandomizableTransform):
         bone_sd: float = 0.12,
         texture: float = 0.4,
         coarseness: tuple[float, float] = (-0.9, 1.2),
-        ridges: float = 0.4,
+        mottled: float = 0.5,
+        mottle_sd: float = 0.1,
+        ridges: float = 0.5,
         ridge_sd: float = 0.1,
         folds: float = 0.3,
         fold_sd: float = 0.08,
@@ -161,6 +165,7 @@ class RandClutterd(RandomizableTransform):
         super().__init__(prob=1.0)
         self.image_key, self.label_key = image_key, label_key
         self.bone, self.bone_sd, self.texture, self.coarseness = bone, bone_sd, texture, coarseness
+        self.mottled, self.mottle_sd = mottled, mottle_sd
         self.ridges, self.ridge_sd = ridges, ridge_sd
         self.folds, self.fold_sd = folds, fold_sd
         self.overlaid, self.opacity = overlaid, opacity
@@ -177,9 +182,12 @@ class RandClutterd(RandomizableTransform):
             fine = image - smooth(image, int(self.R.choice([1, 2, 3])))
             inside, outside = (float(self.R.uniform(*self.coarseness)) for _ in range(2))
             image = image + fine * torch.lerp(torch.tensor(outside), torch.tensor(inside), femur)
+        if self.R.random() < self.mottled:
+            image = image + self._mottle(femur)
         if self.R.random() < self.ridges:
-            for _ in range(int(self.R.randint(1, 6))):
-                image = image + self._ridge(femur)
+            where = femur * self._spot(femur)
+            for _ in range(int(self.R.randint(1, 9))):
+                image = image + self._ridge(femur, where)
         if self.R.random() < self.folds:
             for _ in range(int(self.R.randint(1, 4))):
                 image = image + self._fold(image)
@@ -189,9 +197,29 @@ class RandClutterd(RandomizableTransform):
         self.before = clean
         return {**data, self.image_key: image.clamp(LOW, HIGH)}
 
-    def _ridge(self, femur: Tensor) -> Tensor:
-        """A short bow inside the bone, softened at both ends."""
+    def _spot(self, femur: Tensor) -> Tensor:
+        """1 round one place in the bone and 0 far from it; half of the time 1 everywhere."""
         inside = torch.nonzero(femur[0] > 0.5)
+        if len(inside) == 0 or self.R.random() < 0.5:
+            return torch.ones_like(femur)
+        row, col = inside[int(self.R.randint(len(inside)))].tolist()
+        down = torch.arange(femur.shape[1], dtype=torch.float32).view(-1, 1) - row
+        right = torch.arange(femur.shape[2], dtype=torch.float32).view(1, -1) - col
+        return torch.exp(-(down**2 + right**2) / (2 * float(self.R.uniform(15.0, 60.0)) ** 2))[None]
+
+    def _mottle(self, femur: Tensor) -> Tensor:
+        """Spots of several sizes inside the bone."""
+        generator = torch.Generator().manual_seed(int(self.R.randint(2**31)))
+        spots = torch.zeros_like(femur)
+        for width in (1, 2, 4, 7):
+            noise = smooth(torch.randn(femur.shape, generator=generator), width)
+            spots = spots + float(self.R.exponential(1.0)) * noise / noise.std().clamp(min=1e-6)
+        height = float(self.R.uniform(0.0, self.mottle_sd)) / spots.std().clamp(min=1e-6)
+        return height * spots * smooth(femur, 2) * self._spot(femur)
+
+    def _ridge(self, femur: Tensor, where: Tensor) -> Tensor:
+        """A short bow inside the bone, its middle where it is wanted, softened at both ends."""
+        inside = torch.nonzero(where[0] > 0.5)
         if len(inside) == 0:
             return torch.zeros_like(femur)
         row, col = inside[int(self.R.randint(len(inside)))].tolist()

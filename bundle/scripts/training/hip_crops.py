@@ -6,10 +6,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from monai.transforms import RandomizableTransform
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
+from scripts.networks.sampling import sample_at
+from scripts.training.appearance import smooth
 
 
 class Localiser(Protocol):
@@ -199,6 +202,46 @@ class RandContourCropd(RandomizableTransform):
         if rare[0] != rare[1] and self.R.random() < self.rare_share:
             return rare.index(True)
         return int(self.R.randint(2))
+
+
+class RandRoughd(RandomizableTransform):
+    """Makes the outline of a bone uneven: knobs and notches, with the picture round them, as muscles and age make them.
+
+    Args:
+        prob: probability of it.
+        most: knobs and notches, at most.
+        height_sd: standard deviation of their height, pixels.
+        width: range of their radius, pixels.
+    """
+
+    def __init__(
+        self, prob: float = 0.5, most: int = 16, height_sd: float = 2.0, width: tuple[float, float] = (4.0, 12.0)
+    ) -> None:
+        super().__init__(prob=prob)
+        self.most, self.height_sd, self.width = most, height_sd, width
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item with "image" (1, rows, cols) and "label" (classes, rows, cols), the bone first, moved alike."""
+        image, label = torch.as_tensor(data["image"]), torch.as_tensor(data["label"])
+        bone = label[0] > 0.5
+        rim = torch.nonzero(bone & ~(-F.max_pool2d(-bone.float()[None], 3, 1, 1)[0] > 0))
+        if self.R.random() >= self.prob or len(rim) == 0:
+            return dict(data)
+        rows, cols = bone.shape
+        row, col = torch.arange(rows, dtype=torch.float32).view(-1, 1), torch.arange(cols, dtype=torch.float32).view(1, -1)
+        # Knobs follow the normal of a softened outline; what a pixel shows comes from further in, or out.
+        depth = smooth(bone.float()[None], 4)[0]
+        down, right = torch.gradient(depth)
+        length = torch.sqrt(down**2 + right**2).clamp(min=1e-4)
+        heights = torch.zeros(rows, cols)
+        for _ in range(int(self.R.randint(1, self.most + 1))):
+            r, c = rim[int(self.R.randint(len(rim)))].tolist()
+            bump = torch.exp(-((row - r) ** 2 + (col - c) ** 2) / (2 * float(self.R.uniform(*self.width)) ** 2))
+            heights = heights + float(self.R.normal(0.0, self.height_sd)) * bump
+        moved = sample_at(
+            torch.cat((image.float(), label))[None], (row + heights * down / length)[None], (col + heights * right / length)[None]
+        )[0]
+        return {**data, "image": moved[:1], "label": moved[1:]}
 
 
 class RandUnknownd(RandomizableTransform):
