@@ -15,6 +15,7 @@ from scripts.training import (
     RandDrawingd,
     RandHipCropsd,
     RandRadiographPosed,
+    RandRoughd,
     RandUnknownd,
     SeenRadiographsd,
     ToCoarserGridd,
@@ -163,6 +164,21 @@ def test_ridges_stay_in_the_bone_and_folds_go_on_beyond_it() -> None:
         near = torch.nn.functional.max_pool2d(femur, 11, 1, 5) > 0
         assert drawn["ridges"].any() and not drawn["ridges"][~near].any()
         assert drawn["folds"][~near].any()
+
+
+def test_knobs_and_notches_move_bone_and_picture_alike() -> None:
+    label = torch.zeros(4, 200, 160)
+    label[0, 40:160, 50:110], label[3, 90:100, 50:110] = 1.0, 1.0
+    image = 0.2 + 0.6 * label[:1]
+    rough = RandRoughd(prob=1.0, height_sd=3.0)
+    rough.set_random_state(1)
+    out = rough({"image": image, "label": label})
+    assert torch.allclose(out["image"][:, 5:-5, 5:-5], 0.2 + 0.6 * out["label"][:1, 5:-5, 5:-5], atol=1e-5)
+    moved = (out["label"][0] > 0.5) != (label[0] > 0.5)
+    near = torch.nn.functional.max_pool2d(label[:1], 31, 1, 15)[0] > 0
+    assert 50 < int(moved.sum()) < 3000 and not moved[~near].any() and not moved[60:140, 75:85].any()
+    empty = {"image": image, "label": torch.zeros(4, 200, 160)}
+    assert rough(empty)["image"] is image, "without a bone there is nothing to move"
 
 
 def test_clutter_changes_the_picture_and_not_the_labels() -> None:
