@@ -1,8 +1,11 @@
 """Of two femoral heads that differ, that of the hip which is drawn more surely and looks less broken counts alone."""
 
 import pytest
-from readings import reading
+import torch
+from monai.data import MetaTensor
+from readings import SIZE, reading
 from scripts.screening.heads import measure_heads
+from scripts.screening.interpretation import measure_picture
 
 
 def test_heads_that_are_alike_count_together():
@@ -23,3 +26,11 @@ def test_of_heads_that_differ_the_surer_one_counts(right, left, side):
     heads = measure_heads(reading(right, left, radii=(80, 68)))
     assert heads.side == side and heads.apart == pytest.approx(12 / 74, abs=0.02)
     assert heads.diameter_mm == pytest.approx(0.3 * 2 * {"right": 80, "left": 68}[side], rel=0.01)
+
+
+@pytest.mark.parametrize(("radii", "counted"), [((50, 48), (50, 48)), ((50, 38), (50, 50)), ((38, 52), (52, 52))])
+def test_a_head_that_is_much_smaller_than_the_other_is_no_childs(radii, counted):
+    known = {key: value[0] for key, value in reading(radii=radii).items()}
+    image = MetaTensor(torch.rand(1, *SIZE), meta={"spacing_mm": (0.3, 0.3)})
+    shares = [hip["head_share"] for hip in measure_picture({**known, "image": image})]
+    assert shares == pytest.approx([2 * radius / 240 for radius in counted], rel=0.03)

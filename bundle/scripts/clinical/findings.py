@@ -374,7 +374,7 @@ QUANTITIES: Final = (
     Quantity(
         "head_share",
         "",
-        "diameter of the femoral head over the distance of the centres of both heads",
+        "diameter of the femoral head, of the larger where two differ by over a tenth, over the distance of both",
         source=Source.MEASURED,
         decimals=None,
         bounds=_SHARE,

@@ -17,6 +17,7 @@ from scripts.clinical import CHANNELS, HIP, Channels, Gate, RadiographFacts, Scr
 from scripts.measurement.contours import NOTHING, classify_pixels, remove_strays, sharpen_metal
 from scripts.measurement.quality import measure_exposure, measure_head_diameter, select_measured_femur
 from scripts.radiograph.exposure import find_white_frames
+from scripts.screening.heads import HEADS_ALIKE
 
 _COVARIATES = ("age", "sex", "weight", "height")
 
@@ -100,7 +101,13 @@ def measure_picture(data: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
     if all("head_diameter_mm" in hip for hip in measured):
         head = HIP.landmark("head_centre")
         apart_mm = float(np.linalg.norm(hips[0][head] - hips[1][head])) * spacing
-        measured = [hip | {"head_share": min(hip["head_diameter_mm"] / max(apart_mm, 1.0), 1.0)} for hip in measured]
+        smaller, larger = sorted(hip["head_diameter_mm"] for hip in measured)
+        # A child's heads are both small; one that is much smaller than the other is broken, or badly drawn.
+        alike = larger - smaller <= HEADS_ALIKE * (larger + smaller) / 2
+        measured = [
+            hip | {"head_share": min((hip["head_diameter_mm"] if alike else larger) / max(apart_mm, 1.0), 1.0)}
+            for hip in measured
+        ]
     return tuple(measured)
 
 
