@@ -147,8 +147,9 @@ class Femur(FemurShape):
         if fragment is not None:
             own = fragment.restored(own)
         p = self.bent(own)
-        outline = self.outline(p)
-        cortex, interior = mineral(self.bone, places(self, p, outline), self.sclerosis)
+        local = self.local(p)
+        outline = self.outline(p, local)
+        cortex, interior = mineral(self.bone, places(self, p, outline, local), self.sclerosis)
         cortex, interior = self.with_lesions(own, cortex, interior)
         distance = outline
         if self.resected:
