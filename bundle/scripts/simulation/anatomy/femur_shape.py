@@ -40,8 +40,8 @@ class FemurShape:
     ``lesser_trochanter`` scale these, ``overhang`` (mm) moves the tip of the greater trochanter medially. ``flattening`` is
     the part by which the upper half of the head is squashed, ``cam`` (mm) the height of a bump on the anterosuperior
     head-neck junction, ``osteophytes`` and ``spur`` (mm) the length of new bone at the rim of the head and on the tip
-    of the greater trochanter. ``fossa`` scales the depth of the trochanteric fossa and ``fossa_edge`` (mm) rounds its rim,
-    ``lesser_slope`` (mm) widens the base of the lesser trochanter. ``warp`` bends all but the head smoothly, so that no two are
+    of the greater trochanter. ``fossa`` scales the width, depth and height of the trochanteric fossa, which leans
+    medially at the top by ``fossa_lean`` (mm per mm); ``fossa_edge`` (mm) rounds its rim; ``lesser_slope`` (mm) widens the base of the lesser trochanter. ``warp`` bends all but the head smoothly, so that no two are
     alike; ``roughness`` is what is uneven about the trochanters.
     """
 
@@ -63,7 +63,8 @@ class FemurShape:
     cam: float = 0.0
     osteophytes: float = 0.0
     spur: float = 0.0
-    fossa: float = 1.0
+    fossa: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    fossa_lean: float = 0.0
     fossa_edge: float = 7.0
     lesser_slope: float = 7.0
     warp: Warp = NO_WARP
@@ -145,8 +146,9 @@ class FemurShape:
         lesser = _cone(x, y, z, (5.5, 12.5, 24.5), (5.5 + 10.5 * n, 12.5 + 13.0 * n, 22.8), 9.0, 6.3 * n)
         crest = _cone(x, y, z, (-5.0, 17.5, -8.0), (13.5, 17.5, 18.0), 3.0, 6.3)
         distance = union(union(distance, crest, 6.0), lesser, self.lesser_slope)
-        deep = self.fossa
-        fossa = _ellipsoid(x, y, z, (9.5, 15.0, -21.5), (8.0 * deep, 10.5 * deep, 11.5))
+        wide, deep, high = self.fossa
+        straight = x + self.fossa_lean * (z + 21.5) if self.fossa_lean else x
+        fossa = _ellipsoid(straight, y, z, (9.5, 15.0, -21.5), (8.0 * wide, 10.5 * deep, 11.5 * high))
         distance = -union(-distance, fossa, self.fossa_edge)
         if self.spur > 0:
             tip = (-3.0 + self.overhang, 9.5, -34.0 * self.trochanter)

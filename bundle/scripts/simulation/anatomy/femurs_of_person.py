@@ -56,7 +56,7 @@ def _draw_smooth(person: Person, rng: np.random.Generator, own: np.random.Genera
         bow=float(np.clip(rng.normal(0.0012, 0.0004), 0, 0.0026)),
         flare=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
         trochanter=float(np.clip(rng.normal(1, 0.09), 0.75, 1.28)),
-        overhang=float(np.clip(rng.normal(0, 2.5), -6, 7)),
+        overhang=float(np.clip(rng.normal(1.2, 2.8), -6, 8.5)),
         lesser_trochanter=float(np.clip(rng.normal(1, 0.24), 0.45, 1.65)),
         flattening=float(rng.uniform(0.02, 0.09)) if rng.random() < 0.12 else 0.0,
         cam=float(rng.uniform(1.0, 3.5)) if rng.random() < (0.10 if female else 0.22) else 0.0,
@@ -64,8 +64,9 @@ def _draw_smooth(person: Person, rng: np.random.Generator, own: np.random.Genera
     )
     return replace(
         shape,
-        fossa=float(own.uniform(0.85, 1.2)),
-        fossa_edge=float(own.uniform(2.5, 7.5)),
+        fossa=(float(own.uniform(0.75, 1.2)), float(own.uniform(0.85, 1.3)), float(own.uniform(0.8, 1.4))),
+        fossa_lean=float(own.uniform(-0.6, 0.7)),
+        fossa_edge=float(own.uniform(2.5, 6.0)),
         lesser_slope=float(own.uniform(6.0, 13.0)),
     )
 
@@ -110,6 +111,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
             osteophytes=float(4.5 * worn * rng.uniform(0.5, 1.3)),
             spur=6.0 * state.enthesophytes,
             sclerosis=worn,
+            streaks=amounts.spongy,
             anteversion=float(anteversion + rng.normal(0, 2.0)),
             bone=FemurMineral(trabecular=float(trabecular), shell=float(shell), lesser=float(lesser)),
             mirrored=side == "left",

@@ -20,11 +20,11 @@ from torch.nn.functional import grid_sample
 
 from scripts.simulation.anatomy.curves import smooth_curve
 
-_LOW, _HIGH = (-38.0, -26.0, -58.0), (34.0, 46.0, 74.0)
+_LOW, _HIGH = (-38.0, -26.0, -58.0), (46.0, 44.0, 74.0)
 _GRID_MM = 1.2
-_FADE_MM = 9.0
-_SHARE = (0.15, 1.0)
-_STEEPEST_MM = 2.6
+_FADE_MM = 12.0
+_ELSEWHERE = 0.12
+_HIGHEST_MM = 2.4
 
 Point = tuple[float, float, float]
 
@@ -93,25 +93,30 @@ def draw_roughness(
     """
     counts = [round((high - low) / _GRID_MM) + 1 for low, high in zip(_LOW, _HIGH, strict=True)]
     axes = [torch.linspace(low, high, n) for low, high, n in zip(_LOW, _HIGH, counts, strict=True)]
-    z, y, x = torch.meshgrid(axes[2], axes[1], axes[0], indexing="ij", )
+    z, y, x = torch.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
     drawn = _Drawn(torch.Generator().manual_seed(int(rng.integers(2**31))), tuple(counts[::-1]))
     greater = torch.sigmoid((10.0 - z) / 4.0) * torch.sigmoid((12.0 - x) / 4.0)
     from_lesser = (x - lesser[0]).square() + (y - lesser[1]).square() + (z - lesser[2]).square()
     trochanters = torch.maximum(greater, torch.exp(-from_lesser / 2 / 9.0**2))
 
     broad, middle, fine = drawn.noise((15.0,) * 3), drawn.noise((7.5,) * 3), drawn.noise((4.5,) * 3)
-    facets = 0.8 * broad + 0.75 * (0.8 - middle.abs()) + 0.22 * fine
-    relief = uneven.relief * 0.95 * (_SHARE[0] + (_SHARE[1] - _SHARE[0]) * trochanters) * facets
+    facets = 0.8 * broad + 0.5 * (0.8 - middle.abs()) + 0.1 * fine
+    # No fossa is as round as the ellipsoid that cuts it.
+    fossa = torch.exp(-((x - 8.0) / 9.0).square() - ((y - 14.0) / 9.0).square() - ((z + 20.0) / 12.0).square())
+    away = _ELSEWHERE * torch.sigmoid((12.0 - x) / 4.0)
+    relief = 0.8 * uneven.relief * torch.maximum(trochanters, away) * facets + 1.1 * fossa * broad
     # Spurs lie along the tendons, at the upper and lateral border of the greater trochanter.
     border = greater * torch.sigmoid((4.0 - z - 0.6 * x) / 4.0)
-    relief = relief - uneven.spurs * border * 2.4 * (drawn.noise((5.0, 7.0, 10.0)) - 0.9).clamp(0, 1.1)
+    relief = relief - uneven.spurs * border * 2.0 * (drawn.noise((7.0, 8.0, 12.0)) - 1.0).clamp(0, 1.2)
     lines, thicker = _lines(uneven, tip, lesser, rng, x, y, z)
     relief = relief - lines
     pinned = torch.exp(-((x - tip[0]).square() + (y - tip[1]).square() + (z - tip[2]).square()) / 2 / 5.0**2)
     at_tip = [round((value - low) / _GRID_MM) for value, low in zip(tip, _LOW, strict=True)]
-    relief = (relief - float(relief[at_tip[2], at_tip[1], at_tip[0]]) * pinned).clamp(-_STEEPEST_MM, _STEEPEST_MM)
+    relief = (relief - float(relief[at_tip[2], at_tip[1], at_tip[0]]) * pinned).clamp(-_HIGHEST_MM, _HIGHEST_MM)
 
-    thickness = torch.exp(0.55 * uneven.cortex * (0.6 * broad + 0.8 * drawn.noise((5.5,) * 3)) - 0.15 * uneven.cortex * greater)
+    # The thick cortex of the shaft is nearly even.
+    variation = uneven.cortex * (0.06 + 0.39 * torch.sigmoid((16.0 - z) / 7.0))
+    thickness = torch.exp(variation * (0.7 * broad + 0.7 * drawn.noise((6.0,) * 3)) - 0.2 * uneven.cortex * greater)
     spongy = _spongy(uneven, drawn, rng, x, y, z)
     window = torch.ones_like(x)
     for axis, low, high in zip((x, y, z), _LOW, _HIGH, strict=True):
@@ -124,37 +129,31 @@ def _lines(
     uneven: Unevenness, tip: Point, lesser: Point, rng: np.random.Generator, x: Tensor, y: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Height of ridges (mm) and the factor by which they thicken the cortex, and channels thin it."""
-    flat_x, flat_z = x[:, 0], z[:, 0]  # the tables of lines are (depth, width)
-    height = torch.zeros_like(x)
-    thicker = torch.ones_like(x)
-    back, front = torch.sigmoid((y - 9.0) / 2.5), torch.sigmoid((1.0 - y) / 2.5)
+    flat_x, flat_z = x[:, 0], z[:, 0]  # lines are drawn on (depth, width), and lie on the back or on the front
+    back, front = torch.zeros_like(flat_x), torch.zeros_like(flat_x)
 
     def line(points: list[tuple[float, float]], side: Tensor, strength: float, width: float, wander: float = 1.2) -> None:
-        nonlocal height, thicker
         around = np.array(points) + rng.normal(0, wander, (len(points), 2))
-        distance, part = _along(smooth_curve(around, 24), flat_x, flat_z)
+        distance, part = _along(smooth_curve(around, 16), flat_x, flat_z)
         # A line fades towards its ends and here and there between.
         strokes = 0.65 + 0.35 * torch.sin(part * rng.uniform(4, 12) + rng.uniform(0, 6))
-        profile = torch.exp(-(distance / width).square()) * strokes * (part * (1 - part) * 12).clamp(0, 1)
-        stroke = profile[:, None, :] * side
-        thicker = thicker * (1 + strength * stroke).clamp_min(0.15)
-        height = height + 0.35 * max(strength, 0.0) * stroke
+        side += strength * torch.exp(-(distance / width).square()) * strokes * (part * (1 - part) * 12).clamp(0, 1)
 
     amount = uneven.lines
     low_x, low_z = lesser[0] - 7.0, lesser[2]
     crest = [(tip[0] + 2.0, tip[2] + 5.0), (tip[0] + 4.0, -14.0), (5.0, 2.0), (low_x, low_z - 8.0), (low_x + 3.0, low_z + 3.0)]
-    line(crest, back, amount * rng.uniform(0.6, 3.2), rng.uniform(1.2, 2.2))
+    line(crest, back, amount * rng.uniform(1.0, 4.5), rng.uniform(1.2, 2.2))
     if rng.random() < 0.65:
         apart = rng.uniform(3.0, 6.5)
-        line([(a + apart, b + 0.5) for a, b in crest[:4]], back, amount * rng.uniform(0.4, 2.4), rng.uniform(1.0, 1.8))
+        line([(a + apart, b + 0.5) for a, b in crest[:4]], back, amount * rng.uniform(0.6, 3.5), rng.uniform(1.0, 1.8))
     start = rng.uniform(-30, -16)
-    line([(9.0, start), (8.0, 0.5 * start), (9.0, 4.0), (13.0, 24.0)], front, amount * rng.uniform(0.2, 2.0), rng.uniform(1.2, 2.2))
+    line([(9.0, start), (8.0, 0.5 * start), (9.0, 4.0), (13.0, 24.0)], front, amount * rng.uniform(0.3, 2.8), rng.uniform(1.2, 2.2))
     # The rim of the fossa: an arc that is open somewhere.
     first, span = rng.uniform(0, 2 * math.pi), rng.uniform(2.5, 5.0)
     turns = first + np.linspace(0, span, 6)
     wide, high = rng.uniform(6.5, 10.5), rng.uniform(8.0, 13.0)
     rim = [(7.5 + wide * math.cos(a), -19.0 + high * math.sin(a)) for a in turns]
-    line(rim, back, amount * rng.uniform(0.4, 2.6), rng.uniform(1.0, 1.8), 0.8)
+    line(rim, back, amount * rng.uniform(0.6, 4.0), rng.uniform(1.0, 1.8), 0.8)
     for _ in range(rng.integers(2, 7)):  # insertions of muscles and edges of facets
         centre, turn, long = rng.uniform((-18, -32), (14, 22)), rng.uniform(0, math.pi), rng.uniform(7, 22)
         step = np.array([math.cos(turn), math.sin(turn)]) * long / 3
@@ -165,7 +164,9 @@ def _lines(
         step = np.array([math.cos(turn), math.sin(turn)]) * long / 3
         where = [tuple(centre + step * k) for k in (-1.5, -0.5, 0.5, 1.5)]
         line(where, back if rng.random() < 0.5 else front, -rng.uniform(0.2, 0.8) * amount, rng.uniform(0.8, 1.1), 1.5)
-    return height, thicker
+    behind, before = torch.sigmoid((y - 9.0) / 2.5), torch.sigmoid((1.0 - y) / 2.5)
+    stroke = back[:, None] * behind + front[:, None] * before
+    return 0.35 * stroke.clamp(0, 4), (1 + stroke).clamp(0.15, 5.0)
 
 
 def _along(curve: np.ndarray, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,13 +181,13 @@ def _along(curve: np.ndarray, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _spongy(uneven: Unevenness, drawn: "_Drawn", rng: np.random.Generator, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    plates = drawn.noise((3.6, 14.0, 16.0), lean=rng.normal(0.25, 0.15))
-    arches = drawn.noise((14.0, 12.0, 3.6), lean=rng.normal(-0.4, 0.2))
-    lumps, broad = drawn.noise((7.0,) * 3), drawn.noise((16.0, 22.0, 16.0))
-    mix = rng.uniform(0.3, 1.0, 4) * (1.0, 0.7, 0.9, 0.8)
+    plates = drawn.noise((3.6, 18.0, 24.0), lean=rng.normal(0.25, 0.15))
+    arches = drawn.noise((24.0, 18.0, 3.6), lean=rng.normal(-0.4, 0.2))
+    lumps, broad = drawn.noise((5.0,) * 3), drawn.noise((16.0, 22.0, 16.0))
+    mix = rng.uniform(0.3, 1.0, 4) * (1.0, 0.7, 0.6, 0.6)
     mix /= np.linalg.norm(mix)
     pattern = mix[0] * plates + mix[1] * arches + mix[2] * lumps + mix[3] * broad
-    amount = 0.15 + 0.85 * uneven.spongy
+    amount = 0.2 + 0.55 * uneven.spongy
     spongy = torch.exp(amount * pattern - 0.5 * amount * amount)
     for _ in range(rng.integers(0, 4)):  # voids: Ward's triangle and the middle of the trochanter lose bone first
         a, b, c = rng.uniform(5, 12, 3)
