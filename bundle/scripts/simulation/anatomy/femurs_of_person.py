@@ -104,11 +104,12 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
         state = disease[side]
         own: dict[str, Any] = {name: float(getattr(shape, name) * rng.normal(1, 0.012)) for name in _TWO_SIDED}
         worn = state.osteoarthritis
+        collar = own_stream.uniform(0.3, 1.3) if own_stream.random() < 0.35 * amounts.spurs else 0.0
         femur = Femur(
             **{name: value for name, value in vars(shape).items() if name not in own and name not in _ADDED},
             **own,
             flattening=shape.flattening + 0.07 * worn,
-            osteophytes=float(4.5 * worn * rng.uniform(0.5, 1.3)),
+            osteophytes=float(max(collar, 4.5 * worn * rng.uniform(0.5, 1.3))),
             spur=6.0 * state.enthesophytes,
             sclerosis=worn,
             streaks=amounts.spongy,

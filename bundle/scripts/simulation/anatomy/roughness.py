@@ -76,7 +76,7 @@ def draw_unevenness(age: float, rng: np.random.Generator) -> Unevenness:
     old = float(np.clip((age - 25) / 60, 0, 1))
     overall = rng.normal(0, 0.6)
     relief, spurs, lines, cortex, spongy = (
-        1 / (1 + math.exp(-(1.6 * (old - 0.45) * more + overall + rng.normal(0, 0.9)))) for more in (1.0, 1.6, 0.5, 0.8, 1.0)
+        1 / (1 + math.exp(-(1.6 * (old - 0.25) * more + overall + rng.normal(0, 0.9)))) for more in (1.0, 1.6, 0.5, 0.8, 1.0)
     )
     return Unevenness(relief, spurs, lines, cortex, spongy)
 
@@ -104,15 +104,18 @@ def draw_roughness(
     # No fossa is as round as the ellipsoid that cuts it.
     fossa = torch.exp(-((x - 8.0) / 9.0).square() - ((y - 14.0) / 9.0).square() - ((z + 20.0) / 12.0).square())
     away = _ELSEWHERE * torch.sigmoid((12.0 - x) / 4.0)
-    relief = 0.8 * uneven.relief * torch.maximum(trochanters, away) * facets + 1.1 * fossa * broad
+    relief = 1.1 * uneven.relief * torch.maximum(trochanters, away) * facets + 1.1 * fossa * broad
     # Spurs lie along the tendons, at the upper and lateral border of the greater trochanter.
     border = greater * torch.sigmoid((4.0 - z - 0.6 * x) / 4.0)
     relief = relief - uneven.spurs * border * 2.0 * (drawn.noise((7.0, 8.0, 12.0)) - 1.0).clamp(0, 1.2)
     lines, thicker = _lines(uneven, tip, lesser, rng, x, y, z)
     relief = relief - lines
+    # The tip stays, and nothing about it is much higher.
     pinned = torch.exp(-((x - tip[0]).square() + (y - tip[1]).square() + (z - tip[2]).square()) / 2 / 5.0**2)
     at_tip = [round((value - low) / _GRID_MM) for value, low in zip(tip, _LOW, strict=True)]
-    relief = (relief - float(relief[at_tip[2], at_tip[1], at_tip[0]]) * pinned).clamp(-_HIGHEST_MM, _HIGHEST_MM)
+    relief = relief - float(relief[at_tip[2], at_tip[1], at_tip[0]]) * pinned
+    lowered = _HIGHEST_MM - (_HIGHEST_MM - 1.0) * torch.sigmoid((tip[2] + 7.0 - z) / 1.5)
+    relief = torch.maximum(relief, -lowered).clamp_max(_HIGHEST_MM)
 
     # The thick cortex of the shaft is nearly even.
     variation = uneven.cortex * (0.06 + 0.39 * torch.sigmoid((16.0 - z) / 7.0))
@@ -187,7 +190,7 @@ def _spongy(uneven: Unevenness, drawn: "_Drawn", rng: np.random.Generator, x: Te
     mix = rng.uniform(0.3, 1.0, 4) * (1.0, 0.7, 0.6, 0.6)
     mix /= np.linalg.norm(mix)
     pattern = mix[0] * plates + mix[1] * arches + mix[2] * lumps + mix[3] * broad
-    amount = 0.2 + 0.55 * uneven.spongy
+    amount = 0.2 + 0.65 * uneven.spongy
     spongy = torch.exp(amount * pattern - 0.5 * amount * amount)
     for _ in range(rng.integers(0, 4)):  # voids: Ward's triangle and the middle of the trochanter lose bone first
         a, b, c = rng.uniform(5, 12, 3)
