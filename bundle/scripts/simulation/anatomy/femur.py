@@ -34,7 +34,8 @@ class Femur(FemurShape):
     ``rotation`` (3, 3) and ``position`` (3,) take the femur's own frame to the patient's; ``mirrored`` makes a left femur,
     ``resected`` cuts head and neck off, as before an arthroplasty. ``anteversion`` (degrees) is only told here: the pose applies
     it. ``sclerosis`` (0..1) hardens the dome of the head. ``fragments`` are the pieces of a broken femur.
-    ``streaks`` (0..1) is how far bundles of trabeculae stand out; ``coarseness`` (0..1) of the trabeculae, ``lesions`` and the ``callus`` of a fracture that has healed are disease.
+    ``streaks`` (0..1) is how far bundles of trabeculae stand out; ``coarseness`` (0..1) of the trabeculae, ``lesions`` and the
+    ``callus`` of a fracture that has healed are disease.
     """
 
     anteversion: float = 14.5

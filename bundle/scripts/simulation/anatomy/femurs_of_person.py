@@ -14,7 +14,7 @@ from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import FemurMineral
 from scripts.simulation.anatomy.femur_shape import FemurShape
 from scripts.simulation.anatomy.fractures import draw_fragments
-from scripts.simulation.anatomy.roughness import Roughness, Unevenness, draw_roughness, draw_unevenness
+from scripts.simulation.anatomy.roughness import Roughness, Unevenness, draw_unevenness
 from scripts.simulation.anatomy.solids import Warp, draw_warp
 from scripts.simulation.population import Person
 
@@ -75,7 +75,7 @@ def _roughness(shape: FemurShape, amounts: Unevenness, rng: np.random.Generator)
     n = shape.lesser_trochanter
     tip = (-3.0 + shape.overhang, 9.5, -36.2 * shape.trochanter)
     lesser = (8.8 + 11.2 * n, 15.0 + 14.5 * n, 25.5)
-    return draw_roughness(amounts, tip, lesser, rng)
+    return Roughness(amounts, tip, lesser, int(rng.integers(2**31)))
 
 
 def _draw_warp(rng: np.random.Generator) -> Warp:

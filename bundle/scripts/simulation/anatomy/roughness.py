@@ -12,6 +12,7 @@ trochanter too (Villotte and Knüsel, J Anat 2013;223:149), and spongy bone beco
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -52,9 +53,21 @@ class Local:
 
 @dataclass(frozen=True)
 class Roughness:
-    """A table (3, depth, height, width) along z, y and x of the relief (mm) and of what ``cortex`` and ``spongy`` differ from 1."""
+    """What is uneven about one femur.
 
-    table: Tensor
+    ``uneven`` says how much there is of everything; ``tip`` and ``lesser`` are the tips of the greater and the lesser trochanter,
+    about the base of the neck, mm before ``size``. The tip of the greater one stays. All else follows from ``seed``.
+    """
+
+    uneven: Unevenness
+    tip: Point
+    lesser: Point
+    seed: int
+
+    @cached_property
+    def table(self) -> Tensor:
+        """The relief (mm), and what the multipliers of cortex and spongy bone differ from 1, (3, depth, height, width)."""
+        return _tabulated(self.uneven, self.tip, self.lesser, np.random.default_rng(self.seed))
 
     def __call__(self, x: Tensor, y: Tensor, z: Tensor) -> Local:
         """Look up points of any shape; beyond the table the bone is smooth."""
@@ -81,16 +94,7 @@ def draw_unevenness(age: float, rng: np.random.Generator) -> Unevenness:
     return Unevenness(relief, spurs, lines, cortex, spongy)
 
 
-def draw_roughness(
-    uneven: Unevenness, tip: Point, lesser: Point, rng: np.random.Generator
-) -> Roughness:
-    """Draw the table of one femur.
-
-    Args:
-        uneven: how much there is of everything.
-        tip, lesser: of the greater and the lesser trochanter, about the base of the neck, mm before ``size``. The tip stays.
-        rng: source of everything that varies.
-    """
+def _tabulated(uneven: Unevenness, tip: Point, lesser: Point, rng: np.random.Generator) -> Tensor:
     counts = [round((high - low) / _GRID_MM) + 1 for low, high in zip(_LOW, _HIGH, strict=True)]
     axes = [torch.linspace(low, high, n) for low, high, n in zip(_LOW, _HIGH, counts, strict=True)]
     z, y, x = torch.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
@@ -125,7 +129,7 @@ def draw_roughness(
     for axis, low, high in zip((x, y, z), _LOW, _HIGH, strict=True):
         inward = torch.minimum(axis - low, high - axis) / _FADE_MM
         window = window * inward.clamp(0, 1).square() * (3 - 2 * inward.clamp(0, 1))
-    return Roughness(torch.stack([relief, thickness * thicker - 1, spongy - 1]) * window)
+    return torch.stack([relief, thickness * thicker - 1, spongy - 1]) * window
 
 
 def _lines(
@@ -150,7 +154,9 @@ def _lines(
         apart = rng.uniform(3.0, 6.5)
         line([(a + apart, b + 0.5) for a, b in crest[:4]], back, amount * rng.uniform(0.6, 3.5), rng.uniform(1.0, 1.8))
     start = rng.uniform(-30, -16)
-    line([(9.0, start), (8.0, 0.5 * start), (9.0, 4.0), (13.0, 24.0)], front, amount * rng.uniform(0.3, 2.8), rng.uniform(1.2, 2.2))
+    line(
+        [(9.0, start), (8.0, 0.5 * start), (9.0, 4.0), (13.0, 24.0)], front, amount * rng.uniform(0.3, 2.8), rng.uniform(1.2, 2.2)
+    )
     # The rim of the fossa: an arc that is open somewhere.
     first, span = rng.uniform(0, 2 * math.pi), rng.uniform(2.5, 5.0)
     turns = first + np.linspace(0, span, 6)
