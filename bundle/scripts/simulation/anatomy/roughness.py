@@ -6,8 +6,7 @@ bone holds coarse plates along the main direction of load, voids and now and the
 on a grid and looked up, so that a ray costs the same however much there is.
 
 Coordinates are the femur's own about the base of its neck (x medial, y posterior, z distal), in mm before ``size``. How large it
-all is was matched by eye to radiographs of healthy hips. Surfaces of tendon insertion change with age, at the greater
-trochanter too (Villotte and Knüsel, J Anat 2013;223:149), and spongy bone becomes more uneven as plates are lost.
+all is was matched by eye to radiographs of healthy hips, and that the old are less even is an assumption of the same kind.
 """
 
 import math
