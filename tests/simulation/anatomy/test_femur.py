@@ -304,4 +304,4 @@ def test_the_old_are_less_even_than_the_young_and_both_vary():
     assert old.mean() > young.mean() + 0.15
     for drawn in (young, old):
         assert np.quantile(drawn, 0.05) < 0.5 < np.quantile(drawn, 0.95)
-        assert 0 <= drawn.min() and drawn.max() <= 1
+        assert drawn.min() >= 0 and drawn.max() <= 1

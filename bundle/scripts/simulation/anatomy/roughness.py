@@ -192,7 +192,7 @@ def _spongy(uneven: Unevenness, drawn: "_Drawn", rng: np.random.Generator, x: Te
     plates = drawn.noise((3.6, 18.0, 24.0), lean=rng.normal(0.25, 0.15))
     arches = drawn.noise((24.0, 18.0, 3.6), lean=rng.normal(-0.4, 0.2))
     lumps, broad = drawn.noise((5.0,) * 3), drawn.noise((16.0, 22.0, 16.0))
-    mix = rng.uniform(0.3, 1.0, 4) * (1.0, 0.7, 0.6, 0.6)
+    mix = rng.uniform(0.3, 1.0, 4) * (1.0, 0.4, 0.6, 0.6)
     mix /= np.linalg.norm(mix)
     pattern = mix[0] * plates + mix[1] * arches + mix[2] * lumps + mix[3] * broad
     amount = 0.2 + 0.65 * uneven.spongy
