@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import avg_pool3d, grid_sample
 
 from scripts.simulation.anatomy.curves import smooth_curve
 
@@ -25,6 +25,7 @@ _GRID_MM = 1.2
 _FADE_MM = 12.0
 _ELSEWHERE = 0.12
 _HIGHEST_MM = 2.4
+_STEEPEST_MM = 1.0  # from one grid point to the next
 
 Point = tuple[float, float, float]
 
@@ -119,6 +120,10 @@ def _tabulated(uneven: Unevenness, tip: Point, lesser: Point, rng: np.random.Gen
     relief = relief - float(relief[at_tip[2], at_tip[1], at_tip[0]]) * pinned
     lowered = _HIGHEST_MM - (_HIGHEST_MM - 1.0) * torch.sigmoid((tip[2] + 7.0 - z) / 1.5)
     relief = torch.maximum(relief, -lowered).clamp_max(_HIGHEST_MM)
+    # Rounded off: a step would look like a fracture.
+    relief = avg_pool3d(relief[None], 3, stride=1, padding=1)[0]
+    steepest = max(float(relief.diff(dim=axis).abs().max()) for axis in range(3))
+    relief = relief * min(1.0, _STEEPEST_MM / steepest)
 
     # The thick cortex of the shaft is nearly even.
     variation = uneven.cortex * (0.06 + 0.39 * torch.sigmoid((16.0 - z) / 7.0))
@@ -174,7 +179,7 @@ def _lines(
         line(where, back if rng.random() < 0.5 else front, -rng.uniform(0.2, 0.8) * amount, rng.uniform(0.8, 1.1), 1.5)
     behind, before = torch.sigmoid((y - 9.0) / 2.5), torch.sigmoid((1.0 - y) / 2.5)
     stroke = back[:, None] * behind + front[:, None] * before
-    return 0.35 * stroke.clamp(0, 4), (1 + stroke).clamp(0.15, 5.0)
+    return 0.3 * stroke.clamp(0, 3), (1 + stroke).clamp(0.15, 5.0)
 
 
 def _along(curve: np.ndarray, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
