@@ -20,7 +20,7 @@ _LAYERS = 3
 _COARSE_MM = 1.8
 _SEED = 20
 _COARSER = 0.8
-_STREAKS = 0.75
+_STREAKS = 0.55
 _CONTRAST = (0.30, 0.22)
 """Coefficient of variation of the pattern in dense bone, and what is added when all is lost."""
 
