@@ -10,6 +10,7 @@ from scripts.simulation.anatomy.dxa import Reading, Scan, mineralised, scan, wit
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import FemurMineral
 from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_shape
+from scripts.simulation.anatomy.roughness import Roughness, Unevenness
 from scripts.simulation.physics.xray import CORTICAL_MINERAL
 from scripts.simulation.population import Person, draw_person
 
@@ -60,6 +61,14 @@ def test_strength_is_about_the_areal_density_of_a_young_adult():
     assert scan(Femur()).total == pytest.approx(0.96, abs=0.08)
     assert scan(Femur()).neck == pytest.approx(0.87, abs=0.08)
     assert scan(Femur(bone=FemurMineral(0.7))).total == pytest.approx(0.67, abs=0.08)
+
+
+def test_an_uneven_femur_reads_what_it_should():
+    uneven = Unevenness(1.0, 1.0, 1.0, 1.0, 1.0)
+    femur = Femur(roughness=Roughness(uneven, (-3.0, 9.5, -36.2), (20.0, 29.5, 25.5), 0))
+    found = scan(mineralised(femur, Reading(0.62, 0.75)))
+    assert found.neck == pytest.approx(0.62, rel=0.01)
+    assert found.total == pytest.approx(0.75, rel=0.01)
 
 
 @pytest.mark.parametrize(("neck", "total"), [(0.45, 0.52), (0.62, 0.75), (0.85, 0.95), (1.05, 1.2)])

@@ -10,6 +10,7 @@ from scripts.simulation.anatomy.disease import Disease, Fracture
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import GROUPS, FemurMineral, group_share, mineral, places
 from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_shape
+from scripts.simulation.anatomy.roughness import Roughness, Unevenness, draw_unevenness
 from scripts.simulation.population import Person, draw_person
 
 WOMAN = Person(70, "F", 162, 66, 0.80, 0.69)
@@ -256,3 +257,51 @@ def test_a_pale_lesser_trochanter_holds_less_mineral_and_the_shaft_keeps_its_own
 
     assert near("lesser_trochanter", 0.3) < 0.8 * near("lesser_trochanter", 1.0)
     assert near("shaft", 0.3) > 0.97 * near("shaft", 1.0)
+
+
+def rough(amount: float, seed: int = 0) -> Femur:
+    uneven = Unevenness(*(amount,) * 5)
+    return Femur(bone=FemurMineral(0.8), roughness=Roughness(uneven, (-3.0, 9.5, -36.2), (20.0, 29.5, 25.5), seed))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_tip_of_an_uneven_trochanter_stays_and_the_bone_about_it_does_not(seed):
+    femur, smooth = rough(1.0, seed), rough(1.0, seed)
+    smooth = replace(smooth, roughness=None)
+    tip = torch.tensor(femur.landmarks["greater_trochanter"])
+    assert tip.tolist() == list(smooth.landmarks["greater_trochanter"])
+    points = torch.cartesian_prod(*(torch.arange(-14.0, 14.1, 0.8),) * 3) + tip
+    tops = [points[inside(bone, points)][:, 2].min() for bone in (femur, smooth)]
+    assert (tops[0] - tops[1]).abs() < 2.0
+    surface = points[smooth.outline(points).abs() < 0.5]
+    moved = femur.outline(surface) - smooth.outline(surface)
+    assert moved.std() > 0.2
+    assert moved.abs().max() < 2.6
+
+
+def test_roughness_has_no_steps():
+    table = rough(1.0).roughness.table
+    for axis in (1, 2, 3):
+        assert table[0].diff(dim=axis - 1).abs().max() < 1.1
+    edges = torch.cat([table[0, 0].flatten(), table[0, -1].flatten(), table[0, :, 0].flatten(), table[0, ..., -1].flatten()])
+    assert edges.abs().max() < 1e-4
+
+
+def test_uneven_bone_is_less_even_inside_and_a_smooth_one_hardly():
+    points = scattered(4000) * torch.tensor([20.0, 16.0, 30.0]) + torch.tensor([-55.0, -4.0, 20.0])
+
+    def variation(amount: float) -> float:
+        local = rough(amount).local(points)
+        assert local.spongy.min() > 0 and local.cortex.min() > 0
+        return float(local.spongy.std() / local.spongy.mean())
+
+    assert variation(1.0) > 2 * variation(0.0)
+
+
+def test_the_old_are_less_even_than_the_young_and_both_vary():
+    rng = np.random.default_rng(0)
+    young, old = (np.array([draw_unevenness(age, rng).relief for _ in range(300)]) for age in (25.0, 85.0))
+    assert old.mean() > young.mean() + 0.15
+    for drawn in (young, old):
+        assert np.quantile(drawn, 0.05) < 0.5 < np.quantile(drawn, 0.95)
+        assert drawn.min() >= 0 and drawn.max() <= 1

@@ -34,12 +34,14 @@ class Femur(FemurShape):
     ``rotation`` (3, 3) and ``position`` (3,) take the femur's own frame to the patient's; ``mirrored`` makes a left femur,
     ``resected`` cuts head and neck off, as before an arthroplasty. ``anteversion`` (degrees) is only told here: the pose applies
     it. ``sclerosis`` (0..1) hardens the dome of the head. ``fragments`` are the pieces of a broken femur.
-    ``coarseness`` (0..1) of the trabeculae, ``lesions`` and the ``callus`` of a fracture that has healed are disease.
+    ``streaks`` (0..1) is how far bundles of trabeculae stand out; ``coarseness`` (0..1) of the trabeculae, ``lesions`` and the
+    ``callus`` of a fracture that has healed are disease.
     """
 
     anteversion: float = 14.5
     sclerosis: float = 0.0
     coarseness: float = 0.0
+    streaks: float = 0.0
     lesions: tuple[Lesion, ...] = ()
     callus: Lump | None = None
     bone: FemurMineral = field(default_factory=FemurMineral)
@@ -147,8 +149,9 @@ class Femur(FemurShape):
         if fragment is not None:
             own = fragment.restored(own)
         p = self.bent(own)
-        outline = self.outline(p)
-        cortex, interior = mineral(self.bone, places(self, p, outline), self.sclerosis)
+        local = self.local(p)
+        outline = self.outline(p, local)
+        cortex, interior = mineral(self.bone, places(self, p, outline, local), self.sclerosis)
         cortex, interior = self.with_lesions(own, cortex, interior)
         distance = outline
         if self.resected:

@@ -14,6 +14,7 @@ from skimage.measure import CircleModel
 from torch import Tensor
 
 from scripts.simulation.anatomy.femur_shape import FemurShape
+from scripts.simulation.anatomy.roughness import Local
 
 GROUPS = ("principal_compressive", "principal_tensile", "secondary_compressive", "secondary_tensile", "greater_trochanter")
 
@@ -57,7 +58,7 @@ class Places:
 
     In the ``shaft``, the ``neck``, the ``lesser`` trochanter, towards its ``inferior`` (inferoanterior) side, the medial
     ``calcar``, the ``head``, its loaded ``dome``, Ward's triangle, ``lateral`` of the neck; ``distal`` (mm below the base of the
-    neck), ``depth`` (mm below the surface) and ``envelope`` (5, ...) of the groups.
+    neck), ``depth`` (mm below the surface), ``envelope`` (5, ...) of the groups, and what is uneven there (``local``).
     """
 
     shaft: Tensor
@@ -72,6 +73,7 @@ class Places:
     distal: Tensor
     depth: Tensor
     envelope: Tensor
+    local: Local
 
 
 def group_share(strength: float) -> tuple[float, ...]:
@@ -143,8 +145,15 @@ def _arch(shape: FemurShape) -> tuple[float, float, float]:
     return (*circle.center.tolist(), float(circle.radius))
 
 
-def places(shape: FemurShape, p: Tensor, distance: Tensor) -> Places:
-    """Find where ``bent`` points (..., 3) lie, ``distance`` (...) being their outline's, mm before ``size``."""
+def places(shape: FemurShape, p: Tensor, distance: Tensor, local: Local | None = None) -> Places:
+    """Find where ``bent`` points (..., 3) lie.
+
+    Args:
+        shape: of the femur.
+        p: the points.
+        distance: (...) to the outline, mm before ``size``.
+        local: what is uneven there; looked up when None.
+    """
     x, y, z = p.unbind(-1)
     base, length = -shape.offset, shape.neck_length
     along, up = shape.neck_axes(p)
@@ -163,6 +172,7 @@ def places(shape: FemurShape, p: Tensor, distance: Tensor) -> Places:
         distal=distal,
         depth=(-distance * shape.size).clamp_min(0),
         envelope=strands(shape, x, z).envelope,
+        local=shape.local(p) if local is None else local,
     )
 
 
@@ -187,7 +197,7 @@ def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Ten
     cortex = plain + at.neck * (around_neck - plain) + at.calcar * (3.2 * weak**0.5 * growth) * (1 - at.shaft) * (1 - at.neck)
     cortex = cortex + at.head * (0.75 * weak**0.6 - cortex) + sclerosis * 1.6 * at.dome
     pale = 1 + (bone.lesser - 1) * at.lesser
-    cortex = (cortex + at.shaft * (shaft - cortex)) * bone.shell * pale
+    cortex = (cortex + at.shaft * (shaft - cortex)) * bone.shell * pale * at.local.cortex
 
     left = group_share(s)
     tensile = _left(s, _LOST_BETWEEN[1][0] + _BREAKS_EARLIER, _LOST_BETWEEN[1][1] + _BREAKS_EARLIER)
@@ -201,4 +211,4 @@ def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Ten
     porous = 0.5 * lost * torch.exp((cortex - at.depth) / 1.1).clamp_max(1.0)
     canal = at.shaft * (1 - 0.9 * at.head)
     density = density * (1 - 0.93 * canal) + porous * canal
-    return cortex, density * bone.trabecular * pale + sclerosis * 0.25 * at.dome
+    return cortex, density * bone.trabecular * pale * at.local.spongy + sclerosis * 0.25 * at.dome

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
+from scripts.simulation.anatomy.roughness import Local, Roughness
 from scripts.simulation.anatomy.solids import NO_WARP, Warp, intersection, union
 
 LENGTH_MM = 215.0
@@ -39,7 +40,9 @@ class FemurShape:
     ``lesser_trochanter`` scale these, ``overhang`` (mm) moves the tip of the greater trochanter medially. ``flattening`` is
     the part by which the upper half of the head is squashed, ``cam`` (mm) the height of a bump on the anterosuperior
     head-neck junction, ``osteophytes`` and ``spur`` (mm) the length of new bone at the rim of the head and on the tip
-    of the greater trochanter. ``warp`` bends all but the head smoothly, so that no two are alike.
+    of the greater trochanter. ``fossa`` scales width, depth and height of the trochanteric fossa, ``fossa_lean`` (mm per mm) is
+    how far its top leans medially, ``fossa_edge`` (mm) rounds its rim; ``lesser_slope`` (mm) widens the base of the lesser
+    trochanter. ``warp`` bends all but the head smoothly, so that no two are alike; ``roughness`` makes the trochanters uneven.
     """
 
     size: float = 1.0
@@ -60,7 +63,12 @@ class FemurShape:
     cam: float = 0.0
     osteophytes: float = 0.0
     spur: float = 0.0
+    fossa: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    fossa_lean: float = 0.0
+    fossa_edge: float = 7.0
+    lesser_slope: float = 7.0
     warp: Warp = NO_WARP
+    roughness: Roughness | None = None
 
     @property
     def drop(self) -> float:
@@ -114,8 +122,22 @@ class FemurShape:
         cos, sin = -self.offset / self.neck_length, self.drop / self.neck_length
         return p[..., 0] * cos + p[..., 2] * sin, p[..., 2] * cos - p[..., 0] * sin
 
-    def outline(self, p: Tensor) -> Tensor:
-        """Signed distance (mm before ``size``) of ``bent`` points (..., 3) to the surface."""
+    def local(self, p: Tensor) -> Local:
+        """What is uneven at ``bent`` points (..., 3)."""
+        if self.roughness is None:
+            return Local(torch.zeros_like(p[..., 0]), torch.ones_like(p[..., 0]), torch.ones_like(p[..., 0]))
+        return self.roughness(p[..., 0] + self.offset, p[..., 1], p[..., 2] - self.drop)
+
+    def outline(self, p: Tensor, local: Local | None = None) -> Tensor:
+        """Signed distance (mm before ``size``) of ``bent`` points (..., 3) to the surface.
+
+        Args:
+            p: the points.
+            local: what is uneven there; looked up when None.
+        """
+        return self._smooth(p) + (self.local(p) if local is None else local).relief
+
+    def _smooth(self, p: Tensor) -> Tensor:
         x, y, z = p[..., 0] + self.offset, p[..., 1], p[..., 2] - self.drop
         head = self._head(p)
         trochanters = union(self._shaft(x, y, z), self._greater_trochanter(x, y, z), 8.0)
@@ -123,9 +145,11 @@ class FemurShape:
         n = self.lesser_trochanter
         lesser = _cone(x, y, z, (5.5, 12.5, 24.5), (5.5 + 10.5 * n, 12.5 + 13.0 * n, 22.8), 9.0, 6.3 * n)
         crest = _cone(x, y, z, (-5.0, 17.5, -8.0), (13.5, 17.5, 18.0), 3.0, 6.3)
-        distance = union(union(distance, crest, 6.0), lesser, 7.0)
-        fossa = _ellipsoid(x, y, z, (9.5, 15.0, -21.5), (8.0, 10.5, 11.5))
-        distance = -union(-distance, fossa, 7.0)
+        distance = union(union(distance, crest, 6.0), lesser, self.lesser_slope)
+        wide, deep, high = self.fossa
+        straight = x + self.fossa_lean * (z + 21.5) if self.fossa_lean else x
+        fossa = _ellipsoid(straight, y, z, (9.5, 15.0, -21.5), (8.0 * wide, 10.5 * deep, 11.5 * high))
+        distance = -union(-distance, fossa, self.fossa_edge)
         if self.spur > 0:
             tip = (-3.0 + self.overhang, 9.5, -34.0 * self.trochanter)
             thorn = _cone(x, y, z, tip, (tip[0] + 0.6 * self.spur, tip[1], tip[2] - self.spur - 1.0), 3.4, 0.8)

@@ -14,6 +14,7 @@ from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import FemurMineral
 from scripts.simulation.anatomy.femur_shape import FemurShape
 from scripts.simulation.anatomy.fractures import draw_fragments
+from scripts.simulation.anatomy.roughness import Roughness, Unevenness, draw_unevenness
 from scripts.simulation.anatomy.solids import Warp, draw_warp
 from scripts.simulation.population import Person
 
@@ -31,13 +32,19 @@ def draw_shape(person: Person, rng: np.random.Generator, head_radius: float) -> 
         rng: source of everything that varies.
         head_radius: of the femoral head, mm.
     """
+    own = rng.spawn(1)[0]  # a stream of its own, so that all else stays as it is
+    shape = _draw_smooth(person, rng, own, head_radius)
+    return replace(shape, roughness=_roughness(shape, draw_unevenness(person.age, own), own))
+
+
+def _draw_smooth(person: Person, rng: np.random.Generator, own: np.random.Generator, head_radius: float) -> FemurShape:
     female = person.sex == "F"
     size = float((0.945 if female else 1.055) * (person.height / (162 if female else 176)) ** 0.6 * rng.normal(1, 0.02))
     turn, reach = rng.normal(size=2)
     extreme = rng.choice([-12.0, 0.0, 12.0], p=[0.05, 0.90, 0.05])
     # A valgus neck goes with a small offset.
     offset = 43.6 + 6.1 * (-0.5 * turn + 0.866 * reach)
-    return FemurShape(
+    shape = FemurShape(
         size=size,
         head_radius=head_radius / size,
         neck_shaft_angle=float(np.clip(124.7 + 4.9 * turn + extreme, 102, 148)),
@@ -49,12 +56,26 @@ def draw_shape(person: Person, rng: np.random.Generator, head_radius: float) -> 
         bow=float(np.clip(rng.normal(0.0012, 0.0004), 0, 0.0026)),
         flare=float(np.clip(rng.normal(1, 0.17), 0.5, 1.5)),
         trochanter=float(np.clip(rng.normal(1, 0.09), 0.75, 1.28)),
-        overhang=float(np.clip(rng.normal(0, 2.5), -6, 7)),
+        overhang=float(np.clip(rng.normal(1.2, 2.8), -6, 8.5)),
         lesser_trochanter=float(np.clip(rng.normal(1, 0.24), 0.45, 1.65)),
         flattening=float(rng.uniform(0.02, 0.09)) if rng.random() < 0.12 else 0.0,
         cam=float(rng.uniform(1.0, 3.5)) if rng.random() < (0.10 if female else 0.22) else 0.0,
         warp=_draw_warp(rng),
     )
+    return replace(
+        shape,
+        fossa=(float(own.uniform(0.75, 1.2)), float(own.uniform(0.85, 1.3)), float(own.uniform(0.8, 1.4))),
+        fossa_lean=float(own.uniform(-0.6, 0.7)),
+        fossa_edge=float(own.uniform(2.5, 6.0)),
+        lesser_slope=float(own.uniform(6.0, 13.0)),
+    )
+
+
+def _roughness(shape: FemurShape, amounts: Unevenness, rng: np.random.Generator) -> Roughness:
+    n = shape.lesser_trochanter
+    tip = (-3.0 + shape.overhang, 9.5, -36.2 * shape.trochanter)
+    lesser = (8.8 + 11.2 * n, 15.0 + 14.5 * n, 25.5)
+    return Roughness(amounts, tip, lesser, int(rng.integers(2**31)))
 
 
 def _draw_warp(rng: np.random.Generator) -> Warp:
@@ -72,7 +93,9 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
         head_radius: of the femoral heads, mm.
         disease: of each side ("right", "left").
     """
-    shape = draw_shape(person, rng, head_radius)
+    own_stream = rng.spawn(1)[0]
+    shape = _draw_smooth(person, rng, own_stream, head_radius)
+    amounts = draw_unevenness(person.age, own_stream)
     anteversion = rng.normal(14.5, 7.8)
     trabecular, shell = rng.normal(1, 0.08), rng.normal(1, 0.05)
     lesser = rng.uniform(0.3, 1.1)
@@ -81,17 +104,20 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
         state = disease[side]
         own: dict[str, Any] = {name: float(getattr(shape, name) * rng.normal(1, 0.012)) for name in _TWO_SIDED}
         worn = state.osteoarthritis
+        collar = own_stream.uniform(0.3, 1.3) if own_stream.random() < 0.35 * amounts.spurs else 0.0
         femur = Femur(
             **{name: value for name, value in vars(shape).items() if name not in own and name not in _ADDED},
             **own,
             flattening=shape.flattening + 0.07 * worn,
-            osteophytes=float(4.5 * worn * rng.uniform(0.5, 1.3)),
+            osteophytes=float(max(collar, 4.5 * worn * rng.uniform(0.5, 1.3))),
             spur=6.0 * state.enthesophytes,
             sclerosis=worn,
+            streaks=amounts.spongy,
             anteversion=float(anteversion + rng.normal(0, 2.0)),
             bone=FemurMineral(trabecular=float(trabecular), shell=float(shell), lesser=float(lesser)),
             mirrored=side == "left",
         )
+        femur = replace(femur, roughness=_roughness(femur, amounts, own_stream))
         shift = rng.normal(0, _SIDE_DIFFERENCE_SD)
         target = Reading(max(0.2, person.femoral_neck + shift), max(0.25, person.total_hip + shift))
         femur = diseased(mineralised(reshaped(femur, state, rng), target), state, rng)

@@ -20,20 +20,21 @@ _LAYERS = 3
 _COARSE_MM = 1.8
 _SEED = 20
 _COARSER = 0.8
+_STREAKS = 0.55
 _CONTRAST = (0.30, 0.22)
 """Coefficient of variation of the pattern in dense bone, and what is added when all is lost."""
 
 
 @lru_cache(maxsize=16)
 def _tile(spacing: float, device: torch.device) -> Tensor:
-    """Two periodic noise images (2, n, n) of mean 0 and SD 1 for pixels of ``spacing`` mm, rows along the strands: close and
-    wide-set strands."""
+    """Three periodic noise images (3, n, n) of mean 0 and SD 1 for pixels of ``spacing`` mm, rows along the strands: close and
+    wide-set strands, and long streaks."""
     n = round(_TILE_MM / _TILE_SPACING)
     generator = torch.Generator().manual_seed(_SEED)
     along = torch.fft.fftfreq(n, _TILE_SPACING)[:, None]
     across = torch.fft.fftfreq(n, _TILE_SPACING)[None, :]
     tiles = []
-    for apart, long in ((0.8, 3.0), (1.6, 4.0)):
+    for apart, long in ((0.8, 3.0), (1.6, 4.0), (3.2, 9.0)):
         band = torch.exp(-0.5 * (torch.log2((across.abs() + 1e-3) * apart) / 0.75).square())
         shape = band * torch.exp(-0.5 * (along * long * 2.2).square())
         # What a pixel cannot resolve is averaged away.
@@ -87,6 +88,7 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
     # As bone is lost, and in Paget's disease, strands stand farther apart.
     wide = max(lost, femur.coarseness)
     mixed = tile[0] * (1 - 0.75 * wide) ** 0.5 + tile[1] * (0.25 + 0.75 * wide) ** 0.5
+    mixed = mixed + _STREAKS * femur.streaks * tile[2]
     mixed = pad(mixed[None, None], (0, 1, 0, 1), "circular")
     pattern = torch.zeros(rows, columns, device=texture.device)
     for group in range(count):
