@@ -34,8 +34,9 @@ class ViewNetwork(Head):
     Novelty is the Mahalanobis distance of the radiograph's features from those of the ones that were learnt from (Lee et al.,
     NeurIPS 2018), divided by the square root of their number, so that a usual radiograph has about 1.
 
-    A hip is judged by the features by which it was drawn, by where it looked broken, and by the form in which its landmarks
-    lie; by the last two also beside the other hip's, since a person's two hips are alike until one breaks.
+    A hip is judged by the features by which it was drawn and by the form in which its landmarks lie, also beside the other
+    hip's; a fracture by nothing but where a femur looked broken, by itself and beside the other, since a person's two hips are
+    alike until one breaks. (Features and form rank simulated fractures better, and real ones worse, than those signs alone.)
 
     Args:
         pelvis_encoder: backbone that maps pelvic crops (N, 1, 48, 72) to (N, 3): its turn, its tilt, and its share of the view.
@@ -62,7 +63,8 @@ class ViewNetwork(Head):
         self.pelvis_encoder = pelvis_encoder
         self.radiograph_judge = nn.Sequential(nn.LayerNorm(radiograph_features), _judge(radiograph_features, hidden, 1))
         self.hip_norm = nn.LayerNorm(hip_features)
-        self.hip_judge = _judge(hip_features + 2 * (SHAPE + SIGNS) + 1, hidden, 4)
+        self.hip_judge = _judge(hip_features + 2 * SHAPE + 1, hidden, 3)
+        self.fracture_judge = nn.Sequential(nn.Linear(2 * SIGNS + 1, 16), nn.LeakyReLU(), nn.Linear(16, 1))
         self.degrees = 10.0  # that count as one unit of the network's own outputs
         self.window = 41  # over which the local contrast is taken, pixels
         self.rows, self.cols, self.top, self.left = 96, 144, 56.0, (143 - heads_mm / pelvis_spacing_mm) / 2
@@ -102,11 +104,9 @@ class ViewNetwork(Head):
             rotation of the femur (B, 2), degrees outward.
         """
         both = (shapes != 0).any(dim=2).all(dim=1).to(shapes.dtype).view(-1, 1, 1)
-        alone = torch.cat((breaks, shapes), dim=2)
-        beside = (alone - alone.flip(1)) * both
-        told = torch.cat((self.hip_norm(features), alone, beside, both.expand(-1, 2, -1)), dim=2)
-        out = self.hip_judge(told.flatten(0, 1)).view(features.shape[0], 2, 4)
-        return out[:, :, 0], out[:, :, 1], out[:, :, 2], out[:, :, 3] * self.degrees
+        form, signs = (torch.cat((own, (own - own.flip(1)) * both, both.expand(-1, 2, -1)), dim=2) for own in (shapes, breaks))
+        out = self.hip_judge(torch.cat((self.hip_norm(features), form), dim=2))
+        return out[:, :, 0], self.fracture_judge(signs)[:, :, 0], out[:, :, 1], out[:, :, 2] * self.degrees
 
     def pelvis(self, radiograph: Tensor, heads: Tensor) -> Tensor:
         """Bring pelves to one place and size by the heads of their femurs.
