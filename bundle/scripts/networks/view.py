@@ -165,4 +165,4 @@ class ViewNetwork(Head):
 
 
 def _judge(features: int, hidden: int, judgements: int) -> nn.Sequential:
-    return nn.Sequential(nn.Dropout(0.2), nn.Linear(features, hidden), nn.LeakyReLU(), nn.Linear(hidden, judgements))
+    return nn.Sequential(nn.Dropout(0.4), nn.Linear(features, hidden), nn.LeakyReLU(), nn.Linear(hidden, judgements))
