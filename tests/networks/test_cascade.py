@@ -166,15 +166,24 @@ def test_the_crops_contours_take_the_place_of_the_first_looks() -> None:
 def test_where_a_femur_looks_broken_is_told_of_its_own_hip_and_place() -> None:
     network = cascade()
     whole = network.search(network.searched(radiograph()))["breaks"]
-    network.search.segmentation.logits[1, -1, 100:120, 60:100] = 8.0  # of the left hip, 288 mm²
+    network.search.segmentation.logits[1, -1, 140:160, 60:100] = 8.0  # of the left hip, 288 mm²
     broken = network.search(network.searched(radiograph()))["breaks"]
     assert torch.equal(broken[0, 0], whole[0, 0]) and bool((whole < -1.5).all())
     assert broken[0, 1].tolist() == pytest.approx([8 / 5] * 3, rel=0.15)
     found = network.predict(radiograph())
     assert [bool((hip > 0).any()) for hip in found["fracture_logits"][0]] == [False, True]
-    at = found["fracture_transforms"][0, 1] @ torch.tensor([109.5, 79.5, 1.0])
-    expected = network.search.framer.fit(found["landmarks"], torch.ones(1, 2, 5))[0, 1] @ torch.tensor([109.5, 79.5, 1.0])
+    at = found["fracture_transforms"][0, 1] @ torch.tensor([149.5, 79.5, 1.0])
+    expected = network.search.framer.fit(found["landmarks"], torch.ones(1, 2, 5))[0, 1] @ torch.tensor([149.5, 79.5, 1.0])
     assert torch.allclose(at, expected, atol=1.0)
+
+
+def test_the_tip_of_the_greater_trochanter_tells_of_no_break() -> None:
+    network = cascade()
+    whole = network.search(network.searched(radiograph()))["breaks"]
+    network.search.segmentation.logits[:, -1, 60:100, 40:110] = 8.0  # the tip lies at (73, 55), the head's centre at (70, 147)
+    assert torch.allclose(network.search(network.searched(radiograph()))["breaks"], whole)
+    network.search.segmentation.logits[:, -1, 60:100, 130:160] = 8.0
+    assert bool((network.search(network.searched(radiograph()))["breaks"] > 1.0).all())
 
 
 class BrightIsBone(KnownLogits):

@@ -13,6 +13,10 @@ from scripts.networks.localisation import PEAKS, HipLocaliser, find_landmarks, f
 from scripts.networks.segmentation import CONTOUR_FACTOR, MASKS, WHOLE_FACTOR, SegmentationNetwork, coarser
 
 
+_NO_BREAK = -10.0
+"""Logit of a break where none is looked for."""
+
+
 class HipSearch(nn.Module):
     """Finds both hips on a radiograph, draws their contours, and describes both by the features it did so with.
 
@@ -37,7 +41,11 @@ class HipSearch(nn.Module):
         crop_radius_mm: the same on a crop.
         turn_degrees: by which the second drawing's crop is turned, and the third's the other way.
         enlargement: factor by which they cover more of the radiograph, along each side.
+        tip_mm, tip_from_head_mm: the tip of the greater trochanter, which reaches so far below its landmark, and so near to the
+            middle of the head. There nothing tells of a break: the notch behind the tip looks broken on many a sound hip.
     """
+
+    tip: Tensor
 
     def __init__(
         self,
@@ -53,6 +61,8 @@ class HipSearch(nn.Module):
         crop_radius_mm: float = 7.0,
         turn_degrees: float = 5.0,
         enlargement: float = 1.05,
+        tip_mm: float = 20.0,
+        tip_from_head_mm: float = 16.0,
     ) -> None:
         super().__init__()
         self.localisation = localisation
@@ -71,6 +81,10 @@ class HipSearch(nn.Module):
         self.turn, self.enlargement = math.radians(turn_degrees), enlargement
         self.masks = len(MASKS)
         self.landmarks, self.head = len(HIP.landmarks), HIP.landmark("head_centre")
+        tip, head = framer.template[HIP.landmark("greater_trochanter")], framer.template[self.head]
+        low, near = tip[0] + tip_mm / framer.crop_spacing_mm, head[1] - tip_from_head_mm / framer.crop_spacing_mm
+        rows, cols = torch.arange(framer.crop_rows).view(-1, 1), torch.arange(framer.crop_cols)
+        self.register_buffer("tip", (rows < low) & (cols < near), persistent=False)
         self.radiograph_features = _features("localisation", localisation, f"{2 * self.landmarks} landmarks", 2 * self.landmarks)
         self.hip_features = _features("segmentation", segmentation, f"{self.landmarks} landmarks, fracture", self.landmarks + 1)
 
@@ -147,14 +161,15 @@ class HipSearch(nn.Module):
         crops = self.framer.sample(radiograph, frames)  # (B, 2, 1, rows, cols)
         logits, deep = self.segmentation.look(crops.flatten(0, 1))
         points, confidence = find_landmarks(logits[:, self.masks : -1], self.crop_radius)
+        broken = logits[:, -1].masked_fill(self.tip, _NO_BREAK)
         batch = radiograph.shape[0]
         return (
             logits[:, : self.masks].reshape(batch, 2, self.masks, crops.shape[3], crops.shape[4]),
             to_radiograph(points.view(batch, 2, self.landmarks, 2), frames),
             confidence.view(batch, 2, self.landmarks),
             pooled(deep).reshape(batch, 2, -1),
-            logits[:, -1].reshape(batch, 2, crops.shape[3], crops.shape[4]),
-            signs_of_break(logits[:, -1:]).view(batch, 2, -1),
+            broken.reshape(batch, 2, crops.shape[3], crops.shape[4]),
+            signs_of_break(broken.unsqueeze(1)).view(batch, 2, -1),
         )
 
     def replaced(self, frames: Tensor, points: Tensor, confidence: Tensor, turn: float) -> Tensor:
