@@ -12,7 +12,6 @@ from scripts.networks.fitting import MISFIT, tried
 from scripts.networks.localisation import PEAKS, HipLocaliser, find_landmarks, find_peaks
 from scripts.networks.segmentation import CONTOUR_FACTOR, MASKS, WHOLE_FACTOR, SegmentationNetwork, coarser
 
-
 _NO_BREAK = -10.0
 """Logit of a break where none is looked for."""
 
