@@ -68,7 +68,7 @@ class ViewTargetsd(Transform):
 
     From the manifest's columns `kind` (what a radiograph shows that is no hip), `view`, `pelvic_turn_deg`, `pelvic_tilt_deg`, and
     for each side `implant`, `rotation_deg`, and of the femur's state `fracture`, `fracture_displacement_mm`, `deformity` and
-    `deformity_grade`: see `TrueHip.looks_broken`. Adds "implanted" (2,) bool too.
+    `deformity_grade`: see `TrueHip.looks_broken`; unknown of a hip that is deformed alone. Adds "implanted" (2,) bool too.
     """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,8 @@ class ViewTargetsd(Transform):
         femurs = [math.nan if hip.is_implanted or not (shown and frontal) else 1.0 for hip in hips]
         if not shown and truth.kind not in _PERHAPS_FEMURS:
             femurs = [0.0, 0.0]
-        fractures = [hip.looks_broken for hip in hips]
+        # Nothing broke apart in bone that is only deformed; what is not seen there must not be taught as a break.
+        fractures = [math.nan if hip.is_deformed and not hip.is_broken else hip.looks_broken for hip in hips]
         growing = [float(truth.kind in _GROWING) if shown or truth.kind in _GROWING else math.nan] * 2
         rotations = [hip.rotation_deg for hip in hips]
         view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)
