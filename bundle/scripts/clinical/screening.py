@@ -123,10 +123,8 @@ def interpret(
         or contradiction(radiograph.laterality, radiograph.markers, shown)
     )
     estimator = _Estimator(radiograph, reference, criteria, sex_specific)
-    doubts = (*radiograph.cautions, *gate.picture_cautions(found.radiograph))
-    right, left = (
-        _hip(side, values, hip, whole, doubts, estimator, gate) for side, values, hip in zip(HIP.sides, seen, judged, strict=True)
-    )
+    doubts = [(*cautions, *gate.picture_cautions(found.radiograph)) for cautions in radiograph.cautions]
+    right, left = (_hip(*hip, whole, estimator, gate) for hip in zip(HIP.sides, seen, judged, doubts, strict=True))
     reason = _refusal_of_all(right, left)
     lowest = _lowest(right, left)
     return Screening(
@@ -146,8 +144,8 @@ def _hip(
     side: str,
     values: Mapping[str, float],
     judged: Judgement,
-    whole: Reason | None,
     doubts: Sequence[Caution],
+    whole: Reason | None,
     estimator: _Estimator,
     gate: Gate,
 ) -> Hip:
@@ -156,7 +154,7 @@ def _hip(
     reason = judged.reason if foremost else whole or judged.reason
     if reason:
         return Hip(side, judged.shown, values, {}, reason)
-    cautions = (*doubts, *judged.cautions)
+    cautions = tuple(dict.fromkeys((*doubts, *judged.cautions)))
     widened = gate.limits.doubt_widens_by if cautions else 1.0
     return Hip(side, judged.shown, values, estimator.estimates(values, widened), None, cautions)
 
