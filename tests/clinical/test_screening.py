@@ -313,7 +313,7 @@ def test_a_judgement_that_does_not_decide_alone_is_a_caution_where_the_drawing_s
     right, left = doubtful.hips
     assert [caution.code for caution in right.cautions] == [Doubt.UNUSUAL_VIEW, Doubt.UNUSUAL_FEMUR]
     assert [caution.code for caution in left.cautions] == [Doubt.UNUSUAL_VIEW]
-    assert "looks unusual (probability of one 0.01" in right.cautions[1].sentence
+    assert "looks unusual (probability of such a femur 0.01" in right.cautions[1].sentence
     for site in ("neck", "total"):
         known, unsure = sure.hips[1].estimates[site], left.estimates[site]
         assert unsure.t_score == known.t_score
