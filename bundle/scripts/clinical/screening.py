@@ -19,7 +19,8 @@ from scripts.clinical.reference import Reference, load_reference
 Interval = tuple[float, float]
 
 _BEFORE_ALL: Final = frozenset({Code.NOT_ADULT, Code.NOT_AP, Code.SIDE_CONTRADICTION})
-"""Reasons of the radiograph before which none of a hip's is told: header and markers know them for certain."""
+"""Reasons of the radiograph that are told of each hip, whatever is wrong with it: header, markers or a growing skeleton say that
+no BMD of an adult's hip can be looked for."""
 
 
 @dataclass(frozen=True)
