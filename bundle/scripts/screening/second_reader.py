@@ -30,8 +30,8 @@ class SecondReader:
     """Looks at a doubtful radiograph once more, in the mirror, and keeps the reading that its drawings support better.
 
     What finds the hips saw as many left as right ones, so a femur that is there is found from both sides. A reading is doubtful
-    where a femur's two drawings differ, or where the two heads do, by more than `HEADS_ALIKE`. A hip that is drawn badly, and that
-    the other reading does not find at the same place, is a ghost: it is taken out.
+    where a femur's two drawings differ, or where the two heads do, by more than `HEADS_ALIKE`. A hip that is drawn badly, and
+    that the other reading does not find at the same place, is a ghost: it is taken out.
 
     Args:
         agreement_at_least: Dice of the two drawings of a femur below which a reading is doubtful.
