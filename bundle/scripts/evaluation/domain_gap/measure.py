@@ -58,7 +58,7 @@ def measure_domain_gap(
     stopped.
 
     Args:
-        radiographs: the hospital's, items of `scripts.radiograph.sort_studies`.
+        radiographs: the hospital's, items of `scripts.dataset.studies.sort_studies`.
         reference: those to compare with, such as a simulated cohort; items as well.
         screen: of `inference.yaml`.
         output_dir: where to; it must exist.
