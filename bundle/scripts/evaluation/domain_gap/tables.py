@@ -134,7 +134,7 @@ def conclude(gap: Gap) -> list[str]:
     ]
     differing = [one for one in gap.quantities if _differs(one)][:_NAMED]
     most = "; ".join(
-        f"{one.asked.label.lower()} ({_bearer(one)} median {_number(one.hospital.median)}, {known} "
+        f"{one.asked.label.lower()} ({ours} median {_number(one.hospital.median)}, {known} "
         f"{_number(one.reference.median)}, AUC {text(one.auc, 2)})"
         for one in differing
     )

@@ -37,9 +37,10 @@ class FemurShape:
     ``trochanter`` and ``lesser_trochanter`` scale these, ``overhang`` (mm) moves the tip of the greater trochanter medially.
     ``flattening`` is the part by which the upper half of the head is squashed, ``cam`` (mm) the height of a bump on the
     anterosuperior head-neck junction, ``osteophytes`` and ``spur`` (mm) the length of new bone at the rim of the head and on
-    the tip of the greater trochanter. ``fossa`` scales width, depth and height of the trochanteric fossa, ``fossa_lean`` (mm per mm) is
-    how far its top leans medially, ``fossa_edge`` (mm) rounds its rim; ``lesser_slope`` (mm) widens the base of the lesser
-    trochanter. ``warp`` bends all but the head smoothly, so that no two are alike; ``roughness`` makes the trochanters uneven.
+    the tip of the greater trochanter. ``fossa`` scales width, depth and height of the trochanteric fossa, ``fossa_lean`` (mm per
+    mm) is how far its top leans medially, ``fossa_edge`` (mm) rounds its rim; ``lesser_slope`` (mm) widens the base of the
+    lesser trochanter. ``warp`` bends all but the head smoothly, so that no two are alike; ``roughness`` makes the trochanters
+    uneven.
     """
 
     size: float = 1.0
