@@ -500,7 +500,7 @@ class Channels:
 
     Example:
         >>> CHANNELS.names[0], len(CHANNELS.names), CHANNELS.index("neck_bmd", "left")
-        ('right_landmark_confidence', 26, 18)
+        ('right_landmark_confidence', 29, 20)
     """
 
     quantities: tuple[Quantity, ...]
