@@ -108,6 +108,7 @@ def interpret(
         sex_specific: compare men with young men; by default the female reference serves both sexes (ISCD).
 
     Example:
+        >>> from scripts.clinical import CHANNELS
         >>> numbers = dict.fromkeys(CHANNELS.names, 0.0)
         >>> str(interpret(CHANNELS.unpack(list(numbers.values())), RadiographFacts()).reason.code)
         'NOT_A_HIP'
