@@ -6,10 +6,14 @@ from importlib import import_module
 import pytest
 
 EXAMPLES = (
+    "clinical.findings",
+    "clinical.screening",
     "dataset.listing",
     "dataset.manifest",
     "dataset.studies",
     "dataset.truth",
+    "evaluation.domain_gap.asked",
+    "evaluation.domain_gap.features",
     "measurement",
     "networks.heads",
     "networks.localisation",

@@ -313,7 +313,7 @@ def test_a_judgement_that_does_not_decide_alone_is_a_caution_where_the_drawing_s
     right, left = doubtful.hips
     assert [caution.code for caution in right.cautions] == [Doubt.UNUSUAL_VIEW, Doubt.UNUSUAL_FEMUR]
     assert [caution.code for caution in left.cautions] == [Doubt.UNUSUAL_VIEW]
-    assert "looks unusual (probability of one 0.01" in right.cautions[1].sentence
+    assert "looks unusual (probability of such a femur 0.01" in right.cautions[1].sentence
     for site in ("neck", "total"):
         known, unsure = sure.hips[1].estimates[site], left.estimates[site]
         assert unsure.t_score == known.t_score
@@ -330,7 +330,8 @@ def test_what_a_reader_must_know_of_a_hip_is_told_before_what_is_wrong_with_the_
     assert interpret(found(right=broken), RadiographFacts(age_years=12)).reason.code == Code.NOT_ADULT
 
 
-def test_a_doubtful_scale_is_a_caution_of_every_hip():
+def test_a_doubtful_scale_is_a_caution_of_the_hips_that_it_concerns():
     caution = Caution(Doubt.ONE_HEAD, "The heads differ.")
-    screening = interpret(found(), replace(ADULT, cautions=(caution,)))
-    assert all(hip.cautions == (caution,) and hip.estimates for hip in screening.hips)
+    right, left = interpret(found(), replace(ADULT, cautions=((caution,), ()))).hips
+    assert right.cautions == (caution,) and left.cautions == () and right.estimates
+    assert right.estimates["neck"].bmd_sd == pytest.approx(LIMITS.doubt_widens_by * left.estimates["neck"].bmd_sd)

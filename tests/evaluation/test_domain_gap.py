@@ -34,7 +34,7 @@ def made_up(which, count, seed, shift=0.0, contrast=0.0):
     """Radiographs of so many patients: normal values well within the limits, normal features, one hip in ten with an implant."""
     rng = np.random.default_rng(seed)
     middle = {"landmark_confidence": 0.8, "femur_probability": 0.8, "contour_agreement": 0.99, "hip_view": 0.9, "novelty": 0.8}
-    middle |= {"head_diameter_mm": 45.0, "exposure_contrast": 0.4}
+    middle |= {"head_diameter_mm": 45.0, "head_share": 0.25, "exposure_contrast": 0.4}
 
     def values():
         known = {asked.quantity.name: middle.get(asked.quantity.name, 0.02) for asked in ask(LIMITS)}
@@ -87,7 +87,7 @@ def test_all_that_the_gate_asks_is_compared():
     asked = {one.quantity.name for one in ask(LIMITS)}
     assert asked == {row.name for row in QUANTITIES if row.limits} | {"head_diameter_mm"}
     names = {limit.name for one in ask(LIMITS) for limit, _ in one.limits}
-    assert names == set(vars(LIMITS)) - {"views", "youngest_age_years"}
+    assert names == set(vars(LIMITS)) - {"views", "youngest_age_years", "doubt_widens_by"}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,8 @@ def test_a_shifted_set_is_told_apart(shifted):
     assert (first.auc, first.ks) == (0, 1) and first.hospital.beyond > 0.9 > 0.1 > first.reference.beyond
     sentences = conclude(gap)
     assert "can nearly always be told apart" in sentences[0]
-    assert any("differ most: exposure contrast (hip median 0.03" in sentence for sentence in sentences)
+    medians = f"hospital median {first.hospital.median:.3g}, simulated {first.reference.median:.3g}"
+    assert any(f"differ most: exposure contrast ({medians}, " in sentence for sentence in sentences)
     assert "no evidence of accuracy" in sentences[-1]
 
 

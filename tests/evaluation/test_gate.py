@@ -275,3 +275,16 @@ def test_broken_hips_are_told_by_kind_and_distance_and_angles_by_their_slope(tmp
     assert float(angles["outward rotation of the femur"]["slope"]) == pytest.approx(1.0, abs=0.1)
     said = capsys.readouterr().out
     assert "| basicervical | 10 |" in said and "| turn of the pelvis | " in said
+
+
+def test_a_fracture_that_hardly_shows_is_neither_to_be_measured_nor_to_be_refused(tmp_path, capsys):
+    crack = {"left_fracture": "basicervical", "left_fracture_displacement_mm": "0.4"}
+    rows = [row("beside.dcm", **crack), row("implant.dcm", "total_hip", **crack), row("fine.dcm")]
+    cohort = write_manifest(tmp_path / "c", rows), write_results(tmp_path / "r", [record(entry["image"]) for entry in rows])
+    (tmp_path / "out").mkdir()
+    evaluate_gate(*cohort, None, None, str(NETWORK_GATE_FILE), str(tmp_path / "out"), "Research use only", ["test"])
+    with (tmp_path / "out" / "gate.csv").open(newline="") as file:
+        told = {(share["level"], share["group"]): share for share in csv.DictReader(file)}
+    assert told["radiograph", "valid"]["of"] == "2" and told["hip", FINE]["of"] == "3"
+    assert {group for level, group in told if level == "hip"} == {FINE}
+    assert ("radiograph", "to be refused") not in told

@@ -66,3 +66,12 @@ def test_where_no_hip_was_found_a_femur_without_an_edge_is_none_and_metal_stays(
     assert not shown(logits, landmarks, (False, False), image)[:, 300:].any()
     logits[1, 150:170, 500:590] = 6.0
     assert shown(logits, landmarks, (True, False), image)[100:149, 500:590].all()
+
+
+def test_a_femur_without_an_edge_is_none_wherever_the_hip_that_was_found_lies():
+    logits, landmarks = film()
+    logits, landmarks = logits.roll(220, 2), landmarks + torch.tensor([0.0, 220.0])  # most of the radiograph is lateral of it
+    logits[0, 20:290, 500:590] = 5.0
+    image = torch.full((300, 600), 0.5) + 0.01 * torch.rand(300, 600, generator=torch.Generator().manual_seed(0))
+    mask = shown(logits, landmarks, (True, False), image)
+    assert mask[20:290, 300:400].all() and not mask[:, 450:].any()

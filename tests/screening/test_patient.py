@@ -16,7 +16,7 @@ from fake_screening import (
     fake_screen,
     item_of,
 )
-from scripts.clinical import Category, Code, Reason
+from scripts.clinical import Category, Code, Doubt, Reason
 from scripts.dataset.pseudonyms import pseudonymise
 from scripts.screening import RadiographFindings
 from scripts.screening.study import join_study
@@ -59,6 +59,18 @@ def test_two_films_of_one_hip_each_make_one_patient(right_only, left_only):
     assert found.screening.lowest.side == "right" and found.screening.category == Category.OSTEOPOROSIS
     assert found.screening.hips[1].estimates["total"].bmd == pytest.approx(0.90)
     assert found.screening.osteoporosis_probability == pytest.approx(JOINT_PROBABILITY), "estimated anew from both films"
+
+
+def test_a_hip_measured_with_a_caution_is_the_same_in_its_study(load_film, left_only):
+    doubtful = load_film(channels_of({**RIGHT, "femur_probability": 0.01}, ABSENT))
+    alone = doubtful.seen.screening.hips[0]
+    assert [caution.code for caution in alone.cautions] == [Doubt.UNUSUAL_FEMUR]
+    for films, sources in (([doubtful, left_only], (0, 1)), ([left_only, doubtful], (1, 0))):
+        found = outcome(films)
+        right, left = found.screening.hips
+        assert found.sources == sources
+        assert right.cautions == alone.cautions and right.estimates == alone.estimates
+        assert left.cautions == () and left.estimates == left_only.seen.screening.hips[1].estimates
 
 
 def test_a_radiograph_of_one_hip_is_a_patient(right_only):

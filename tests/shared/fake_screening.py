@@ -47,7 +47,7 @@ RIGHT = {
     "total_bmd": 0.70,
     "total_bmd_sd": 0.05,
 }
-IMPLANTED = {"landmark_confidence": 0.8, "metal_fraction": 0.5, "shaft_abduction_deg": -2.0}
+IMPLANTED = {"landmark_confidence": 0.8, "metal_fraction": 0.5, "shaft_abduction_deg": -2.0, "contour_agreement": 0.97}
 ABSENT = {"landmark_confidence": 0.1}
 
 

@@ -15,8 +15,8 @@ def test_every_kind_of_fracture_and_deformity_is_as_frequent_as_another_at_any_d
     deformed = [fault for fault in FAULTS if fault.deformity is not Deformity.NONE]
     assert {fault.fracture for fault in broken} == set(FRACTURES)
     assert {fault.deformity for fault in deformed} == set(DEFORMITIES)
-    assert len(broken) == pytest.approx(800, abs=90)
-    assert len(deformed) == pytest.approx(400, abs=70)
+    assert len(broken) == pytest.approx(1000, abs=90)
+    assert len(deformed) == pytest.approx(500, abs=70)
     assert np.histogram([fault.displacement for fault in broken], 4, (0, 1))[0].min() > 150
     assert np.histogram([fault.grade for fault in deformed], 4, (0, 1))[0].min() > 70
     assert {fault.side for fault in broken} == set(HIP.sides)

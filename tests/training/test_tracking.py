@@ -240,20 +240,23 @@ def test_an_evaluation_logs_its_numbers_and_figures_but_no_film(
 def test_what_may_name_a_patient_is_left_out() -> None:
     config = {
         "dataset_dir": "Smith", "output_dir": "$'Smith'", "train": {"items": {"dataset_dir": "@dataset_dir"}},
-        "checkpoint": "/data/Smith.pt", "network": {"layers": [1, 1], "act": "LEAKYRELU"}, "run": ["$@trainer.run() / 2"],
+        "further_dirs": ["Smith"], "checkpoint": "/data/Smith.pt",
+        "network": {"layers": [1, 1], "act": "LEAKYRELU"}, "run": ["$@trainer.run() / 2"],
     }  # fmt: skip
     assert without_places(config) == {
-        **config, "dataset_dir": "(left out)", "output_dir": "(left out)", "checkpoint": "(left out)",
+        **config, "dataset_dir": "(left out)", "output_dir": "(left out)", "further_dirs": ["(left out)"],
+        "checkpoint": "(left out)",
     }  # fmt: skip
     provenance = {
         "settings": {"epochs": 2},
-        "overrides": {"others_dir": "Smith", "seed": "1"},
+        "overrides": {"others_dir": "Smith", "further_dirs": "['Smith']", "seed": "1"},
         "files": [{"sha256": "a"}],
         "weights": {"settings": {"epochs": 3}},
     }
     assert parameters_of(provenance) == {
         "epochs": 2,
         "others_dir": "(left out)",
+        "further_dirs": "(left out)",
         "seed": "1",
         "files.0.sha256": "a",
         "weights.epochs": 3,

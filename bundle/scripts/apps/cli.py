@@ -88,12 +88,12 @@ def find_radiographs(dataset_dir: str | None, key: bytes | None = None, option: 
     """List the radiographs of a folder and sort them by patient and study, by header alone.
 
     Args:
-        dataset_dir: see `scripts.radiograph.list_radiographs`.
+        dataset_dir: see `scripts.dataset.listing.list_radiographs`.
         key: of the pseudonyms; one for this time alone if None.
         option: of the command line that names the folder.
 
     Returns:
-        Items as `scripts.radiograph.sort_studies` gives them. The command ends where the folder is not named, not there,
+        Items as `scripts.dataset.studies.sort_studies` gives them. The command ends where the folder is not named, not there,
         not readable or empty, or its manifest has a mistake.
     """
     if not dataset_dir:

@@ -19,7 +19,7 @@ class RadiographFacts:
         view: "AP", another projection, or "" where unknown.
         laterality: "R", "L", "B" (both) or "" where unknown.
         assumptions: sentences on what the reader had to assume.
-        cautions: what reading or scale make doubtful.
+        cautions: of each bone (`HIP.sides`), what reading or scale make doubtful about it.
         markers: burned-in side markers, as the radiograph is displayed.
         measured: what was measured on the picture of each bone (`HIP.sides`), by the name of its quantity (`Source.MEASURED`);
             one that is not there is unknown.
@@ -30,6 +30,6 @@ class RadiographFacts:
     view: str = ""
     laterality: str = ""
     assumptions: tuple[str, ...] = ()
-    cautions: tuple[Caution, ...] = ()
+    cautions: tuple[tuple[Caution, ...], ...] = ((), ())
     markers: tuple[SideMarker, ...] = ()
     measured: tuple[Mapping[str, float], ...] = ({}, {})

@@ -46,8 +46,9 @@ class Limit:
         sentence: of the refusal, with {side}, {value} and {limit}.
         sign: -1 for a limit to the negative side: then the negative of the value is compared, and told.
         unknown_passes: whether a NaN is no reason to refuse.
-        doubt: of a judgement that does not decide alone: where the drawing shows a femur, it is measured with this caution.
-        caution: the sentence of that, as ``sentence``.
+        doubt: set where the limit does not decide alone: a hip that is soundly drawn (`scripts.clinical.gate.Judgement`) is
+            measured beyond it, with this caution.
+        caution: the caution's sentence, with what ``sentence`` has.
     """
 
     name: str
@@ -128,6 +129,10 @@ class Quantity:
 _SHARE: Final = (0.0, 1.0)
 _POSITIVE: Final = (0.0, None)
 
+_CHILD: Final = (
+    "; only adults are measured, because a growing skeleton has no T-score. If the patient is an adult, a radiologist should "
+    "look at the picture."
+)
 _EXPORT: Final = "; the hip is not measured. Export the original DICOM, or repeat the radiograph."
 _TURNED: Final = (
     "The {{side}} femur is turned {way} by {{value:.0f}} degrees from the pose in which its neck lies in the radiograph's "
@@ -192,10 +197,11 @@ QUANTITIES: Final = (
                 Code.NO_FEMUR,
                 10,
                 "What was found on the {side} side neither looks nor is drawn like an adult's proximal femur, seen clearly and "
-                "from the front (probability {value:.2f}, expected {limit:.2f} or more); it is not measured.",
+                "from the front (probability {value:.2f}, expected {limit:.2f} or more); it is not measured. Send a clear AP "
+                "view.",
                 doubt=Doubt.UNUSUAL_FEMUR,
-                caution="The {side} proximal femur looks unusual (probability of one {value:.2f}, usually {limit:.2f} or more): "
-                "its intervals are wider for it. Look at its contour.",
+                caution="The {side} hip is drawn as an adult's proximal femur, but looks unusual (probability of such a femur "
+                "{value:.2f}, usually {limit:.2f} or more): its intervals are wider for it. Look at its contour.",
             ),
         ),
     ),
@@ -240,7 +246,7 @@ QUANTITIES: Final = (
                 Code.NOT_ADULT,
                 2,
                 "The {side} hip looks like a child's, whose growth plates are open (probability {value:.0%}, at most {limit:.0%} "
-                "is allowed); only adults are measured, because a growing skeleton has no T-score.",
+                "is allowed)" + _CHILD,
             ),
         ),
     ),
@@ -291,7 +297,8 @@ QUANTITIES: Final = (
                 Code.NO_FEMUR,
                 1,
                 "What was found on the {side} side is no proximal femur seen from the front: drawn twice, its contour agrees "
-                "with itself by {value:.2f} only (Dice, expected {limit:.2f} or more); that side is not measured.",
+                "with itself by {value:.2f} only (Dice, expected {limit:.2f} or more); that side is not measured. If that hip is "
+                "on the radiograph, send a clear AP view of it.",
             ),
             Limit(
                 "agreement_at_least",
@@ -374,7 +381,7 @@ QUANTITIES: Final = (
     Quantity(
         "head_share",
         "",
-        "diameter of the femoral head, of the larger where two differ by over a tenth, over the distance of both",
+        "diameter of the femoral head, of the larger where the two differ by over a tenth, over the distance of their centres",
         source=Source.MEASURED,
         decimals=None,
         bounds=_SHARE,
@@ -383,9 +390,8 @@ QUANTITIES: Final = (
                 "head_share_at_least",
                 Code.NOT_ADULT,
                 2,
-                "The {side} femoral head is small for the pelvis, as a child's is before it has turned to bone ({value:.2f} of "
-                "the distance of both heads, expected {limit:.2f} or more); only adults are measured, because a growing skeleton "
-                "has no T-score.",
+                "The femoral heads are small for the pelvis, as a child's are before they have turned to bone ({side}: "
+                "{value:.2f} of the distance between their centres, expected {limit:.2f} or more)" + _CHILD,
                 unknown_passes=True,
             ),
         ),
@@ -428,8 +434,8 @@ QUANTITIES: Final = (
                 "The picture does not look like an upright AP radiograph of an adult's hip or pelvis (probability {value:.2f}, "
                 "expected {limit:.2f} or more); nothing was measured. Send the AP view, upright.",
                 doubt=Doubt.UNUSUAL_VIEW,
-                caution="The picture as a whole is an unusual AP view of the hips (probability of one {value:.2f}, usually "
-                "{limit:.2f} or more): all intervals are wider for it. Look at the contours.",
+                caution="The picture as a whole is an unusual view of the hips (probability of an upright AP view {value:.2f}, "
+                "usually {limit:.2f} or more): all intervals are wider for it. Look at the contours.",
             ),
         ),
     ),
@@ -494,7 +500,7 @@ class Channels:
 
     Example:
         >>> CHANNELS.names[0], len(CHANNELS.names), CHANNELS.index("neck_bmd", "left")
-        ('right_landmark_confidence', 26, 18)
+        ('right_landmark_confidence', 29, 20)
     """
 
     quantities: tuple[Quantity, ...]

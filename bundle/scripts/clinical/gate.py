@@ -27,8 +27,8 @@ FOREMOST = frozenset({Code.FRACTURE, Code.IMPLANT, Code.NOT_ADULT})
 class Judgement:
     """One hip, judged by itself.
 
-    shown: whether there is a proximal femur at all, measurable or not. sound: whether it is drawn as an adult's is, and nothing
-    but a doubt speaks against it. reason: why it is refused, or None. cautions: doubts with which it is measured.
+    shown: whether there is a proximal femur at all, measurable or not. sound: whether it keeps every limit that decides alone,
+    and its head has an adult's size. reason: why it is refused, or None. cautions: doubts with which a sound hip is measured.
     """
 
     shown: bool
@@ -120,23 +120,23 @@ class Gate:
         shown = hip["landmark_confidence"] >= self.limits.present_at_least and (
             hip["contour_agreement"] >= self.limits.drawn_at_least
         )
-        drawn = self._ask(Of.BONE, hip, side, doubts=False)
         head = hip.get("head_diameter_mm", math.nan)
         adult = self.limits.head_diameter_at_least_mm <= head <= self.limits.head_diameter_at_most_mm
-        sound = drawn is None and adult
-        reason = drawn if sound else self._ask(Of.BONE, hip, side)
-        if reason is None and not (
-            all(hip[f"{site}_bmd"] > 0 for site in HIP.sites) and math.isfinite(hip["shaft_abduction_deg"])
-        ):
-            reason = Reason(
-                Code.CUT_OFF, f"The network gave no BMD for the {side} hip, because it is not shown whole; it is not measured."
-            )
-        return Judgement(shown, sound and reason is None, reason, self._doubts(Of.BONE, hip, side) if sound else ())
+        sound = adult and self._ask(Of.BONE, hip, side, doubts=False) is None
+        if not sound and (reason := self._ask(Of.BONE, hip, side)):
+            return Judgement(shown, False, reason)
+        if not (all(hip[f"{site}_bmd"] > 0 for site in HIP.sites) and math.isfinite(hip["shaft_abduction_deg"])):
+            missing = f"The network gave no BMD for the {side} hip, because it is not shown whole; it is not measured."
+            return Judgement(shown, False, Reason(Code.CUT_OFF, missing))
+        return Judgement(shown, sound, None, self._doubts(Of.BONE, hip, side))
 
     def _ask(
         self, of: Of, values: Mapping[str, float], side: str, spared: Collection[Code] = (), doubts: bool = True
     ) -> Reason | None:
-        """The first limit, in the order in which they are asked, that a value is beyond; of several at once the furthest."""
+        """The first limit, in the order in which they are asked, that a value is beyond; of several at once the furthest.
+
+        Limits of the ``spared`` codes are not asked, nor, without ``doubts``, those that do not decide alone.
+        """
         beyond = [
             (limit.asked, -limit.sign * value, limit)
             for limit, value in self._beyond(of, values)
@@ -149,6 +149,7 @@ class Gate:
         return Reason(limit.code, limit.sentence.format(side=side, value=-value, limit=bound))
 
     def _doubts(self, of: Of, values: Mapping[str, float], side: str) -> tuple[Caution, ...]:
+        """A caution for each limit that does not decide alone and that a value is beyond."""
         return tuple(
             Caution(limit.doubt, limit.caution.format(side=side, value=value, limit=getattr(self.limits, limit.name)))
             for limit, value in self._beyond(of, values)

@@ -19,7 +19,8 @@ from scripts.clinical.reference import Reference, load_reference
 Interval = tuple[float, float]
 
 _BEFORE_ALL: Final = frozenset({Code.NOT_ADULT, Code.NOT_AP, Code.SIDE_CONTRADICTION})
-"""Reasons of the radiograph before which none of a hip's is told: header and markers know them for certain."""
+"""Reasons of the radiograph that are told of each hip, whatever is wrong with it: header, markers or a growing skeleton say that
+no BMD of an adult's hip can be looked for."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def interpret(
         sex_specific: compare men with young men; by default the female reference serves both sexes (ISCD).
 
     Example:
+        >>> from scripts.clinical import CHANNELS
         >>> numbers = dict.fromkeys(CHANNELS.names, 0.0)
         >>> str(interpret(CHANNELS.unpack(list(numbers.values())), RadiographFacts()).reason.code)
         'NOT_A_HIP'
@@ -123,10 +125,8 @@ def interpret(
         or contradiction(radiograph.laterality, radiograph.markers, shown)
     )
     estimator = _Estimator(radiograph, reference, criteria, sex_specific)
-    doubts = (*radiograph.cautions, *gate.picture_cautions(found.radiograph))
-    right, left = (
-        _hip(side, values, hip, whole, doubts, estimator, gate) for side, values, hip in zip(HIP.sides, seen, judged, strict=True)
-    )
+    doubts = [(*cautions, *gate.picture_cautions(found.radiograph)) for cautions in radiograph.cautions]
+    right, left = (_hip(*hip, whole, estimator, gate) for hip in zip(HIP.sides, seen, judged, doubts, strict=True))
     reason = _refusal_of_all(right, left)
     lowest = _lowest(right, left)
     return Screening(
@@ -146,8 +146,8 @@ def _hip(
     side: str,
     values: Mapping[str, float],
     judged: Judgement,
-    whole: Reason | None,
     doubts: Sequence[Caution],
+    whole: Reason | None,
     estimator: _Estimator,
     gate: Gate,
 ) -> Hip:
@@ -156,7 +156,7 @@ def _hip(
     reason = judged.reason if foremost else whole or judged.reason
     if reason:
         return Hip(side, judged.shown, values, {}, reason)
-    cautions = (*doubts, *judged.cautions)
+    cautions = tuple(dict.fromkeys((*doubts, *judged.cautions)))
     widened = gate.limits.doubt_widens_by if cautions else 1.0
     return Hip(side, judged.shown, values, estimator.estimates(values, widened), None, cautions)
 

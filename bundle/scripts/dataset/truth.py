@@ -38,6 +38,9 @@ tell it: for training, the femur is neither broken nor whole.
 GROSS: Final = 0.4
 """Grade of a deformity, 0 to 1, from which on the femur is no longer measured like others."""
 
+GROWING: Final = frozenset({"child_pelvis"})
+"""Kinds of radiographs, in the manifest's words, on which the growth plates of the femurs are open."""
+
 _NONE: Final = ("", "none")
 _LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of shaft and canal
 

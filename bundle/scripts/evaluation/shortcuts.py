@@ -77,7 +77,7 @@ def find_shortcuts(radiographs: Sequence[Mapping[str, Any]], output_dir: str, se
     """Measure what each group of features tells, print a table and write it to ``shortcuts.csv``.
 
     Args:
-        radiographs: items of `scripts.radiograph.list_radiographs`, of a folder whose manifest gives total-hip BMD.
+        radiographs: items of `scripts.dataset.listing.list_radiographs`, of a folder whose manifest gives total-hip BMD.
         output_dir: where to; it must exist.
         seed: of the bootstrap, which draws patients.
         resamples: of the bootstrap.

@@ -22,9 +22,7 @@ NOTHING = -20.0  # logit of a pixel that is certainly none
 _MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
 _BALL_PX = 54  # 16 mm: the largest radius of a calibration ball
 _ROUND = 1.2  # times a disc's area: a head is larger, by its neck at least
-_EDGE = 0.1
-"""So much brighter than what surrounds it is bone, 1 being the contrast within it; for most whole femurs that is 0.3 or more."""
-
+_EDGE = 0.1  # of its own contrast a piece of bone is brighter than what surrounds it; most whole femurs are by 0.3 or more
 _CERTAIN = 4.0  # logit either side of an outline that is brought to an edge
 
 
@@ -54,7 +52,8 @@ def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, boo
         middles = np.bincount(pieces.ravel(), columns.ravel(), count + 1) / np.maximum(size, 1)
         stray |= (middles - float(head[1])) * outward > 0
     metal = np.bincount(pieces.ravel(), (mask_logits[1:] > 0).any(dim=0).numpy().ravel(), count + 1) > 0
-    for piece in np.flatnonzero(~stray & ~metal)[1:]:
+    stray[0] = True  # the background, until the pieces are judged
+    for piece in np.flatnonzero(~stray & ~metal):
         stray[piece] = measure_exposure(image.numpy(), pieces == piece)["exposure_edge"] < _EDGE
     rows, cols = landmarks[torch.tensor(found)].reshape(-1, 2).round().long().T.numpy()
     inside = (rows >= 0) & (rows < pieces.shape[0]) & (cols >= 0) & (cols < pieces.shape[1])

@@ -20,8 +20,8 @@ HEADS_ALIKE: Final = 0.1
 class Heads:
     """The femoral heads of a radiograph.
 
-    diameter_mm: of both, or of the one that counts. apart: by how much they differ, relative to their mean; 0 for one alone.
-    side: of the one that counts where they differ too far, "" else.
+    diameter_mm: mean of both, or of the one that counts. apart: by how much they differ, relative to their mean; 0 for one
+    alone. side: of the one that counts alone because they differ by more than `HEADS_ALIKE`; "" otherwise.
     """
 
     diameter_mm: float
@@ -31,6 +31,9 @@ class Heads:
 
 def measure_heads(prediction: Mapping[str, Tensor], channels: Channels = CHANNELS) -> Heads | None:
     """Measure the femoral heads that are seen and carry no metal.
+
+    Where the two differ by more than `HEADS_ALIKE`, that of the hip counts whose drawings' agreement, times its probability of
+    being unbroken, is higher.
 
     Args:
         prediction: outputs of `ScreeningNetwork.predict` for one image at the network's pixel size.

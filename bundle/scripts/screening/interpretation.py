@@ -80,7 +80,7 @@ def gather_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts
         sex=None if math.isnan(sex) else ("M" if sex >= 0.5 else "F"),
         view=str(meta["view"]),
         laterality=str(meta["laterality"]),
-        cautions=tuple(meta.get("cautions", ())),
+        cautions=(tuple(meta.get("cautions", ())),) * len(HIP.sides),
         markers=tuple(meta.get("side_markers", ())),
         assumptions=tuple(assumptions),
     )

@@ -29,7 +29,7 @@ BY_HEADS: Final = "femoral heads"
 
 _LONGER_SIDES_MM: Final = (430.0, 350.0, 250.0)
 """First guesses of a radiograph's size: a pelvis on a large detector, a pelvis cropped, one hip."""
-_HIP_SEEN: Final = 0.25  # confidence of a hip that is measured for the scale
+_HIP_SEEN: Final = 0.25  # least `evidence` of a reading whose heads are measured for the scale
 _SMALLEST_SIDE: Final = 256  # of what the network takes, pixels
 _ROUNDS: Final = 2
 _SMALL_CHANGE: Final = 0.01
@@ -71,8 +71,7 @@ def predict_scaled(
 def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Channels = CHANNELS) -> MetaTensor | Reason:
     """Bring a radiograph of unknown scale to 0.3 mm, so that its femoral heads have the mean size of the patient's sex.
 
-    Where the two heads differ by more than a tenth, one of them is broken or badly drawn: that of the hip which is drawn more
-    surely, and looks less broken, counts alone.
+    Where the two heads differ by more than `HEADS_ALIKE`, one of them counts alone, see `measure_heads`.
 
     Args:
         image: (1, H, W), normalised; `spacing_mm` in its meta is None.
@@ -82,8 +81,8 @@ def scale_by_heads(image: MetaTensor, sex: float, predict: Predict, channels: Ch
 
     Returns:
         The image with `spacing_mm`, `resample_scale` and `affine` as `ResampleRadiographd` sets them, `spacing_source`
-        "femoral heads", `spacing_sd`, an assumption, and `cautions` where the heads differ; a reason where no hip, or no head
-        of one, was found.
+        "femoral heads", `spacing_sd`, an assumption, and `cautions` where one head counts alone; a reason of code NO_FEMUR
+        where no hip was found, and of code NO_SPACING where none has a head to measure.
     """
     longer = max(image.shape[-2:])
     read = [(side / longer, _predicted(image, side / longer, predict)) for side in _LONGER_SIDES_MM]
@@ -129,8 +128,9 @@ def _scaled(image: MetaTensor, pixel_mm: float, expected_mm: float, sex_known: b
     }
     if heads.side:
         sentence = (
-            f"The femoral heads differ by {heads.apart:.0%}, so the pixel size was taken from the {heads.side} one alone, which "
-            "is drawn more surely. Look at the contours, and give the pixel size if it is known."
+            f"The femoral heads differ by {heads.apart:.0%}, so the pixel size was taken from the {heads.side} one alone, whose "
+            "hip is drawn more surely or looks less broken; all intervals are wider for it. Look at the contours, and send the "
+            "original DICOM with its pixel size if you can."
         )
         scaled.meta["cautions"] = [Caution(Doubt.ONE_HEAD, sentence)]
     return scaled

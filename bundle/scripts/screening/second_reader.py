@@ -22,22 +22,24 @@ _OF_SIDES: Final = (
 
 _HEAD: Final = HIP.landmark("head_centre")
 
+_ONE_OF_TWO: Final = 0.8
+"""What one hip alone is worth, where two that are as sure are worth 1: a second one counts unless it is much less sure."""
+
 
 class SecondReader:
     """Looks at a doubtful radiograph once more, in the mirror, and keeps the reading that its drawings support better.
 
     What finds the hips saw as many left as right ones, so a femur that is there is found from both sides. A reading is doubtful
-    where a femur's two drawings differ, or where the two heads do. A hip that is drawn badly, and that the other reading does not
-    find at the same place, is a ghost: it is taken out.
+    where a femur's two drawings differ, or where the two heads do, by more than `HEADS_ALIKE`. A hip that is drawn badly, and
+    that the other reading does not find at the same place, is a ghost: it is taken out.
 
     Args:
         agreement_at_least: Dice of the two drawings of a femur below which a reading is doubtful.
-        heads_apart_at_most: relative difference of the two heads' diameters beyond which it is.
         same_place_mm: distance of two readings' heads up to which they mean one hip.
     """
 
-    def __init__(self, agreement_at_least: float = 0.957, heads_apart_at_most: float = 0.1, same_place_mm: float = 20.0) -> None:
-        self.agreement_at_least, self.heads_apart_at_most = agreement_at_least, heads_apart_at_most
+    def __init__(self, agreement_at_least: float = 0.957, same_place_mm: float = 20.0) -> None:
+        self.agreement_at_least = agreement_at_least
         self.same_place = same_place_mm / NETWORK_SPACING_MM
 
     def __call__(self, image: Tensor, predict: Predict, channels: Channels = CHANNELS) -> dict[str, Tensor]:
@@ -63,7 +65,7 @@ class SecondReader:
         found = of_sides(reading, "landmark_confidence", channels) > 0
         drawn = of_sides(reading, "contour_agreement", channels) >= self.agreement_at_least
         heads = measure_heads(reading, channels)
-        return bool((found & ~drawn).any()) or (heads is not None and heads.apart > self.heads_apart_at_most)
+        return bool((found & ~drawn).any()) or (heads is not None and heads.side != "")
 
     def _without_ghosts(self, kept: dict[str, Tensor], other: Mapping[str, Tensor], channels: Channels) -> dict[str, Tensor]:
         drawn = of_sides(kept, "contour_agreement", channels) >= self.agreement_at_least
@@ -83,13 +85,10 @@ class SecondReader:
 def evidence(reading: Mapping[str, Tensor], channels: Channels = CHANNELS) -> float:
     """How surely the hips of a reading were found and drawn: 0..1.
 
-    Of each hip its landmarks' confidence times its drawings' agreement; of two the mean, which is more than one alone gets.
+    Of each hip its landmarks' confidence times its drawings' agreement; of two the mean, of one alone 0.8 of its own.
     """
     found = of_sides(reading, "landmark_confidence", channels) * of_sides(reading, "contour_agreement", channels)
     return float(found.mean() if (found > 0).all() else _ONE_OF_TWO * found.max())
-
-
-_ONE_OF_TWO: Final = 0.8
 
 
 def of_sides(reading: Mapping[str, Tensor], name: str, channels: Channels = CHANNELS) -> Tensor:

@@ -24,7 +24,8 @@ def join_study(radiographs: Sequence[RadiographFindings], interpretation: Interp
     """Join the radiographs of one study.
 
     A hip that several radiographs measured counts as on the one with the higher landmark confidence. Where both hips come from
-    one radiograph its own channels stand; else the network estimates anew from the crops of both.
+    one radiograph its own channels stand; else the network estimates anew from the crops of both, and each hip keeps what was
+    measured on its radiograph, and its cautions.
 
     Args:
         radiographs: at least one.
@@ -39,7 +40,8 @@ def join_study(radiographs: Sequence[RadiographFindings], interpretation: Interp
     if len(seen) == 1:
         screening = seen[0].screening
     else:
-        screening = interpretation.interpret(_join(seen, network), _join_facts([found.facts for found in seen]))
+        lending = [radiographs[index].require() for index in chosen if index is not None]  # of the right and of the left hip
+        screening = interpretation.interpret(_join(seen, network), _join_facts([found.facts for found in seen], lending))
     if screening.reason:
         return unmeasured(screening.reason)
     sources = [None if hip.reason else index for hip, index in zip(screening.hips, chosen, strict=True)]
@@ -64,12 +66,14 @@ def _best(radiographs: Sequence[RadiographFindings], side: int) -> int | None:
     return max(confidence, key=lambda index: confidence[index], default=None)
 
 
-def _join_facts(facts: Sequence[RadiographFacts]) -> RadiographFacts:
+def _join_facts(facts: Sequence[RadiographFacts], lending: Sequence[Seen]) -> RadiographFacts:
+    """Those of all radiographs; what belongs to a hip is of the radiograph that lends it."""
     return replace(
         facts[0],
         age_years=next((one.age_years for one in facts if one.age_years is not None), None),
         sex=next((one.sex for one in facts if one.sex is not None), None),
         laterality="",
         assumptions=(),
-        measured=({}, {}),
+        cautions=tuple(found.screening.hips[side].cautions for side, found in enumerate(lending)),
+        measured=tuple(found.facts.measured[side] for side, found in enumerate(lending)),
     )

@@ -45,7 +45,7 @@ NOTE = "mlflow_run"
 """The file in an output folder that names its run, so that what is resumed goes on in the same one."""
 
 _LEFT_OUT = "(left out)"
-_NAMES_A_PLACE = re.compile(r"(_dir|_file|directory)$")
+_NAMES_A_PLACE = re.compile(r"(_dirs?|_file|directory)$")
 _FLOAT = np.dtype("float32")
 
 

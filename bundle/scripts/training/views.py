@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from scripts.clinical.anatomy import HIP
-from scripts.dataset.truth import read_truth
+from scripts.dataset.truth import GROWING, read_truth
 from scripts.networks.view import OUTPUTS
 from scripts.training.appearance import RandAppearanced, RandClutterd, smooth
 from scripts.training.checkpoint import save_whole
@@ -25,9 +25,6 @@ from scripts.training.pose import RandRadiographPosed
 from scripts.training.processes import mean_over_processes
 
 _ANGLES = ("turn", "tilt", "rotation")
-
-_GROWING = {"child_pelvis"}
-"""Kinds of radiographs on which the growth plates of the femurs are open."""
 
 _FLOOR = 1e-3  # of the largest variance: what hardly varies must not decide
 
@@ -81,7 +78,7 @@ class ViewTargetsd(Transform):
             femurs = [0.0, 0.0]
         # Nothing broke apart in bone that is only deformed; what is not seen there must not be taught as a break.
         fractures = [math.nan if hip.is_deformed and not hip.is_broken else hip.looks_broken for hip in hips]
-        growing = [float(truth.kind in _GROWING) if shown or truth.kind in _GROWING else math.nan] * 2
+        growing = [float(truth.kind in GROWING) if shown or truth.kind in GROWING else math.nan] * 2
         rotations = [hip.rotation_deg for hip in hips]
         view = float(shown and frontal and not abs(turn) >= _TURNED_DEGREES)
         if view and abs(turn) > _FLAT_DEGREES:

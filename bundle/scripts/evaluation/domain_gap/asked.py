@@ -29,7 +29,7 @@ class Asked:
 
         Example:
             >>> from scripts.clinical import load_gate
-            >>> [asked.label for asked in ask(load_gate().limits)][4]
+            >>> [asked.label for asked in ask(load_gate().limits)][5]
             'Shaft abduction, degrees'
         """
         name = self.quantity.name.removesuffix("_deg").removesuffix("_mm").replace("_", " ").capitalize()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +58,7 @@ def measure_domain_gap(
     stopped.
 
     Args:
-        radiographs: the hospital's, items of `scripts.radiograph.sort_studies`.
+        radiographs: the hospital's, items of `scripts.dataset.studies.sort_studies`.
         reference: those to compare with, such as a simulated cohort; items as well.
         screen: of `inference.yaml`.
         output_dir: where to; it must exist.
@@ -153,7 +153,7 @@ def _observe(chosen: Mapping[str, list[dict[str, Any]]], screen: Screen, folder:
     return hospital, reference
 
 
-def _screened(items: Any, screen: Screen) -> Iterator[RadiographFindings]:
+def _screened(items: Collection[Mapping[str, Any]], screen: Screen) -> Iterator[RadiographFindings]:
     """Screen items in their order, each by itself; those that the header refused are not read."""
     read = iter(screen.reader([item for item in items if REFUSAL not in item]))
     for item in items:

@@ -134,7 +134,7 @@ def conclude(gap: Gap) -> list[str]:
     ]
     differing = [one for one in gap.quantities if _differs(one)][:_NAMED]
     most = "; ".join(
-        f"{one.asked.label.lower()} ({_bearer(one)} median {_number(one.hospital.median)}, {known} "
+        f"{one.asked.label.lower()} ({ours} median {_number(one.hospital.median)}, {known} "
         f"{_number(one.reference.median)}, AUC {text(one.auc, 2)})"
         for one in differing
     )
@@ -161,13 +161,13 @@ def _refusal_rows(refusals: tuple[Refusals, Refusals]) -> list[str]:
         "Radiographs looked at": [str(one.radiographs) for one in refusals],
         "refused by header, reader or scale": [_count(one.unread) for one in refusals],
         "seen by the networks": [str(one.seen) for one in refusals],
-        "of these refused": [_count(one.refused) for one in refusals],
+        "refused of those seen": [_count(one.refused) for one in refusals],
         "Pixel size from": [_codes(one.scales) or "-" for one in refusals],
         "Hips found": [str(one.hips) for one in refusals],
-        "of these refused ": [_count(one.hips_refused) for one in refusals],
+        "refused of those found": [_count(one.hips_refused) for one in refusals],
         "Sides that show no hip": [str(one.sides_without) for one in refusals],
     }
-    return [f"| {name.strip()} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    return [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
 
 
 def _quantity_table(gap: Gap) -> list[str]:

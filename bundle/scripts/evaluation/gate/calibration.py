@@ -12,14 +12,14 @@ import numpy as np
 
 from scripts.clinical import Limits, load_gate
 from scripts.clinical.limits import clinical_limits
+from scripts.dataset.truth import GROWING
 from scripts.evaluation.gate.evaluation import read_radiographs
-from scripts.evaluation.gate.radiographs import FINE, GateRadiograph, check_same_weights, read_valid, weights_of
+from scripts.evaluation.gate.radiographs import FINE, GateRadiograph, weights_of
 from scripts.files import replacing
 
 _ANGLES = ("rotation_outward_at_most_deg", "rotation_inward_at_most_deg", "pelvic_turn_at_most_deg")
 _BROKEN = ("fracture", "deform")
 """Kinds of radiographs whose name begins so show a broken or deformed femur."""
-_GROWING = ("child_pelvis",)
 _DIGITS = 4
 _FURTHER = 1.1
 """Novelty of other hospitals' radiographs, beyond that of the ones that are known."""
@@ -56,10 +56,7 @@ def calibrate_gate(
     Raises:
         ValueError: see `scripts.evaluation.gate.radiographs`; where no valid radiograph has values.
     """
-    radiographs = read_radiographs(valid_dir, valid_results, refusable_dir, refusable_results, splits)
-    if faulty_dir is not None and faulty_results is not None:
-        check_same_weights(valid_results, faulty_results)
-        radiographs += read_valid(faulty_dir, faulty_results, splits)
+    radiographs = read_radiographs(valid_dir, valid_results, refusable_dir, refusable_results, splits, faulty_dir, faulty_results)
     content = json.loads(Path(gate_file).read_text(encoding="utf-8"))
     # Angles that earlier weights could not tell so well are no matter of these.
     clinical = clinical_limits()
@@ -116,7 +113,7 @@ def thresholds(
         for hip in one.hips
         if (hip.truth.startswith(_BROKEN) or one.kind.lower().startswith(_BROKEN)) and hip.values["landmark_confidence"] > 0
     ]
-    growing = [hip.values for one in radiographs for hip in one.hips if one.kind in _GROWING and _found(hip.values, clinical)]
+    growing = [hip.values for one in radiographs for hip in one.hips if one.kind in GROWING and _found(hip.values, clinical)]
     pictures = [one.values for one in valid]
     # What another limit refuses, or a femur by itself does not tell, says nothing of this one.
     others = [one.values for one in radiographs if one.kind != FINE and one.code in ("", "NOT_A_HIP")]

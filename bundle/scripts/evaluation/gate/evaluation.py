@@ -41,10 +41,7 @@ def evaluate_gate(
     Raises:
         ValueError: see `scripts.evaluation.gate.radiographs`.
     """
-    radiographs = read_radiographs(valid_dir, valid_results, refusable_dir, refusable_results, splits)
-    if faulty_dir is not None and faulty_results is not None:
-        check_same_weights(valid_results, faulty_results)
-        radiographs += read_valid(faulty_dir, faulty_results, splits)
+    radiographs = read_radiographs(valid_dir, valid_results, refusable_dir, refusable_results, splits, faulty_dir, faulty_results)
     folder, shares = Path(output_dir), measure_gate_shares(radiographs)
     write_shares(shares, folder / "gate.csv")
     write_wrong(radiographs, folder / "wrong.csv")
@@ -60,15 +57,23 @@ def evaluate_gate(
 
 
 def read_radiographs(
-    valid_dir: str, valid_results: str, refusable_dir: str | None, refusable_results: str | None, splits: Sequence[str]
+    valid_dir: str,
+    valid_results: str,
+    refusable_dir: str | None,
+    refusable_results: str | None,
+    splits: Sequence[str],
+    faulty_dir: str | None = None,
+    faulty_results: str | None = None,
 ) -> list[GateRadiograph]:
-    """Read both sets, which the same weights must have judged.
+    """Read all sets, which the same weights must have judged; those without a folder or results are left out.
 
     Raises:
         ValueError: where they have not, and as `scripts.evaluation.gate.radiographs`.
     """
     radiographs = read_valid(valid_dir, valid_results, splits)
-    if refusable_dir is None or refusable_results is None:
-        return radiographs
-    check_same_weights(valid_results, refusable_results)
-    return [*radiographs, *read_refusable(refusable_dir, refusable_results, splits)]
+    further = ((read_refusable, refusable_dir, refusable_results), (read_valid, faulty_dir, faulty_results))
+    for read, folder, results in further:
+        if folder is not None and results is not None:
+            check_same_weights(valid_results, results)
+            radiographs += read(folder, results, splits)
+    return radiographs

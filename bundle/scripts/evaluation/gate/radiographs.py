@@ -20,13 +20,16 @@ from scripts.dataset.truth import TrueHip, Truth, read_truth
 FINE: Final = "fine"
 """What a hip is that must be measured, and the kind of a radiograph that must be accepted."""
 
+SLIGHT: Final = "slight"
+"""What a hip is whose fracture or deformity a radiograph hardly tells: whether it is measured is neither right nor wrong."""
+
 
 @dataclass(frozen=True)
 class GateHip:
     """One hip.
 
-    truth: `FINE`, "implant", "fracture", "deformity", "slight" (of either, too little to tell), "cut off",
-        "turned", or "" where it is not known or the radiograph is none of hips.
+    truth: `FINE`, "implant", "fracture", "deformity", `SLIGHT`, "cut off", "turned", or "" where it is not known or the
+        radiograph is none of hips.
     measured: whether it was. code: why not, "" if it was. values: what the gate compared, by name; NaN where there is none.
     fracture: its true kind, "" for none. displacement_mm, rotation_deg: the true ones, NaN where unknown.
     """
@@ -69,7 +72,8 @@ class GateRadiograph:
 def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> list[GateRadiograph]:
     """Read a cohort of hips: valid are adults' AP views of a flat pelvis, with a hip that is fine.
 
-    A fine hip is neither implanted nor broken, deformed, cut off or turned beyond the clinical limit.
+    A fine hip is neither implanted nor broken, deformed, cut off or turned beyond the clinical limit. A radiograph without a
+    fine hip that has a slight fracture or deformity is neither valid nor to be refused, and is left out.
 
     Args:
         dataset_dir: folder with a manifest that has landmarks, and `view`, `pelvic_turn_deg`, `<side>_implant`,
@@ -98,8 +102,12 @@ def read_valid(dataset_dir: str, results_dir: str, splits: Sequence[str]) -> lis
             kind = view
         elif abs(shown.pelvic_turn_deg) > limits.pelvic_turn_at_most_deg:
             kind = "turned pelvis"
+        elif FINE in truths:
+            kind = FINE
+        elif SLIGHT in truths:
+            continue
         else:
-            kind = FINE if FINE in truths else " and ".join(sorted(set(truths)))
+            kind = " and ".join(sorted(set(truths)))
         radiographs.append(_radiograph(file, record, kind, shown, truths if view == "AP" else ("", "")))
     if not radiographs:
         raise _none_left(results_dir, splits)
@@ -182,7 +190,7 @@ def _hip_truths(shown: Truth, limits: Limits) -> tuple[str, str]:
         elif hip.looks_broken == 1:
             truths.append("fracture" if hip.is_broken else "deformity")
         elif math.isnan(hip.looks_broken) and (hip.is_broken or hip.deformity):
-            truths.append("slight")  # a fracture or deformity that nobody could tell
+            truths.append(SLIGHT)
         elif not np.isfinite(points[index, : HIP.locating]).all():
             truths.append("cut off")
         else:

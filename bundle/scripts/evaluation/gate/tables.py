@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.evaluation.gate.radiographs import FINE, GateHip, GateRadiograph
+from scripts.evaluation.gate.radiographs import FINE, SLIGHT, GateHip, GateRadiograph
 from scripts.evaluation.statistics.discrimination import wilson_interval
 from scripts.files import write_table
 
@@ -37,7 +37,8 @@ class Share:
 def measure_gate_shares(radiographs: Sequence[GateRadiograph]) -> list[Share]:
     """All groups: acceptance of valid radiographs by site, refusal of the others by kind, and of hips by what they are.
 
-    A hip counts only on a radiograph that must be accepted: so a fine one beside an implant must be measured.
+    A hip counts only on a radiograph that must be accepted: so a fine one beside an implant must be measured. One that
+    is `SLIGHT` counts for nothing.
     """
     valid = [one for one in radiographs if one.kind == FINE]
     others = [one for one in radiographs if one.kind != FINE]
@@ -45,7 +46,7 @@ def measure_gate_shares(radiographs: Sequence[GateRadiograph]) -> list[Share]:
     shares += [_of_radiographs(f"valid, {site}", True, part) for site, part in _by(valid, lambda one: one.site) if site]
     shares += [_of_radiographs("to be refused", False, others)]
     shares += [_of_radiographs(kind, False, part) for kind, part in _by(others, lambda one: one.kind)]
-    hips = [hip for one in valid for hip in one.hips if hip.truth]
+    hips = [hip for one in valid for hip in one.hips if hip.truth not in ("", SLIGHT)]
     shares += [_of_hips(truth, truth == FINE, part) for truth, part in _by(hips, lambda hip: hip.truth)]
     return [share for share in shares if share.of]
 

@@ -65,7 +65,7 @@ def measure_robustness(
     Each radiograph's outcomes are kept in outcomes.jsonl as soon as it is finished: the same call goes on where it was stopped.
 
     Args:
-        radiographs: items of `scripts.radiograph.sort_studies`, of a folder whose manifest gives masks.
+        radiographs: items of `scripts.dataset.studies.sort_studies`, of a folder whose manifest gives masks.
         screen: of `inference.yaml`.
         output_dir: where to; it must exist.
         provenance: plain data on what made the results.

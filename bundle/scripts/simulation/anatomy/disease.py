@@ -87,9 +87,9 @@ def draw_diseases(person: Person, rng: np.random.Generator) -> dict[str, Disease
     """Draw the state of both hips.
 
     Radiographic osteoarthritis reaches 20% of people past 50 (Framingham: Kim et al., Arthritis Rheumatol 2014), little before,
-    more in old age; it is worse in some of them. Fractures are more frequent than on a screening list (2% of patients), so that
-    networks see them; low density makes them likelier, every kind is as likely as another, and any displacement.
-    So are deformities (another 2% of patients), whatever the density.
+    more in old age; it is worse in some of them. Fractures are more frequent than on a screening list (about 1% of patients, 2%
+    at a total hip of 0.70 g/cm² and up to 4% below), so that networks see them; every kind is as likely as another, and any
+    displacement. So are deformities (another 2% of patients, whatever the density), and any grade.
     """
     common = rng.normal()
     affected = 0.28 / (1 + math.exp((66 - person.age) / 7))

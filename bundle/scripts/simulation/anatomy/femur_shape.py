@@ -25,8 +25,6 @@ LENGTH_MM = 215.0
 
 _LANDMARK_BELOW_TROCHANTER = 40.0
 _BOWED_FROM = 25.0
-_NARROWEST = 0.38
-"""Where the neck is narrowest, as a part of the way from the head's centre to the base of the neck."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +33,14 @@ class FemurShape:
 
     ``neck_radius`` is half the height of the neck where it is narrowest, ``neck_depth`` its depth over its height;
     ``shaft_radius`` half the width of the shaft 70 mm below the lesser trochanter, ``shaft_depth`` its depth over its width;
-    ``bow`` the anterior curvature of the shaft and
-    ``lateral_bow`` that to lateral (1/mm). ``flare`` widens the metaphysis, ``trochanter`` and
-    ``lesser_trochanter`` scale these, ``overhang`` (mm) moves the tip of the greater trochanter medially. ``flattening`` is
-    the part by which the upper half of the head is squashed, ``cam`` (mm) the height of a bump on the anterosuperior
-    head-neck junction, ``osteophytes`` and ``spur`` (mm) the length of new bone at the rim of the head and on the tip
-    of the greater trochanter. ``fossa`` scales width, depth and height of the trochanteric fossa, ``fossa_lean`` (mm per mm) is
-    how far its top leans medially, ``fossa_edge`` (mm) rounds its rim; ``lesser_slope`` (mm) widens the base of the lesser
-    trochanter. ``warp`` bends all but the head smoothly, so that no two are alike; ``roughness`` makes the trochanters uneven.
+    ``bow`` the anterior curvature of the shaft and ``lateral_bow`` that to lateral (1/mm). ``flare`` widens the metaphysis,
+    ``trochanter`` and ``lesser_trochanter`` scale these, ``overhang`` (mm) moves the tip of the greater trochanter medially.
+    ``flattening`` is the part by which the upper half of the head is squashed, ``cam`` (mm) the height of a bump on the
+    anterosuperior head-neck junction, ``osteophytes`` and ``spur`` (mm) the length of new bone at the rim of the head and on
+    the tip of the greater trochanter. ``fossa`` scales width, depth and height of the trochanteric fossa, ``fossa_lean`` (mm per
+    mm) is how far its top leans medially, ``fossa_edge`` (mm) rounds its rim; ``lesser_slope`` (mm) widens the base of the
+    lesser trochanter. ``warp`` bends all but the head smoothly, so that no two are alike; ``roughness`` makes the trochanters
+    uneven.
     """
 
     size: float = 1.0

@@ -1,4 +1,4 @@
-"""Pieces of a broken femur: the rough cuts that part them, how each has moved, and how far apart a radiograph shows them.
+"""Pieces of a broken femur: the rough cuts that part them, and how each has moved.
 
 Everything is in the femur's own frame (mm before ``size``): x medial, y posterior, z distal along the shaft.
 """
