@@ -2,6 +2,7 @@
 
 from scripts.training.appearance import RandAppearanced, RandClutterd
 from scripts.training.assembly import assemble, start_from
+from scripts.training.averaging import average_weights
 from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_fast
 from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
@@ -59,6 +60,7 @@ __all__ = [
     "ViewTargetsd",
     "area_under_roc",
     "assemble",
+    "average_weights",
     "bfloat16_is_fast",
     "correlation",
     "femur_masks",
