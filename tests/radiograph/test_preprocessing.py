@@ -12,7 +12,7 @@ from monai.transforms import Compose, EnsureTyped
 from PIL import Image
 from radiograph_files import ramp, write
 from scripts.clinical import Code, RefusedError
-from scripts.dataset.labels import LoadFractured, LoadLabeld, LoadLandmarksd
+from scripts.dataset.labels import LoadFractureLabeld, LoadLabeld, LoadLandmarksd
 from scripts.radiograph import (
     LoadRadiographd,
     NormaliseRadiographd,
@@ -282,12 +282,13 @@ def test_where_a_femur_is_broken_is_read_and_no_mask_says_nowhere(tmp_path):
     zone[10:12, 20] = 1
     Image.fromarray(zone).save(tmp_path / "zone.png")
     item = LoadRadiographd("image")({"image": str(write(tmp_path)), "fracture_label": ""})
-    assert LoadFractured()(item)["fracture_label"].shape == (1, 80, 96) and not LoadFractured()(item)["fracture_label"].any()
+    nowhere = LoadFractureLabeld()(item)["fracture_label"]
+    assert nowhere.shape == (1, 80, 96) and not nowhere.any()
     item["fracture_label"] = str(tmp_path / "zone.png")
-    assert np.array_equal(LoadFractured()(item)["fracture_label"][0].numpy(), zone)
+    assert np.array_equal(LoadFractureLabeld()(item)["fracture_label"][0].numpy(), zone)
     Image.fromarray(2 * zone).save(tmp_path / "zone.png")
     with pytest.raises(ValueError, match=r"value 2, expected 0 to 1 \(background, fracture\)"):
-        LoadFractured()(item)
+        LoadFractureLabeld()(item)
 
 
 def test_a_training_chain_makes_batches(tmp_path):

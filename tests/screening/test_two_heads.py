@@ -32,5 +32,6 @@ def test_of_heads_that_differ_the_surer_one_counts(right, left, side):
 def test_a_head_that_is_much_smaller_than_the_other_is_no_childs(radii, counted):
     known = {key: value[0] for key, value in reading(radii=radii).items()}
     image = MetaTensor(torch.rand(1, *SIZE), meta={"spacing_mm": (0.3, 0.3)})
-    shares = [hip["head_share"] for hip in measure_picture({**known, "image": image})]
+    shares = [hip["head_share"] for hip in measure_picture({**known, "image": image}, both=True)]
     assert shares == pytest.approx([2 * radius / 240 for radius in counted], rel=0.03)
+    assert all("head_share" not in hip for hip in measure_picture({**known, "image": image}, both=False))

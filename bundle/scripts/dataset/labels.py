@@ -136,7 +136,7 @@ class LoadLabeld(MapTransform):
         return item
 
 
-class LoadFractured(MapTransform):
+class LoadFractureLabeld(MapTransform):
     """Reads the mask of where a femur is seen to be broken onto the grid of its image: nearest, (1, H, W) uint8, 0 or 1.
 
     Where the key's value is empty, none is broken.

@@ -52,20 +52,19 @@ class HipEncoder(nn.Module):
         return torch.cat((features.view(crops.shape[0], crops.shape[1], -1), pose), dim=2)
 
 
-def local_contrast(crops: Tensor, window: int, factor: int = 2) -> Tensor:
-    """Take the local mean out, divide by the local standard deviation, and lower the resolution.
+def local_contrast(crops: Tensor, window: int) -> Tensor:
+    """Take the local mean out, divide by the local standard deviation, and halve the resolution.
 
     Args:
         crops: (N, 1, rows, cols), normalised radiograph.
         window: odd, pixels.
-        factor: by which the resolution is lowered.
 
     Returns:
-        (N, 1, rows / factor, cols / factor).
+        (N, 1, rows / 2, cols / 2).
     """
     centred = crops - _local_mean(crops, window)
     sd = torch.sqrt(_local_mean(centred * centred, window))
-    return F.avg_pool2d(centred / (sd + 0.03), factor)
+    return F.avg_pool2d(centred / (sd + 0.03), 2)
 
 
 def _local_mean(values: Tensor, window: int) -> Tensor:

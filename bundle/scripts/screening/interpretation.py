@@ -39,7 +39,8 @@ class Interpretd(Transform):
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Interpret one item."""
-        facts = replace(gather_facts(data["image"].meta, data["covariates"]), measured=measure_picture(data))
+        both = all(data["channels"][self.channels.index("landmark_confidence", side)] > 0 for side in HIP.sides)
+        facts = replace(gather_facts(data["image"].meta, data["covariates"]), measured=measure_picture(data, both))
         return {**data, "facts": facts, "screening": self.interpret(data["channels"], facts)}
 
     def interpret(self, channels: Tensor, facts: RadiographFacts) -> Screening:
@@ -86,11 +87,12 @@ def gather_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts
     )
 
 
-def measure_picture(data: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
+def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, float], ...]:
     """Measure exposure and head size at both hips, by the name of the quantity; what was not outlined is left out.
 
     Args:
         data: "image" (1, H, W) at 0.3 mm with meta, "mask_logits" (3, H, W), "landmarks" (2, 5, 2) in its pixels.
+        both: whether both hips were found; only then is the distance of the heads one that they can be compared with.
     """
     image, femur = data["image"][0].numpy(), (data["mask_logits"][0] > 0).numpy()
     spacing = float(data["image"].meta["spacing_mm"][0])
@@ -98,7 +100,7 @@ def measure_picture(data: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
     measured = [
         measure_exposure(image, select_measured_femur(femur, hip, spacing)) | measure_head(femur, hip, spacing) for hip in hips
     ]
-    if all("head_diameter_mm" in hip for hip in measured):
+    if both and all("head_diameter_mm" in hip for hip in measured):
         head = HIP.landmark("head_centre")
         apart_mm = float(np.linalg.norm(hips[0][head] - hips[1][head])) * spacing
         smaller, larger = sorted(hip["head_diameter_mm"] for hip in measured)

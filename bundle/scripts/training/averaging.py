@@ -21,7 +21,8 @@ def average_weights(files: Sequence[str], output_file: str) -> Path:
         the path written.
 
     Raises:
-        ValueError: where there are fewer than two files, one is missing or no checkpoint, or their weights differ in name or shape.
+        ValueError: where there are fewer than two files, one is missing or no checkpoint, or their weights differ in name or
+            shape.
     """
     if len(files) < 2:
         raise ValueError(f"files are {list(files)}; expected two or more checkpoints of one network. Nothing was written.")
@@ -39,6 +40,8 @@ def average_weights(files: Sequence[str], output_file: str) -> Path:
         for key, value in last.items()
     }
     destination = Path(output_file)
-    save_whole({"state_dict": mean, "provenance": {**provenance, "averaged_sha256": [sha256(Path(file)) for file in files]}}, destination)
+    save_whole(
+        {"state_dict": mean, "provenance": {**provenance, "averaged_sha256": [sha256(Path(file)) for file in files]}}, destination
+    )
     print(f"The mean of {len(files)} checkpoints: {destination}", flush=True)
     return destination

@@ -222,10 +222,12 @@ class RandRoughd(RandomizableTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the item with "image" (1, rows, cols) and "label" (classes, rows, cols), the bone first, moved alike."""
+        if self.R.random() >= self.prob:
+            return dict(data)
         image, label = torch.as_tensor(data["image"]), torch.as_tensor(data["label"])
         bone = label[0] > 0.5
         rim = torch.nonzero(bone & ~(-F.max_pool2d(-bone.float()[None], 3, 1, 1)[0] > 0))
-        if self.R.random() >= self.prob or len(rim) == 0:
+        if len(rim) == 0:
             return dict(data)
         rows, cols = bone.shape
         row, col = torch.arange(rows, dtype=torch.float32).view(-1, 1), torch.arange(cols, dtype=torch.float32).view(1, -1)
