@@ -173,7 +173,7 @@ QUANTITIES: Final = (
             Limit(
                 "present_at_least",
                 Code.NO_FEMUR,
-                1,
+                0,
                 "No proximal femur found on the {side} side (landmark confidence {value:.2f}, expected {limit:.2f} or more); "
                 "that side is not measured.",
             ),
@@ -214,7 +214,7 @@ QUANTITIES: Final = (
             Limit(
                 "implant_at_most",
                 Code.IMPLANT,
-                3,
+                1,
                 "Metal covers {value:.0%} of the {side} proximal femur (at most {limit:.0%} is allowed); the BMD of an implanted "
                 "hip is not measured.",
             ),
@@ -244,7 +244,7 @@ QUANTITIES: Final = (
             Limit(
                 "growth_at_most",
                 Code.NOT_ADULT,
-                2,
+                3,
                 "The {side} hip looks like a child's, whose growth plates are open (probability {value:.0%}, at most {limit:.0%} "
                 "is allowed)" + _CHILD,
             ),
@@ -295,7 +295,7 @@ QUANTITIES: Final = (
             Limit(
                 "drawn_at_least",
                 Code.NO_FEMUR,
-                1,
+                2,
                 "What was found on the {side} side is no proximal femur seen from the front: drawn twice, its contour agrees "
                 "with itself by {value:.2f} only (Dice, expected {limit:.2f} or more); that side is not measured. If that hip is "
                 "on the radiograph, send a clear AP view of it.",
@@ -389,7 +389,7 @@ QUANTITIES: Final = (
             Limit(
                 "head_share_at_least",
                 Code.NOT_ADULT,
-                2,
+                3,
                 "The femoral heads are small for the pelvis, as a child's are before they have turned to bone ({side}: "
                 "{value:.2f} of the distance between their centres, expected {limit:.2f} or more)" + _CHILD,
                 unknown_passes=True,

@@ -152,8 +152,8 @@ def _hip(
     gate: Gate,
 ) -> Hip:
     """A hip with its estimates, or the reason for none: what its reader must be told, else why the radiograph is refused."""
-    foremost = judged.reason is not None and judged.reason.code in FOREMOST and not (whole and whole.code in _BEFORE_ALL)
-    reason = judged.reason if foremost else whole or judged.reason
+    told = judged.shown and judged.reason is not None and judged.reason.code in FOREMOST
+    reason = judged.reason if told and not (whole and whole.code in _BEFORE_ALL) else whole or judged.reason
     if reason:
         return Hip(side, judged.shown, values, {}, reason)
     cautions = tuple(dict.fromkeys((*doubts, *judged.cautions)))

@@ -21,6 +21,8 @@ _ANGLES = ("rotation_outward_at_most_deg", "rotation_inward_at_most_deg", "pelvi
 _BROKEN = ("fracture", "deform")
 """Kinds of radiographs whose name begins so show a broken or deformed femur."""
 _DIGITS = 4
+_EVEN = 0.5
+"""Probability of a fracture beyond which a hip is never let pass: it is more likely broken than not."""
 _FURTHER = 1.1
 """Novelty of other hospitals' radiographs, beyond that of the ones that are known."""
 _LESS_AGREED = 3.0
@@ -131,6 +133,7 @@ def thresholds(
     view = _between(_finite(pictures, "hip_view"), _finite(others, "hip_view"), accept)
     femur = _between(_finite(fine, "femur_probability"), _finite(no_femurs, "femur_probability"), accept_hips)
     fracture = _below(_finite(fine, "fracture_probability"), _finite(broken, "fracture_probability"), accept_unbroken)
+    fracture = min(fracture, _EVEN)
     growth = _below(_finite(fine, "growth_probability"), _finite(growing, "growth_probability"), accept_hips)
     agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept_hips)
     return {
@@ -140,7 +143,7 @@ def thresholds(
         ),
         "femur_at_least": _limit(femur, f"accepts {hip_share} or more of {hips}; {len(no_femurs)} others"),
         "fracture_at_most": _limit(
-            fracture, f"accepts {100 * accept_unbroken:g}% or more of {hips}; {len(broken)} broken or deformed ones"
+            fracture, f"accepts {100 * accept_unbroken:g}% of {hips}, {_EVEN} at most; {len(broken)} broken or deformed ones"
         ),
         "growth_at_most": _limit(growth, f"accepts {hip_share} or more of {hips}; {len(growing)} of children"),
         "agreement_at_least": _limit(agreement, f"{_LESS_AGREED:g} x the disagreement that accepts {hip_share} of {hips}"),
