@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scripts.measurement.contours import remove_strays
+from scripts.measurement.contours import fill_holes, remove_strays
 
 RIGHT = [[60.0, 150.0], [100.0, 120.0], [60.0, 90.0], [150.0, 120.0], [250.0, 110.0]]
 
@@ -75,3 +75,15 @@ def test_a_femur_without_an_edge_is_none_wherever_the_hip_that_was_found_lies():
     image = torch.full((300, 600), 0.5) + 0.01 * torch.rand(300, 600, generator=torch.Generator().manual_seed(0))
     mask = shown(logits, landmarks, (True, False), image)
     assert mask[20:290, 300:400].all() and not mask[:, 450:].any()
+
+
+def test_a_hole_in_a_femur_is_filled_and_what_two_bones_enclose_is_not():
+    logits, _ = film()
+    logits[0, 150:180, 120:140] = -5.0  # marrow
+    logits[0, 250:260, 100:140] = -5.0
+    logits[2, 250:260, 100:140] = 5.0  # a screw
+    logits[0, 20:30, 180:500] = logits[0, 280:290, 180:500] = 5.0  # a frame round 70 cm²
+    logits[0, 20:290, 490:500] = 5.0
+    filled = fill_holes(logits)
+    assert bool((filled[0, 150:180, 120:140] > 0).all()) and not bool((filled[0, 30:280, 180:490] > 0).any())
+    assert not bool((filled[0, 250:260, 100:140] > 0).any())

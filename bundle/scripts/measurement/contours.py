@@ -1,7 +1,7 @@
 """Cleaning the outlines that the networks drew on a whole radiograph, before anything is measured on them.
 
-`remove_strays` takes away what is no femur, `sharpen_metal` brings implants to their visible edges, and `classify_pixels` makes
-one mask of classes of it.
+`remove_strays` takes away what is no femur, `fill_holes` adds marrow that was left out, `sharpen_metal` brings implants to their
+visible edges, and `classify_pixels` makes one mask of classes of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import distance_transform_edt, label, maximum
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, label, maximum
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
@@ -19,6 +19,7 @@ from scripts.measurement.quality import measure_exposure
 
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a radiograph's edge leaves
 NOTHING = -20.0  # logit of a pixel that is certainly none
+_HOLE_PIXELS = 2_000  # 1.8 cm² at 0.3 mm: more, and what is enclosed may be what lies between two bones
 _MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
 _BALL_PX = 54  # 16 mm: the largest radius of a calibration ball
 _ROUND = 1.2  # times a disc's area: a head is larger, by its neck at least
@@ -62,6 +63,26 @@ def remove_strays(mask_logits: Tensor, landmarks: Tensor, found: tuple[bool, boo
     kept = mask_logits.clone()
     kept[0][torch.from_numpy(stray[pieces])] = NOTHING
     return kept
+
+
+def fill_holes(mask_logits: Tensor) -> Tensor:
+    """Take to the femur what it surrounds, up to 1.8 cm²: dark marrow, or what a thing that lies across has hidden.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
+
+    Returns:
+        (3, H, W); the same tensor where there is no hole.
+    """
+    drawn = (mask_logits > 0).any(dim=0).numpy()
+    pieces, count = label(binary_fill_holes(drawn) & ~drawn)
+    if not count:
+        return mask_logits
+    small = np.bincount(pieces.ravel()) <= _HOLE_PIXELS
+    small[0] = False
+    filled = mask_logits.clone()
+    filled[0][torch.from_numpy(small[pieces])] = _CERTAIN
+    return filled
 
 
 def sharpen_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:
