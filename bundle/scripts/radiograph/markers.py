@@ -30,7 +30,7 @@ _CONTRASTS: Final = (0.05, 0.1, 0.2, 0.4)
 _FILL: Final = (0.12, 0.75)
 """Of a letter's bounding box."""
 _MARGIN: Final = 0.15
-"""Of the radiograph's width, at its left and right: where an L is looked for; the corner of an acetabular roof lies further in."""
+"""Of the radiograph's width, at its left and right: where an L is looked for; an acetabular roof's corner lies further in."""
 _WORD_GAP: Final = 0.3
 """Of its height: letters nearer to each other make a word."""
 
