@@ -23,12 +23,12 @@ from scripts.simulation.phantom import Pose
 from scripts.simulation.physics.projection import Solid, Tissue
 from scripts.simulation.population import draw_person
 
-_AGES = (1.0, 4.0, 8.0, 12.0, 15.0)
-_SIZES = (0.36, 0.52, 0.68, 0.84, 0.93)
-_OSSIFIED = (0.42, 0.66, 0.84, 0.96, 1.0)
-_GAPS = (13.0, 9.0, 6.5, 4.5, 3.5)
-"""By age in years: size against an adult, radius of the bony centre over that of the head, width of the growth plates (mm of an
-adult's size)."""
+_AGES = (0.2, 0.5, 1.0, 4.0, 8.0, 12.0, 15.0)
+_SIZES = (0.27, 0.31, 0.36, 0.52, 0.68, 0.84, 0.93)
+_OSSIFIED = (0.0, 0.2, 0.42, 0.66, 0.84, 0.96, 1.0)
+_GAPS = (17.0, 15.0, 13.0, 9.0, 6.5, 4.5, 3.5)
+"""By age in years: size against an adult, radius of the bony centre over that of the head (the first shows at 4 to 6 months),
+width of the growth plates (mm of an adult's size)."""
 
 
 def _draw(rng: np.random.Generator, poses: dict[str, Pose]) -> tuple[Pelvis, dict[str, Femur]]:
@@ -119,8 +119,8 @@ def lateral_hip(rng: np.random.Generator) -> Scene:
 
 
 def child_pelvis(rng: np.random.Generator) -> Scene:
-    """A pelvis of 1 to 14 years: open cartilage, small bony centres, growth plates."""
-    age = float(rng.uniform(0.8, 14))
+    """A pelvis of 2 months to 14 years: open cartilage, small bony centres or none, growth plates; a third under 18 months."""
+    age = float(rng.uniform(0.2, 1.5) if rng.random() < 1 / 3 else rng.uniform(1.5, 14))
     size, ossified, gap = (float(np.interp(age, _AGES, values)) for values in (_SIZES, _OSSIFIED, _GAPS))
     frog = rng.random() < 0.2
     poses = _straight(rng)
