@@ -180,7 +180,7 @@ QUANTITIES: Final = (
             Limit(
                 "complete_at_least",
                 Code.CUT_OFF,
-                11,
+                12,
                 "The {side} proximal femur is not shown whole and clear (landmark confidence {value:.2f}, expected {limit:.2f} "
                 "or more); it is not measured.",
             ),
@@ -195,7 +195,7 @@ QUANTITIES: Final = (
             Limit(
                 "femur_at_least",
                 Code.NO_FEMUR,
-                10,
+                11,
                 "What was found on the {side} side neither looks nor is drawn like an adult's proximal femur, seen clearly and "
                 "from the front (probability {value:.2f}, expected {limit:.2f} or more); it is not measured. Send a clear AP "
                 "view.",
@@ -261,14 +261,14 @@ QUANTITIES: Final = (
             Limit(
                 "shaft_angle_at_most_deg",
                 Code.NOT_AP,
-                9,
+                10,
                 _ABDUCTED.format(way="abducted by {value:.0f} degrees as in a frog-leg view"),
                 unknown_passes=True,
             ),
             Limit(
                 "shaft_angle_at_most_deg",
                 Code.NOT_AP,
-                9,
+                10,
                 _ABDUCTED.format(way="adducted by {value:.0f} degrees"),
                 sign=-1,
                 unknown_passes=True,
@@ -282,8 +282,8 @@ QUANTITIES: Final = (
         decimals=1,
         of_shown=True,
         limits=(
-            Limit("rotation_outward_at_most_deg", Code.ROTATED, 13, _TURNED.format(way="outward")),
-            Limit("rotation_inward_at_most_deg", Code.ROTATED, 13, _TURNED.format(way="inward"), sign=-1),
+            Limit("rotation_outward_at_most_deg", Code.ROTATED, 14, _TURNED.format(way="outward")),
+            Limit("rotation_inward_at_most_deg", Code.ROTATED, 14, _TURNED.format(way="inward"), sign=-1),
         ),
     ),
     Quantity(
@@ -303,7 +303,7 @@ QUANTITIES: Final = (
             Limit(
                 "agreement_at_least",
                 Code.UNSURE_CONTOUR,
-                12,
+                13,
                 "The contour of the {side} femur is unsure: drawn twice, it agrees with itself by {value:.2f} (Dice, expected "
                 "{limit:.2f} or more); the hip is not measured. Look at the picture, and correct the contour in MONAI Label if "
                 "it is to be learnt.",
@@ -389,7 +389,7 @@ QUANTITIES: Final = (
             Limit(
                 "head_share_at_least",
                 Code.NOT_ADULT,
-                3,
+                9,
                 "The femoral heads are small for the pelvis, as a child's are before they have turned to bone ({side}: "
                 "{value:.2f} of the distance between their centres, expected {limit:.2f} or more)" + _CHILD,
                 unknown_passes=True,
