@@ -85,4 +85,4 @@ def test_it_is_exported(joined: Path, tmp_path: Path) -> None:
         "--meta_file", str(BUNDLE / "configs" / "metadata.json"),
     )  # fmt: skip
     with torch.no_grad():
-        assert torch.jit.load(tmp_path / "model.ts")(torch.rand(1, 1, 300, 400)).shape == (1, 30)
+        assert torch.jit.load(tmp_path / "model.ts")(torch.rand(1, 1, 300, 400)).shape == (1, 33)

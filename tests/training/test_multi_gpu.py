@@ -16,6 +16,7 @@ from ignite.engine import Engine
 from ignite.metrics import MeanAbsoluteError
 from monai.bundle import ConfigParser
 from monai.handlers import ROCAUC, MeanDice
+from scripts.networks.view import OUTPUTS
 from scripts.training import (
     AverageStatistics,
     GatheredMetric,
@@ -188,19 +189,22 @@ def observe(rank: int, processes: int) -> dict[str, torch.Tensor]:
             metric.update(tuple(value[batch[known[batch]] if some_unknown else batch] for value in values))
         seen[name] = torch.tensor(float(metric.compute()))
 
-    network = torch.nn.Linear(5, 8)
+    network = torch.nn.Linear(5, len(OUTPUTS))
     with torch.no_grad():
-        network.weight.copy_(torch.rand(8, 5, generator=random))
+        network.weight.copy_(torch.rand(len(OUTPUTS), 5, generator=random))
         network.bias.zero_()
-    target = torch.tensor([[1, 5, 1, 0, 0, 1, -10, 20], [0, *[NAN] * 7], [NAN, 3, 0, NAN, 1, NAN, 4, NAN], [1, *[NAN] * 7]])
+    # The view's columns, see scripts.networks.view.OUTPUTS.
+    target = torch.tensor(
+        [[1, 5, -8, 1, 0, 0, 1, 0, 0, -10, 20], [0, *[NAN] * 10], [NAN, 3, 2, 0, NAN, 1, NAN, NAN, 1, 4, NAN], [1, *[NAN] * 10]]
+    )
     batch = torch.rand(4, 5, generator=random)[rank::processes]
     target = target[rank::processes]
     trained = torch.nn.parallel.DistributedDataParallel(network) if processes > 1 else network
     predicted = trained(batch)
-    bmd = torch.stack((predicted[:, :4], predicted[:, 4:].exp()), dim=2).view(-1, 2, 2, 2)
+    bmd = torch.stack((predicted[:, :4], predicted[:, 4:8].exp()), dim=2).view(-1, 2, 2, 2)
     loss = (
         ViewLoss()(predicted, target)
-        + GaussianLoss()(bmd, target[:, 2:6].view(-1, 2, 2))
+        + GaussianLoss()(bmd, target[:, 3:7].view(-1, 2, 2))
         + KnownBCELoss()(predicted[:, :1], target[:, :1])
     )
     loss.backward()

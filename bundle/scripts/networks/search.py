@@ -12,9 +12,6 @@ from scripts.networks.fitting import MISFIT, tried
 from scripts.networks.localisation import PEAKS, HipLocaliser, find_landmarks, find_peaks
 from scripts.networks.segmentation import CONTOUR_FACTOR, MASKS, WHOLE_FACTOR, SegmentationNetwork, coarser
 
-_NO_BREAK = -10.0
-"""Logit of a break where none is looked for."""
-
 
 class HipSearch(nn.Module):
     """Finds both hips on a radiograph, draws their contours, and describes both by the features it did so with.
@@ -83,6 +80,7 @@ class HipSearch(nn.Module):
         tip, head = framer.template[HIP.landmark("greater_trochanter")], framer.template[self.head]
         low, near = tip[0] + tip_mm / framer.crop_spacing_mm, head[1] - tip_from_head_mm / framer.crop_spacing_mm
         rows, cols = torch.arange(framer.crop_rows).view(-1, 1), torch.arange(framer.crop_cols)
+        self.no_break = -10.0  # logit of a break where none is looked for
         self.register_buffer("tip", (rows < low) & (cols < near), persistent=False)
         self.radiograph_features = _features("localisation", localisation, f"{2 * self.landmarks} landmarks", 2 * self.landmarks)
         self.hip_features = _features("segmentation", segmentation, f"{self.landmarks} landmarks, fracture", self.landmarks + 1)
@@ -160,7 +158,7 @@ class HipSearch(nn.Module):
         crops = self.framer.sample(radiograph, frames)  # (B, 2, 1, rows, cols)
         logits, deep = self.segmentation.look(crops.flatten(0, 1))
         points, confidence = find_landmarks(logits[:, self.masks : -1], self.crop_radius)
-        broken = logits[:, -1].masked_fill(self.tip, _NO_BREAK)
+        broken = logits[:, -1].masked_fill(self.tip, self.no_break)
         batch = radiograph.shape[0]
         return (
             logits[:, : self.masks].reshape(batch, 2, self.masks, crops.shape[3], crops.shape[4]),

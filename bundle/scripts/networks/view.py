@@ -104,7 +104,9 @@ class ViewNetwork(Head):
             rotation of the femur (B, 2), degrees outward.
         """
         both = (shapes != 0).any(dim=2).all(dim=1).to(shapes.dtype).view(-1, 1, 1)
-        form, signs = (torch.cat((own, (own - own.flip(1)) * both, both.expand(-1, 2, -1)), dim=2) for own in (shapes, breaks))
+        paired = both.expand(-1, 2, -1)
+        form = torch.cat((shapes, (shapes - shapes.flip(1)) * both, paired), dim=2)
+        signs = torch.cat((breaks, (breaks - breaks.flip(1)) * both, paired), dim=2)
         out = self.hip_judge(torch.cat((self.hip_norm(features), form), dim=2))
         return out[:, :, 0], self.fracture_judge(signs)[:, :, 0], out[:, :, 1], out[:, :, 2] * self.degrees
 
