@@ -26,6 +26,7 @@ ADULT = RadiographFacts(age_years=70, sex="F", view="AP", laterality="B")
 
 
 LIMITS = load_gate().limits
+UNSURE = (LIMITS.drawn_at_least + LIMITS.agreement_at_least) / 2
 
 
 def heads(right, left):
@@ -81,7 +82,7 @@ def test_an_implanted_hip_is_refused_and_the_other_decides():
         ({"outward_rotation_deg": -55.0}, Code.ROTATED, "turned inward by 55 degrees"),
         ({"fracture_probability": math.nan}, Code.FRACTURE, "broken"),
         ({"outward_rotation_deg": math.nan}, Code.ROTATED, "turned"),
-        ({"contour_agreement": 0.93}, Code.UNSURE_CONTOUR, "agrees with itself by 0.93"),
+        ({"contour_agreement": UNSURE}, Code.UNSURE_CONTOUR, f"agrees with itself by {UNSURE:.2f}"),
         ({"contour_agreement": 0.5}, Code.NO_FEMUR, "No proximal femur found"),
         ({"contour_agreement": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
         ({"landmark_confidence": math.nan}, Code.NO_FEMUR, "No proximal femur found"),
@@ -173,6 +174,13 @@ def test_heads_of_an_impossible_size_betray_the_pixel_size():
         screening = interpret(found(hip_view=0.01), replace(ADULT, measured=heads(*diameters)))
         assert screening.reason.code == Code.WRONG_SCALE
         assert f"{diameters[0]:.0f} mm wide" in screening.reason.sentence
+
+
+def test_heads_of_cartilage_are_a_childs_on_both_sides():
+    pale = {**CLEAR, "head_diameter_mm": 45.0, "head_density": LIMITS.head_density_at_least - 0.1}
+    screening = interpret(found(), replace(ADULT, measured=(pale, {})))
+    assert screening.reason.code == Code.NOT_ADULT and "of cartilage (right: by -0.15" in screening.reason.sentence
+    assert not any(hip.estimates for hip in screening.hips)
 
 
 def test_one_head_of_a_believable_size_vouches_for_the_scale():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scripts.measurement.quality import measure_exposure, measure_head_diameter, select_measured_femur
+from scripts.measurement.quality import measure_exposure, measure_head_density, measure_head_diameter, select_measured_femur
 
 SHAPE = (300, 260)
 
@@ -74,6 +74,33 @@ def test_a_head_that_is_not_outlined_has_no_size():
     landmarks = np.array([[10.0, 10.0], [20.0, 20.0], *[[0.0, 0.0]] * 3])
     assert measure_head_diameter(disc(23.0, 0.5), landmarks, 0.5) is None
     assert measure_head_diameter(disc(23.0, 0.5), landmarks - 100, 0.5) is None
+
+
+@pytest.fixture
+def hip():
+    """A head and, 60 mm below it, the bone between the trochanters, in one mask at 0.5 mm; (row, col) landmarks."""
+    landmarks = np.array([[60.0, 130.0], [120.0, 130.0], [130.0, 130.0], [230.0, 130.0], [290.0, 130.0]])
+    return disc(23.0, 0.5, (60, 130)) | disc(30.0, 0.5, (180, 130)), landmarks
+
+
+@pytest.mark.parametrize("step", [0.2, -0.2])
+def test_a_heads_density_is_told_against_the_bone_between_the_trochanters(hip, step):
+    femur, landmarks = hip
+    image = np.where(disc(23.0, 0.5, (60, 130)), 0.5 + step, 0.5)
+    found = measure_head_density(image, femur, landmarks, 0.5, 46.0)
+    assert found == pytest.approx(np.sign(step))  # nothing else gives this femur contrast
+
+
+def test_a_heads_density_does_not_depend_on_the_grey_scale(hip):
+    femur, landmarks = hip
+    image = np.random.default_rng(0).normal(0.5, 0.05, SHAPE) + 0.2 * disc(23.0, 0.5, (60, 130))
+    found = [measure_head_density(grey, femur, landmarks, 0.5, 46.0) for grey in (image, 0.3 * image + 0.1)]
+    assert found[0] == pytest.approx(found[1]) and found[0] > 0.3
+
+
+def test_a_head_without_trochanters_has_no_density(hip):
+    femur, landmarks = hip
+    assert measure_head_density(np.zeros(SHAPE), femur & disc(23.0, 0.5, (60, 130)), landmarks, 0.5, 46.0) is None
 
 
 def test_the_measured_femur_is_that_of_one_hip(femur):

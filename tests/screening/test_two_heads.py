@@ -35,3 +35,15 @@ def test_a_head_that_is_much_smaller_than_the_other_is_no_childs(radii, counted)
     shares = [hip["head_share"] for hip in measure_picture({**known, "image": image}, both=True)]
     assert shares == pytest.approx([2 * radius / 240 for radius in counted], rel=0.03)
     assert all("head_share" not in hip for hip in measure_picture({**known, "image": image}, both=False))
+
+
+@pytest.mark.parametrize("levels", [(0.2, 0.8), (0.8, 0.2)])
+def test_of_two_heads_the_denser_one_tells_whether_they_are_a_childs(levels):
+    known = {key: value[0] for key, value in reading(radii=(80, 80)).items()}
+    pixels = 0.5 + 0.01 * torch.rand(1, *SIZE)
+    rows, cols = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
+    for (row, col), level in zip(known["landmarks"][:, 0].tolist(), levels, strict=True):
+        pixels[0, (rows - row) ** 2 + (cols - col) ** 2 <= 40**2] = level
+    image = MetaTensor(pixels, meta={"spacing_mm": (0.3, 0.3)})
+    densities = [hip["head_density"] for hip in measure_picture({**known, "image": image}, both=True)]
+    assert densities[0] == densities[1] > 0.5

@@ -396,6 +396,24 @@ QUANTITIES: Final = (
             ),
         ),
     ),
+    Quantity(
+        "head_density",
+        "",
+        "by how much the femoral head, the denser of two, exceeds the bone between the trochanters, as a share of the femur's "
+        "contrast",
+        source=Source.MEASURED,
+        decimals=None,
+        limits=(
+            Limit(
+                "head_density_at_least",
+                Code.NOT_ADULT,
+                9,
+                "The femoral heads are less dense than the bone between the trochanters, as a child's are while they are of "
+                "cartilage ({side}: by {value:.2f} of the femur's contrast, expected {limit:.2f} or more)" + _CHILD,
+                unknown_passes=True,
+            ),
+        ),
+    ),
     _measure("neck_shaft_deg", "degrees", "angle between the axes of neck and shaft, as projected", 1, (0.0, 180.0)),
     _measure(
         "neck_axis_length_mm",

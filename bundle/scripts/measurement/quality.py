@@ -18,6 +18,7 @@ _LEAST_PIXELS: Final = 200
 _RIM_PX: Final = (3, 13)  # 1 to 4 mm from the outline, to either side
 _SEARCH_MM: Final = 10.0  # round the landmark of the head's centre
 _LARGEST_RADIUS_MM: Final = 60.0
+_CORE: Final = 0.7  # of the head's radius, and of the distance of the trochanters from the middle between them: well inside both
 _NOTCH_MM: Final = 12.0  # of a mask: narrower ones, where a contour follows the acetabulum's rim, are no part of a head's outline
 
 _NOISE_KERNEL: Final = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
@@ -71,12 +72,7 @@ def select_measured_femur(femur: NDArray[np.bool_], landmarks: NDArray[Any], spa
         landmarks: (5, 2) of one hip, (row, col) in pixels, in the order of `LANDMARKS`.
         spacing_mm: size of a pixel in the patient.
     """
-    row, col = landmarks[HIP.landmarks.index("neck_base")]
-    reach = _REACH_MM / spacing_mm
-    row_offsets = np.arange(femur.shape[0])[:, None] - row
-    col_offsets = np.arange(femur.shape[1])[None, :] - col
-    near: NDArray[np.bool_] = femur & (row_offsets**2 + col_offsets**2 <= reach**2)
-    return near
+    return _within(femur, landmarks[HIP.landmark("neck_base")], _REACH_MM / spacing_mm)
 
 
 def measure_head_diameter(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> float | None:
@@ -90,7 +86,7 @@ def measure_head_diameter(femur: NDArray[np.bool_], landmarks: NDArray[Any], spa
     Returns:
         mm in the patient, at most 120; None where the landmark does not lie in the femur.
     """
-    row, col = (round(float(value)) for value in landmarks[HIP.landmarks.index("head_centre")])
+    row, col = (round(float(value)) for value in landmarks[HIP.landmark("head_centre")])
     if not (0 <= row < femur.shape[0] and 0 <= col < femur.shape[1] and femur[row, col]):
         return None
     # Beyond the radiograph nothing is known of the head: its edge bounds the circle.
@@ -103,3 +99,41 @@ def measure_head_diameter(femur: NDArray[np.bool_], landmarks: NDArray[Any], spa
     row, col = row - top + notch + 1, col - left + notch + 1
     near = radius[max(row - search, 0) : row + search + 1, max(col - search, 0) : col + search + 1]
     return 2.0 * float(near.max()) * spacing_mm
+
+
+def measure_head_density(
+    image: NDArray[Any], femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float, diameter_mm: float
+) -> float | None:
+    """Measure by how much a femoral head is denser than the bone between the trochanters.
+
+    An adult's head is, since the acetabulum lies before and behind it. A small child's is of cartilage, which hardly shows.
+
+    Args:
+        image: (rows, cols), normalised radiograph, larger = denser.
+        femur: as for `select_measured_femur`.
+        landmarks: as for `select_measured_femur`.
+        spacing_mm: as for `select_measured_femur`.
+        diameter_mm: of the head, see `measure_head_diameter`.
+
+    Returns:
+        difference of the medians, as a share of the femur's contrast (see `measure_exposure`); None where either place lies
+        outside the femur.
+    """
+    head, greater, lesser = (landmarks[HIP.landmark(name)] for name in ("head_centre", "greater_trochanter", "lesser_trochanter"))
+    between, apart = (greater + lesser) / 2, float(np.linalg.norm(greater - lesser)) / 2
+    inside = [
+        image[_within(femur, centre, _CORE * radius)]
+        for centre, radius in ((head, diameter_mm / 2 / spacing_mm), (between, apart))
+    ]
+    if min(map(len, inside)) < _LEAST_PIXELS:
+        return None
+    low, high = np.percentile(image[select_measured_femur(femur, landmarks, spacing_mm)], _PERCENTILES)
+    return float((np.median(inside[0]) - np.median(inside[1])) / max(high - low, 1e-6))
+
+
+def _within(femur: NDArray[np.bool_], centre: NDArray[Any], radius: float) -> NDArray[np.bool_]:
+    """The part of a mask (rows, cols) within a circle, in pixels."""
+    rows = np.arange(femur.shape[0])[:, None] - centre[0]
+    cols = np.arange(femur.shape[1])[None, :] - centre[1]
+    near: NDArray[np.bool_] = femur & (rows**2 + cols**2 <= radius**2)
+    return near

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scripts.clinical import CHANNELS, HIP, Channels, Gate, RadiographFacts, Screening, interpret
 from scripts.measurement.contours import NOTHING, classify_pixels, fill_holes, remove_strays, sharpen_metal
-from scripts.measurement.quality import measure_exposure, measure_head_diameter, select_measured_femur
+from scripts.measurement.quality import measure_exposure, measure_head_density, measure_head_diameter, select_measured_femur
 from scripts.radiograph.exposure import find_white_frames
 from scripts.screening.heads import HEADS_ALIKE
 
@@ -89,7 +89,7 @@ def gather_facts(meta: Mapping[str, Any], covariates: Tensor) -> RadiographFacts
 
 
 def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, float], ...]:
-    """Measure exposure and head size at both hips, by the name of the quantity; what was not outlined is left out.
+    """Measure exposure, head size and head density at both hips, by the name of the quantity; what was not outlined is left out.
 
     Args:
         data: "image" (1, H, W) at 0.3 mm with meta, "mask_logits" (3, H, W), "landmarks" (2, 5, 2) in its pixels.
@@ -99,7 +99,8 @@ def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, floa
     spacing = float(data["image"].meta["spacing_mm"][0])
     hips = [landmarks.numpy() for landmarks in data["landmarks"]]
     measured = [
-        measure_exposure(image, select_measured_femur(femur, hip, spacing)) | measure_head(femur, hip, spacing) for hip in hips
+        measure_exposure(image, select_measured_femur(femur, hip, spacing)) | measure_head(image, femur, hip, spacing)
+        for hip in hips
     ]
     if both and all("head_diameter_mm" in hip for hip in measured):
         head = HIP.landmark("head_centre")
@@ -111,10 +112,17 @@ def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, floa
             hip | {"head_share": min((hip["head_diameter_mm"] if alike else larger) / max(apart_mm, 1.0), 1.0)}
             for hip in measured
         ]
+    if all("head_density" in hip for hip in measured):
+        # A child's heads are both of cartilage; one alone that hardly shows is diseased.
+        denser = max(hip["head_density"] for hip in measured)
+        measured = [hip | {"head_density": denser} for hip in measured]
     return tuple(measured)
 
 
-def measure_head(femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> dict[str, float]:
-    """ "head_diameter_mm" by its name; nothing where it cannot be measured."""
+def measure_head(image: NDArray[Any], femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> dict[str, float]:
+    """ "head_diameter_mm" and "head_density" by their names; nothing where they cannot be measured."""
     diameter = measure_head_diameter(femur, landmarks, spacing_mm)
-    return {} if diameter is None else {"head_diameter_mm": diameter}
+    if diameter is None:
+        return {}
+    density = measure_head_density(image, femur, landmarks, spacing_mm, diameter)
+    return {"head_diameter_mm": diameter} | ({} if density is None else {"head_density": density})
