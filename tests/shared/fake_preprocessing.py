@@ -35,6 +35,10 @@ class LoadFake:
             "assumptions": ["Magnification 1.15 assumed."],
         }
         rows, cols = FILM_SHAPE[0] // 2, FILM_SHAPE[1] // 2
-        image = MetaTensor(torch.linspace(0, 1, rows * cols).reshape(1, rows, cols), meta=meta)
+        ramp = torch.linspace(0, 1, rows * cols).reshape(1, rows, cols)
+        middle = (cols - 1) / 2
+        medial = 1 - (torch.arange(cols) - middle).abs() / middle  # an adult's femoral heads are denser than the trochanters
+        pixels = ramp + 0.7 * medial
+        image = MetaTensor(pixels, meta=meta)
         covariates = torch.tensor([72.0, 0.0, float("nan"), 160.0])
         return {**item, "image": image, "covariates": covariates}
