@@ -238,7 +238,7 @@ QUANTITIES: Final = (
     Quantity(
         "growth_probability",
         "",
-        "probability that the growth plates of the proximal femur are open",
+        "probability that the growth plates of the proximal femur, or of both, are open",
         bounds=_SHARE,
         limits=(
             Limit(

@@ -100,7 +100,8 @@ class ViewNetwork(Head):
             breaks: (B, 2, 3), see `signs_of_break`; 0 as shapes.
 
         Returns:
-            logits (B, 2) of a proximal femur, seen from the front; of a broken or deformed one; and of one that grows;
+            logits (B, 2) of a proximal femur, seen from the front; of a broken or deformed one; and of one that grows, the same
+            of both where both are shown;
             rotation of the femur (B, 2), degrees outward.
         """
         both = (shapes != 0).any(dim=2).all(dim=1).to(shapes.dtype).view(-1, 1, 1)
@@ -108,7 +109,9 @@ class ViewNetwork(Head):
         form = torch.cat((shapes, (shapes - shapes.flip(1)) * both, paired), dim=2)
         signs = torch.cat((breaks, (breaks - breaks.flip(1)) * both, paired), dim=2)
         out = self.hip_judge(torch.cat((self.hip_norm(features), form), dim=2))
-        return out[:, :, 0], self.fracture_judge(signs)[:, :, 0], out[:, :, 1], out[:, :, 2] * self.degrees
+        # Growth plates are open on both sides or on neither, a break looks like one on its own.
+        growth = out[:, :, 1] + both[:, :, 0] * (out[:, :, 1].flip(1) - out[:, :, 1]) / 2
+        return out[:, :, 0], self.fracture_judge(signs)[:, :, 0], growth, out[:, :, 2] * self.degrees
 
     def pelvis(self, radiograph: Tensor, heads: Tensor) -> Tensor:
         """Bring pelves to one place and size by the heads of their femurs.
