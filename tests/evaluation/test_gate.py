@@ -221,6 +221,13 @@ def test_where_others_look_like_hips_the_valid_decide_at_twice_the_odds(tmp_path
     assert limits.hip_view_at_least == pytest.approx(0.9 / (0.9 + 2 * 0.1), abs=1e-3)
 
 
+def test_where_broken_hips_look_whole_the_fine_ones_decide_without_a_margin(tmp_path):
+    valid = [(0.95, 1.0, index / 200, 3.0) for index in range(50)]
+    limits = load_gate(calibrated(tmp_path, valid, [("fracture", 0.95, index / 50) for index in range(50)])).limits
+    passed = sum(fracture <= limits.fracture_at_most for _, _, fracture, _ in valid)
+    assert passed / 50 == pytest.approx(0.97, abs=0.01) and limits.fracture_at_most < 0.5
+
+
 def test_a_fracture_is_learnt_from_a_second_cohort(cohort, others, tmp_path):
     def limits(broken, folder):
         (tmp_path / folder).mkdir()

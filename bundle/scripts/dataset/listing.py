@@ -56,7 +56,7 @@ def list_radiographs(dataset_dir: str | os.PathLike[str]) -> list[dict[str, Any]
         >>> examples = Path(scripts.__file__).parents[1] / "examples"
         >>> found = list_radiographs(examples)
         >>> [(Path(item["image"]).name, item["right_neck_bmd"]) for item in found[:2]]
-        [('hip_replacement.dcm', 0.7696), ('hip_screw.dcm', 0.7455)]
+        [('hip_replacement.dcm', 0.603), ('hip_screw.dcm', 0.7724)]
     """
     folder = Path(os.path.abspath(dataset_dir))  # not resolved: links stay as the user wrote them
     if not folder.exists():

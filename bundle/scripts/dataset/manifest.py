@@ -50,7 +50,7 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
         >>> examples = Path(scripts.__file__).parents[1] / "examples"
         >>> rows = read_manifest(examples / "manifest.csv")
         >>> rows[examples / "images" / "normal.dcm"]["left_total_bmd"]
-        1.0115
+        1.0275
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -98,7 +98,7 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
         >>> examples = Path(scripts.__file__).parents[1] / "examples"
         >>> image = read_radiograph(examples / "images" / "normal.dcm")
         >>> image.shape, image.meta["view"], image.meta["spacing_source"]
-        (torch.Size([1, 968, 1179]), 'AP', 'ImagerPixelSpacing/magnification')
+        (torch.Size([1, 1262, 1228]), 'AP', 'ImagerPixelSpacing/magnification')
     """
     return open_radiograph(path).compute()
 

@@ -11,7 +11,7 @@ Example:
     >>> preprocess = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), NormaliseRadiographd("image")])
     >>> item = preprocess({"image": examples / "images" / "normal.dcm"})
     >>> item["image"].shape, item["covariates"].tolist()[:2]
-    (torch.Size([1, 997, 1214]), [70.0, 0.0])
+    (torch.Size([1, 1269, 1235]), [65.0, 1.0])
 """
 
 from __future__ import annotations

@@ -91,8 +91,9 @@ def thresholds(
     """Choose the thresholds.
 
     A probability's lies half way, in logits, between the valid and the others where these are apart; where they overlap, the
-    valid decide, with a margin for other hospitals. So do they for novelty, since nobody knows all that may come. Angles are
-    refused from the clinical limit on, or from where the networks' own scatter on valid radiographs ends if that is further.
+    valid decide, with a margin for other hospitals. Fractures have no such margin, since a broken hip that is measured is the
+    worse mistake. The valid decide for novelty too, since nobody knows all that may come. Angles are refused from the clinical
+    limit on, or from where the networks' own scatter on valid radiographs ends if that is further.
 
     Args:
         radiographs: valid and others.
@@ -132,7 +133,7 @@ def thresholds(
 
     view = _between(_finite(pictures, "hip_view"), _finite(others, "hip_view"), accept)
     femur = _between(_finite(fine, "femur_probability"), _finite(no_femurs, "femur_probability"), accept_hips)
-    fracture = _below(_finite(fine, "fracture_probability"), _finite(broken, "fracture_probability"), accept_unbroken)
+    fracture = _below(_finite(fine, "fracture_probability"), _finite(broken, "fracture_probability"), accept_unbroken, 1.0)
     fracture = min(fracture, _EVEN)
     growth = _below(_finite(fine, "growth_probability"), _finite(growing, "growth_probability"), accept_hips)
     agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept_hips)
@@ -180,10 +181,10 @@ def _upper(values: Sequence[float], accept: float) -> float:
     return math.ceil(found * 10**_DIGITS) / 10**_DIGITS
 
 
-def _between(high: Sequence[float], low: Sequence[float], accept: float) -> float:
+def _between(high: Sequence[float], low: Sequence[float], accept: float, margin: float = _LESS_CERTAIN) -> float:
     """Half way, in logits, from what `accept` of the high probabilities reach to what `accept` of the low do not exceed.
 
-    Where these overlap, what `accept` of the high ones reach at twice the odds.
+    Where these overlap, what `accept` of the high ones reach at `margin` times the odds.
     """
     bound = float(np.quantile(high, 1 - accept, method="lower"))
     other = float(np.quantile(low, accept, method="higher")) if low else bound
@@ -191,13 +192,13 @@ def _between(high: Sequence[float], low: Sequence[float], accept: float) -> floa
         ends = np.clip([bound, other], 1e-6, 1 - 1e-6)
         bound = float(1 / (1 + np.exp(-np.log(ends / (1 - ends)).mean())))
     else:
-        bound = bound / (bound + _LESS_CERTAIN * (1 - bound))
+        bound = bound / (bound + margin * (1 - bound))
     return math.floor(bound * 10**_DIGITS) / 10**_DIGITS
 
 
-def _below(low: Sequence[float], high: Sequence[float], accept: float) -> float:
+def _below(low: Sequence[float], high: Sequence[float], accept: float, margin: float = _LESS_CERTAIN) -> float:
     """As `_between`, for probabilities that are low where a hip is fine."""
-    return 1 - _between([1 - value for value in low], [1 - value for value in high], accept)
+    return 1 - _between([1 - value for value in low], [1 - value for value in high], accept, margin)
 
 
 def _limit(value: float, source: str) -> dict[str, Any]:
