@@ -137,6 +137,7 @@ def thresholds(
     fracture = min(fracture, _EVEN)
     growth = _below(_finite(fine, "growth_probability"), _finite(growing, "growth_probability"), accept_hips)
     agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept_hips)
+    agreement = max(agreement, clinical.drawn_at_least)  # below that it is no femur, and not asked
     return {
         "hip_view_at_least": _limit(view, f"accepts {share} or more of {cohort}; {len(others)} others"),
         "novelty_at_most": _limit(
@@ -147,7 +148,10 @@ def thresholds(
             fracture, f"accepts {100 * accept_unbroken:g}% of {hips}, {_EVEN} at most; {len(broken)} broken or deformed ones"
         ),
         "growth_at_most": _limit(growth, f"accepts {hip_share} or more of {hips}; {len(growing)} of children"),
-        "agreement_at_least": _limit(agreement, f"{_LESS_AGREED:g} x the disagreement that accepts {hip_share} of {hips}"),
+        "agreement_at_least": _limit(
+            agreement,
+            f"{_LESS_AGREED:g} x the disagreement that accepts {hip_share} of {hips}, {clinical.drawn_at_least:g} at least",
+        ),
         "rotation_outward_at_most_deg": _limit(
             max(clinical.rotation_outward_at_most_deg, _upper(rotations, accept_hips)),
             f"the clinical limit, or what accepts {hip_share} of {hips}",
