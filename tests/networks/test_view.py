@@ -45,6 +45,22 @@ def test_a_fracture_is_judged_by_the_signs_of_a_break_alone(view, hips):
 
 
 @torch.no_grad()
+def test_a_hip_that_looks_broken_by_itself_is_no_measure_of_the_other(view, hips):
+    features, shapes, breaks = hips
+    judge, lasting = view.fracture_judge[-1].bias, view.fracture_judge[-1].bias.clone()
+    alone = view.hips(features, shapes * torch.tensor([1.0, 0.0]).view(1, 2, 1), breaks)[1][0, 0]
+    try:
+        judge.fill_(lasting.item() + 50)
+        broken = view.hips(features, shapes, breaks)[1][0, 0]
+        judge.fill_(lasting.item() - 50)
+        fine = view.hips(features, shapes, breaks)[1][0, 0]
+    finally:
+        judge.copy_(lasting)
+    assert broken - 50 == pytest.approx(float(alone), abs=1e-4)
+    assert fine + 50 != pytest.approx(float(alone), abs=1e-4)
+
+
+@torch.no_grad()
 def test_a_hip_is_judged_beside_the_other_only_where_that_is_shown(view, hips):
     features, shapes, breaks = hips
     other = torch.tensor([0.0, 1.0]).view(1, 2, 1)

@@ -107,7 +107,10 @@ class ViewNetwork(Head):
         both = (shapes != 0).any(dim=2).all(dim=1).to(shapes.dtype).view(-1, 1, 1)
         paired = both.expand(-1, 2, -1)
         form = torch.cat((shapes, (shapes - shapes.flip(1)) * both, paired), dim=2)
-        signs = torch.cat((breaks, (breaks - breaks.flip(1)) * both, paired), dim=2)
+        alone = self.fracture_judge(torch.cat((breaks, torch.zeros_like(breaks), torch.zeros_like(paired)), dim=2))
+        # A hip that looks broken by itself is no measure of what the other should look like.
+        whole = both * (alone.flip(1) <= 0).to(shapes.dtype)
+        signs = torch.cat((breaks, (breaks - breaks.flip(1)) * whole, whole), dim=2)
         out = self.hip_judge(torch.cat((self.hip_norm(features), form), dim=2))
         # Growth plates are open on both sides or on neither, a break looks like one on its own.
         growth = out[:, :, 1] + both[:, :, 0] * (out[:, :, 1].flip(1) - out[:, :, 1]) / 2

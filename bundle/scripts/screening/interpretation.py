@@ -93,7 +93,7 @@ def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, floa
 
     Args:
         data: "image" (1, H, W) at 0.3 mm with meta, "mask_logits" (3, H, W), "landmarks" (2, 5, 2) in its pixels.
-        both: whether both hips were found; only then is the distance of the heads one that they can be compared with.
+        both: whether both hips were found; only then are their heads compared, with each other and with their distance.
     """
     image, femur = data["image"][0].numpy(), (data["mask_logits"][0] > 0).numpy()
     spacing = float(data["image"].meta["spacing_mm"][0])
@@ -112,7 +112,7 @@ def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, floa
             hip | {"head_share": min((hip["head_diameter_mm"] if alike else larger) / max(apart_mm, 1.0), 1.0)}
             for hip in measured
         ]
-    if all("head_density" in hip for hip in measured):
+    if both and all("head_density" in hip for hip in measured):
         # A child's heads are both of cartilage; one alone that hardly shows is diseased.
         denser = max(hip["head_density"] for hip in measured)
         measured = [hip | {"head_density": denser} for hip in measured]
