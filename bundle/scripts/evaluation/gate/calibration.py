@@ -41,7 +41,7 @@ def calibrate_gate(
     splits: Sequence[str],
     accept: float = 0.99,
     accept_hips: float = 0.995,
-    accept_unbroken: float = 0.97,
+    accept_unbroken: float = 0.96,
     faulty_dir: str | None = None,
     faulty_results: str | None = None,
 ) -> None:
