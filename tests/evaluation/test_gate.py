@@ -209,7 +209,7 @@ def test_calibration_accepts_the_valid_and_is_of_their_weights(tmp_path):
     assert limits.hip_view_at_least == pytest.approx(odds / (1 + odds), abs=1e-3)
     assert sum(1.1 * novelty > limits.novelty_at_most for _, novelty, *_ in valid) == 1
     assert 0.3 < limits.femur_at_least < 0.97
-    assert limits.fracture_at_most == pytest.approx(0.5, abs=0.05)
+    assert limits.fracture_at_most == pytest.approx(0.5, abs=0.05) and limits.growth_at_most == 0.5
     assert limits.rotation_outward_at_most_deg > 40 > sum(rotation for *_, rotation in valid) / len(valid)
     assert limits.complete_at_least == load_gate().limits.complete_at_least
     assert math.isfinite(limits.pelvic_turn_at_most_deg) and limits.pelvic_turn_at_most_deg == 15

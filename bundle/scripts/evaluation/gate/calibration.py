@@ -22,7 +22,7 @@ _BROKEN = ("fracture", "deform")
 """Kinds of radiographs whose name begins so show a broken or deformed femur."""
 _DIGITS = 4
 _EVEN = 0.5
-"""Probability of a fracture beyond which a hip is never let pass: it is more likely broken than not."""
+"""No hip that is more likely broken than not is let pass, and none that is more likely an adult's is refused as a child's."""
 _FURTHER = 1.1
 """Novelty of other hospitals' radiographs, beyond that of the ones that are known."""
 _LESS_AGREED = 3.0
@@ -136,6 +136,7 @@ def thresholds(
     fracture = _below(_finite(fine, "fracture_probability"), _finite(broken, "fracture_probability"), accept_unbroken, 1.0)
     fracture = min(fracture, _EVEN)
     growth = _below(_finite(fine, "growth_probability"), _finite(growing, "growth_probability"), accept_hips)
+    growth = max(growth, _EVEN)
     agreement = 1 - _LESS_AGREED * _upper([1 - value for value in _finite(fine, "contour_agreement")], accept_hips)
     agreement = max(agreement, clinical.drawn_at_least)  # below that it is no femur, and not asked
     return {
@@ -147,7 +148,7 @@ def thresholds(
         "fracture_at_most": _limit(
             fracture, f"accepts {100 * accept_unbroken:g}% of {hips}, {_EVEN} at most; {len(broken)} broken or deformed ones"
         ),
-        "growth_at_most": _limit(growth, f"accepts {hip_share} or more of {hips}; {len(growing)} of children"),
+        "growth_at_most": _limit(growth, f"accepts {hip_share} or more of {hips}, {_EVEN} at least; {len(growing)} of children"),
         "agreement_at_least": _limit(
             agreement,
             f"{_LESS_AGREED:g} x the disagreement that accepts {hip_share} of {hips}, {clinical.drawn_at_least:g} at least",
