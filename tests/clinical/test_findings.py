@@ -8,7 +8,14 @@ from scripts.clinical import CHANNELS, HIP, QUANTITIES, Channels, Of, Quantity, 
 from scripts.clinical.limits import GATE_FILE, NETWORK_GATE_FILE
 
 LIMITS = [(quantity, limit) for quantity in QUANTITIES for limit in quantity.limits]
-OF_THE_GATE = {"youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm", "doubt_widens_by"}
+OF_THE_GATE = {
+    "youngest_age_years",
+    "views",
+    "head_diameter_at_least_mm",
+    "head_diameter_at_most_mm",
+    "doubt_widens_by",
+    "growth_possible_from",
+}
 """Limits of the header, or of the heads of a radiograph together."""
 
 

@@ -180,9 +180,16 @@ def test_heads_of_an_impossible_size_betray_the_pixel_size():
 
 def test_heads_of_cartilage_are_a_childs_on_both_sides():
     pale = {**CLEAR, "head_diameter_mm": 45.0, "head_density": LIMITS.head_density_at_least - 0.1}
-    screening = interpret(found(), replace(ADULT, measured=(pale, {})))
+    growing = {"growth_probability": LIMITS.growth_possible_from + 0.05}
+    screening = interpret(found(growing, growing), replace(ADULT, measured=(pale, {})))
     assert screening.reason.code == Code.NOT_ADULT and "of cartilage (right: by -0.15" in screening.reason.sentence
     assert not any(hip.estimates for hip in screening.hips)
+
+
+def test_a_head_that_shows_little_is_an_adults_where_growth_plates_are_closed():
+    pale = {**CLEAR, "head_diameter_mm": 45.0, "head_density": LIMITS.head_density_at_least - 0.1}
+    screening = interpret(found({"growth_probability": 0.01}), replace(ADULT, measured=(pale, {})))
+    assert screening.reason is None and all(hip.estimates for hip in screening.hips)
 
 
 def test_one_head_of_a_believable_size_vouches_for_the_scale():

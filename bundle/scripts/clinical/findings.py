@@ -49,6 +49,8 @@ class Limit:
         doubt: set where the limit does not decide alone: a hip that is soundly drawn (`scripts.clinical.gate.Judgement`) is
             measured beyond it, with this caution.
         caution: the caution's sentence, with what ``sentence`` has.
+        beside: another quantity of the same bone, and the number of the gate that it must exceed for this limit to be asked:
+            two signs of which neither decides alone.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Limit:
     unknown_passes: bool = False
     doubt: Doubt | None = None
     caution: str = ""
+    beside: tuple[str, str] | None = None
 
     def holds(self, value: float, limit: float) -> bool:
         """Whether a value is within the limit."""
@@ -411,6 +414,7 @@ QUANTITIES: Final = (
                 "The femoral heads are less dense than the bone between the trochanters, as a child's are while they are of "
                 "cartilage ({side}: by {value:.2f} of the femur's contrast, expected {limit:.2f} or more)" + _CHILD,
                 unknown_passes=True,
+                beside=("growth_probability", "growth_possible_from"),
             ),
         ),
     ),

@@ -161,8 +161,15 @@ class Gate:
         for quantity in QUANTITIES:
             for limit in quantity.limits:
                 value = values.get(quantity.name, math.nan)
-                if quantity.of is of and not limit.holds(value, getattr(self.limits, limit.name)):
+                if quantity.of is of and not limit.holds(value, getattr(self.limits, limit.name)) and self._asked(limit, values):
                     yield limit, value
+
+    def _asked(self, limit: Limit, values: Mapping[str, float]) -> bool:
+        """Whether the sign that must stand beside a limit, if any, does."""
+        if limit.beside is None:
+            return True
+        other, least = limit.beside
+        return values.get(other, math.nan) > getattr(self.limits, least)
 
 
 def load_gate(network_file: str | Path = NETWORK_GATE_FILE, weights_sha256: str | None = None) -> Gate:

@@ -18,7 +18,14 @@ NETWORK_GATE_FILE: Final = Path(__file__).parents[2] / "models" / "gate.json"
 """Thresholds on the outputs of the shipped weights: {"version", "weights_sha256", "calibration", "limits": as above}."""
 
 
-_OTHERS: Final = ("youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm", "doubt_widens_by")
+_OTHERS: Final = (
+    "youngest_age_years",
+    "views",
+    "head_diameter_at_least_mm",
+    "head_diameter_at_most_mm",
+    "doubt_widens_by",
+    "growth_possible_from",
+)
 """Numbers that are asked of no single quantity."""
 
 
@@ -27,8 +34,9 @@ class Limits(SimpleNamespace):
 
     youngest_age_years: below it the radiograph is refused. views: the projections that are measured ("" = unknown).
     head_diameter_at_least_mm, head_diameter_at_most_mm: of an adult's femoral head in the patient. doubt_widens_by: factor of the
-    standard deviations of a hip that is measured with a caution. All others: see the limits
-    of `scripts.clinical.findings.QUANTITIES`; what each is good for stands beside its value in the gate's JSON files.
+    standard deviations of a hip that is measured with a caution. growth_possible_from: probability of open growth plates from
+    which the head's density is asked for. All others: see the limits of `scripts.clinical.findings.QUANTITIES`; what each is good
+    for stands beside its value in the gate's JSON files.
     """
 
 
