@@ -171,7 +171,7 @@ def test_the_main_job_accounts_for_every_file_and_says_what_made_it(tmp_path, ra
     document = json.loads((tmp_path / "out" / "results.json").read_text())
     assert {record["file"]: record["reason"]["code"] for record in document["radiographs"]} == {
         "damaged.dcm": "UNREADABLE",
-        "no_spacing.png": "NO_SPACING",
+        "no_spacing.png": "NO_FEMUR",
     }
     provenance = document["provenance"]
     assert provenance["configuration"]["files"][0]["file"] == "inference.yaml"

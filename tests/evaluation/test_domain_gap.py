@@ -276,14 +276,14 @@ def test_the_command_compares_two_folders_and_goes_on_where_it_was_stopped(folde
     assert ended.returncode == 0, ended.stderr
     out = tmp_path / "out"
     document = json.loads((out / "domain_gap.json").read_text())
-    assert document["hospital"]["radiographs"] == 11 and document["hospital"]["unread"] == {"UNREADABLE": 1}
+    assert document["hospital"]["radiographs"] == 13 and document["hospital"]["unread"] == {"UNREADABLE": 1}
     assert document["hospital"]["scales"] == {"ImagerPixelSpacing/magnification": 10}
     assert all(row["ks"] == 0 for row in document["quantities"])
     assert all(abs(one["auc"] - 0.5) < 0.2 for one in document["features"])
     configuration = document["provenance"]["configuration"]
     assert [file["file"] for file in configuration["files"]] == ["inference.yaml", "domain_gap.yaml"]
     assert configuration["overrides"] == {} and len(document["provenance"]["weights"]["sha256"]) == 64
-    assert "11 of 11 hospital and 11 of 11 reference (patients) radiographs; written to out" in ended.stdout
+    assert "13 of 13 hospital and 13 of 13 reference (patients) radiographs; written to out" in ended.stdout
     told = "".join(file.read_text() for file in out.iterdir() if file.suffix in (".md", ".csv", ".json", ".jsonl"))
     for path in folder.glob("*normal.dcm"):
         header = pydicom.dcmread(path, stop_before_pixels=True)

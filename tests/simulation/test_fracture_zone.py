@@ -26,7 +26,7 @@ def test_a_zone_lies_on_bone_and_where_nothing_shows_there_is_none(fracture):
     assert zone.shape == (220, 160)
     assert zone.any() == (displacement_mm(femur) >= 1)
     bone = sum(cast(part, PLANE, box, 1.0).path for part, box in femur.parts()).numpy() > 0
-    assert not zone.any() or bone[zone].mean() > 0.6  # the rest is its rim
+    assert not zone.any() or bone[zone].mean() > 0.5  # the rest is its rim, and the gap
     assert not fracture_zone([broken(fracture, 0.0), WHOLE], PLANE).any()
     assert np.array_equal(fracture_zone([WHOLE, femur], PLANE), zone)
 

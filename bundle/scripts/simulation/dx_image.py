@@ -116,12 +116,13 @@ def write_radiograph(
 
     d.SamplesPerPixel, d.PhotometricInterpretation = 1, "MONOCHROME1" if style.monochrome1 else "MONOCHROME2"
     d.Rows, d.Columns = stored.shape
-    d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = 16, style.bits, style.bits - 1, 0
+    allocated = 8 if style.bits <= 8 else 16
+    d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = allocated, style.bits, style.bits - 1, 0
     d.PixelIntensityRelationship, d.PixelIntensityRelationshipSign = "LOG", -1 if style.monochrome1 else 1
     d.RescaleIntercept, d.RescaleSlope, d.RescaleType = "0", "1", "US"
     d.PresentationLUTShape = "INVERSE" if style.monochrome1 else "IDENTITY"
     _write_tone(d, rendering.tone, style)
-    d.compress(JPEGLSLossless, stored, generate_instance_uid=False)
+    d.compress(JPEGLSLossless, stored.astype(f"uint{allocated}"), generate_instance_uid=False)
 
     with replacing(path) as partial:
         d.save_as(partial, enforce_file_format=True)
