@@ -69,6 +69,15 @@ def test_styles_cover_what_files_may_hold(tmp_path):
     assert any(file.get("VOILUTFunction") == "SIGMOID" for file in files)
 
 
+def test_eight_bits_are_stored_in_eight_and_can_be_unpacked(tmp_path):
+    write_radiograph(tmp_path / "export.dcm", rendering("A"), replace(STYLES["A"], bits=8), ACQUISITION, PERSON, STUDY)
+    file = pydicom.dcmread(tmp_path / "export.dcm")
+    compressed = file.pixel_array.copy()
+    file.decompress()
+    assert (file.BitsAllocated, file.BitsStored) == (8, 8) and np.array_equal(file.pixel_array, compressed)
+    assert not validator_errors(tmp_path / "export.dcm")
+
+
 def test_the_header_tells_the_technique_and_names_no_maker(tmp_path):
     file = pydicom.dcmread(written(tmp_path, "A"))
     assert (file.KVP, file.ExposureInuAs, file.Exposure, file.FilterMaterial) == (77, 14250, 14, ["ALUMINUM", "COPPER"])
