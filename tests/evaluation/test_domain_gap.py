@@ -87,7 +87,7 @@ def test_all_that_the_gate_asks_is_compared():
     asked = {one.quantity.name for one in ask(LIMITS)}
     assert asked == {row.name for row in QUANTITIES if row.limits} | {"head_diameter_mm"}
     names = {limit.name for one in ask(LIMITS) for limit, _ in one.limits}
-    assert names == set(vars(LIMITS)) - {"views", "youngest_age_years", "doubt_widens_by"}
+    assert names == set(vars(LIMITS)) - {"views", "youngest_age_years", "doubt_widens_by", "growth_possible_from"}
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_the_command_compares_two_folders_and_goes_on_where_it_was_stopped(folde
     out = tmp_path / "out"
     document = json.loads((out / "domain_gap.json").read_text())
     assert document["hospital"]["radiographs"] == 13 and document["hospital"]["unread"] == {"UNREADABLE": 1}
-    assert document["hospital"]["scales"] == {"ImagerPixelSpacing/magnification": 10}
+    assert document["hospital"]["scales"] == {"ImagerPixelSpacing/magnification": 12}
     assert all(row["ks"] == 0 for row in document["quantities"])
     assert all(abs(one["auc"] - 0.5) < 0.2 for one in document["features"])
     configuration = document["provenance"]["configuration"]
