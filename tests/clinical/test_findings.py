@@ -8,14 +8,8 @@ from scripts.clinical import CHANNELS, HIP, QUANTITIES, Channels, Of, Quantity, 
 from scripts.clinical.limits import GATE_FILE, NETWORK_GATE_FILE
 
 LIMITS = [(quantity, limit) for quantity in QUANTITIES for limit in quantity.limits]
-OF_THE_GATE = {
-    "youngest_age_years",
-    "views",
-    "head_diameter_at_least_mm",
-    "head_diameter_at_most_mm",
-    "doubt_widens_by",
-    "growth_possible_from",
-}
+BESIDE = {limit.beside[1] for _, limit in LIMITS if limit.beside}
+OF_THE_GATE = {"youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm", "doubt_widens_by"}
 """Limits of the header, or of the heads of a radiograph together."""
 
 
@@ -29,11 +23,11 @@ def test_names_and_places_are_unique():
 def test_every_limit_is_asked_by_one_quantity_or_by_the_gate_itself():
     named = {name for file in (GATE_FILE, NETWORK_GATE_FILE) for name in json.loads(file.read_text())["limits"]}
     askers = {name: {quantity.name for quantity, limit in LIMITS if limit.name == name} for name in named | OF_THE_GATE}
-    assert {limit.name for _, limit in LIMITS} | OF_THE_GATE == named
+    assert {limit.name for _, limit in LIMITS} | BESIDE | OF_THE_GATE == named
     several = {name for name, asking in askers.items() if len(asking) != 1}
-    assert several == {*OF_THE_GATE, "flat_at_most"}
+    assert several == {*OF_THE_GATE, *BESIDE, "flat_at_most"}
     assert askers["flat_at_most"] == {"exposure_black", "exposure_white"}
-    assert not any(askers[name] for name in OF_THE_GATE)
+    assert not any(askers[name] for name in OF_THE_GATE | BESIDE)
 
 
 @pytest.mark.parametrize(("quantity", "limit"), LIMITS, ids=lambda row: row.name)

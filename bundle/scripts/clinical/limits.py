@@ -18,14 +18,7 @@ NETWORK_GATE_FILE: Final = Path(__file__).parents[2] / "models" / "gate.json"
 """Thresholds on the outputs of the shipped weights: {"version", "weights_sha256", "calibration", "limits": as above}."""
 
 
-_OTHERS: Final = (
-    "youngest_age_years",
-    "views",
-    "head_diameter_at_least_mm",
-    "head_diameter_at_most_mm",
-    "doubt_widens_by",
-    "growth_possible_from",
-)
+_OTHERS: Final = ("youngest_age_years", "views", "head_diameter_at_least_mm", "head_diameter_at_most_mm", "doubt_widens_by")
 """Numbers that are asked of no single quantity."""
 
 
@@ -34,9 +27,8 @@ class Limits(SimpleNamespace):
 
     youngest_age_years: below it the radiograph is refused. views: the projections that are measured ("" = unknown).
     head_diameter_at_least_mm, head_diameter_at_most_mm: of an adult's femoral head in the patient. doubt_widens_by: factor of the
-    standard deviations of a hip that is measured with a caution. growth_possible_from: probability of open growth plates from
-    which the head's density is asked for. All others: see the limits of `scripts.clinical.findings.QUANTITIES`; what each is good
-    for stands beside its value in the gate's JSON files.
+    standard deviations of a hip that is measured with a caution. All others: see the limits
+    of `scripts.clinical.findings.QUANTITIES`; what each is good for stands beside its value in the gate's JSON files.
     """
 
 
@@ -57,7 +49,8 @@ def load_limits(network_file: str | Path, weights_sha256: str | None = None) -> 
     path = Path(network_file)
     network = _read(path)
     values = {**_values(_read(GATE_FILE), GATE_FILE), **_values(network, path)}
-    expected = {*_OTHERS, *(limit.name for quantity in QUANTITIES for limit in quantity.limits)}
+    asked = [limit for quantity in QUANTITIES for limit in quantity.limits]
+    expected = {*_OTHERS, *(limit.name for limit in asked), *(limit.beside[1] for limit in asked if limit.beside)}
     if missing := sorted(expected - set(values)):
         raise ValueError(f"{path}: the gate has no limit {', '.join(missing)}; expected all. Nothing was analysed.")
     if unknown := sorted(set(values) - expected):
