@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 from scripts.simulation.anatomy.disease import FRACTURES, Fracture
 from scripts.simulation.anatomy.displacement import displacement_mm
 from scripts.simulation.anatomy.femur import Femur
@@ -27,6 +28,7 @@ def test_a_zone_lies_on_bone_and_where_nothing_shows_there_is_none(fracture):
     assert zone.any() == (displacement_mm(femur) >= 1)
     bone = sum(cast(part, PLANE, box, 1.0).path for part, box in femur.parts()).numpy() > 0
     assert not zone.any() or bone[zone].mean() > 0.5  # the rest is its rim, and the gap
+    assert distance_transform_edt(~bone)[zone].max(initial=0) <= 7  # mm
     assert not fracture_zone([broken(fracture, 0.0), WHOLE], PLANE).any()
     assert np.array_equal(fracture_zone([WHOLE, femur], PLANE), zone)
 

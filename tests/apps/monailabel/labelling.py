@@ -199,7 +199,9 @@ def write_films(folder: Path) -> dict[str, NDArray[np.uint8]]:
     nib.save(nifti, folder / "volume.nii.gz")
     mirrored = pydicom.dcmread(EXAMPLES / "images" / "hip_screw.dcm")
     mirrored.decompress()
-    mirrored.PixelData = mirrored.pixel_array[:, ::-1].tobytes()
+    mirrored.set_pixel_data(
+        np.ascontiguousarray(mirrored.pixel_array[:, ::-1]), mirrored.PhotometricInterpretation, mirrored.BitsStored
+    )
     mirrored.PatientOrientation = ["R", "F"]
     mirrored.save_as(folder / "mirrored.dcm")
     (folder / "notes.txt").write_text("no film")
