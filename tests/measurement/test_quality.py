@@ -83,24 +83,30 @@ def hip():
     return disc(23.0, 0.5, (60, 130)) | disc(30.0, 0.5, (180, 130)), landmarks
 
 
+def density_of(image, femur, landmarks):
+    """Of a head of 46 mm, at 0.5 mm."""
+    contrast = measure_exposure(image, select_measured_femur(femur, landmarks, 0.5))["exposure_contrast"]
+    return measure_head_density(image, femur, landmarks, 46.0, contrast)
+
+
 @pytest.mark.parametrize("step", [0.2, -0.2])
 def test_a_heads_density_is_told_against_the_bone_between_the_trochanters(hip, step):
     femur, landmarks = hip
     image = np.where(disc(23.0, 0.5, (60, 130)), 0.5 + step, 0.5)
-    found = measure_head_density(image, femur, landmarks, 0.5, 46.0)
+    found = density_of(image, femur, landmarks)
     assert found == pytest.approx(np.sign(step))  # nothing else gives this femur contrast
 
 
 def test_a_heads_density_does_not_depend_on_the_grey_scale(hip):
     femur, landmarks = hip
     image = np.random.default_rng(0).normal(0.5, 0.05, SHAPE) + 0.2 * disc(23.0, 0.5, (60, 130))
-    found = [measure_head_density(grey, femur, landmarks, 0.5, 46.0) for grey in (image, 0.3 * image + 0.1)]
+    found = [density_of(grey, femur, landmarks) for grey in (image, 0.3 * image + 0.1)]
     assert found[0] == pytest.approx(found[1]) and found[0] > 0.3
 
 
 def test_a_head_without_trochanters_has_no_density(hip):
     femur, landmarks = hip
-    assert measure_head_density(np.zeros(SHAPE), femur & disc(23.0, 0.5, (60, 130)), landmarks, 0.5, 46.0) is None
+    assert density_of(np.zeros(SHAPE), femur & disc(23.0, 0.5, (60, 130)), landmarks) is None
 
 
 def test_the_measured_femur_is_that_of_one_hip(femur):

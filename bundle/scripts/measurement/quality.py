@@ -102,7 +102,7 @@ def measure_head_diameter(femur: NDArray[np.bool_], landmarks: NDArray[Any], spa
 
 
 def measure_head_density(
-    image: NDArray[Any], femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float, diameter_mm: float
+    image: NDArray[Any], femur: NDArray[np.bool_], landmarks: NDArray[Any], radius: float, contrast: float
 ) -> float | None:
     """Measure by how much a femoral head is denser than the bone between the trochanters.
 
@@ -112,23 +112,18 @@ def measure_head_density(
         image: (rows, cols), normalised radiograph, larger = denser.
         femur: as for `select_measured_femur`.
         landmarks: as for `select_measured_femur`.
-        spacing_mm: as for `select_measured_femur`.
-        diameter_mm: of the head, see `measure_head_diameter`.
+        radius: of the head, in pixels.
+        contrast: of the femur, see `measure_exposure`.
 
     Returns:
-        difference of the medians, as a share of the femur's contrast (see `measure_exposure`); None where either place lies
-        outside the femur.
+        difference of the medians, as a share of the contrast; None where either place lies outside the femur.
     """
     head, greater, lesser = (landmarks[HIP.landmark(name)] for name in ("head_centre", "greater_trochanter", "lesser_trochanter"))
     between, apart = (greater + lesser) / 2, float(np.linalg.norm(greater - lesser)) / 2
-    inside = [
-        image[_within(femur, centre, _CORE * radius)]
-        for centre, radius in ((head, diameter_mm / 2 / spacing_mm), (between, apart))
-    ]
-    if min(map(len, inside)) < _LEAST_PIXELS:
+    core, bone = (image[_within(femur, centre, _CORE * reach)] for centre, reach in ((head, radius), (between, apart)))
+    if min(len(core), len(bone)) < _LEAST_PIXELS:
         return None
-    low, high = np.percentile(image[select_measured_femur(femur, landmarks, spacing_mm)], _PERCENTILES)
-    return float((np.median(inside[0]) - np.median(inside[1])) / max(high - low, 1e-6))
+    return float(np.median(core) - np.median(bone)) / max(contrast, 1e-6)
 
 
 def _within(femur: NDArray[np.bool_], centre: NDArray[Any], radius: float) -> NDArray[np.bool_]:

@@ -98,10 +98,7 @@ def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, floa
     image, femur = data["image"][0].numpy(), (data["mask_logits"][0] > 0).numpy()
     spacing = float(data["image"].meta["spacing_mm"][0])
     hips = [landmarks.numpy() for landmarks in data["landmarks"]]
-    measured = [
-        measure_exposure(image, select_measured_femur(femur, hip, spacing)) | measure_head(image, femur, hip, spacing)
-        for hip in hips
-    ]
+    measured = [measure_hip(image, femur, hip, spacing) for hip in hips]
     if both and all("head_diameter_mm" in hip for hip in measured):
         head = HIP.landmark("head_centre")
         apart_mm = float(np.linalg.norm(hips[0][head] - hips[1][head])) * spacing
@@ -119,10 +116,13 @@ def measure_picture(data: Mapping[str, Any], both: bool) -> tuple[dict[str, floa
     return tuple(measured)
 
 
-def measure_head(image: NDArray[Any], femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> dict[str, float]:
-    """ "head_diameter_mm" and "head_density" by their names; nothing where they cannot be measured."""
+def measure_hip(image: NDArray[Any], femur: NDArray[np.bool_], landmarks: NDArray[Any], spacing_mm: float) -> dict[str, float]:
+    """Exposure, "head_diameter_mm" and "head_density" by their names; what cannot be measured is left out."""
+    measured = measure_exposure(image, select_measured_femur(femur, landmarks, spacing_mm))
     diameter = measure_head_diameter(femur, landmarks, spacing_mm)
     if diameter is None:
-        return {}
-    density = measure_head_density(image, femur, landmarks, spacing_mm, diameter)
-    return {"head_diameter_mm": diameter} | ({} if density is None else {"head_density": density})
+        return measured
+    measured["head_diameter_mm"] = diameter
+    radius, contrast = diameter / 2 / spacing_mm, measured.get("exposure_contrast")
+    density = None if contrast is None else measure_head_density(image, femur, landmarks, radius, contrast)
+    return measured if density is None else measured | {"head_density": density}
