@@ -11,9 +11,9 @@ from typing import IO, Any, Final
 import pydicom
 
 from scripts.clinical import Code, Reason, RefusedError
-from scripts.radiograph.admission import admit
+from scripts.radiograph.admission import admit, is_object
 from scripts.radiograph.dicom import MAGIC
-from scripts.radiograph.header import text
+from scripts.radiograph.elements import text
 
 _PREAMBLE: Final = 132
 _BARE_STARTS: Final = (b"\x08\x00", b"\x02\x00", b"\x00\x08", b"\x00\x02")
@@ -65,7 +65,7 @@ def _by_header(file: IO[bytes]) -> Identity:
     reason = None
     try:
         dataset = pydicom.dcmread(_Bounded(file), stop_before_pixels=True, force=True)
-        if "SOPClassUID" not in dataset and "SOPInstanceUID" not in dataset:
+        if not is_object(dataset):
             return Identity()
         try:
             admit(dataset)

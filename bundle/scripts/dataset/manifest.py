@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.radiograph.header import AGES_YEARS, HEIGHTS_CM, WEIGHTS_KG
+from scripts.radiograph.patient import AGES_YEARS, HEIGHTS_CM, WEIGHTS_KG
 
 MANIFEST_NAME: Final = "manifest.csv"
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
-from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
@@ -16,9 +10,8 @@ from pydicom.uid import UID
 
 from scripts.clinical import Code, Reason, RefusedError
 from scripts.radiograph.bounds import LARGEST_PIXELS, too_large
-from scripts.radiograph.elements import code, items, number, text, value
-
-VOCABULARY_FILE: Final = Path(__file__).with_name("header_vocabulary.json")
+from scripts.radiograph.elements import cited, items, number, plain_words, quoted, stated, text, value
+from scripts.radiograph.vocabulary import find_word, load_vocabulary
 
 SMALLEST_SIDE: Final = 64
 """In pixels; anything smaller is an icon."""
@@ -62,28 +55,47 @@ def admit_size(rows: int, cols: int) -> None:
         )
 
 
-def read_view(dataset: Dataset) -> tuple[str, str]:
+def is_object(dataset: Dataset) -> bool:
+    """Whether what was parsed is DICOM or its forerunner ACR-NEMA, and not something else that happens to parse."""
+    return any(keyword in dataset for keyword in ("SOPClassUID", "SOPInstanceUID")) or _is_acr_nema(dataset)
+
+
+def read_view(dataset: Dataset) -> tuple[str, list[str]]:
     """Find the projection: View Position, else the view code, else a word in the descriptions.
 
     Returns:
-        The view, such as "AP" ("" where nothing tells it, or where the descriptions name several); and what had to be
-        assumed ("" if nothing).
+        The view, such as "AP" ("" where nothing tells it, or where the descriptions name several); and what had to be assumed.
     """
-    position = code(dataset, "ViewPosition")
-    if position:
-        return position, ""
-    codes = items(dataset, "ViewCodeSequence")
-    meaning = _words(text(codes[0], "CodeMeaning")) if codes else ""
-    for view in _vocabulary()["views"]:
-        if _first_match(meaning, view["words"]):
-            return view["view"], ""
-    for keyword in _vocabulary()["view_fields"]:
-        said = _words(text(dataset, keyword))
-        found = [view["view"] for view in _vocabulary()["views"] if _first_match(said, view["words"])]
-        # "Frog lateral" is one view; "AP and lateral" is a series of both.
-        if found and (len(found) == 1 or not {"AP", "PA"} & set(found)):
-            return found[0], f"The view ({found[0]}) was taken from {dictionary_description(keyword)}."
-    return "", "The header does not name the view (AP or other)."
+    notes = []
+    said = stated(dataset, "ViewPosition")
+    if said:
+        quote = cited(dataset, "ViewPosition")
+        words = plain_words(said)
+        # The standard's own terms are views, whether or not there is a word for them.
+        found = [words] if words in load_vocabulary()["view_positions"] else _views_named(words)
+        if found:
+            return found[0], [] if said == found[0] else [f"{quote} was read as {found[0]}."]
+        notes.append(f"{quote} is no view that is known, so it was not used.")
+    for item in items(dataset, "ViewCodeSequence"):
+        named = [view["view"] for view in load_vocabulary()["views"] if text(item, "CodeValue") in view["codes"]] or _views_named(
+            plain_words(text(item, "CodeMeaning"))
+        )
+        if named:
+            return named[0], notes
+        if stated(item, "CodeValue"):
+            notes.append(f"ViewCodeSequence, {cited(item, 'CodeValue')}, names no view that is known, so it was not used.")
+    for keyword in load_vocabulary()["view_fields"]:
+        named = _views_named(plain_words(text(dataset, keyword)))
+        if named:
+            return named[0], [*notes, f"The view ({named[0]}) was taken from {dictionary_description(keyword)}."]
+    return "", [*notes, "The header does not name the view (AP or other)."]
+
+
+def _views_named(said: str) -> list[str]:
+    """Return the views that a text names; none where it names the frontal and another one."""
+    found = [view["view"] for view in load_vocabulary()["views"] if find_word(said, view["words"])]
+    # "Frog lateral" is one view; "AP and lateral" is a series of both.
+    return found if len(found) == 1 or not {"AP", "PA"} & set(found) else []
 
 
 def refused(code: Code, sentence: str) -> RefusedError:
@@ -92,16 +104,31 @@ def refused(code: Code, sentence: str) -> RefusedError:
 
 
 def _admit_kind(dataset: Dataset) -> list[str]:
-    known = _vocabulary()["sop_classes"].get(text(dataset, "SOPClassUID"))
-    modality = code(dataset, "Modality")
-    if known is None or modality not in _vocabulary()["modalities"]:
-        kind = _sop_class_name(dataset)
+    vocabulary = load_vocabulary()
+    known = vocabulary["sop_classes"].get(text(dataset, "SOPClassUID"))
+    if known is None and not text(dataset, "SOPClassUID") and _is_acr_nema(dataset):
+        known = vocabulary["acr_nema"]
+    said = stated(dataset, "Modality").upper()
+    term = plain_words(said)
+    modality = next((modality for modality, words in vocabulary["modalities"].items() if term in words), None)
+    # Where the object itself is a radiograph, a word that is no modality at all does not make it another thing.
+    unknown = modality is None and term not in vocabulary["other_modalities"]
+    if known is None or (modality is None and not (unknown and known["modality"])):
+        kind = known["kind"] if known is not None and not text(dataset, "SOPClassUID") else _sop_class_name(dataset)
+        quote = quoted(dataset, "Modality") if unknown and said else term
         raise refused(
             Code.NOT_A_RADIOGRAPH,
-            f"The file is {kind} (modality {modality or 'not given'}), but a radiograph (CR or DX) is needed; it was not "
+            f"The file is {kind} (modality {quote or 'not given'}), but a radiograph (CR or DX) is needed; it was not "
             "analysed. Choose the radiograph's series.",
         )
-    return [known["assumption"]] if known["assumption"] else []
+    notes = [known["assumption"]] if known["assumption"] else []
+    if said and said != modality:
+        notes.append(f"{cited(dataset, 'Modality')} was read as {modality or known['modality']}.")
+    return notes
+
+
+def _is_acr_nema(dataset: Dataset) -> bool:
+    return "ACR NEMA" in plain_words(text(dataset, "RecognitionCode"))
 
 
 def _sop_class_name(dataset: Dataset) -> str:
@@ -111,19 +138,19 @@ def _sop_class_name(dataset: Dataset) -> str:
 
 
 def _admit_human(dataset: Dataset) -> None:
-    vocabulary = _vocabulary()
+    vocabulary = load_vocabulary()
     found = ""
     codes = items(dataset, "PatientSpeciesCodeSequence") or [Dataset()]
     species = [text(dataset, "PatientSpeciesDescription"), text(codes[0], "CodeValue"), text(codes[0], "CodeMeaning")]
-    named = [said for said in map(_words, species) if said]
-    if named and not any(_first_match(said, vocabulary["human_species"]) for said in named):
+    named = [said for said in map(plain_words, species) if said]
+    if named and not any(find_word(said, vocabulary["human_species"]) for said in named):
         found = "Patient Species"
     elif text(dataset, "PatientBreedDescription") or items(dataset, "PatientBreedCodeSequence"):
         found = "Patient Breed"
     elif text(dataset, "ResponsiblePersonRole").upper() == "OWNER":
         found = "Responsible Person Role (an owner)"
     for keyword in vocabulary["animal_fields"]:
-        word = _first_match(_words(text(dataset, keyword)), vocabulary["animal_words"])
+        word = find_word(plain_words(text(dataset, keyword)), vocabulary["animal_words"])
         if word and not found:
             found = f"{dictionary_description(keyword)} ({word})"
     if found:
@@ -135,13 +162,13 @@ def _admit_human(dataset: Dataset) -> None:
 
 def _admit_body_part(dataset: Dataset) -> list[str]:
     """The first field, from the most to the least specific, that names a body part decides."""
-    vocabulary = _vocabulary()
+    vocabulary = load_vocabulary()
     for keyword in vocabulary["body_part_fields"]:
-        said = _words(_field(dataset, keyword))
-        if _first_match(said, vocabulary["hip_words"]):
+        said = plain_words(_field(dataset, keyword))
+        if find_word(said, vocabulary["hip_words"]):
             return []
         for other in vocabulary["other_regions"]:
-            word = _first_match(said, other["words"])
+            word = find_word(said, other["words"])
             if word:
                 field = dictionary_description(keyword)
                 raise refused(
@@ -157,24 +184,3 @@ def _field(dataset: Dataset, keyword: str) -> str:
         return text(dataset, keyword)
     found = items(dataset, keyword)
     return text(found[0], "CodeMeaning") if found else ""
-
-
-def _words(said: str) -> str:
-    """Return a text in capitals, without accents and punctuation, its words parted by single spaces."""
-    plain = unicodedata.normalize("NFKD", said).encode("ascii", "ignore").decode().upper()
-    return re.sub(r"[^A-Z0-9]+", " ", plain).strip()
-
-
-def _first_match(said: str, words: Iterable[str]) -> str:
-    """Return the part of a text that is one of the words ("" if none); a trailing * matches any ending."""
-    for word in words:
-        match = re.search(rf"\b{word.removesuffix('*')}{'[A-Z0-9]*' if word.endswith('*') else ''}\b", said)
-        if match:
-            return match[0]
-    return ""
-
-
-@cache
-def _vocabulary() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(VOCABULARY_FILE.read_text(encoding="utf-8"))
-    return content

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 
 from scripts.clinical import Code, RefusedError
-from scripts.radiograph.admission import admit, read_view, refused
+from scripts.radiograph.admission import admit, is_object, read_view, refused
 from scripts.radiograph.background import find_closed_off, thin
 from scripts.radiograph.causes import causes
 from scripts.radiograph.decoded import DecodedRadiograph, Pixels
 from scripts.radiograph.decoding import admit_encoding, decode, keeps_words
-from scripts.radiograph.elements import code, value
+from scripts.radiograph.elements import code, quoted, stated
 from scripts.radiograph.geometry import Orientation, read_orientation, read_spacing
 from scripts.radiograph.header import read_header
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.parsing import MAGIC, parse_header, parse_pixels
 from scripts.radiograph.photometric import build_display_table, build_palette_table, convert_to_grey, count_used_bits
+from scripts.radiograph.repair import repair_numbers
+from scripts.radiograph.words import settle_format, settle_values, settle_words
 
 
 def is_dicom(path: Path) -> bool:
@@ -63,30 +65,34 @@ def unreadable(kind: str) -> RefusedError:
 
 
 def _read(file: BinaryIO) -> DecodedRadiograph:
-    dataset, pixels_at = parse_header(file)
+    dataset, pixels_at, encoding_notes = parse_header(file)
     # Without its preamble a file is still DICOM if it has the attributes that every object has.
-    if "SOPClassUID" not in dataset and "SOPInstanceUID" not in dataset:
+    if not is_object(dataset):
         raise unreadable("a radiograph (DICOM, PNG, JPEG, TIFF or NIfTI)")
-    notes = admit(dataset)
+    notes = [*encoding_notes, *admit(dataset), *repair_numbers(dataset)]
     admit_encoding(dataset)
+    notes += settle_format(dataset)
     header = read_header(dataset)
     header.assumptions[:0] = notes
 
     shape = (int(dataset.Rows), int(dataset.Columns))
     spacing, spacing_notes = read_spacing(dataset, shape)
-    orientation, lateral, orientation_note = read_orientation(value(dataset, "PatientOrientation"))
-    header.view, view_note = read_view(dataset)
+    orientation, lateral, orientation_note = read_orientation(dataset)
+    header.view, view_notes = read_view(dataset)
     if lateral and not header.view:
-        header.view, view_note = "LATERAL", "The view (LATERAL) was taken from Patient Orientation."
+        header.view = "LATERAL"
+        view_notes.append("The view (LATERAL) was taken from Patient Orientation.")
 
-    parse_pixels(dataset, pixels_at)
+    syntax_notes = parse_pixels(dataset, pixels_at)
     pixels, padding, pixel_notes = _displayed(dataset, orientation)
-    background = orientation.to_display(find_closed_off(dataset, shape) | padding)
+    closed_off, shutter_notes = find_closed_off(dataset, shape)
+    background = orientation.to_display(closed_off | padding)
     if background.any():
         pixel_notes.append(
             "The parts of the radiograph that its header calls padding or collimated were left out of its range of densities."
         )
-    header.assumptions += [note for note in (*spacing_notes, orientation_note, view_note, *pixel_notes) if note]
+    header.assumptions += [*spacing_notes, orientation_note, *view_notes, *syntax_notes, *shutter_notes, *pixel_notes]
+    header.assumptions = [note for note in header.assumptions if note]
     shown_spacing = spacing.transposed() if orientation.transpose else spacing
     return DecodedRadiograph(pixels, shown_spacing, orientation, header, background if background.any() else None)
 
@@ -103,7 +109,7 @@ def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[Pixels, 
     unsigned = stored.view(stored.dtype.str.replace("i", "u"))
     words = np.arange(2 ** (8 * stored.dtype.itemsize), dtype=f"u{stored.dtype.itemsize}")
     words = words.view(words.dtype.str.replace("u", "i")) if stored.dtype.kind == "i" else words
-    notes = [] if keeps_words(dataset) else _widened(dataset, stored)
+    notes = settle_words(dataset, stored) if keeps_words(dataset) else settle_values(dataset, stored)
     if photometric == "PALETTE COLOR":
         table, padded = (
             build_palette_table(dataset, words, np.bincount(unsigned.ravel(), minlength=len(words))),
@@ -115,22 +121,12 @@ def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[Pixels, 
         padded = np.resize(padded, len(words))
         notes += display_notes
     else:
+        said = quoted(dataset, "PhotometricInterpretation") if stated(dataset, "PhotometricInterpretation") else "is missing or"
         raise refused(
             Code.UNREADABLE,
-            "The file cannot be read as a radiograph: its PhotometricInterpretation is missing or does not fit its pixels, "
-            "MONOCHROME1 or MONOCHROME2 is expected; it was not analysed. Export it again.",
+            f"The file cannot be read as a radiograph: its PhotometricInterpretation {said} does not fit its pixels, MONOCHROME1 "
+            "or MONOCHROME2 is expected; it was not analysed. Export it again.",
         )
     sample = thin(unsigned)
     padding = padded[sample] if padded.any() else np.zeros(sample.shape, bool)
     return MappedWords(table, orientation.to_display(unsigned)), padding, notes
-
-
-def _widened(dataset: FileDataset, stored: NDArray[Any]) -> list[str]:
-    """Raise BitsStored to what a codec's values need, and say so; the codec knows their bits better than the header."""
-    largest = max(int(stored.max()), -1 - int(stored.min())) if stored.size else 0
-    needed = largest.bit_length() + (stored.dtype.kind == "i")
-    dataset.HighBit = int(dataset.BitsStored) - 1
-    if needed <= int(dataset.BitsStored) or stored.dtype.kind == "i":
-        return []
-    found, dataset.BitsStored, dataset.HighBit = dataset.BitsStored, needed, needed - 1
-    return [f"The compressed pixels have {needed} bits, BitsStored in the header says {found}: {needed} were read."]

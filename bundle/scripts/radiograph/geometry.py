@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from scripts.radiograph.elements import number, numbers, value
+from scripts.radiograph.elements import cited, number, numbers, stated, term, value
 
 ASSUMED_MAGNIFICATION: Final = 1.15
 """Of the hip on a radiograph without a recorded geometry: the middle of the usual 1.1 to 1.2 (SID 100-120 cm, supine)."""
@@ -30,6 +31,10 @@ a radiograph larger than this is none."""
 
 PLACEHOLDER_MM: Final = (1.0, 1.0)
 """A spacing that software writes where it knows none; no detector and no useful export has pixels of just this size."""
+
+_DIRECTION: Final = re.compile(r"[RLAPHF]{1,3}|RIGHT|LEFT|ANTERIOR|POSTERIOR|HEAD|FOOT|FEET")
+_PAIR: Final = re.compile(r"([RLAPHF]{1,3})[ ,;/]+([RLAPHF]{1,3})|([RLAP])([HF])|([HF])([RLAP])")
+"""Patient Orientation as one value instead of two."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +98,16 @@ def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list
     Returns:
         The spacing, and what had to be assumed.
     """
-    notes = []
+    calibrated, note = term(header, "PixelSpacingCalibrationType", ("FIDUCIAL", "GEOMETRY"))
+    notes = [note] if note else []
     pairs: dict[str, tuple[float, float] | None] = {}
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         pairs[keyword] = parse_spacing(numbers(header, keyword), shape)
-        if pairs[keyword] == PLACEHOLDER_MM and not value(header, "PixelSpacingCalibrationType"):
+        if pairs[keyword] == PLACEHOLDER_MM and not calibrated:
             pairs[keyword] = None
             notes.append(f"{keyword} in the header is 1.0 mm, which stands for an unknown size, so it was not used.")
-        elif keyword in header and pairs[keyword] is None:
-            notes.append(f"{keyword} in the header is zero or impossible for a radiograph of this size, so it was not used.")
+        elif stated(header, keyword) and pairs[keyword] is None:
+            notes.append(f"{cited(header, keyword)} is zero or impossible for a radiograph of this size, so it was not used.")
     patient = pairs["PixelSpacing"]
     at_detector = "ImagerPixelSpacing" if pairs["ImagerPixelSpacing"] else "NominalScannedPixelSpacing"
     detector = pairs[at_detector]
@@ -109,13 +115,13 @@ def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list
     if patient is not None and detector is not None:
         patient, note = _reconciled(patient, detector)
         notes += [note] if note else []
-    if patient is not None and value(header, "PixelSpacingCalibrationType"):
+    if patient is not None and calibrated:
         return _known(detector, patient, "calibration"), notes
     if patient is not None and detector is not None and not np.allclose(patient, detector, rtol=REPEATED):
         return _known(detector, patient, "PixelSpacing"), notes
     if detector is not None:
-        magnification, note = read_magnification(header)
-        notes += [note] if note else []
+        magnification, magnification_notes = read_magnification(header)
+        notes += magnification_notes
         scaled = (detector[0] / magnification, detector[1] / magnification)
         return _known(detector, scaled, f"{at_detector}/magnification"), notes
     if patient is not None:
@@ -128,6 +134,8 @@ def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list
     aspect = numbers(header, "PixelAspectRatio")
     if len(aspect) == 2 and min(aspect) > 0 and 0.5 <= aspect[0] / aspect[1] <= 2.0:
         return Spacing(aspect=aspect[0] / aspect[1]), notes
+    if stated(header, "PixelAspectRatio"):
+        notes.append(f"{cited(header, 'PixelAspectRatio')} is impossible: the pixels were taken as square.")
     return Spacing(), notes
 
 
@@ -152,8 +160,8 @@ def _reconciled(patient: tuple[float, float], detector: tuple[float, float]) -> 
     return patient, note
 
 
-def read_magnification(header: Dataset) -> tuple[float, str]:
-    """Return the magnification of the hips on the detector (1 or more), and what had to be assumed ("" if nothing).
+def read_magnification(header: Dataset) -> tuple[float, list[str]]:
+    """Return the magnification of the hips on the detector (1 or more), and what had to be assumed.
 
     In this order: Estimated Radiographic Magnification Factor; Distance Source to Detector / Distance Source to Patient;
     `ASSUMED_MAGNIFICATION`.
@@ -161,13 +169,26 @@ def read_magnification(header: Dataset) -> tuple[float, str]:
     low, high = MAGNIFICATIONS
     factor = number(value(header, "EstimatedRadiographicMagnificationFactor"))
     if factor is not None and low <= factor <= high:
-        return factor, ""
+        return factor, []
+    notes = []
+    if factor is not None:
+        notes.append(
+            f"{cited(header, 'EstimatedRadiographicMagnificationFactor')} is not {low:g} to {high:g}, so it was not used."
+        )
     detector = number(value(header, "DistanceSourceToDetector"))
     patient = number(value(header, "DistanceSourceToPatient"))
     # Equal distances are what a device writes that does not know the second one.
     if detector and patient and low < detector / patient <= high:
-        return detector / patient, ""
-    return ASSUMED_MAGNIFICATION, f"Magnification {ASSUMED_MAGNIFICATION} was assumed, because the header does not give it."
+        return detector / patient, notes
+    if detector is not None and patient is not None:
+        notes.append(
+            f"{cited(header, 'DistanceSourceToDetector')} and {cited(header, 'DistanceSourceToPatient')} mean no magnification "
+            f"of {low:g} to {high:g}, so they were not used."
+        )
+    return ASSUMED_MAGNIFICATION, [
+        *notes,
+        f"Magnification {ASSUMED_MAGNIFICATION} was assumed, because the header does not give it in a form that can be used.",
+    ]
 
 
 @dataclass(frozen=True)
@@ -228,26 +249,47 @@ class Orientation:
         return array[..., rows, cols]
 
 
-def read_orientation(directions: Any) -> tuple[Orientation, bool, str]:
+def orient(across: str, down: str) -> Orientation | None:
+    """Return the orientation of a radiograph by where its columns and rows run to, or None if they cannot run so.
+
+    Args:
+        across: where columns run to, of R, L, A, P, H and F.
+        down: where rows run to.
+    """
+    transpose = across in tuple("HF") and down in tuple("RLAP")
+    if transpose:
+        across, down = down, across
+    if across not in tuple("RLAP") or down not in tuple("HF"):
+        return None
+    return Orientation(transpose, flip_rows=down == "H", flip_cols=across == "R")
+
+
+def read_orientation(header: Dataset) -> tuple[Orientation, bool, str]:
     """Read Patient Orientation (0020,0020): where the columns, then the rows, run to (DICOM PS3.3 C.7.6.1.1.1).
 
     It describes the pixels as they are stored. Field of View Rotation and Horizontal Flip, which tell what the device did to
     the detector's image before, are therefore not applied again.
 
     Args:
-        directions: two codes made of R, L, A, P, H and F, such as ["L", "F"].
+        header: a DICOM data set.
 
     Returns:
         The orientation; whether the radiograph is a lateral projection (one axis runs front to back); and what had to be
         assumed ("" if nothing).
     """
-    parts = [directions] if isinstance(directions, str) else list(directions or ())
-    codes = [str(part).strip().upper()[:1] for part in parts]
-    across, down = codes if len(codes) == 2 else ("", "")
-    transpose = across in tuple("HF") and down in tuple("RLAP")
-    if transpose:
-        across, down = down, across
-    if across not in tuple("RLAP") or down not in tuple("HF"):
-        unknown = "PatientOrientation is missing or unusable: the patient's right was taken to be on the left of the radiograph."
-        return Orientation(), False, unknown
-    return Orientation(transpose, flip_rows=down == "H", flip_cols=across == "R"), across in tuple("AP"), ""
+    said = stated(header, "PatientOrientation").upper()
+    parts = [part.strip() for part in said.split("\\")]
+    one_text = len(parts) == 1 and _PAIR.fullmatch(parts[0])
+    if one_text:
+        parts = [part for part in one_text.groups() if part]
+    across, down = (part[:1] if _DIRECTION.fullmatch(part) else "" for part in parts) if len(parts) == 2 else ("", "")
+    found = orient(across, down)
+    if found is not None:
+        note = f"{cited(header, 'PatientOrientation')} was read as {parts[0]} and {parts[1]}." if one_text else ""
+        return found, bool({across, down} & {"A", "P"}), note
+    unusable = f"{cited(header, 'PatientOrientation')} is unusable" if said.strip("\\") else ""
+    return (
+        Orientation(),
+        False,
+        f"{unusable or 'PatientOrientation is missing'}: the patient's right was taken to be on the left of the radiograph.",
+    )

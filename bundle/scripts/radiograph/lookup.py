@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from scripts.radiograph.elements import items, numbers, value
+from scripts.radiograph.elements import items, numbers, quoted, stated, value
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,43 @@ class Lookup:
         return self.entries[index.astype(np.int64)]
 
 
-def read_lookup(header: Dataset, keyword: str, signed: bool) -> Lookup | None:
-    """Return the first look-up table of a sequence, or None if there is none or it is incomplete.
+def read_lookup(header: Dataset, keyword: str, signed: bool) -> tuple[Lookup | None, list[str]]:
+    """Return the first look-up table of a sequence that can be used, and what had to be assumed.
 
     Args:
         header: a DICOM data set.
         keyword: of the sequence.
         signed: whether the table's input may be negative: its first value is then meant so, whatever it was written as.
+
+    Returns:
+        The table, or None if there is none, or none that is complete; and sentences on what was passed over or repaired.
     """
-    item = next(iter(items(header, keyword)), None)
-    if item is None:
-        return None
+    found = value(header, keyword)
+    several = items(header, keyword)
+    if found is not None and not several and stated(header, keyword):
+        return None, [f"{keyword} in the header is no sequence of tables, so it was not used."]
+    notes = []
+    for place, item in enumerate(several, 1):
+        table, note = _read_item(header, item, f"{keyword} {place} in the header", signed)
+        if note:
+            notes.append(note)
+        if table is not None:
+            if len(several) > 1:
+                notes.append(f"Of several tables of {keyword} the first {'' if place == 1 else 'usable one '}was used.")
+            return table, notes
+    return None, notes
+
+
+def _read_item(header: Dataset, item: Dataset, name: str, signed: bool) -> tuple[Lookup | None, str]:
+    """Return a table, or None, and what is wrong with it ("" if nothing)."""
     parts, data = numbers(item, "LUTDescriptor"), value(item, "LUTData")
-    if data is None or len(parts) != 3 or not 1 <= parts[2] <= 16:
-        return None
-    count, first, bits = (int(part) for part in parts)
+    described = f"LUTDescriptor {quoted(item, 'LUTDescriptor')}" if stated(item, "LUTDescriptor") else "no LUTDescriptor"
+    if data is None or (not isinstance(data, bytes) and not np.size(np.asarray(data))):
+        return None, f"{name} has no LUTData ({described}), so it was not used."
+    if len(parts) not in (2, 3):
+        return None, f"{name} has {described}, where three numbers are expected, so it was not used."
+    count, first = (int(part) for part in parts[:2])
+    bits = int(parts[2]) if len(parts) == 3 else 0
     count = count % 65536 or 65536  # 0 stands for 65536, which has 17 bits; a negative one was read as signed
     if signed and first >= 32768:
         first -= 65536
@@ -55,10 +78,20 @@ def read_lookup(header: Dataset, keyword: str, signed: bool) -> Lookup | None:
         # 8-bit entries may be packed, one to a byte.
         little = header.original_encoding[1] is not False
         data = np.frombuffer(data, np.uint8 if len(data) < 2 * count else "<u2" if little else ">u2")
-    entries = np.atleast_1d(np.asarray(data, dtype=np.float64))[:count]
-    entries = np.where(entries < 0, entries + 65536, entries)  # read as signed
-    # Some devices write more bits than the descriptor says.
-    largest = 2.0**bits - 1
-    while entries.size and entries.max() > largest:
+    there = np.atleast_1d(np.asarray(data, dtype=np.float64))
+    entries = np.where(there < 0, there + 65536, there)[:count]  # negative ones were read as signed
+    if not entries.size:
+        return None, f"{name} has no LUTData ({described}), so it was not used."
+    if entries.min() == entries.max():
+        return None, f"{name} makes all values one ({described}), so it was not used."
+    # Some devices write more bits than the descriptor says, or none.
+    largest = 2.0**bits - 1 if 1 <= bits <= 16 else 1.0
+    while entries.max() > largest:
         largest = 2 * largest + 1
-    return Lookup(first, entries, largest) if entries.size else None
+    wrong = []
+    if not 1 <= bits <= 16:
+        wrong.append(f"its entries fill {math.log2(largest + 1):.0f} bits")
+    if not len(there) - 1 <= count <= len(there):  # one byte more may fill up a word
+        wrong.append(f"it holds {len(there)} entries")
+    note = f"{name} has {described}, but {' and '.join(wrong)}: it was read so." if wrong else ""
+    return Lookup(first, entries, largest), note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -11,8 +12,8 @@ from pydicom.pixels import apply_color_lut
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
-from scripts.radiograph.elements import code, number, numbers, value
-from scripts.radiograph.lookup import Lookup, read_lookup
+from scripts.radiograph.elements import cited, code, number, term, value
+from scripts.radiograph.lookup import read_lookup
 from scripts.radiograph.raw import compute_density, is_raw
 
 Array = NDArray[Any]
@@ -35,20 +36,24 @@ def build_display_table(header: Dataset, words: Array) -> tuple[NDArray[np.float
         (n,) float32, the display range mapped to 0..1; (n,) true where a word is padding; and what had to be assumed.
     """
     stored = extract_values(header, words)
-    modality, floor, ceiling = _after_modality(header, stored)
-    if is_raw(header):
-        shown, notes = compute_density(header, modality, floor, ceiling)
+    modality, floor, ceiling, notes = _after_modality(header, stored)
+    raw, note = is_raw(header)
+    notes += [note] if note else []
+    if raw:
+        shown, display_notes = compute_density(header, modality, floor, ceiling)
     else:
-        shown, notes = _after_voi(header, modality, floor, ceiling)
-        photometric, shape = code(header, "PhotometricInterpretation"), code(header, "PresentationLUTShape")
+        shown, display_notes = _after_voi(header, modality, floor, ceiling)
+        photometric = code(header, "PhotometricInterpretation")
+        shape, note = term(header, "PresentationLUTShape", ("IDENTITY", "INVERSE", "LIN OD"))
+        display_notes += [note] if note else []
         # A DX image says MONOCHROME1 and INVERSE together for one and the same inversion (DICOM PS3.3 C.8.11.3).
         if photometric == "MONOCHROME1" or shape == "INVERSE":
             shown = 1.0 - shown
         if (photometric, shape) in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
-            notes.append(f"{photometric} contradicts PresentationLUTShape {shape}: the radiograph was read inverted.")
-    padding = _padding(header, stored)
+            display_notes.append(f"{photometric} contradicts PresentationLUTShape {shape}: the radiograph was read inverted.")
+    padding, padding_notes = _padding(header, stored)
     table = np.where(padding, 0.0, np.clip(shown, 0.0, 1.0))
-    return table.astype(np.float32), padding, notes
+    return table.astype(np.float32), padding, notes + display_notes + padding_notes
 
 
 def count_used_bits(header: Dataset, kind: np.dtype[Any]) -> int:
@@ -113,65 +118,91 @@ def _refuse_colour(share: float) -> None:
         )
 
 
-def _after_modality(header: Dataset, stored: NDArray[np.int64]) -> tuple[Table, float, float]:
-    """Return the modality values, and those of the smallest and the largest stored value that the header allows."""
-    table = read_lookup(header, "ModalityLUTSequence", signed=header.get("PixelRepresentation") == 1)
+def _after_modality(header: Dataset, stored: NDArray[np.int64]) -> tuple[Table, float, float, list[str]]:
+    """Return the modality values, those of the smallest and the largest stored value that the header allows, and assumptions."""
+    table, notes = read_lookup(header, "ModalityLUTSequence", signed=header.get("PixelRepresentation") == 1)
+    slope, intercept = number(value(header, "RescaleSlope")), number(value(header, "RescaleIntercept"))
     if table is not None:
-        return table.of(stored), 0.0, table.largest
+        if (slope or 1.0, intercept or 0.0) != (1.0, 0.0):
+            notes.append(
+                f"ModalityLUTSequence was used, and not {cited(header, 'RescaleSlope')} and {cited(header, 'RescaleIntercept')}."
+            )
+        return table.of(stored), 0.0, table.largest, notes
     bits = int(header.BitsStored)
     ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if header.get("PixelRepresentation") == 1 else (0, 2**bits - 1)
-    slope, intercept = number(value(header, "RescaleSlope")), number(value(header, "RescaleIntercept"))
-    if not slope or intercept is None:
-        return stored.astype(np.float64), float(ends[0]), float(ends[1])
-    return stored.astype(np.float64) * slope + intercept, ends[0] * slope + intercept, ends[1] * slope + intercept
+    if slope is None and intercept is None:
+        return stored.astype(np.float64), float(ends[0]), float(ends[1]), notes
+    if slope == 0 or slope is None:
+        found = "RescaleSlope is missing" if slope is None else f"{cited(header, 'RescaleSlope')} is impossible"
+        notes.append(f"{found}, beside {cited(header, 'RescaleIntercept')}: 1 was used.")
+        slope = 1.0
+    if intercept is None:
+        notes.append(f"RescaleIntercept is missing, beside {cited(header, 'RescaleSlope')}: 0 was used.")
+        intercept = 0.0
+    return stored.astype(np.float64) * slope + intercept, ends[0] * slope + intercept, ends[1] * slope + intercept, notes
 
 
 def _after_voi(header: Dataset, values: Table, floor: float, ceiling: float) -> tuple[Table, list[str]]:
     """Return the values as 0..1 of the display range, and what had to be assumed (DICOM PS3.3 C.11.2)."""
-    table: Lookup | None = read_lookup(header, "VOILUTSequence", signed=min(floor, ceiling) < 0)
+    table, notes = read_lookup(header, "VOILUTSequence", signed=min(floor, ceiling) < 0)
     if table is not None:
-        notes = ["Of several VOI LUTs the first was used."] if len(header.VOILUTSequence) > 1 else []
         return table.of(values) / table.largest, notes
-    notes = []
-    centres, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
-    if centres and widths:
-        function = code(header, "VOILUTFunction") or "LINEAR"
-        if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-            notes.append("The VOI LUT Function is unknown: a linear window was used.")
-        shown = _windowed(values, centres[0], widths[0], function)
+    # A damaged one of several windows holds its place.
+    centres, widths = (_numbers_or_nan(header, keyword) for keyword in ("WindowCenter", "WindowWidth"))
+    function, note = term(header, "VOILUTFunction", ("LINEAR", "LINEAR_EXACT", "SIGMOID"))
+    for place, (centre, width) in enumerate(zip(centres, widths, strict=False)):
+        shown = _windowed(values, centre, width, function)
         if shown is not None:
-            if len(centres) > 1:
-                notes.append("Of several display windows the first was used.")
+            if note:
+                notes.append(f"{cited(header, 'VOILUTFunction')} is unknown: a linear window was used.")
+            if max(len(centres), len(widths)) > 1:
+                notes.append(f"Of several display windows the first {'that is valid ' if place else ''}was used.")
             return shown, notes
-    if value(header, "WindowCenter") is not None and value(header, "WindowWidth") is not None:
-        notes = ["The display window in the header is invalid: the full range of stored values was used."]
+    if centres or widths:
+        notes.append(
+            f"{cited(header, 'WindowCenter')} and {cited(header, 'WindowWidth')} are an invalid display window: the full range "
+            "of stored values was used."
+        )
     # A negative slope turns the ends round.
     low, high = sorted((floor, ceiling))
     return (values - low) / (high - low), notes
 
 
+def _numbers_or_nan(header: Dataset, keyword: str) -> list[float]:
+    found = value(header, keyword)
+    several = found if hasattr(found, "__iter__") and not isinstance(found, str | bytes) else [found]
+    known = [number(one) for one in several if one is not None]
+    return [math.nan if one is None else one for one in known]
+
+
 def _windowed(values: Table, centre: float, width: float, function: str) -> Table | None:
-    """Return a window's output as 0..1 before clipping, or None if its width is not allowed."""
-    if function == "SIGMOID":
-        return None if width <= 0 else 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
-    if function == "LINEAR_EXACT":
-        return None if width <= 0 else (values - centre) / width + 0.5
-    if width < 1:
+    """Return a window's output as 0..1 before clipping, or None if it is not allowed. A function of "" is LINEAR."""
+    if math.isnan(centre) or not width > 0 or (function in ("", "LINEAR") and width < 1):
         return None
+    if function == "SIGMOID":
+        return 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
+    if function == "LINEAR_EXACT":
+        return (values - centre) / width + 0.5
     if width == 1:
         return (values > centre - 0.5).astype(np.float64)
     return (values - (centre - 0.5)) / (width - 1.0) + 0.5
 
 
-def _padding(header: Dataset, stored: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which stored values are padding (DICOM PS3.3 C.7.5.1.1.2), also where its sign was written wrongly."""
-    ends = [number(value(header, name)) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    if ends[0] is None:
-        return np.zeros(stored.shape, bool)
+def _padding(header: Dataset, stored: NDArray[np.int64]) -> tuple[NDArray[np.bool_], list[str]]:
+    """Return which stored values are padding (DICOM PS3.3 C.7.5.1.1.2), also where its sign was written wrongly; and notes."""
+    first, last = (number(value(header, name)) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
+    if first is None:
+        found = f"{cited(header, 'PixelPaddingRangeLimit')} stands without a PixelPaddingValue: no pixel was taken for padding."
+        return np.zeros(stored.shape, bool), [] if last is None else [found]
     bits = int(header.BitsStored)
-    span = [int(end) for end in (ends[0], ends[0] if ends[1] is None else ends[1]) if end is not None]
+    span = [int(first), int(first if last is None else last)]
     if header.get("PixelRepresentation") == 1:
         span = [end - 65536 if end >= 32768 else end for end in span]
     else:
         span = [end & ((1 << bits) - 1) if end < 0 else end for end in span]
-    return (stored >= min(span)) & (stored <= max(span))
+    padding = (stored >= min(span)) & (stored <= max(span))
+    if padding.any():
+        return padding, []
+    return padding, [
+        f"{cited(header, 'PixelPaddingValue')} is none of the values that {bits} bits can hold: no pixel was taken for padding."
+    ]

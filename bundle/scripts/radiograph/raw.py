@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import DigitalXRayImageStorageForProcessing
 
-from scripts.radiograph.elements import code, number, text, value
+from scripts.radiograph.elements import code, number, quoted, term, text, value
 
 
-def is_raw(header: Dataset) -> bool:
-    """Whether an image is FOR PROCESSING, so that a window or VOI LUT in its header is not meant for display."""
-    if code(header, "PresentationIntentType") == "FOR PRESENTATION":
-        return False
-    return (
-        code(header, "PresentationIntentType") == "FOR PROCESSING"
-        or text(header, "SOPClassUID") == DigitalXRayImageStorageForProcessing
-    )
+def is_raw(header: Dataset) -> tuple[bool, str]:
+    """Whether an image is FOR PROCESSING, so that a window or VOI LUT in its header is not meant for display.
+
+    Returns:
+        True if so; and what had to be assumed ("" if nothing).
+    """
+    intent, note = term(header, "PresentationIntentType", ("FOR PRESENTATION", "FOR PROCESSING"))
+    if intent:
+        return intent == "FOR PROCESSING", ""
+    return text(header, "SOPClassUID") == DigitalXRayImageStorageForProcessing, note
 
 
 def compute_density(header: Dataset, signal: NDArray[np.float64], floor: float, ceiling: float) -> tuple[NDArray[Any], list[str]]:
@@ -40,13 +42,15 @@ def compute_density(header: Dataset, signal: NDArray[np.float64], floor: float, 
         Values of 0 (least dense) to 1, and what was assumed.
     """
     low, high = sorted((floor, ceiling))
-    relationship, sign = code(header, "PixelIntensityRelationship"), number(value(header, "PixelIntensityRelationshipSign"))
+    relationship, note = term(header, "PixelIntensityRelationship", ("LIN", "LOG", "DISP"))
+    sign = number(value(header, "PixelIntensityRelationshipSign"))
     more_is_exposure = sign > 0 if sign else code(header, "PhotometricInterpretation") == "MONOCHROME1"
     exposure = signal - low if more_is_exposure else high - signal
-    notes = []
-    if sign is None:
+    notes = [note] if note else []
+    if not sign:
+        impossible = f" ({quoted(header, 'PixelIntensityRelationshipSign')} is none)" if sign == 0 else ""
         notes.append(
-            "The header of the FOR PROCESSING image has no PixelIntensityRelationshipSign: "
+            f"The header of the FOR PROCESSING image has no PixelIntensityRelationshipSign{impossible}: "
             f"a larger value was taken for {'more' if more_is_exposure else 'less'} exposure, by the photometric interpretation."
         )
     if relationship == "LIN":
