@@ -63,7 +63,7 @@ def test_a_lazy_radiograph_resamples_to_the_same_image(tmp_path, codes, attribut
 
 def test_uncompressed_pixels_are_not_copied(tmp_path):
     with write(tmp_path).open("rb") as file:
-        dataset, place = parse_header(file)
+        dataset, place, _ = parse_header(file)
         parse_pixels(dataset, place)
         assert isinstance(dataset.PixelData.obj, mmap.mmap)
 

@@ -77,7 +77,7 @@ def test_jpeg_as_displayed(tmp_path):
 @pytest.mark.parametrize("shape", [(COLS, ROWS), (COLS, ROWS, 1), (COLS, 1, ROWS), (COLS, ROWS, 1, 1)])
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
 def test_nifti_is_turned_from_x_y_to_rows(tmp_path, shape, ending):
-    volume = nib.Nifti1Image(ramp().astype(np.int16).T.reshape(shape), np.diag([-0.25, -0.3, 1, 1]))
+    volume = nib.Nifti1Image(ramp().astype(np.int16).T.reshape(shape), np.diag([-0.25, -0.3, -1, 1]))
     volume.header.set_zooms([{COLS: 0.25, ROWS: 0.3}.get(size, 1.0) for size in shape])
     volume.header.set_xyzt_units("mm")
     path = tmp_path / f"film{ending}"

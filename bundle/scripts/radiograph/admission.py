@@ -108,7 +108,7 @@ def _admit_kind(dataset: Dataset) -> list[str]:
     known = vocabulary["sop_classes"].get(text(dataset, "SOPClassUID"))
     if known is None and not text(dataset, "SOPClassUID") and _is_acr_nema(dataset):
         known = vocabulary["acr_nema"]
-    said = stated(dataset, "Modality").upper()
+    said = stated(dataset, "Modality")
     term = plain_words(said)
     modality = next((modality for modality, words in vocabulary["modalities"].items() if term in words), None)
     # Where the object itself is a radiograph, a word that is no modality at all does not make it another thing.
@@ -176,7 +176,10 @@ def _admit_body_part(dataset: Dataset) -> list[str]:
                     f"The header's {field} names another body part, {other['region']} ({word}), but a radiograph of the "
                     "hip or pelvis is needed; it was not analysed. If the header is wrong, correct it and run again.",
                 )
-    return ["The header does not name the body part: a hip was assumed."]
+    unknown = (
+        f"{cited(dataset, 'BodyPartExamined')} is no body part that is known." if stated(dataset, "BodyPartExamined") else ""
+    )
+    return [*filter(None, (unknown,)), "The header does not name the body part: a hip was assumed."]
 
 
 def _field(dataset: Dataset, keyword: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import unicodedata
@@ -9,6 +10,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from pydicom.dataset import Dataset
+from pydicom.valuerep import PersonName
 
 _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(E[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _COMMA: Final = re.compile(r"[+-]?\d*,\d+(E[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -77,8 +79,12 @@ def stated(dataset: Dataset, keyword: str) -> str:
         found = getattr(raw, "value", None)
     if isinstance(found, bytes):
         found = found.decode("ascii", "replace")
-    parts = [found] if isinstance(found, str) or not hasattr(found, "__iter__") else found
-    return "\\".join("" if part is None else str(part).strip(" \0") for part in parts)
+    parts = [found] if isinstance(found, str | PersonName) or not hasattr(found, "__iter__") else found
+    said = "\\".join("" if part is None else str(part).strip(" \0") for part in parts)
+    # Codes have no character set, so pydicom takes their bytes for Latin ones, also where they are UTF-8.
+    with contextlib.suppress(UnicodeError):
+        return said.encode("latin-1").decode("utf-8")
+    return said
 
 
 def quoted(dataset: Dataset, keyword: str) -> str:

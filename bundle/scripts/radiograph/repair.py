@@ -55,7 +55,8 @@ def repair_numbers(dataset: Dataset) -> list[str]:
         read, quote = _read(said, keyword), cited(dataset, keyword)
         del dataset[keyword]
         if not read:
-            notes.append(f"{quote} is no number that can be used, so it counts as missing.")
+            wanted = "pair of numbers" if keyword in _PAIRS else "number"
+            notes.append(f"{quote} is no {wanted} that can be used, so it counts as missing.")
             continue
         whole = all(part % 1 == 0 and abs(part) < 2**31 for part in read)
         values = [int(part) for part in read] if whole else read
