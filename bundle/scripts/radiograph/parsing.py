@@ -82,7 +82,7 @@ def parse_header(file: BinaryIO) -> tuple[FileDataset, BinaryIO, list[str]]:
     meta = read_dataset(_header(file), False, True, stop_when=lambda tag, *_: tag.group != 2)
     claimed = UID(text(meta, "TransferSyntaxUID"))
     seen = _see_encoding(file)
-    deflated = seen is None or (seen[0] and claimed == DeflatedExplicitVRLittleEndian)
+    deflated = seen is None
     if deflated:
         inner = io.BytesIO(inflate(file.read(), -15))
         file, seen = inner, _see_encoding(inner)
