@@ -1,6 +1,7 @@
 """An attribute that is there and cannot be read as it stands: read as a person would where one can, and always told.
 
-Each row alters the header of an example. "Same" is an image, a pixel size and facts that equal those of the unaltered example; else the row says what is different. Every row says what must be told.
+Each row alters the header of an example. "Same" is an image, a pixel size and facts that equal those of the unaltered example;
+else the row says what is different. Every row says what must be told.
 """
 
 from io import BytesIO
