@@ -24,6 +24,7 @@ LONGEST_SECONDS: Final = 5.0
 MOST_BYTES: Final = 2_000_000_000
 """What no mutant may take, in seconds of the processor and in bytes: the criteria of a run."""
 
+_SILENT: Final = "Nothing was said of"
 _PATIENCE: Final = 4  # a mutant may take so many times as long by the clock: other work may hold the processor
 
 _WORST: Final = 10  # mutants that the report names by time and by memory
@@ -101,7 +102,7 @@ def fuzz(
             mutant = mutate(seeds, seed, index)
             path = mutants / f"{index}.dcm"
             path.write_bytes(mutant.content)
-            yield {"image": str(path), "name": str(index), "recipe": mutant.recipe}
+            yield {"image": str(path), "name": str(index), "recipe": mutant.recipe, "told": mutant.told}
 
     with closing(Journal(folder / "outcomes.jsonl")) as journal:
         outcomes = journal.resume({"seed": seed})
@@ -110,7 +111,7 @@ def fuzz(
         mutants.mkdir()
         for item in tqdm(reader(written(range(done, files))), desc="Mutants", total=files, initial=done, unit="file"):
             reason = item.get(REFUSAL)
-            found = {"code": reason.code, "sentence": reason.sentence} if reason else {"code": "image", "sentence": ""}
+            found = {"code": reason.code, "sentence": reason.sentence} if reason else {"code": "image", "sentence": _untold(item)}
             outcomes.append(journal.append({"index": int(item["name"]), **found}))
             Path(item["file"]).unlink()
         shutil.rmtree(mutants)
@@ -132,6 +133,12 @@ def _read_one(transform: Callable[[Mapping[str, Any]], Mapping[str, Any]], folde
     print(f"{path}\n{mutant.recipe}\n{f'{reason.code}: {reason.sentence}' if reason else 'an image'}")
 
 
+def _untold(item: Mapping[str, Any]) -> str:
+    """Return a sentence on an element of a mutant that was read otherwise than it stands, and that no note tells; else ""."""
+    notes = " ".join(item["image"].meta["assumptions"])
+    return f"{_SILENT} {item['told']}." if item["told"] and item["told"] not in notes else ""
+
+
 def _report(outcomes: list[dict[str, Any]], measured: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     """Count the outcomes and list the worst. found: all that broke a criterion, or that the reader did not refuse by itself."""
     missing = {"seconds": None, "peak_bytes": None, "cause": "the process ended"}
@@ -142,6 +149,7 @@ def _report(outcomes: list[dict[str, Any]], measured: Mapping[int, Mapping[str, 
         "memory bound": [row for row in rows if row["code"] == Code.TOO_LARGE and "of memory" in row["sentence"]],
         "above 2 GB": [row for row in rows if (row["peak_bytes"] or 0) > MOST_BYTES],
         "unforeseen exception": [row for row in rows if row["sentence"].startswith("The file could not be read")],
+        "read in silence": [row for row in rows if row["sentence"].startswith(_SILENT)],
     }
     timed = [row for row in rows if row["seconds"] is not None]
     return {

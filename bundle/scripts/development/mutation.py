@@ -15,7 +15,10 @@ _LARGE_BYTES: Final = 100_000  # of a seed that takes tens of milliseconds to re
 _LARGE_SHARE: Final = 0.02  # of all mutants are made from such seeds
 _HIP_SHARE: Final = 0.75  # have the header of a hip's radiograph, so that the damage beyond it is met
 _VRS: Final = (*b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US ?? \0\0".split(b" "), *sorted(LONG_VRS))
-_NUMBERS: Final = (0x00280002, 0x00280006, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103)
+_NUMBERS: Final = (
+    *(0x00280002, 0x00280006, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280120, 0x00280121),
+    *(0x00181602, 0x00181604, 0x00281041),
+)
 _TEXTS: Final = (
     "00080018:UI 0020000D:UI 0020000E:UI 00100010:PN 00100020:LO 00101010:AS 00280008:IS 00281050:DS 00281051:DS 00281052:DS "
     "00281053:DS 00281056:CS 00181164:DS 00280030:DS 00181114:DS 00181110:DS 00181111:DS 00200020:CS 00081030:LO 0008103E:LO "
@@ -35,6 +38,26 @@ _PIXEL_NUMBERS: Final = (
     0, 1, 2, 7, 8, 12, 15, 16, 32, 63, 64, 100, 4096, 9999, 10000, 32767, 32768, 60000, 65535,
 )
 # fmt: on
+# What people and programs type into an element: tag, VR, keyword, values. Each is read otherwise than it stands, so it must be told.
+_TYPED: Final = (
+    (0x00281053, b"DS", "RescaleSlope", (b"2,0 ", b"none", b"1\\3 ", b"1,5 US")),
+    (0x00281052, b"DS", "RescaleIntercept", (b"-1.024,0", b"0,0 ", b"?")),
+    (0x00281050, b"DS", "WindowCenter", (b"128,0 ", b"auto", b"2000 HU\\9")),
+    (0x00281051, b"DS", "WindowWidth", (b"256,0 ", b"full", b"[4096]")),
+    (0x00181114, b"DS", "EstimatedRadiographicMagnificationFactor", (b"1,1003", b"115 %", b"x1.2")),
+    (0x00181110, b"DS", "DistanceSourceToDetector", (b"1.150,0 ", b"1150 mm ", b"115 cm")),
+    (0x00181164, b"DS", "ImagerPixelSpacing", (b"0,15\\0,15 ", b"0.15x0.15 ", b"0.15", b"0,15,0,15 ", b"fine")),
+    (0x00280030, b"DS", "PixelSpacing", (b"0,14\\0,14 ", b"(0.14, 0.14)", b"0.14;0.14 ", b"-")),
+    (0x00280008, b"IS", "NumberOfFrames", (b"1,0 ", b"one ")),
+    (0x00101010, b"AS", "PatientAge", (b"000Y", b"070 ", b"70 Y", b"70 years", b"Y070", b"adult ", b"999Y", b"70,5Y ")),
+    (0x00100040, b"CS", "PatientSex", (b"Female", b"man ", b"W ", b"?!", b"1 ")),
+    (0x00101030, b"DS", "PatientWeight", (b"72,2", b"72.2 kg ", b"160 lbs ", b"72200 ", b"heavy ", b"0 ")),
+    (0x00101020, b"DS", "PatientSize", (b"1,68", b"168 ", b"168 cm", b"1680", b"5'6\" ", b"tall")),
+    (0x00185101, b"CS", "ViewPosition", (b"ANTEROPOSTERIOR ", b"A-P ", b"a.p.", b"AP PELVIS ", b"USUAL ", b"AP/LAT")),
+    (0x00080060, b"CS", "Modality", (b"DR", b"dx", b"X-RAY ", b"FILM")),
+    (0x00200020, b"CS", "PatientOrientation", (b"L/F ", b"LF", b"PORTRAIT", b"X\\Y ")),
+    (0x00200062, b"CS", "ImageLaterality", (b"right ", b"BILATERAL ", b"HIP ")),
+)
 _CHARSETS: Final = (b"ISO_IR 192", b"ISO 2022 IR 87", b"GB18030 ", b"\\\\ISO 2022 IR 149 ", b"utf-7 ", b"../x", b"\xff\xff")
 _SYNTAXES: Final = (
     *(f"1.2.840.10008.1.2{end}".encode() for end in ("", ".1", ".2", ".1.99", ".5")),
@@ -45,10 +68,15 @@ _SYNTAXES: Final = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """A hostile file. recipe: the seed file and the names of its mutations."""
+    """A hostile file.
+
+    recipe: the seed file and the names of its mutations. told: the keyword of an element that a note must name if the file is read,
+    or "" where nothing must be told.
+    """
 
     content: bytes
     recipe: str
+    told: str = ""
 
 
 def mutate(seeds: Sequence[Seed], seed: int, index: int) -> Mutant:
@@ -64,7 +92,8 @@ def mutate(seeds: Sequence[Seed], seed: int, index: int) -> Mutant:
     hip = draw.random() < _HIP_SHARE
     parent = draw.choice([parent for parent in seeds if (len(parent.body) > _LARGE_BYTES, parent.hip) == (large, hip)])
     head, body = parent.head, bytearray(parent.body)
-    names = []
+    names: list[str] = []
+    told = ""
     for _ in range(draw.choice((1, 1, 1, 2, 3))):
         name, mutation = draw.choice(_MUTATIONS)
         names.append(name)
@@ -72,14 +101,16 @@ def mutate(seeds: Sequence[Seed], seed: int, index: int) -> Mutant:
             head = _lying_head(parent, draw)
         else:
             # Offsets of elements hold for the first mutation and roughly after it, which is all that damage needs.
-            mutation(body, parent, draw)
+            told = mutation(body, parent, draw) or ""
+        if mutation is _make_acr_nema:
+            head = b""
     content = head + (_deflated(body) if parent.deflated else bytes(body))
     if draw.random() < 0.1:
         names.append("damaged file")
         damaged = bytearray(content)
         _flip_bytes(damaged, parent, draw)
         content = bytes(damaged)
-    return Mutant(content, f"{parent.name}: {', '.join(names)}")
+    return Mutant(content, f"{parent.name}: {', '.join(names)}", told if len(names) == 1 else "")
 
 
 def _deflated(body: bytearray) -> bytes:
@@ -87,7 +118,8 @@ def _deflated(body: bytearray) -> bytes:
     return stream.compress(bytes(body)) + stream.flush()
 
 
-Mutation = Callable[[bytearray, Seed, random.Random], None]
+Mutation = Callable[[bytearray, Seed, random.Random], str | None]
+"""Changes a data set; may return the keyword of an element that must be told."""
 
 
 def _flip_bits(body: bytearray, parent: Seed, draw: random.Random) -> None:
@@ -156,6 +188,21 @@ def _hostile_text(body: bytearray, parent: Seed, draw: random.Random) -> None:
     _add(body, parent, parent.encoded(int(tag, 16), vr_bytes, draw.choice(_HOSTILE_TEXTS)))
 
 
+def _type_value(body: bytearray, parent: Seed, draw: random.Random) -> str:
+    tag, vr, keyword, values = draw.choice(_TYPED)
+    _add(body, parent, parent.encoded(tag, vr, draw.choice(values)))
+    return keyword
+
+
+def _make_acr_nema(body: bytearray, parent: Seed, draw: random.Random) -> None:
+    """Take out the UIDs by which a file is DICOM, and say that it is of its forerunner; its head goes too."""
+    order = ">HH" if parent.big else "<HH"
+    for element in (0x0016, 0x0018):
+        body[:] = body.replace(struct.pack(order, 0x0008, element), struct.pack(order, 0x0009, element))
+    code = draw.choice((b"ACR-NEMA 2.0", b"ACR-NEMA 1.0", b"ACR-NEMA", b"ACR"))
+    body[:0] = parent.encoded(0x00080010, b"SH", code + b" " * (len(code) % 2))
+
+
 def _wrong_charset(body: bytearray, parent: Seed, draw: random.Random) -> None:
     _add(body, parent, parent.encoded(0x00080005, b"CS", draw.choice(_CHARSETS)))
     _add(body, parent, parent.encoded(0x00081030, b"LO", draw.randbytes(40)))
@@ -175,7 +222,8 @@ def _lie_about_lut(body: bytearray, parent: Seed, draw: random.Random) -> None:
     descriptor = struct.pack(order + "HHH", *(draw.choice(numbers) for _ in range(3)))[: draw.choice((2, 4, 6, 6, 6, 6))]
     data = draw.randbytes(draw.choice((0, 1, 2, 511, 512, 8192, 131072)))
     item = parent.encoded(0x00283002, draw.choice((b"US", b"SS", b"OW")), descriptor)
-    item += parent.encoded(0x00283006, draw.choice((b"OW", b"UN")), data)
+    if draw.random() < 0.8:
+        item += parent.encoded(0x00283006, draw.choice((b"OW", b"UN")), data)
     head = struct.pack(order + "HHI", 0xFFFE, 0xE000, len(item))
     _add(body, parent, parent.encoded(draw.choice((0x00283000, 0x00283010)), b"SQ", head + item))
 
@@ -231,6 +279,9 @@ _MUTATIONS: Final[tuple[tuple[str, Mutation | None], ...]] = (
     ("false image numbers", _lie_about_numbers),
     ("false image numbers", _lie_about_numbers),
     ("hostile text", _hostile_text),
+    ("typed value", _type_value),
+    ("typed value", _type_value),
+    ("ACR-NEMA", _make_acr_nema),
     ("wrong character set", _wrong_charset),
     ("nested sequences", _nest),
     ("false LUT", _lie_about_lut),

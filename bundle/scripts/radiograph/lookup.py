@@ -89,7 +89,7 @@ def _read_item(header: Dataset, item: Dataset, name: str, signed: bool) -> tuple
     while entries.max() > largest:
         largest = 2 * largest + 1
     wrong = []
-    if not 1 <= bits <= 16:
+    if largest != 2.0**bits - 1:
         wrong.append(f"its entries fill {math.log2(largest + 1):.0f} bits")
     if not len(there) - 1 <= count <= len(there):  # one byte more may fill up a word
         wrong.append(f"it holds {len(there)} entries")

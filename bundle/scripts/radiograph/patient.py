@@ -64,9 +64,7 @@ def read_age(dataset: Dataset) -> tuple[float | None, list[str]]:
         if unusual:
             notes[-1] = f"{quote} does not fit the dates of birth and exposure, from which {by_dates:.0f} years were taken."
             return by_dates, notes + dates_note
-        notes.append(
-            f"{quote} contradicts the dates of birth and exposure, which mean {by_dates:.0f} years: the former was used."
-        )
+        notes.append(f"{quote} contradicts the dates of birth and exposure, which mean {by_dates:.0f} years: it was used.")
     return age, notes
 
 
@@ -101,7 +99,7 @@ def _stated_age(dataset: Dataset) -> tuple[float | None, bool]:
     if usual:
         return int(usual[1]) * _YEARS_PER_UNIT[usual[2]], False
     plain = unicodedata.normalize("NFKD", said).encode("ascii", "ignore").decode().upper()
-    # A point is decimal between digits, and marks an abbreviation elsewhere; so does a hyphen part words there.
+    # A point before no digit marks an abbreviation, and a hyphen before a letter parts words.
     match = _AGE.fullmatch(re.sub(r"-(?=[A-Z])", " ", re.sub(r"\.(?![0-9])", "", plain)))
     if not match or (match[1] and match[3]):
         return None, True
@@ -112,18 +110,27 @@ def _stated_age(dataset: Dataset) -> tuple[float | None, bool]:
 
 def _age_by_dates(dataset: Dataset) -> tuple[float | None, list[str]]:
     """Return the age from the dates of birth and exposure, None where either is unknown; and what had to be assumed."""
-    taken = next(filter(None, (_date(text(dataset, keyword))[0] for keyword in _DATES)), None)
+    if not stated(dataset, "PatientBirthDate"):
+        return None, []
     born, exact = _date(text(dataset, "PatientBirthDate"))
     if born is None:
-        return None, ["PatientBirthDate in the header is no date, so it was not used."] if stated(
-            dataset, "PatientBirthDate"
-        ) else []
-    age = None if taken is None else (taken - born).days / 365.25
-    if age is None:
-        return None, []
+        return None, ["PatientBirthDate in the header is no date, so it was not used."]
+    notes = []
+    for keyword in _DATES:
+        taken, _ = _date(text(dataset, keyword))
+        if taken is not None:
+            break
+        if stated(dataset, keyword):
+            notes.append(f"{cited(dataset, keyword)} is no date, so it was not used.")
+    else:
+        return None, notes
+    age = (taken - born).days / 365.25
     if not 0 < age <= AGES_YEARS[1]:
-        return None, [f"The dates of birth and exposure in the header mean an age of {age:.0f} years, so they were not used."]
-    return age, [] if exact else ["PatientBirthDate in the header has no day or month: the age is known to a year only."]
+        notes.append(f"The dates of birth and exposure in the header mean an age of {age:.0f} years, so they were not used.")
+        return None, notes
+    if not exact:
+        notes.append("PatientBirthDate in the header has no day or month: the age is known to a year only.")
+    return age, notes
 
 
 def _date(said: str) -> tuple[date | None, bool]:
@@ -166,7 +173,7 @@ def _measure(
         return None, []
     quote = cited(dataset, keyword)
     match = _MEASURE.fullmatch(said.upper().rstrip("."))
-    amount, told = (number(match[1]), match[2]) if match else (None, "")
+    amount, told = (number(match[1]), match[2]) if match else (number(said), "")
     if amount is None or (told and told not in factors):
         return None, [f"{quote} is no number in a unit that is known, so it counts as unknown."]
     if told:

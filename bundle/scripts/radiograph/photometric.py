@@ -20,6 +20,7 @@ Array = NDArray[Any]
 Table = NDArray[np.float64]
 
 _COLOURED: Final = 0.08  # of the range: how far the channels of a pixel may differ
+_TOLD_APART: Final = 1e-9  # of the largest value: the least range of values that arithmetic can tell apart
 _COLOURED_SHARE: Final = 0.005  # of the pixels that may be coloured all the same: an annotation
 
 
@@ -139,7 +140,14 @@ def _after_modality(header: Dataset, stored: NDArray[np.int64]) -> tuple[Table, 
     if intercept is None:
         notes.append(f"RescaleIntercept is missing, beside {cited(header, 'RescaleSlope')}: 0 was used.")
         intercept = 0.0
-    return stored.astype(np.float64) * slope + intercept, ends[0] * slope + intercept, ends[1] * slope + intercept, notes
+    floor, ceiling = (end * slope + intercept for end in ends)
+    if not math.isfinite(ceiling - floor) or abs(ceiling - floor) <= _TOLD_APART * max(abs(floor), abs(ceiling)):
+        notes.append(
+            f"{cited(header, 'RescaleSlope')} and {cited(header, 'RescaleIntercept')} leave no values that can be told apart, so "
+            "they were not used."
+        )
+        return stored.astype(np.float64), float(ends[0]), float(ends[1]), notes
+    return stored.astype(np.float64) * slope + intercept, floor, ceiling, notes
 
 
 def _after_voi(header: Dataset, values: Table, floor: float, ceiling: float) -> tuple[Table, list[str]]:
