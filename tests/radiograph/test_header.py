@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydicom.dataset import FileMetaDataset
 from radiograph_files import coded, dataset, write
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph import read_radiograph
@@ -101,7 +102,7 @@ REFUSALS = [
     (Code.NOT_HUMAN, "CANINE", {"AcquisitionDeviceProcessingDescription": "CANINE PELVIS"}),
     (Code.NOT_A_RADIOGRAPH, "CT Image Storage", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "Modality": "CT"}),
     (Code.NOT_A_RADIOGRAPH, "modality US", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "US"}),
-    (Code.NOT_A_RADIOGRAPH, "unknown kind", {"SOPClassUID": None}),
+    (Code.NOT_A_RADIOGRAPH, "unknown kind", {"SOPClassUID": None, "file_meta": FileMetaDataset()}),
     (Code.TOO_LARGE, "20000 x 6000", {"Rows": 20000, "Columns": 6000}),
     (Code.NOT_A_RADIOGRAPH, "0 x 96", {"Rows": None}),
     (Code.NOT_A_RADIOGRAPH, "32 x 96", {"Rows": 32}),
@@ -115,7 +116,7 @@ def test_refused_by_the_header_alone(tmp_path, code, said, attributes):
     path = tmp_path / "film.dcm"
     ds = dataset(**attributes)
     del ds.PixelData
-    ds.save_as(path)
+    ds.save_as(path, implicit_vr=False, little_endian=True)
     with pytest.raises(RefusedError) as caught:
         read_radiograph(path)
     reason = caught.value.reason

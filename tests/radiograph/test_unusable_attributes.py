@@ -61,7 +61,7 @@ def read(content, tmp_path):
             else:
                 setattr(ds, keyword, said)
         path = tmp_path / "film.dcm"
-        ds.save_as(path, enforce_file_format=True)
+        ds.save_as(path)  # the file meta information stays what it is
         return READ({"image": path})["image"]
 
     return alter
@@ -246,6 +246,8 @@ SAME = {
         },
         "'0815'",
     ),
+    "SOP class missing": ({"SOPClassUID": None}, "SOPClassUID is missing"),
+    "SOP class that nobody knows": ({"SOPClassUID": "1.2.3.4"}, "'1.2.3.4'"),
     "modality DR": ({"Modality": "DR"}, "'DR'"),
     "modality RG": ({"Modality": "RG"}, ""),
     "modality dx": ({"Modality": "dx"}, "'dx'"),

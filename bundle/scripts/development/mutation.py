@@ -38,7 +38,7 @@ _PIXEL_NUMBERS: Final = (
     0, 1, 2, 7, 8, 12, 15, 16, 32, 63, 64, 100, 4096, 9999, 10000, 32767, 32768, 60000, 65535,
 )
 # fmt: on
-# What people and programs type into an element: tag, VR, keyword, values. Each is read otherwise than it stands, so it must be told.
+# What people type into an element: tag, VR, keyword, values. Each is read otherwise than it stands, so it must be told.
 _TYPED: Final = (
     (0x00281053, b"DS", "RescaleSlope", (b"2,0 ", b"none", b"1\\3 ", b"1,5 US")),
     (0x00281052, b"DS", "RescaleIntercept", (b"-1.024,0", b"0,0 ", b"?")),
@@ -70,8 +70,8 @@ _SYNTAXES: Final = (
 class Mutant:
     """A hostile file.
 
-    recipe: the seed file and the names of its mutations. told: the keyword of an element that a note must name if the file is read,
-    or "" where nothing must be told.
+    recipe: the seed file and the names of its mutations. told: the keyword of an element that a note must name if the file is
+    read, or "" where nothing must be told.
     """
 
     content: bytes

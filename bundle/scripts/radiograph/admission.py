@@ -21,7 +21,7 @@ def admit(dataset: Dataset) -> list[str]:
     """Let a radiograph of a human hip pass by its header; a header that is silent on the body part also passes.
 
     Args:
-        dataset: without pixels.
+        dataset: without pixels; its SOP class is filled in where the file meta information alone tells it.
 
     Returns:
         What had to be assumed.
@@ -105,6 +105,7 @@ def refused(code: Code, sentence: str) -> RefusedError:
 
 def _admit_kind(dataset: Dataset) -> list[str]:
     vocabulary = load_vocabulary()
+    notes = _settle_sop_class(dataset)
     known = vocabulary["sop_classes"].get(text(dataset, "SOPClassUID"))
     if known is None and not text(dataset, "SOPClassUID") and _is_acr_nema(dataset):
         known = vocabulary["acr_nema"]
@@ -121,10 +122,21 @@ def _admit_kind(dataset: Dataset) -> list[str]:
             f"The file is {kind} (modality {quote or 'not given'}), but a radiograph (CR or DX) is needed; it was not "
             "analysed. Choose the radiograph's series.",
         )
-    notes = [known["assumption"]] if known["assumption"] else []
+    notes += [known["assumption"]] if known["assumption"] else []
     if said and said != modality:
         notes.append(f"{cited(dataset, 'Modality')} was read as {modality or known['modality']}.")
     return notes
+
+
+def _settle_sop_class(dataset: Dataset) -> list[str]:
+    """Where a data set has no SOP class that is registered, take that of the file meta information, and say so."""
+    said = text(dataset, "SOPClassUID")
+    stored = text(getattr(dataset, "file_meta", Dataset()), "MediaStorageSOPClassUID")
+    if (said and UID(said).name != said) or stored not in load_vocabulary()["sop_classes"]:
+        return []
+    found = f"{cited(dataset, 'SOPClassUID')} is none that is known" if said else "SOPClassUID is missing"
+    dataset.SOPClassUID = stored
+    return [f"{found}: that of the file meta information, {UID(stored).name}, was used."]
 
 
 def _is_acr_nema(dataset: Dataset) -> bool:

@@ -106,11 +106,14 @@ def settle_values(dataset: Dataset, stored: NDArray[Any]) -> list[str]:
     """
     largest = max(int(stored.max()), -1 - int(stored.min())) if stored.size else 0
     needed = largest.bit_length() + (stored.dtype.kind == "i")
-    dataset.HighBit = int(dataset.BitsStored) - 1
+    high, dataset.HighBit = int(dataset.HighBit), int(dataset.BitsStored) - 1
+    notes = []
+    if high != dataset.HighBit:
+        notes.append(f"HighBit {high} in the header is impossible of compressed pixels: {dataset.HighBit} was used.")
     if needed <= int(dataset.BitsStored) or stored.dtype.kind == "i":
-        return []
+        return notes
     found, dataset.BitsStored, dataset.HighBit = dataset.BitsStored, needed, needed - 1
-    return [f"The compressed pixels have {needed} bits, BitsStored in the header says {found}: {needed} were read."]
+    return [*notes, f"The compressed pixels have {needed} bits, BitsStored in the header says {found}: {needed} were read."]
 
 
 def _roughness(values: NDArray[np.int64]) -> float:
