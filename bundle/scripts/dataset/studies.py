@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from tqdm import tqdm
 
-from scripts.clinical import Code, Reason
+from scripts.clinical import Code, Reason, RefusedError
 from scripts.dataset.identity import Identity, identify
 from scripts.dataset.pseudonyms import pseudonymise
-from scripts.files import sha256
+from scripts.radiograph.archives import ArchiveOpener, read_whole
 
 _PATIENCE_S: Final = 2.0  # a folder that is sorted sooner needs no progress bar
 
@@ -54,7 +55,8 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's quote the header's values, and those may name the patient
         bar = tqdm(paths, desc="Sorting", unit=" files", delay=_PATIENCE_S, file=sys.stderr, leave=False)
-        identities = [identify(path) for path in bar]
+        with ArchiveOpener() as opener:
+            identities = [identify(path, opener) for path in bar]
     places = [os.path.relpath(path, dataset_dir) for path in paths]
     names, refusals = _names(paths, places, identities, key)
     studies = _studies(items, places, identities)
@@ -137,17 +139,29 @@ def _names(
         else:
             refusals[index] = Reason(
                 Code.DUPLICATE,
-                f"The file has the same content as another one, {names[original]}, but each film counts once; that one was "
-                "analysed in its place.",
+                f"The file has the same content as {names[original]}, but each film counts once; that one was analysed in its "
+                "place.",
             )
     return names, refusals
 
 
 def _same(one: Path, other: Path) -> bool:
+    """Whether two files have the same bytes, once they are unpacked."""
     try:
-        return one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other)
-    except OSError:
+        with ArchiveOpener() as opener, ArchiveOpener() as another, opener.open(one) as file, another.open(other) as like:
+            whole, whole_like = read_whole(file), read_whole(like)
+            return _size(whole) == _size(whole_like) and _digest(whole) == _digest(whole_like)
+    except (OSError, RefusedError):
         return False
+
+
+def _size(file: BinaryIO) -> int:
+    return file.seek(0, os.SEEK_END)
+
+
+def _digest(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").digest()
 
 
 def _patient(item: Mapping[str, Any], identity: Identity) -> _Parts:

@@ -10,19 +10,17 @@ from numpy.typing import NDArray
 
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import admit_size, refused
-from scripts.radiograph.bounds import inflate
 from scripts.radiograph.decoded import DecodedRadiograph
 from scripts.radiograph.dicom import unreadable
 from scripts.radiograph.geometry import Orientation, Spacing, parse_spacing
 from scripts.radiograph.header import Header
-from scripts.radiograph.picture import ASSUMED, blank
+from scripts.radiograph.picture import ASSUMED, blank, refuse_mask
 
-_GZIP: Final = b"\x1f\x8b"
 _MM_PER_UNIT: Final = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 
 
 def read_nifti(file: BinaryIO) -> DecodedRadiograph:
-    """Read a 2D NIfTI, or a volume of one slice, plain or in gzip.
+    """Read a 2D NIfTI, or a volume of one slice.
 
     NIfTI stores (x, y): x runs along a row of the displayed radiograph and y down a column, so it is transposed to (row, col).
     The signs of its affine are ignored: writers disagree on them for radiographs, and none means another display.
@@ -51,6 +49,7 @@ def read_nifti(file: BinaryIO) -> DecodedRadiograph:
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if not 0 < high - low < np.inf:
         raise blank()
+    refuse_mask(pixels)
     values = np.clip((np.nan_to_num(pixels, nan=low) - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
     patient = parse_spacing(zooms, values.shape)
@@ -65,8 +64,6 @@ def read_nifti(file: BinaryIO) -> DecodedRadiograph:
 def _loaded(file: BinaryIO) -> tuple[NDArray[Any], np.dtype[Any], tuple[float, float], tuple[float, float]]:
     """Return the values (rows, cols), their stored type, the (row, column) size in mm, and cal_min and cal_max."""
     content = file.read()
-    if content.startswith(_GZIP):
-        content = inflate(content, 31)
     image: Any = nib.Nifti1Image.from_bytes(content) if content[344:348] == b"n+1\0" else nib.Nifti2Image.from_bytes(content)
     sizes = [size for size in image.shape if size != 1]
     if len(sizes) > 2:

@@ -67,7 +67,7 @@ def parse_header(file: BinaryIO) -> tuple[FileDataset, BinaryIO]:
     if preamble:
         meta = read_dataset(_header(file), False, True, stop_when=lambda tag, *_: tag.group != 2)
         if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            file, preamble = io.BytesIO(inflate(file.read(), -15)), False
+            file, preamble = io.BytesIO(inflate(file.read())), False
     file.seek(0)
     dataset = read_partial(_header(file), stop_when=_at_pixels, force=not preamble)
     if "TransferSyntaxUID" not in dataset.file_meta:
