@@ -80,11 +80,12 @@ def test_the_document_is_valid_and_says_what_made_it(output, provenance):
     check_document(document, json.loads((output / "results.schema.json").read_text()))
     assert document["provenance"] == provenance
     assert document["summary"] == {
-        "patients": 5,
+        "patients": 2,
         "studies": 5,
         "radiographs": 5,
         "measured": 2,
         "refused": 3,
+        "passed_over": 0,
         "hips_measured": 2,
         "categories": {"normal": 0, "low bone mass": 0, "osteoporosis": 2},
     }

@@ -31,8 +31,13 @@ _TRUTHS_OF_A_HIP: Final = frozenset({
 """What a simulated cohort tells beside them, of a radiograph and, behind a side, of a hip."""
 
 _UNITS: Final = frozenset({
-    "years", "year", "yrs", "yr", "y", "kg", "kgs", "lb", "lbs", "pounds", "cm", "m", "in", "inches", "g", "cm2", "cm²", "iso", "yyyy",
-    "mm", "dd",
+    "years", "year", "yrs", "yr", "y", "kg", "kgs", "lb", "lbs", "pounds", "cm", "m", "in", "inches", "g", "cm2", "cm²", "iso",
+    "yyyy", "mm", "dd",
+})  # fmt: skip
+_FILLERS: Final = frozenset({
+    "patient", "patients", "subject", "participant", "s", "at", "of", "the", "body", "exam", "examination", "study", "scan",
+    "exposure", "imaging", "acquisition", "radiograph", "xray", "x", "ray", "image", "file", "path", "name", "filename",
+    "femoral", "femur", "proximal", "areal",
 })  # fmt: skip
 """Words that leave the meaning of a name as it is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import difflib
 import math
 import os
 import re
@@ -22,13 +22,42 @@ MANIFEST_NAME: Final = "manifest.csv"
 SPLITS: Final = ("train", "validation", "test", "external")
 
 _BMDS: Final = (0.1, 3.0)
-_LOGGER: Final = logging.getLogger(__name__)
+
+_ENDINGS: Final = re.compile(r"(.+?)((?:\.(?:csv|tsv|txt|xls|xlsx|xlsm|ods|numbers|gz))+)")
+_OF_A_COPY: Final = frozenset({"copy", "of", "kopie", "copie", "final", "new", "old", "v"})
+"""A table's name and endings, and words that a name gets when the file is copied."""
+
+
+def find_manifest(folder: Path) -> Path | None:
+    """Find the manifest of a folder: `MANIFEST_NAME`, else the one file that differs from it by capitals; None without one.
+
+    Raises:
+        ValueError: if several files differ from it by capitals alone.
+        OSError: if the folder cannot be listed.
+    """
+    exact = folder / MANIFEST_NAME
+    if exact.is_file():
+        return exact
+    alike = sorted(path for path in folder.iterdir() if path.name.lower() == MANIFEST_NAME and path.is_file())
+    if len(alike) > 1:
+        raise ValueError(f"{folder}: holds {' and '.join(path.name for path in alike)}; expected one manifest. Nothing was read.")
+    return alike[0] if alike else None
+
+
+def is_like_manifest(name: str) -> bool:
+    """Whether a file's name is that of a manifest, or one that was mistyped, copied or saved in another format.
+
+    Example:
+        >>> [is_like_manifest(name) for name in ("manifest (1).csv", "Manifest.xlsx", "manifset.csv", "manifest-md5.txt")]
+        [True, True, True, False]
+    """
+    parts = _ENDINGS.fullmatch(name.lower())
+    words = [word for word in re.findall(r"[^\W\d_]+", parts[1]) if word not in _OF_A_COPY] if parts else []
+    return len(words) == 1 and bool(difflib.get_close_matches(words[0], ["manifest"], cutoff=0.85))
 
 
 def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
     """Read and check a manifest: a CSV file as spreadsheet programs write it, with at least the column `image`.
-
-    Columns that nothing in the bundle reads are named in a warning, so that none is ignored in silence.
 
     Args:
         path: of the CSV file. Paths in it are relative to its folder.
@@ -55,9 +84,7 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
     entries: dict[Path, dict[str, Any]] = {}
     for row, cells in table.rows:
         where = f"{path}, row {row}"
-        entry = {
-            column: _parse(where, column, cell, path.parent) for column, cell in zip(table.columns, cells, strict=True)
-        }
+        entry = {column: _parse(where, column, cell, path.parent) for column, cell in zip(table.columns, cells, strict=True)}
         image = Path(entry.pop("image"))
         if image in entries:
             cell = cells[table.columns.index("image")]
@@ -65,13 +92,6 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
                 f"{where}, column image: {cell!r} has a row already; expected one row a radiograph. Nothing was read."
             )
         entries[image] = entry
-    if unread := [column for column in table.columns if not is_known(column)]:
-        _LOGGER.warning(
-            "%s: of its columns, %s are none that a manifest has: they are kept as text, and nothing reads them but a network that "
-            "is trained on them.",
-            path,
-            ", ".join(map(repr, unread)),
-        )
     return entries
 
 
@@ -85,8 +105,8 @@ def _check_columns(path: Path, line: int, columns: list[str]) -> None:
     for column in columns:
         if column not in _PARSERS and not is_known(column) and (meant := meant_column(column, columns)):
             raise ValueError(
-                f"{where}: unknown column {column!r}; expected {meant!r}? Nothing was read. Rename the column, also if it is "
-                "something else."
+                f"{where}: unknown column {column!r}; expected {meant!r}? Nothing was read. Give it that name, or another "
+                "one if it is something else."
             )
     if "image" not in columns:
         found = ", ".join(columns[:8]) or "nothing"

@@ -71,8 +71,8 @@ def _cells(path: Path, row: int, cells: list[str], names: list[str]) -> list[str
     for index, cell in enumerate(cells):
         if cell and (index >= len(names) or not names[index]):
             raise ValueError(
-                f"{path}, row {row}: {cell!r} stands in column {index + 1}, but the header names {sum(map(bool, names))} columns and "
-                "not that one; nothing was read. Name the column, empty the cell, or quote a text that holds a separator."
+                f"{path}, row {row}: {cell!r} stands in column {index + 1}, to which the header gives no name; nothing was read. "
+                "Name the column, empty the cell, or quote a text that holds a separator."
             )
     kept = [cells[index] for index, name in enumerate(names) if name and index < len(cells)]
     if len(kept) < sum(map(bool, names)):
@@ -93,9 +93,7 @@ def _decode(path: Path) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path}, row {row}: holds bytes that are no {encoding}; nothing was read. {save}"
-        ) from error
+        raise ValueError(f"{path}, row {row}: holds bytes that are no {encoding}; nothing was read. {save}") from error
     if "\0" in text:
         raise ValueError(f"{path}: holds zero bytes, which no CSV file in UTF-8 has; nothing was read. {save}")
     return text.removeprefix("\ufeff")

@@ -88,6 +88,7 @@ class ArchiveOpener(AbstractContextManager["ArchiveOpener"]):
         self._members: dict[str, zipfile.ZipInfo] = {}
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Close it."""
         self._open.close()
         self._path = self._archive = None
 
