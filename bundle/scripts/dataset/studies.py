@@ -9,7 +9,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 from tqdm import tqdm
@@ -124,44 +124,38 @@ def _names(
 
     Some programs give radiographs the same UID by mistake: only files with the same bytes are one radiograph.
     """
-    names: list[str] = []
-    refusals: dict[int, Reason] = {}
-    seen: dict[str, list[int]] = defaultdict(list)
+    by_uid: dict[str, list[int]] = defaultdict(list)
     for index, identity in enumerate(identities):
-        uid = identity.sop_uid
-        if not uid or identity.reason:
-            names.append(pseudonymise(key, "file", places[index]))
+        if identity.sop_uid and not identity.reason:
+            by_uid[identity.sop_uid].append(index)
+    names = [pseudonymise(key, "file", place) for place in places]
+    refusals: dict[int, Reason] = {}
+    for uid, indices in by_uid.items():
+        names[indices[0]] = pseudonymise(key, "film", uid)
+        if len(indices) == 1:
             continue
-        names.append(pseudonymise(key, "file", uid, places[index]) if seen[uid] else pseudonymise(key, "film", uid))
-        original = next((other for other in seen[uid] if _same(paths[index], paths[other])), None)
-        if original is None:
-            seen[uid].append(index)
-        else:
-            refusals[index] = Reason(
-                Code.DUPLICATE,
-                f"The file has the same content as {names[original]}, but each film counts once; that one was analysed in its "
-                "place.",
-            )
+        originals: dict[bytes, int] = {}
+        with ArchiveOpener() as opener:
+            for index in indices:
+                original = originals.setdefault(_digest(paths[index], opener), index)
+                if index != indices[0]:
+                    names[index] = pseudonymise(key, "file", uid, places[index])
+                if original != index:
+                    refusals[index] = Reason(
+                        Code.DUPLICATE,
+                        f"The file has the same content as {names[original]}, but each film counts once; that one was analysed "
+                        "in its place.",
+                    )
     return names, refusals
 
 
-def _same(one: Path, other: Path) -> bool:
-    """Whether two files have the same bytes, once they are unpacked."""
+def _digest(path: Path, opener: ArchiveOpener) -> bytes:
+    """What tells the unpacked bytes of a file from others; those of one that cannot be read are like no other's."""
     try:
-        with ArchiveOpener() as opener, ArchiveOpener() as another, opener.open(one) as file, another.open(other) as like:
-            whole, whole_like = read_whole(file), read_whole(like)
-            return _size(whole) == _size(whole_like) and _digest(whole) == _digest(whole_like)
+        with opener.open(path) as file:
+            return hashlib.file_digest(read_whole(file), "sha256").digest()
     except (OSError, RefusedError):
-        return False
-
-
-def _size(file: BinaryIO) -> int:
-    return file.seek(0, os.SEEK_END)
-
-
-def _digest(file: BinaryIO) -> bytes:
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").digest()
+        return os.fsencode(path)
 
 
 def _patient(item: Mapping[str, Any], identity: Identity) -> _Parts:
