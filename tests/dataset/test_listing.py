@@ -2,6 +2,7 @@
 
 import math
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,16 @@ def test_what_the_manifest_names_is_found_behind_a_link(tmp_path):
     (tmp_path / "in/images").symlink_to(tmp_path / "elsewhere")
     write_manifest(tmp_path / "in", "image", "images/a.dcm")
     assert names(tmp_path / "in") == ["images/a.dcm"]
+    assert passed_over(tmp_path / "in") == {
+        "images/": "It is a link to a folder. Of what it holds, only what the manifest names was read."
+    }
+
+
+def test_an_archive_that_the_manifest_names_is_searched_all_the_same(tmp_path):
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        archive.writestr("a.dcm", b"x")
+    write_manifest(tmp_path, "image,sex", "films.zip,F")
+    assert names(tmp_path) == ["films.zip", "films.zip/a.dcm"]
 
 
 @pytest.mark.parametrize(
@@ -309,7 +320,7 @@ def test_a_column_of_the_users_own_is_kept_and_named(tmp_path, column, caplog):
     write_manifest(tmp_path, f"image,age_years,age,{column}", "a.dcm,71,old,x")
     (item,) = list_radiographs(tmp_path)
     assert item[column] == "x" and item["age"] == "old", "the column that age means is there"
-    assert f"'age', '{column}' are none that a manifest has" in caplog.text and "manifest.csv" in caplog.text
+    assert f"none of a manifest's: 'age', '{column}'. They are kept" in caplog.text and "manifest.csv" in caplog.text
 
 
 def test_the_columns_of_a_simulated_cohort_are_all_known():

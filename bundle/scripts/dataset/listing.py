@@ -121,8 +121,8 @@ def list_radiographs(dataset_dir: str | os.PathLike[str]) -> list[dict[str, Any]
     columns = list(next(iter(entries.values()), {}))
     if unread := [column for column in columns if not is_known(column)]:
         _LOGGER.warning(
-            "%s: of its columns, %s are none that a manifest has: they are kept as text, and nothing reads them but a network "
-            "that is trained on them.",
+            "%s: columns that are none of a manifest's: %s. They are kept as text, and nothing reads them but a network that is "
+            "trained on them.",
             manifest,
             ", ".join(map(repr, unread)),
         )
@@ -142,9 +142,7 @@ def list_passed_over(dataset_dir: str | os.PathLike[str]) -> list[PassedOver]:
     entries = read_manifest(manifest) if manifest else {}
     found = _search(folder, entries).passed_over
     return [
-        PassedOver(
-            os.path.relpath(path, folder) + ("/" if path.is_dir() else ""), Reason(Code.PASSED_OVER, f"{why} It was not read.")
-        )
+        PassedOver(os.path.relpath(path, folder) + ("/" if path.is_dir() else ""), Reason(Code.PASSED_OVER, why))
         for path, why in sorted(found.items())
         if path != manifest
     ]
@@ -163,29 +161,30 @@ def _search(folder: Path, entries: Mapping[Path, Mapping[str, Any]]) -> _Found:
     labels = {Path(entry[column]) for entry in entries.values() for column in LABEL_COLUMNS if entry.get(column)}
     image_folders = {path.parent for path in entries} | {folder}
     label_folders = {path.parent for path in labels} - image_folders
-    behind_links = {parent for path in (*entries, *labels) for parent in path.parents}
+    parents = {parent for path in (*entries, *labels) for parent in path.parents}
     found = _Found()
     for current, folders, files in os.walk(folder, onerror=_cannot_list):
         here = Path(current)
         for name in sorted(folders):
             path = here / name
-            if why := _why_no_folder(path, files):
-                found.passed_over[path] = why
+            why = _why_no_folder(path, files)
+            if path.is_symlink() and not why and path not in parents:
+                found.candidates.append(path)
+            elif path.is_symlink() or why:
+                read = "Of what it holds, only what the manifest names was read." if path in parents else "It was not read."
+                found.passed_over[path] = f"{why or 'It is a link to a folder.'} {read}"
+            if why:
                 folders.remove(name)
-            elif path.is_symlink():
-                if path in behind_links:
-                    found.passed_over[path] = "It is a link to a folder, behind which only what the manifest names was read."
-                else:
-                    found.candidates.append(path)
         nearest = next(parent for parent in (here, *here.parents) if parent in label_folders or parent in image_folders)
         for name in files:
             path = here / name
-            if path in labels or path in entries:
+            if path in labels:
                 continue
-            if why := _why_no_file(name, files):
-                found.passed_over[path] = why
-            elif nearest in label_folders:
-                found.passed_over[path] = "It lies among the masks and landmarks of the manifest, which does not name it."
+            why = "" if path in entries else _why_no_file(name, files)
+            if not why and nearest in label_folders and path not in entries:
+                why = "It lies among the masks and landmarks of the manifest, which does not name it."
+            if why:
+                found.passed_over[path] = f"{why} It was not read."
             else:
                 _add(path, found)
     return found
@@ -202,9 +201,9 @@ def _add(path: Path, found: _Found) -> None:
     for member in members:
         *above, name = PurePosixPath(member).parts
         if any(part.startswith(".") for part in above) or "__MACOSX" in above:
-            found.passed_over[path / member] = "It lies in a hidden folder of the archive."
+            found.passed_over[path / member] = "It lies in a hidden folder of the archive. It was not read."
         elif why := _why_no_file(name, []):
-            found.passed_over[path / member] = why
+            found.passed_over[path / member] = f"{why} It was not read."
         else:
             found.candidates.append(path / member)
 

@@ -153,7 +153,8 @@ def _digest(path: Path, opener: ArchiveOpener) -> bytes:
     """What tells the unpacked bytes of a file from others; those of one that cannot be read are like no other's."""
     try:
         with opener.open(path) as file:
-            return hashlib.file_digest(read_whole(file), "sha256").digest()
+            whole: Any = read_whole(file)  # typed too narrowly for file_digest
+            return hashlib.file_digest(whole, "sha256").digest()
     except (OSError, RefusedError):
         return os.fsencode(path)
 
