@@ -33,12 +33,11 @@ def find_manifest(folder: Path) -> Path | None:
 
     Raises:
         ValueError: if several files differ from it by capitals alone.
-        OSError: if the folder cannot be listed.
     """
     exact = folder / MANIFEST_NAME
     if exact.is_file():
         return exact
-    alike = sorted(path for path in folder.iterdir() if path.name.lower() == MANIFEST_NAME and path.is_file())
+    alike = sorted(path for path in folder.glob("*") if path.name.lower() == MANIFEST_NAME and path.is_file())
     if len(alike) > 1:
         raise ValueError(f"{folder}: holds {' and '.join(path.name for path in alike)}; expected one manifest. Nothing was read.")
     return alike[0] if alike else None
