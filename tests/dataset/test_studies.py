@@ -16,6 +16,7 @@ from radiograph_files import ramp, write
 from scripts.dataset.listing import list_passed_over, list_radiographs
 from scripts.dataset.pseudonyms import make_key, pseudonymise, read_key, write_key
 from scripts.dataset.studies import sort_studies
+from scripts.radiograph import read_radiograph
 
 KEY = b"0123456789abcdef0123456789abcdef"
 
@@ -163,6 +164,16 @@ def test_what_else_an_archive_holds_is_named(tmp_path):
     zipped(tmp_path / "films.zip", {"film.dcm": content, "inner.zip": b"PK\3\4", **dict.fromkeys(others, b"x")})
     assert codes(tmp_path) == {"film.dcm": "", "films.zip/film.dcm": "DUPLICATE", "films.zip/inner.zip": "UNREADABLE"}
     assert {one.file for one in list_passed_over(tmp_path)} == {f"films.zip/{name}" for name in others}
+
+
+def test_names_of_members_may_be_longer_than_those_of_files(tmp_path):
+    content = write(tmp_path, name="film.dcm").read_bytes()
+    (tmp_path / "film.dcm").unlink()
+    long, longer = f"{'x' * 5000}.dcm", f"a.zip/{'y' * 60000}.txt"
+    zipped(tmp_path / "films.zip", {long: content, longer: b"x"})
+    assert codes(tmp_path) == {f"films.zip/{long}": ""}
+    assert [one.file for one in list_passed_over(tmp_path)] == [f"films.zip/{longer}"]
+    assert read_radiograph(tmp_path / "films.zip" / long).shape == (1, *ramp().shape)
 
 
 def test_an_archive_that_is_refused_is_one_row_and_the_others_go_on(tmp_path):

@@ -44,7 +44,6 @@ _LABEL_STORE: Final = "datastore_v2.json"
 _STORED_LABELS: Final = "labels"
 """MONAI Label's list of what it serves, and the folder of masks beside it."""
 
-
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -61,10 +60,11 @@ class PassedOver:
 
 @dataclass
 class _Found:
-    """What a walk through a folder finds, as absolute paths."""
+    """What a walk through a folder finds, as absolute paths; what is passed over, with why, and which of it are folders."""
 
     candidates: list[Path] = field(default_factory=list)
     passed_over: dict[Path, str] = field(default_factory=dict)
+    folders: set[Path] = field(default_factory=set)
 
 
 class NoRadiographsError(ValueError):
@@ -140,10 +140,10 @@ def list_passed_over(dataset_dir: str | os.PathLike[str]) -> list[PassedOver]:
     folder = _checked(dataset_dir)
     manifest = find_manifest(folder)
     entries = read_manifest(manifest) if manifest else {}
-    found = _search(folder, entries).passed_over
+    found = _search(folder, entries)
     return [
-        PassedOver(os.path.relpath(path, folder) + ("/" if path.is_dir() else ""), Reason(Code.PASSED_OVER, why))
-        for path, why in sorted(found.items())
+        PassedOver(os.path.relpath(path, folder) + ("/" if path in found.folders else ""), Reason(Code.PASSED_OVER, why))
+        for path, why in sorted(found.passed_over.items())
         if path != manifest
     ]
 
@@ -173,6 +173,7 @@ def _search(folder: Path, entries: Mapping[Path, Mapping[str, Any]]) -> _Found:
             elif path.is_symlink() or why:
                 read = "Of what it holds, only what the manifest names was read." if path in parents else "It was not read."
                 found.passed_over[path] = f"{why or 'It is a link to a folder.'} {read}"
+                found.folders.add(path)
             if why:
                 folders.remove(name)
         nearest = next(parent for parent in (here, *here.parents) if parent in label_folders or parent in image_folders)
