@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +56,18 @@ def write_film(path, seed, **attributes):
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
-    """195 small films in studies of two, two examples that are measured, and three files that are none."""
+    """195 small films in studies of two, two of them in an archive, two examples that are measured, and four files that are
+    none."""
     folder = tmp_path_factory.mktemp("films")
     for seed in range(FILMS - 5):
         write_film(folder / f"{seed:03}.dcm", seed)
     for name in ("normal", "osteoporosis"):
         shutil.copy(BUNDLE / f"examples/images/{name}.dcm", folder / f"100_{name}.dcm")
+    with zipfile.ZipFile(folder / "films.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("020.dcm", "021.dcm"):
+            archive.write(folder / name, name)
+            (folder / name).unlink()
+    (folder / "notes.txt").write_text("of the technician")
     write_film(folder / "ct.dcm", FILMS, SOPClassUID=CTImageStorage, Modality="CT")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     (folder / "nowhere.dcm").symlink_to(folder / "absent.dcm")

@@ -1,9 +1,11 @@
 """Sorting a folder by header alone: which radiographs belong together, what is refused unread, and what everything is called."""
 
+import gzip
 import os
 import re
 import socket
 import time
+import zipfile
 import zlib
 
 import numpy as np
@@ -11,9 +13,10 @@ import pytest
 from PIL import Image
 from pydicom.uid import CTImageStorage, generate_uid
 from radiograph_files import ramp, write
-from scripts.dataset.listing import list_radiographs
+from scripts.dataset.listing import list_passed_over, list_radiographs
 from scripts.dataset.pseudonyms import make_key, pseudonymise, read_key, write_key
 from scripts.dataset.studies import sort_studies
+from scripts.radiograph import read_radiograph
 
 KEY = b"0123456789abcdef0123456789abcdef"
 
@@ -121,6 +124,93 @@ def test_the_same_radiograph_counts_once(tmp_path):
     assert codes(tmp_path) == {"a.dcm": "", "b.dcm": "", "c.dcm": "", "z.dcm": "DUPLICATE"}, "b and c differ in their pixels"
     assert items["a.dcm"]["name"] in items["z.dcm"]["refusal"].sentence
     assert len({item["name"] for item in items.values()}) == 4
+
+
+def zipped(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_members_of_archives_are_sorted_like_files(tmp_path):
+    one, other = generate_uid(), generate_uid()
+    for name, study, patient in (("a.dcm", one, "1"), ("b.dcm", one, "1"), ("c.dcm", other, "2"), ("d.dcm", one, "1")):
+        write(tmp_path, name=name, StudyInstanceUID=study, PatientID=patient)
+    write(tmp_path, name="ct.dcm", SOPClassUID=CTImageStorage, Modality="CT")
+    content = {name: (tmp_path / name).read_bytes() for name in ("a.dcm", "b.dcm", "c.dcm", "ct.dcm")}
+    for name in content:
+        (tmp_path / name).unlink()
+    zipped(tmp_path / "films.zip", {"x/a.dcm": content["a.dcm"], "c.dcm": content["c.dcm"], "ct.dcm": content["ct.dcm"]})
+    (tmp_path / "b.dcm.gz").write_bytes(gzip.compress(content["b.dcm"]))
+    items = by_file(tmp_path)
+    assert codes(tmp_path) == {
+        "b.dcm.gz": "", "d.dcm": "", "films.zip/c.dcm": "", "films.zip/ct.dcm": "NOT_A_RADIOGRAPH", "films.zip/x/a.dcm": "",
+    }  # fmt: skip
+    assert items["films.zip/x/a.dcm"]["study"] == items["b.dcm.gz"]["study"] == items["d.dcm"]["study"]
+    assert items["films.zip/x/a.dcm"]["patient"] == items["d.dcm"]["patient"] != items["films.zip/c.dcm"]["patient"]
+
+
+def test_the_same_radiograph_counts_once_however_it_is_packed(tmp_path):
+    content = write(tmp_path, name="a.dcm").read_bytes()
+    (tmp_path / "b.dcm.gz").write_bytes(gzip.compress(content))
+    zipped(tmp_path / "c.zip", {"film.dcm": content, "film.gz": gzip.compress(content)})
+    duplicate = "DUPLICATE"
+    assert codes(tmp_path) == {"a.dcm": "", "b.dcm.gz": duplicate, "c.zip/film.dcm": duplicate, "c.zip/film.gz": duplicate}
+
+
+def test_what_else_an_archive_holds_is_named(tmp_path):
+    content = write(tmp_path, name="film.dcm").read_bytes()
+    others = ("notes.txt", "x/DICOMDIR", ".DS_Store", ".cache/film.dcm", "__MACOSX/._film.dcm")
+    zipped(tmp_path / "films.zip", {"film.dcm": content, "inner.zip": b"PK\3\4", **dict.fromkeys(others, b"x")})
+    assert codes(tmp_path) == {"film.dcm": "", "films.zip/film.dcm": "DUPLICATE", "films.zip/inner.zip": "UNREADABLE"}
+    assert {one.file for one in list_passed_over(tmp_path)} == {f"films.zip/{name}" for name in others}
+
+
+def test_names_of_members_may_be_longer_than_those_of_files(tmp_path):
+    content = write(tmp_path, name="film.dcm").read_bytes()
+    (tmp_path / "film.dcm").unlink()
+    long, longer = f"{'x' * 5000}.dcm", f"a.zip/{'y' * 60000}.txt"
+    zipped(tmp_path / "films.zip", {long: content, longer: b"x"})
+    assert codes(tmp_path) == {f"films.zip/{long}": ""}
+    assert [one.file for one in list_passed_over(tmp_path)] == [f"films.zip/{longer}"]
+    assert read_radiograph(tmp_path / "films.zip" / long).shape == (1, *ramp().shape)
+
+
+def test_an_archive_that_is_refused_is_one_row_and_the_others_go_on(tmp_path):
+    content = write(tmp_path, name="film.dcm").read_bytes()
+    zipped(tmp_path / "good.zip", {"other.dcm": content})
+    zipped(tmp_path / "hostile.zip", {"film.dcm": content, "../film.dcm": content})
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "good.zip").read_bytes()[:-30])
+    (tmp_path / "none.zip").write_text("no archive")
+    (tmp_path / "plain.zip").write_bytes(content)
+    assert codes(tmp_path) == {
+        "film.dcm": "", "good.zip/other.dcm": "DUPLICATE", "hostile.zip": "UNREADABLE", "cut.zip": "UNREADABLE", "none.zip": "",
+        "plain.zip": "DUPLICATE",
+    }  # fmt: skip
+
+
+def test_a_manifest_names_members_of_archives(tmp_path):
+    Image.fromarray(ramp().astype(np.uint8)).save(tmp_path / "a.png")
+    zipped(tmp_path / "films.zip", {"x/a.png": (tmp_path / "a.png").read_bytes(), "notes.txt": b""})
+    (tmp_path / "a.png").unlink()
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("image,patient_id,age_years\nfilms.zip/x/a.png,P1,15\n")
+    (item,) = sort(tmp_path)
+    assert (item["patient_id"], item["age_years"]) == ("P1", 15)
+    for absent in ("films.zip/b.png", "films.zip/notes.txt", "films.zip/x"):
+        manifest.write_text(f"image\n{absent}\n")
+        with pytest.raises(ValueError, match=rf"manifest\.csv, column image: '{absent}' is no radiograph in its archive"):
+            sort(tmp_path)
+
+
+def test_many_members_of_one_archive_are_sorted_in_little_time(tmp_path):
+    content = write(tmp_path, name="film.dcm", SOPInstanceUID="1.2.3.4").read_bytes()
+    (tmp_path / "film.dcm").unlink()
+    # All with one UID, as a careless anonymiser gives it.
+    zipped(tmp_path / "films.zip", {f"{index}.dcm": content.replace(b"063Y", b"%03dY" % (index % 100)) for index in range(1000)})
+    began = time.process_time()
+    assert sum("refusal" in item for item in sort(tmp_path)) == 900
+    assert time.process_time() - began < 30, "the archive's list of members, or a member, is read many times"
 
 
 def test_hostile_headers_are_left_to_the_reader_at_once(tmp_path):

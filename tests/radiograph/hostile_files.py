@@ -83,7 +83,7 @@ def nifti(folder, shape, mebibytes):
     struct.pack_into("<f", head, 108, 352.0)
     head[344:348] = b"n+1\0"
     path = folder / "film.nii.gz"
-    path.write_bytes(gzip.compress(bytes(head)) + b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + zeros(mebibytes, -15))
+    path.write_bytes(gzip.compress(bytes(head)) + gzip.compress(bytes(1 << 20)) * mebibytes)
     return path
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import zipfile
 
 import pytest
 from fake_screening import KEY, MainJob, item_of
@@ -132,6 +133,21 @@ def test_what_has_changed_is_done_again_and_it_says_so(screening, items, change,
     screening(change(screening, items))
     assert screening.screened == (list(FILES) if count == 5 else [FILES[1]])
     assert f"{count} finished studies are screened again" in capsys.readouterr().out
+
+
+def test_members_of_an_archive_are_done_again_when_it_changes(screening):
+    screening.folder.mkdir()
+    (screening.folder / "b.dcm").write_bytes(b"pixels")
+    files = ("b.dcm", "films.zip/x/a.dcm", "films.zip/c.dcm")
+    items = [item_of(screening.folder, file) for file in files]
+    for content, done in ((b"pixels", ["b.dcm", "a.dcm", "c.dcm"]), (b"", []), (b"others", ["a.dcm", "c.dcm"])):
+        if content:
+            with zipfile.ZipFile(screening.folder / "films.zip", "w") as archive:
+                archive.writestr("x/a.dcm", content)
+                archive.writestr("c.dcm", content)
+        screening.screened.clear()
+        screening(items)
+        assert screening.screened == done
 
 
 def test_other_code_is_noticed(screening, items, monkeypatch, tmp_path):

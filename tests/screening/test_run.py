@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -10,6 +11,7 @@ import pytest
 from fake_screening import KEY, NOTICE, item_of
 from PIL import Image
 from scripts.clinical import Code, Reason
+from scripts.dataset.listing import PassedOver
 from scripts.dataset.pseudonyms import pseudonymise
 from scripts.results.document import check_document
 
@@ -53,6 +55,44 @@ def test_results_have_one_row_a_hip(output):
     assert right["notice"] == NOTICE
 
 
+NAMED = "DOE^JANE/notes.txt"
+
+
+@pytest.fixture
+def beside_others(screening):
+    """A run over a folder with a duplicate, and with files that are passed over, among them those of the run itself."""
+    reason = Reason(Code.PASSED_OVER, "Its ending (.txt) is none of a radiograph. It was not read.")
+    odd = os.fsdecode(b"M\xfcller.txt")
+    screening.out = screening.folder / "out"
+    screening.folder.mkdir()
+    screening.passed_over = [PassedOver(file, reason) for file in (NAMED, odd, "out/", "out/pseudonym.key", "outer/")]
+    copy = item_of(screening.folder, "DOE^JANE/copy.dcm")
+    sentence = f"The file has the same content as {HIP}, but each film counts once."
+    items = [item_of(screening.folder, "hip.dcm"), {**copy, "refusal": Reason(Code.DUPLICATE, sentence)}]
+    return lambda: screening(items)
+
+
+def test_what_is_passed_over_is_counted_and_named(beside_others, capsys):
+    out = beside_others()
+    found = [(row["file"], row["name"], row["code"]) for row in rows(out / "rejected.csv")][2:]
+    assert found == [(file, "", "PASSED_OVER") for file in (NAMED, r"M\xfcller.txt", "outer/")], "the run's own folder is none"
+    document = json.loads((out / "results.json").read_text())
+    assert document["summary"]["passed_over"] == 3 and document["passed_over"][0]["file"] == NAMED
+    assert document["summary"]["patients"] == 1, "a file that was not read shows nobody"
+    said = capsys.readouterr().out
+    assert "1 refused. 3 other files or folders were passed over. See" in said and "DOE" not in said.replace(
+        str(beside_others), ""
+    )
+
+
+def test_a_duplicate_names_the_file_where_files_are_named(beside_others):
+    out = beside_others()
+    (row,) = (row for row in rows(out / "rejected.csv") if row["code"] == "DUPLICATE")
+    assert row["file"] == "DOE^JANE/copy.dcm" and "same content as hip.dcm, but" in row["reason"]
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert f"same content as {HIP}, but" in page and "hip.dcm" not in page and "DOE" not in page
+
+
 def test_every_refused_radiograph_and_hip_has_its_code_and_reason(output):
     found = {(row["file"], row["side"]): row for row in rows(output / "rejected.csv")}
     assert {place: row["code"] for place, row in found.items()} == {
@@ -80,11 +120,12 @@ def test_the_document_is_valid_and_says_what_made_it(output, provenance):
     check_document(document, json.loads((output / "results.schema.json").read_text()))
     assert document["provenance"] == provenance
     assert document["summary"] == {
-        "patients": 5,
+        "patients": 2,
         "studies": 5,
         "radiographs": 5,
         "measured": 2,
         "refused": 3,
+        "passed_over": 0,
         "hips_measured": 2,
         "categories": {"normal": 0, "low bone mass": 0, "osteoporosis": 2},
     }

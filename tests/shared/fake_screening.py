@@ -12,6 +12,7 @@ from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose, Transform
 from scripts.apps.main_job import screen_pending
 from scripts.clinical import CHANNELS, Channels, Code, Of, Reason, RefusedError
+from scripts.dataset.listing import PassedOver
 from scripts.dataset.pseudonyms import pseudonymise
 from scripts.measurement.hip_geometry import HipGeometryd
 from scripts.results import (
@@ -154,6 +155,7 @@ class MainJob:
         self.folder, self.out, self.provenance = folder / "in", folder / "out", provenance
         self.reader = FakeReader()
         self.pictures = [MaskWriter(), OverlayWriter()]
+        self.passed_over: list[PassedOver] = []
 
     @property
     def screened(self) -> list[str]:
@@ -164,7 +166,7 @@ class MainJob:
 
     def run(self, items: list[dict], screen: Screen) -> Path:
         self.out.mkdir(exist_ok=True)
-        ledger = Ledger(items, self.folder, self.out, self.provenance)
+        ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
         ledger.open()
         tables = [write_results_table, write_columns_table, write_rejected_table, write_report, write_document]
         writer = ResultsWriter(ledger, screen.interpretation.channels.table, NOTICE, self.pictures, tables)

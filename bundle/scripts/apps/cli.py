@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from monai.bundle import ConfigParser, run
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
-from scripts.dataset.listing import list_radiographs
+from scripts.dataset.listing import PassedOver, list_passed_over, list_radiographs
 from scripts.dataset.pseudonyms import KEY_NAME, make_key, read_key, write_key
 from scripts.dataset.studies import sort_studies
 
@@ -100,6 +100,16 @@ def find_radiographs(dataset_dir: str | None, key: bytes | None = None, option: 
         _stop(f"No {option} given; name the folder of radiographs. Nothing was analysed.")
     try:
         return sort_studies(list_radiographs(str(dataset_dir)), os.path.abspath(str(dataset_dir)), key or make_key())
+    except (OSError, ValueError) as error:
+        _stop(f"{option}: {error}")
+
+
+def find_passed_over(dataset_dir: str | None, option: str = "--dataset_dir") -> list[PassedOver]:
+    """Name the files in a folder of radiographs that `find_radiographs` passes over, and end the command where it does."""
+    if not dataset_dir:
+        _stop(f"No {option} given; name the folder of radiographs. Nothing was analysed.")
+    try:
+        return list_passed_over(str(dataset_dir))
     except (OSError, ValueError) as error:
         _stop(f"{option}: {error}")
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 class Code(StrEnum):
     """Why a radiograph, or one hip of it, has no measurement. Stable: the codes appear in every results file."""
 
+    PASSED_OVER = "PASSED_OVER"  # no radiograph by its name or place, so that nobody looked into it
     UNREADABLE = "UNREADABLE"  # missing, damaged, or failed in a way nobody foresaw
     UNSUPPORTED_ENCODING = "UNSUPPORTED_ENCODING"  # a valid file whose pixel compression cannot be decoded
     NOT_A_RADIOGRAPH = "NOT_A_RADIOGRAPH"  # CT, MR, a report, a colour photograph, ...

@@ -12,6 +12,7 @@ import pydicom
 
 from scripts.clinical import Code, Reason, RefusedError
 from scripts.radiograph.admission import admit, is_object
+from scripts.radiograph.archives import ArchiveOpener, source_of
 from scripts.radiograph.dicom import MAGIC
 from scripts.radiograph.elements import text
 
@@ -40,20 +41,26 @@ class Identity:
     reason: Reason | None = None
 
 
-def identify(path: Path) -> Identity:
+def identify(path: Path, opener: ArchiveOpener) -> Identity:
     """Look at a file without decoding a pixel, nor waiting for one that is a pipe or a device.
 
     What cannot be judged by its header alone (a picture, a damaged header) is not refused here.
+
+    Args:
+        path: of a file, or of a member of an archive.
+        opener: opens it.
     """
     try:
-        status = os.stat(path)
+        status = os.stat(source_of(path))
         if not stat.S_ISREG(status.st_mode):
             return Identity(reason=_unreadable(f"is {_kind(path, status.st_mode)}"))
-        with path.open("rb") as file:
+        with opener.open(path) as file:
             start = file.read(_PREAMBLE)
             if start[-len(MAGIC) :] == MAGIC or start.startswith(_BARE_STARTS):
                 file.seek(0)
                 return _by_header(file)
+    except RefusedError as refusal:
+        return Identity(reason=refusal.reason)
     except OSError as error:
         if path.is_symlink() and not path.exists():
             return Identity(reason=_unreadable("is a link that leads nowhere"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
 import os
@@ -13,24 +12,51 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from scripts.dataset.columns import BMD_COLUMNS, LABEL_COLUMNS, is_known, meant_column
+from scripts.dataset.spreadsheet import read_table
+from scripts.radiograph.archives import source_of
 from scripts.radiograph.patient import AGES_YEARS, HEIGHTS_CM, WEIGHTS_KG
 
 MANIFEST_NAME: Final = "manifest.csv"
-
-BMD_COLUMNS: Final = ("left_neck_bmd", "left_total_bmd", "right_neck_bmd", "right_total_bmd", "lumbar_bmd")
-"""Areal bone mineral density by DXA, g/cm²."""
-
-LABEL_COLUMNS: Final = ("label", "left_label", "right_label", "landmarks", "fracture_label")
-"""Files with a radiograph's mask (of both hips, or of one), its landmarks, and the mask of where a femur is broken, relative to
-the manifest's folder."""
 
 SPLITS: Final = ("train", "validation", "test", "external")
 
 _BMDS: Final = (0.1, 3.0)
 
+_ENDINGS: Final = re.compile(r"(.+?)((?:\.(?:csv|tsv|txt|xls|xlsx|xlsm|ods|numbers|gz))+)")
+_OF_A_COPY: Final = frozenset({"copy", "of", "kopie", "copie", "final", "new", "old", "v"})
+"""A table's name and endings, and words that a name gets when the file is copied."""
+
+
+def find_manifest(folder: Path) -> Path | None:
+    """Find the manifest of a folder: `MANIFEST_NAME`, else the one file that differs from it by capitals; None without one.
+
+    Raises:
+        ValueError: if several files differ from it by capitals alone.
+    """
+    exact = folder / MANIFEST_NAME
+    if exact.is_file():
+        return exact
+    alike = sorted(path for path in folder.glob("*") if path.name.lower() == MANIFEST_NAME and path.is_file())
+    if len(alike) > 1:
+        raise ValueError(f"{folder}: holds {' and '.join(path.name for path in alike)}; expected one manifest. Nothing was read.")
+    return alike[0] if alike else None
+
+
+def is_like_manifest(name: str) -> bool:
+    """Whether a file's name is that of a manifest, or one that was mistyped, copied or saved in another format.
+
+    Example:
+        >>> [is_like_manifest(name) for name in ("manifest (1).csv", "Manifest.xlsx", "manifset.csv", "manifest-md5.txt")]
+        [True, True, True, False]
+    """
+    parts = _ENDINGS.fullmatch(name.lower())
+    words = [word for word in re.findall(r"[^\W\d_]+", parts[1]) if word not in _OF_A_COPY] if parts else []
+    return len(words) == 1 and bool(difflib.get_close_matches(words[0], ["manifest"], cutoff=0.85))
+
 
 def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
-    """Read and check a manifest: UTF-8, comma separated, with at least the column `image`.
+    """Read and check a manifest: a CSV file as spreadsheet programs write it, with at least the column `image`.
 
     Args:
         path: of the CSV file. Paths in it are relative to its folder.
@@ -41,8 +67,8 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
         collated into batches.
 
     Raises:
-        ValueError: for the first bad cell, naming file, row, column, value and what was expected; a misspelt or missing
-            column; two rows of one image.
+        ValueError: for the first bad cell, naming file, row, column, value and what was expected; a column whose name is much
+            like that of a missing one, or means the same; two rows of one image; a file that is no such table.
 
     Example:
         >>> from pathlib import Path
@@ -52,31 +78,19 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
         >>> rows[examples / "images" / "normal.dcm"]["left_total_bmd"]
         1.0275
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, strict=True)
-            columns = rows.fieldnames or []
-            _check_columns(path, columns)
-            entries: dict[Path, dict[str, Any]] = {}
-            for cells in rows:
-                where = f"{path}, row {rows.line_num}"
-                if None in cells or None in cells.values():
-                    raise ValueError(
-                        f"{where}: found more or fewer cells than the {len(columns)} columns; nothing was read. "
-                        "Quote a text that holds a comma."
-                    )
-                entry = {column: _parse(where, column, cells[column].strip(), path.parent) for column in columns}
-                image = Path(entry.pop("image"))
-                if image in entries:
-                    raise ValueError(
-                        f"{where}, column image: {cells['image']!r} has a row already; expected one row a radiograph. "
-                        "Nothing was read."
-                    )
-                entries[image] = entry
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"{path}: is no CSV file in UTF-8 ({type(error).__name__}); nothing was read. Save it again as 'CSV UTF-8'."
-        ) from error
+    table = read_table(path, "image")
+    _check_columns(path, table.line, table.columns)
+    entries: dict[Path, dict[str, Any]] = {}
+    for row, cells in table.rows:
+        where = f"{path}, row {row}"
+        entry = {column: _parse(where, column, cell, path.parent) for column, cell in zip(table.columns, cells, strict=True)}
+        image = Path(entry.pop("image"))
+        if image in entries:
+            cell = cells[table.columns.index("image")]
+            raise ValueError(
+                f"{where}, column image: {cell!r} has a row already; expected one row a radiograph. Nothing was read."
+            )
+        entries[image] = entry
     return entries
 
 
@@ -85,20 +99,19 @@ def make_blank_entry(columns: list[str]) -> dict[str, Any]:
     return {column: math.nan if column in _NUMBERS else "" for column in columns}
 
 
-def _check_columns(path: Path, columns: list[str] | Any) -> None:
+def _check_columns(path: Path, line: int, columns: list[str]) -> None:
+    where = f"{path}, row {line}"
+    for column in columns:
+        if column not in _PARSERS and not is_known(column) and (meant := meant_column(column, columns)):
+            raise ValueError(
+                f"{where}: unknown column {column!r}; expected {meant!r}? Nothing was read. Give it that name, or another "
+                "one if it is something else."
+            )
     if "image" not in columns:
         found = ", ".join(columns[:8]) or "nothing"
-        raise ValueError(
-            f"{path}, row 1: has no column 'image' (found: {found}); expected a comma-separated header. Nothing was read."
-        )
+        raise ValueError(f"{where}: has no column 'image' (found: {found}); expected it in the header. Nothing was read.")
     if len(set(columns)) < len(columns):
-        raise ValueError(f"{path}, row 1: names a column twice; expected each once. Nothing was read.")
-    for column in columns:
-        if column in _PARSERS:
-            continue
-        close = difflib.get_close_matches(column.lower().replace(" ", "_"), set(_PARSERS) - set(columns), n=1, cutoff=0.88)
-        if close:
-            raise ValueError(f"{path}, row 1: unknown column {column!r}; expected {close[0]!r}? Nothing was read.")
+        raise ValueError(f"{where}: names a column twice; expected each once. Nothing was read.")
 
 
 def _parse(where: str, column: str, cell: str, folder: Path) -> Any:
@@ -118,11 +131,11 @@ def _number(cell: str, _: Path, low: float, high: float, unit: str) -> tuple[flo
     if not cell:
         return math.nan, ""
     try:
-        value = float(cell)
+        value = float(cell.replace(",", ".") if re.fullmatch(r"\d*,\d+", cell) else cell)  # the comma of other languages
     except ValueError:
         value = math.nan
     good = low <= value <= high
-    return value, "" if good else f"a number from {low:g} to {high:g} ({unit}; decimal point, not comma) or nothing"
+    return value, "" if good else f"a number from {low:g} to {high:g} ({unit}) or nothing"
 
 
 def _choice(cell: str, _: Path, choices: tuple[str, ...]) -> tuple[str, str]:
@@ -152,7 +165,7 @@ def _label(cell: str, folder: Path) -> tuple[str, str]:
 
 def _image(cell: str, folder: Path) -> tuple[str, str]:
     path = _absolute(cell, folder)
-    good = bool(cell) and path.is_file() and path.is_relative_to(folder.absolute())
+    good = bool(cell) and source_of(path).is_file() and path.is_relative_to(folder.absolute())
     return str(path), "" if good else f"an existing file inside {folder}"
 
 

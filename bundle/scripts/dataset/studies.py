@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import warnings
@@ -13,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from tqdm import tqdm
 
-from scripts.clinical import Code, Reason
+from scripts.clinical import Code, Reason, RefusedError
 from scripts.dataset.identity import Identity, identify
 from scripts.dataset.pseudonyms import pseudonymise
-from scripts.files import sha256
+from scripts.radiograph.archives import ArchiveOpener, read_whole
 
 _PATIENCE_S: Final = 2.0  # a folder that is sorted sooner needs no progress bar
 
@@ -54,7 +55,8 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's quote the header's values, and those may name the patient
         bar = tqdm(paths, desc="Sorting", unit=" files", delay=_PATIENCE_S, file=sys.stderr, leave=False)
-        identities = [identify(path) for path in bar]
+        with ArchiveOpener() as opener:
+            identities = [identify(path, opener) for path in bar]
     places = [os.path.relpath(path, dataset_dir) for path in paths]
     names, refusals = _names(paths, places, identities, key)
     studies = _studies(items, places, identities)
@@ -122,32 +124,39 @@ def _names(
 
     Some programs give radiographs the same UID by mistake: only files with the same bytes are one radiograph.
     """
-    names: list[str] = []
-    refusals: dict[int, Reason] = {}
-    seen: dict[str, list[int]] = defaultdict(list)
+    by_uid: dict[str, list[int]] = defaultdict(list)
     for index, identity in enumerate(identities):
-        uid = identity.sop_uid
-        if not uid or identity.reason:
-            names.append(pseudonymise(key, "file", places[index]))
+        if identity.sop_uid and not identity.reason:
+            by_uid[identity.sop_uid].append(index)
+    names = [pseudonymise(key, "file", place) for place in places]
+    refusals: dict[int, Reason] = {}
+    for uid, indices in by_uid.items():
+        names[indices[0]] = pseudonymise(key, "film", uid)
+        if len(indices) == 1:
             continue
-        names.append(pseudonymise(key, "file", uid, places[index]) if seen[uid] else pseudonymise(key, "film", uid))
-        original = next((other for other in seen[uid] if _same(paths[index], paths[other])), None)
-        if original is None:
-            seen[uid].append(index)
-        else:
-            refusals[index] = Reason(
-                Code.DUPLICATE,
-                f"The file has the same content as another one, {names[original]}, but each film counts once; that one was "
-                "analysed in its place.",
-            )
+        originals: dict[bytes, int] = {}
+        with ArchiveOpener() as opener:
+            for index in indices:
+                original = originals.setdefault(_digest(paths[index], opener), index)
+                if index != indices[0]:
+                    names[index] = pseudonymise(key, "file", uid, places[index])
+                if original != index:
+                    refusals[index] = Reason(
+                        Code.DUPLICATE,
+                        f"The file has the same content as {names[original]}, but each film counts once; that one was analysed "
+                        "in its place.",
+                    )
     return names, refusals
 
 
-def _same(one: Path, other: Path) -> bool:
+def _digest(path: Path, opener: ArchiveOpener) -> bytes:
+    """What tells the unpacked bytes of a file from others; those of one that cannot be read are like no other's."""
     try:
-        return one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other)
-    except OSError:
-        return False
+        with opener.open(path) as file:
+            whole: Any = read_whole(file)  # typed too narrowly for file_digest
+            return hashlib.file_digest(whole, "sha256").digest()
+    except (OSError, RefusedError):
+        return os.fsencode(path)
 
 
 def _patient(item: Mapping[str, Any], identity: Identity) -> _Parts:

@@ -32,18 +32,24 @@ def admit_file_size(size: int) -> None:
         raise too_large("The file", f"{size / 2**20:.0f} MiB", f"{LARGEST_FILE_BYTES >> 20} MiB")
 
 
-def inflate(compressed: bytes, window_bits: int) -> bytes:
-    """Inflate data, never holding more than `LARGEST_FILE_BYTES` of it.
+def admit_unpacked_size(size: int) -> None:
+    """Refuse a file that unpacks to more than `LARGEST_FILE_BYTES`, as TOO_LARGE."""
+    if size > LARGEST_FILE_BYTES:
+        limit = f"{LARGEST_FILE_BYTES >> 20} MiB"
+        raise too_large("The unpacked file", f"more than {limit}", limit)
+
+
+def inflate(compressed: bytes) -> bytes:
+    """Inflate raw deflated data, never holding more than `LARGEST_FILE_BYTES` of them.
 
     Args:
         compressed: deflated data; bytes after its end are ignored.
-        window_bits: as in `zlib.decompressobj`: -15 for raw deflate (DICOM), 31 for gzip.
 
     Raises:
         RefusedError: TOO_LARGE, if the data inflate to more than that.
         zlib.error: if they are damaged.
     """
-    engine = zlib.decompressobj(window_bits)
+    engine = zlib.decompressobj(-zlib.MAX_WBITS)
     whole = engine.decompress(compressed, LARGEST_FILE_BYTES)
     if engine.unconsumed_tail and not engine.eof:
         limit = f"{LARGEST_FILE_BYTES >> 20} MiB"

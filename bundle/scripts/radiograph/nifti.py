@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph.admission import admit_size, refused
-from scripts.radiograph.bounds import inflate
 from scripts.radiograph.decoded import DecodedRadiograph
 from scripts.radiograph.dicom import unreadable
 from scripts.radiograph.geometry import PLACEHOLDER_MM, Orientation, Spacing, orient, parse_spacing
 from scripts.radiograph.header import Header
-from scripts.radiograph.picture import ASSUMED, blank
+from scripts.radiograph.picture import ASSUMED, blank, refuse_mask
 
-_GZIP: Final = b"\x1f\x8b"
 _TOWARDS: Final = (("L", "R"), ("P", "A"), ("F", "H"))
 """Where an axis of the patient (NIfTI: to the right, the front and the head) runs, backward and forward."""
 
@@ -25,7 +23,7 @@ _MM_PER_UNIT: Final = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.0
 
 
 def read_nifti(file: BinaryIO) -> DecodedRadiograph:
-    """Read a 2D NIfTI, or a volume of one slice, plain or in gzip.
+    """Read a 2D NIfTI, or a volume of one slice.
 
     NIfTI stores (x, y): x runs along a row of the stored radiograph and y along a column, so it is transposed to (row, col).
     Where its affine says to which parts of the patient they run, the radiograph is turned by it (see `_oriented`).
@@ -54,6 +52,7 @@ def read_nifti(file: BinaryIO) -> DecodedRadiograph:
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if not 0 < high - low < np.inf:
         raise blank()
+    refuse_mask(pixels)
     values = np.clip((np.nan_to_num(pixels, nan=low) - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
     patient = parse_spacing(zooms, values.shape)
@@ -76,8 +75,6 @@ def _loaded(
 ) -> tuple[NDArray[Any], np.dtype[Any], tuple[float, float], tuple[float, float], tuple[Orientation, bool, str]]:
     """Return the values (rows, cols), their stored type, the (row, column) size in mm, cal_min and cal_max, and `_oriented`."""
     content = file.read()
-    if content.startswith(_GZIP):
-        content = inflate(content, 31)
     image: Any = nib.Nifti1Image.from_bytes(content) if content[344:348] == b"n+1\0" else nib.Nifti2Image.from_bytes(content)
     sizes = [size for size in image.shape if size != 1]
     if len(sizes) > 2:

@@ -84,7 +84,7 @@ def parse_header(file: BinaryIO) -> tuple[FileDataset, BinaryIO, list[str]]:
     seen = _see_encoding(file)
     deflated = seen is None
     if deflated:
-        inner = io.BytesIO(inflate(file.read(), -15))
+        inner = io.BytesIO(inflate(file.read()))
         file, seen = inner, _see_encoding(inner)
     implicit, little = seen or (False, True)
     body = read_dataset(_header(file), implicit, little, stop_when=_at_pixels)

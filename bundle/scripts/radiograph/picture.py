@@ -25,6 +25,12 @@ _FORMATS: Final = ("PNG", "JPEG", "TIFF")
 _PHOTOMETRIC, _BITS_PER_SAMPLE = 262, 258  # TIFF tags
 _WHITE_IS_ZERO: Final = 0
 
+_MOST_LABELS: Final = 8
+"""Values of a mask, the background's among them. A radiograph of 4 bits has 16."""
+
+_SPARSELY: Final = 16
+"""Pixels between those that are looked at first."""
+
 
 def read_picture(file: BinaryIO) -> DecodedRadiograph:
     """Read a grey PNG, JPEG or TIFF of 8 or 16 bits; black to white of the format maps to 0..1.
@@ -47,6 +53,8 @@ def read_picture(file: BinaryIO) -> DecodedRadiograph:
                 )
             kind = image.format or ""
             pixels = _grey_values(image)
+            if pixels.min() < pixels.max():
+                refuse_mask(pixels)
     except Image.DecompressionBombError as error:
         limit = f"{LARGEST_PIXELS // 1_000_000} million pixels"
         raise too_large("The picture", f"more than {limit}", limit) from error
@@ -77,6 +85,21 @@ def blank() -> RefusedError:
         Code.NOT_A_RADIOGRAPH,
         "All pixels of the image have the same value, so it shows nothing; it was not analysed. Export it again.",
     )
+
+
+def refuse_mask(pixels: NDArray[Any]) -> None:
+    """Refuse an image without a header that holds as few values as a mask of labels, as NOT_A_RADIOGRAPH.
+
+    Args:
+        pixels: all its values.
+    """
+    few = np.unique(pixels[::_SPARSELY, ::_SPARSELY])
+    if few.size <= _MOST_LABELS and (count := np.unique(pixels).size) <= _MOST_LABELS:
+        raise refused(
+            Code.NOT_A_RADIOGRAPH,
+            f"The image has only {count} different values, like a mask, but a radiograph has many shades of grey; it was not "
+            "analysed. If it is the mask of a radiograph, name it in the manifest's column 'label'.",
+        )
 
 
 def _grey_values(image: Image.Image) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 
 from scripts.clinical import Code
 from scripts.radiograph.admission import refused
+from scripts.radiograph.archives import ArchiveOpener, read_whole, source_of
 from scripts.radiograph.bounds import admit_file_size
 from scripts.radiograph.decoded import DecodedRadiograph, LazyImage, Pixels
 from scripts.radiograph.dicom import read_dicom, unreadable
@@ -24,7 +25,8 @@ from scripts.radiograph.quiet import quiet
 
 _PICTURES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-_NIFTI_ENDINGS: Final = (".nii", ".nii.gz")
+_NIFTI_ENDING: Final = ".nii"
+_GZIP_ENDING: Final = ".gz"
 
 
 def open_radiograph(path: str | os.PathLike[str]) -> LazyImage:
@@ -38,10 +40,10 @@ def open_radiograph(path: str | os.PathLike[str]) -> LazyImage:
     path = Path(path)
     try:
         # Opening a named pipe would wait for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(source_of(path).stat().st_mode):
             raise refused(Code.UNREADABLE, "This is no ordinary file, but one is needed; it was not analysed.")
-        with path.open("rb") as file, quiet():
-            decoded = _read(file, path.name.lower())
+        with ArchiveOpener() as opener, opener.open(path) as file, quiet():
+            decoded = _read(read_whole(file), path.name.lower().removesuffix(_GZIP_ENDING))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a valid path"
         raise refused(
@@ -67,12 +69,12 @@ def open_radiograph(path: str | os.PathLike[str]) -> LazyImage:
 
 
 def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
-    """Read a radiograph: DICOM (CR, DX and their single-frame relatives), PNG, JPEG, TIFF or 2D NIfTI.
+    """Read a radiograph: DICOM (CR, DX and their single-frame relatives), PNG, JPEG, TIFF or 2D NIfTI, plain or in gzip.
 
     The content decides, not the name (except for NIfTI).
 
     Args:
-        path: of the file.
+        path: of the file; of a member of a zip archive: ARCHIVE.zip/MEMBER.
 
     Returns:
         (1, H, W) float32 in 0..1, larger = denser (bone bright), the display range mapped to 0..1. Rows run toward the
@@ -104,7 +106,8 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
 
 
 def _read(file: BinaryIO, name: str) -> DecodedRadiograph:
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     if not size:
         raise unreadable("a radiograph")
     admit_file_size(size)
@@ -114,7 +117,7 @@ def _read(file: BinaryIO, name: str) -> DecodedRadiograph:
         return read_dicom(file)
     if start.startswith(_PICTURES):
         return read_picture(file)
-    if name.endswith(_NIFTI_ENDINGS):
+    if name.endswith(_NIFTI_ENDING):
         return read_nifti(file)
     if name.endswith(_PICTURE_ENDINGS):
         raise unreadable("a picture")

@@ -17,17 +17,22 @@ from scripts.results.record import Record
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "2.5"
+SCHEMA_VERSION: Final = "2.6"
 
 
 def make_document(
-    records: Sequence[Record], studies: Sequence[Record], provenance: Mapping[str, Any], notice: str
+    records: Sequence[Record],
+    studies: Sequence[Record],
+    passed_over: Sequence[Record],
+    provenance: Mapping[str, Any],
+    notice: str,
 ) -> dict[str, Any]:
     """Join the records of all radiographs and studies into one document.
 
     Args:
         records: of radiographs, see `record`.
         studies: their studies, see `record.make_study_record`.
+        passed_over: of files that nobody looked into, see `record.make_passed_over_record`.
         provenance: see `provenance.describe_run`.
         notice: the sentence that every result carries.
     """
@@ -38,16 +43,19 @@ def make_document(
         "notice": notice,
         "provenance": dict(provenance),
         "summary": {
-            "patients": len({study["patient"] for study in studies}),
+            # A file that could not be read may show anybody, or nobody.
+            "patients": len({record["patient"] for record in records if record["header"]}),
             "studies": len(studies),
             "radiographs": len(records),
             "measured": len(measured),
             "refused": len(records) - len(measured),
+            "passed_over": len(passed_over),
             "hips_measured": sum(hip["status"] == "measured" for record in measured for hip in record["hips"]),
             "categories": {str(category): categories[category] for category in Category},
         },
         "studies": list(studies),
         "radiographs": list(records),
+        "passed_over": list(passed_over),
     }
 
 

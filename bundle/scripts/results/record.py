@@ -78,6 +78,16 @@ def make_screened_record(
     }
 
 
+def make_passed_over_record(file: str, reason: Reason) -> Record:
+    """The record of a file, or a folder, that nobody looked into.
+
+    Args:
+        file: its path, relative to the folder that was screened.
+        reason: why.
+    """
+    return {"file": file, "reason": _reason(reason)}
+
+
 def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) -> Record:
     """The record of a study: one patient, by what its radiographs show.
 

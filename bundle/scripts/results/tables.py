@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +53,9 @@ _OUTCOME_COLUMNS: Final = {
 }
 
 REJECTED_COLUMNS: Final = ("file", "name", "side", "code", "reason")
-"""rejected.csv: `side` is empty where the whole radiograph was refused for one reason."""
+"""rejected.csv: `side` is empty where the whole radiograph was refused for one reason; so is `name` of what was passed over."""
+
+_PSEUDONYM: Final = re.compile(r"\b[0-9a-f]{16}\b")
 
 
 def describe_columns(quantities: Sequence[Quantity]) -> dict[str, tuple[str, str]]:
@@ -92,8 +95,19 @@ def write_results_table(document: Document, quantities: Sequence[Quantity], fold
 
 
 def write_rejected_table(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
-    """Write rejected.csv: why of every radiograph that was refused whole, and of every hip that was on a measured one."""
-    rows = (row for record in document["radiographs"] for row in _rejections(record))
+    """Write rejected.csv: why of every radiograph that was refused whole, and of every hip that was on a measured one; and what
+    was passed over.
+
+    It links pseudonyms to files, so that a sentence on another radiograph names its file.
+    """
+    files = {record["name"]: record["file"] for record in document["radiographs"]}
+    rows = [row for record in document["radiographs"] for row in _rejections(record)]
+    for row in rows:
+        row["reason"] = _PSEUDONYM.sub(lambda found: files.get(found[0], found[0]), row["reason"])
+    rows += [
+        {"file": one["file"], "code": one["reason"]["code"], "reason": one["reason"]["sentence"]}
+        for one in document["passed_over"]
+    ]
     write_table(folder / "rejected.csv", REJECTED_COLUMNS, rows)
 
 

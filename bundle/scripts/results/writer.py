@@ -12,9 +12,15 @@ from monai.engines import SupervisedEvaluator
 from scripts.clinical import Quantity, Reason
 from scripts.radiograph import REFUSAL
 from scripts.results.document import make_document
-from scripts.results.record import Record, make_refused_record, make_screened_record, make_study_record
+from scripts.results.record import (
+    Record,
+    make_passed_over_record,
+    make_refused_record,
+    make_screened_record,
+    make_study_record,
+)
 from scripts.screening.findings import Findings, RadiographFindings, Seen
-from scripts.screening.ledger import Ledger
+from scripts.screening.ledger import Ledger, in_utf8
 from scripts.screening.study import unmeasured
 
 
@@ -87,15 +93,17 @@ class ResultsWriter:
             record = entry["content"]["study"] if entry else make_study_record(items, unmeasured(items[0][REFUSAL]))
             studies.append({**record, "films": [item["name"] for item in items]})
 
-        document = make_document(records, studies, self.ledger.provenance, self.notice)
+        passed_over = [make_passed_over_record(in_utf8(one.file), one.reason) for one in self.ledger.passed_over]
+        document = make_document(records, studies, passed_over, self.ledger.provenance, self.notice)
         for write in self.tables:
             write(document, self.quantities, self.output_dir)
         self.ledger.finish([path for record in records for path in record["outputs"].values() if path])
         summary = document["summary"]
+        others = f" {len(passed_over)} other files or folders were passed over." if passed_over else ""
         print(
             f"{summary['radiographs']} radiographs: {summary['hips_measured']} hips measured on {summary['measured']}, "
-            f"{summary['refused']} refused. See {self.output_dir / 'index.html'}; numbers in results.csv and "
-            "results.json, refusals in rejected.csv beside it."
+            f"{summary['refused']} refused.{others} See {self.output_dir / 'index.html'}; numbers in results.csv and "
+            "results.json, refusals and what was passed over in rejected.csv beside it."
         )
 
     def _write_radiograph(self, found: RadiographFindings) -> Record:

@@ -11,7 +11,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from scripts.dataset.listing import PassedOver
 from scripts.files import BusyError, Entry, Journal
+from scripts.radiograph.archives import source_of
 from scripts.screening.provenance import fingerprint
 
 Item = Mapping[str, Any]
@@ -23,6 +25,11 @@ PICTURE_FOLDERS: Final = ("masks", "overlays")
 _PICTURE: Final = re.compile(r"[0-9a-f]{16}\.png")
 _TABLES: Final = r"(?:results|results\.schema|columns|rejected|index)\.\d+\.(?:csv|json|html)"
 _LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}\.\d+\.png|{_TABLES})")
+
+
+def in_utf8(path: str) -> str:
+    """A path fit for a table: bytes that are no UTF-8 are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 class Ledger:
@@ -37,15 +44,23 @@ class Ledger:
         dataset_dir: the folder screened.
         output_dir: the folder of results; it must exist when the ledger is opened.
         provenance: see `provenance.describe_run`.
+        passed_over: of `cli.find_passed_over`, of which the output folder itself is none.
     """
 
     def __init__(
-        self, radiographs: Sequence[Item], dataset_dir: str | Path, output_dir: str | Path, provenance: Mapping[str, Any]
+        self,
+        radiographs: Sequence[Item],
+        dataset_dir: str | Path,
+        output_dir: str | Path,
+        provenance: Mapping[str, Any],
+        passed_over: Sequence[PassedOver] = (),
     ) -> None:
         self.studies = {study: list(items) for study, items in groupby(radiographs, key=lambda item: str(item["study"]))}
         self.items = {str(item["name"]): item for item in radiographs}
         self.dataset_dir, self.output_dir = Path(dataset_dir), Path(output_dir)
         self.provenance = provenance
+        folder, output = Path(os.path.realpath(dataset_dir)), os.path.realpath(output_dir)
+        self.passed_over = [one for one in passed_over if not (folder / one.file).is_relative_to(output)]
         self.entries: dict[str, Entry] = {}
         self._settings = fingerprint(provenance)
         self._journal: Journal | None = None
@@ -117,9 +132,8 @@ class Ledger:
             self._journal = None
 
     def place(self, name: str) -> str:
-        """A radiograph's path in the folder screened, fit for a table: bytes that are no UTF-8 are written as escapes."""
-        path = Path(os.path.relpath(self.items[name]["image"], self.dataset_dir)).as_posix()
-        return os.fsencode(path).decode("utf-8", "backslashreplace")
+        """A radiograph's path in the folder screened, fit for a table."""
+        return in_utf8(Path(os.path.relpath(self.items[name]["image"], self.dataset_dir)).as_posix())
 
     def _admitted(self, study: str) -> list[Item]:
         return [item for item in self.studies[study] if "refusal" not in item]
@@ -130,7 +144,7 @@ class Ledger:
 
     def _digest(self, item: Item) -> str:
         try:
-            status = os.stat(item["image"])
+            status = os.stat(source_of(Path(item["image"])))
             state = [status.st_size, status.st_mtime_ns]
         except OSError:
             state = []

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from scripts.clinical import Reference, RefusedError, load_criteria
 from scripts.dataset.listing import list_radiographs
 from scripts.dataset.truth import is_osteoporosis, read_truth
+from scripts.radiograph.archives import source_of
 
 Read = Callable[[Any], Any]
 """The preprocessing of the main job, for an item."""
@@ -48,7 +50,7 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
             f"none of which has {' and '.join(required)}; expected at least one. Nothing was trained."
         )
     none = {"label": "", "landmarks": "", "fracture_label": ""}
-    return [{**none, **item, "modified_ns": os.stat(item["image"]).st_mtime_ns} for item in items]
+    return [{**none, **item, "modified_ns": os.stat(source_of(Path(item["image"]))).st_mtime_ns} for item in items]
 
 
 def radiographs_without_hips(folder: str | None, split: str, read: Read) -> list[dict[str, Any]]:

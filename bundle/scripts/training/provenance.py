@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from scripts.dataset.manifest import find_manifest
+
 PACKAGES = ("osteoxr", "torch", "monai", "numpy")
 
 
@@ -44,8 +46,8 @@ def training_provenance(
         config.update(Path(file).read_bytes())
     config.update(json.dumps(settings, sort_keys=True, default=str).encode())
     folders = [data] if isinstance(data, str) else [folder for folder in data if folder]
-    manifests = [Path(folder) / "manifest.csv" for folder in folders]
-    content = b"".join(manifest.read_bytes() for manifest in manifests if manifest.is_file())
+    manifests = [find_manifest(Path(folder)) for folder in folders]
+    content = b"".join(manifest.read_bytes() for manifest in manifests if manifest)
     return {
         "versions": versions(),
         "config": [Path(file).name for file in files],

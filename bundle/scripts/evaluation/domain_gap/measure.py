@@ -26,6 +26,7 @@ from scripts.evaluation.domain_gap.refusals import Refusals
 from scripts.evaluation.domain_gap.tables import COLUMNS, Gap, format_page, make_document, table_rows
 from scripts.files import Journal, replacing, write_table
 from scripts.radiograph import REFUSAL
+from scripts.radiograph.archives import source_of
 from scripts.screening import RadiographFindings, Screen
 
 FEWEST: Final = 10
@@ -163,7 +164,7 @@ def _screened(items: Collection[Mapping[str, Any]], screen: Screen) -> Iterator[
 def _key(which: str, item: Mapping[str, Any]) -> str:
     """What tells a radiograph, and whether it is still the same file."""
     try:
-        status = os.stat(item["image"])
+        status = os.stat(source_of(Path(item["image"])))
         state = f"{status.st_size} {status.st_mtime_ns}"
     except OSError:
         state = ""

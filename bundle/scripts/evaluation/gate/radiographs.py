@@ -14,7 +14,7 @@ import numpy as np
 from scripts.clinical import QUANTITIES, Limits, Of, load_gate
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import read_landmarks
-from scripts.dataset.manifest import MANIFEST_NAME, read_manifest
+from scripts.dataset.manifest import MANIFEST_NAME, find_manifest, read_manifest
 from scripts.dataset.truth import TrueHip, Truth, read_truth
 
 FINE: Final = "fine"
@@ -125,7 +125,7 @@ def read_refusable(dataset_dir: str, results_dir: str, splits: Sequence[str]) ->
     Raises:
         ValueError: as `read_valid`.
     """
-    entries = _manifest(dataset_dir) if (Path(dataset_dir) / MANIFEST_NAME).is_file() else {}
+    entries = _manifest(dataset_dir) if find_manifest(Path(dataset_dir)) else {}
     radiographs = []
     for file, record in _records(results_dir).items():
         entry = entries.get(Path(dataset_dir).absolute() / file, {})
@@ -175,9 +175,12 @@ def _records(results_dir: str) -> dict[str, dict[str, Any]]:
 
 
 def _manifest(dataset_dir: str) -> dict[Path, dict[str, Any]]:
-    path = Path(dataset_dir).absolute() / MANIFEST_NAME
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no manifest; expected one that says what each file shows. Nothing was evaluated.")
+    folder = Path(dataset_dir).absolute()
+    path = find_manifest(folder)
+    if path is None:
+        raise ValueError(
+            f"{folder / MANIFEST_NAME}: there is no manifest; expected one that says what each file shows. Nothing was evaluated."
+        )
     return read_manifest(path)
 
 
