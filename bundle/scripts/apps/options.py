@@ -204,6 +204,7 @@ class Command:
     resumes: the same command goes on where it was stopped.
     options: by name.
     keys: all keys at the top of the files, but for those that a config declares to be without effect.
+    content: what stands at the top of the files, the later laid over the earlier.
     """
 
     name: str
@@ -214,6 +215,7 @@ class Command:
     resumes: bool
     options: Mapping[str, Option]
     keys: frozenset[str]
+    content: Mapping[str, Any]
 
     def parse(self, typed: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """The values of what was typed, by name.
@@ -280,6 +282,7 @@ def read_command(files: Sequence[Path]) -> Command:
     return Command(
         command.get("name", ""), tuple(files), about, command.get("takes", {}), command.get("extra", ""),
         bool(command.get("resumes")), options, frozenset((known | set(merged)) - (set(merged.get("options", {})) - set(options))),
+        merged,
     )  # fmt: skip
 
 
@@ -303,7 +306,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     plain = {name.lower().replace("-", "_"): name for name in known}
     word = word.lower().replace("-", "_")
-    if close := difflib.get_close_matches(word, plain, n=1, cutoff=0.7):
+    if close := difflib.get_close_matches(word, plain, n=1, cutoff=0.65):
         return plain[close[0]]
     initials = {"".join(part[:1] for part in name.split("_")): name for name in plain if "_" in name}
     if word in initials:
