@@ -115,9 +115,13 @@ def test_the_store_of_mlflow_lies_in_the_folder_that_was_typed(tmp_path, monkeyp
 
 
 def test_packages_that_are_missing_are_named_with_the_command_that_installs_them(monkeypatch):
-    monkeypatch.setattr(startup, "requires", lambda _: ['numpy==2.4.6', 'spekpy==2.5.4; extra == "simulate"', 'no-such==1; extra == "simulate"'])
+    monkeypatch.setattr(
+        startup, "requires", lambda _: ["numpy==2.4.6", 'spekpy==2.5.4; extra == "simulate"', 'no-such==1; extra == "simulate"']
+    )
     words = (MODULE, "run", "--config_file", str(CONFIGS / "simulate.yaml"), "--output_dir", "out")
-    with pytest.raises(SystemExit, match=r"simulate needs no-such, which this Python lacks; install by: .*pip install -e '.*\[simulate\]'\."):
+    with pytest.raises(
+        SystemExit, match=r"simulate needs no-such, which this Python lacks; install by: .*pip install -e '.*\[simulate\]'\."
+    ):
         startup.check_command_line(argv=words)
     startup.check_command_line(argv=command_line("--dataset_dir", EXAMPLES, "--output_dir", "out"))
 
@@ -214,7 +218,11 @@ def radiographs(tmp_path):
 def test_a_misspelt_key_stops_the_command(tmp_path, radiographs, untrained_weights):
     done = run(tmp_path, "--dataset_dri", "in", "--output_dir", "out", "--checkpoint", str(untrained_weights))
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("--dataset_dri: the configuration has no setting 'dataset_dri'; did you mean --dataset_dir?")
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("--dataset_dri: the configuration has no setting 'dataset_dri'; did you mean --dataset_dir?")
+    )
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
 

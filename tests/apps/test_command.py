@@ -3,17 +3,15 @@
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 import scripts
 from scripts.apps import command, endings
-from scripts.apps.log_lines import LogLines, log_lines
+from scripts.apps.log_lines import log_lines
 from scripts.apps.options import read_commands
 
 BUNDLE = Path(scripts.__file__).parents[1]
@@ -58,7 +56,7 @@ MISTYPED = [
     ("screen in out --weights x.pt", "has no option --weights"),
     ("screen in out --check-point x.pt", "has no option --check_point; did you mean --checkpoint?"),
     ("screen in out --epochs 3", "has no option --epochs"),
-    ("screen in out --evaluator#amp true", "has no option --evaluator#amp; what lies deeper in a config is set by a file that --config"),
+    ("screen in out --evaluator#amp true", "has no option --evaluator#amp; what lies deeper in a config is set by a file"),
     ("train siamese in out --epoch 1", "has no option --epoch; did you mean --epochs?"),
     ("train siamese in out --lr 1", "has no option --lr; did you mean --learning_rate?"),
     ("train bmd in out --batchsize 4", "did you mean --batch_size?"),
@@ -112,9 +110,7 @@ def ended(*words: str) -> int:
 
 
 @pytest.mark.parametrize(("line", "said"), MISTYPED, ids=[line for line, _ in MISTYPED])
-def test_what_is_mistyped_ends_with_one_sentence(
-    line: str, said: str, place: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_mistyped_ends_with_one_sentence(line: str, said: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ended(*line.split()) == endings.MISTYPED
     printed = capfd.readouterr()
     assert printed.out == "" and len(printed.err.strip().splitlines()) == 1
@@ -156,7 +152,12 @@ def test_what_is_typed_is_what_is_run(place: Path, ran: list[dict[str, object]])
     (place / "2024_05_02").mkdir()
     (place / "more.yaml").write_text("notice: Hospital A\n")
     assert ended("screen", "2024_05_02", "out #2", "--sex-specific", "false", "--config", "more.yaml") == endings.DONE
-    assert ended("train", "siamese", "--dataset_dir", "in", "--output_dir=2024_06", "--learning_rate", "1e-3", "--tracking", "mlflow") == 0
+    assert (
+        ended(
+            "train", "siamese", "--dataset_dir", "in", "--output_dir=2024_06", "--learning_rate", "1e-3", "--tracking", "mlflow"
+        )
+        == 0
+    )
     assert ended("simulate", "o tr%20", "--sites", "a,b", "--sites", "c", "--spacing_mm", "null", "--faulty") == 0
     assert ran[0] == {
         "name": "screen", "files": ["inference.yaml", "more.yaml"], "tracking": None,

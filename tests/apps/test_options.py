@@ -31,7 +31,9 @@ def test_every_option_has_a_value_and_a_meaning(commands: dict[str, Command]) ->
         assert command.about and set(command.takes) <= set(command.options)
 
 
-@pytest.mark.parametrize("place", ["2024_05_02", "2024_06", "20240502", "out #2", "o tr%20", "1e5", "None", "[a", "$HOME", "@x", "a::b"])
+@pytest.mark.parametrize(
+    "place", ["2024_05_02", "2024_06", "20240502", "out #2", "o tr%20", "1e5", "None", "[a", "$HOME", "@x", "a::b"]
+)
 def test_a_path_stays_as_it_was_typed(place: str) -> None:
     assert Option("output_dir", "path").parse([place]) == place
 
@@ -55,7 +57,9 @@ def test_a_number_may_be_written_as_usual(text: str, value: float) -> None:
     assert Option("learning_rate", "number", above=0, maximum=1).parse([text]) == value
 
 
-@pytest.mark.parametrize(("text", "said"), [("0,001", "the decimal sign is a point"), ("0", "above 0"), ("inf", "a number"), ("2", "to 1")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("0,001", "the decimal sign is a point"), ("0", "above 0"), ("inf", "a number"), ("2", "to 1")]
+)
 def test_a_number_that_is_none_is_told(text: str, said: str) -> None:
     with pytest.raises(MistypedError, match=said):
         Option("learning_rate", "number", above=0, maximum=1).parse([text])
@@ -89,8 +93,8 @@ def test_a_processor_is_a_device_and_a_gpu_only_where_there_is_one(monkeypatch: 
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("epoch", "epochs"), ("lr", "learning_rate"), ("batchsize", "batch_size"), ("bs", "batch_size"), ("output-dir", "output_dir"),
-     ("output", "output_dir"), ("check_point", "checkpoint"), ("outptu_dir", "output_dir"), ("verbose", ""), ("x", "")],
+    [("epoch", "epochs"), ("lr", "learning_rate"), ("batchsize", "batch_size"), ("bs", "batch_size"),
+     ("output-dir", "output_dir"), ("output", "output_dir"), ("check_point", "checkpoint"), ("outptu_dir", "output_dir"), ("verbose", ""), ("x", "")],
 )  # fmt: skip
 def test_the_nearest_name_is_the_one_that_was_meant(word: str, meant: str) -> None:
     assert nearest(word, ["epochs", "learning_rate", "batch_size", "output_dir", "checkpoint", "seed"]) == meant

@@ -74,7 +74,10 @@ def test_patience_ends_a_training_also_after_resuming(tmp_path: Path) -> None:
     [
         ({"config_hash": "x", "settings": {"epochs": 3, "seed": 0}}, r"in epochs \(2 there, 3 here\)\. A training"),
         ({"config_hash": "x", "settings": {"epochs": 2, "seed": 1}}, r"in seed \(0 there, 1 here\)\. A training"),
-        ({"config_hash": "x", "settings": {"epochs": 9, "seed": 1}}, r"in epochs \(2 there, 9 here\); seed \(0 there, 1 here\)\."),
+        (
+            {"config_hash": "x", "settings": {"epochs": 9, "seed": 1}},
+            r"in epochs \(2 there, 9 here\); seed \(0 there, 1 here\)\.",
+        ),
         ({"config_hash": "x", "config": ["a.yaml", "b.yaml"]}, r"its config files \(a\.yaml there, a\.yaml, b\.yaml here\)\."),
         ({"config_hash": "x"}, r"its config files, which have changed\."),
         ({"data_hash": "x"}, r"the data, whose manifest\.csv is another one or has changed\."),

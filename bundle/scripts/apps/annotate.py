@@ -33,8 +33,8 @@ def annotate_folder(radiographs: Sequence[Mapping[str, Any]], screen: Screen, da
     """Draw what has no mask or no landmarks yet, and enter it in the folder's `manifest.csv`.
 
     What the manifest has stays as it is, columns of the user's own included. What the networks drew is marked in the columns
-    `label_by` and `landmarks_by`, and a mask that was corrected in MONAI Label takes its place. Radiographs on which no hip is found
-    get no row. When stopped, what is finished is entered.
+    `label_by` and `landmarks_by`, and a mask that was corrected in MONAI Label takes its place. Radiographs on which no hip is
+    found get no row. When stopped, what is finished is entered.
 
     Args:
         radiographs: items of `scripts.dataset.studies.sort_studies`.
@@ -75,8 +75,8 @@ def annotate_folder(radiographs: Sequence[Mapping[str, Any]], screen: Screen, da
             _write_rows(manifest, columns, rows, folder / FOLDER / "manifest_before.csv")
     refused = sum("refusal" in item for item in radiographs)
     print(
-        f"{drawn} radiographs annotated, {corrected} masks taken over from MONAI Label; on {empty} no hip was found or they cannot be "
-        f"read, {refused} are refused by their header, and the others had masks and landmarks. See {manifest}; correct "
+        f"{drawn} radiographs annotated, {corrected} masks taken over from MONAI Label; on {empty} no hip was found or they "
+        f"cannot be read, {refused} are refused by their header, and the others had masks and landmarks. See {manifest}; correct "
         f"what the columns {' and '.join(by for by, _ in BY_NETWORKS.values())} say the networks drew, and clear the mark."
     )
     return manifest

@@ -36,8 +36,8 @@ _FLAG: Final = re.compile(r"--?[A-Za-z_]")
 def check_command_line(resolved: dict[str, Any] | None = None, argv: Sequence[str] | None = None) -> None:
     """Check a command line of `monai.bundle run` against what the configs say, and take its values as they were typed.
 
-    MONAI ignores a misspelt key, and its command line reads `2024_05_02` as a number, `false` as a text and `#` as `::`. What goes
-    wrong later ends with one sentence too, where it is no fault of the software.
+    MONAI ignores a misspelt key, and its command line reads `2024_05_02` as a number, `false` as a text and `#` as `::`. What
+    goes wrong later ends with one sentence too, where it is no fault of the software.
 
     Args:
         resolved: what MONAI has resolved so far, by key, which is nothing yet: `__local_refs` in an expression.
@@ -207,8 +207,8 @@ def _store(typed: Mapping[str, Sequence[str]], values: Mapping[str, Any]) -> dic
         return taken
     if "#" in output_dir:
         raise MistypedError(
-            f"--output_dir {output_dir}: with --tracking MONAI writes to {output_dir.replace('#', '::')!r} instead; name a folder "
-            "without '#', or take the command osteoxr. Nothing was run."
+            f"--output_dir {output_dir}: with --tracking MONAI writes to {output_dir.replace('#', '::')!r} instead; name a "
+            "folder without '#', or take the command osteoxr. Nothing was run."
         )
     if typed["tracking"][-1] in DEFAULT_EXP_MGMT_SETTINGS:
         return {"tracking_uri": f"sqlite:///{Path(output_dir).absolute()}/mlruns.db"} | taken

@@ -104,9 +104,7 @@ class _Commands(click.Group):
         word = args[0]
         if self.get_command(ctx, word) is None:
             kind = "option" if word.startswith("-") else "command"
-            raise MistypedError(
-                f"{ctx.command_path} has no {kind} {word!r}{did_you_mean(word, self.commands)} Nothing was run."
-            )
+            raise MistypedError(f"{ctx.command_path} has no {kind} {word!r}{did_you_mean(word, self.commands)} Nothing was run.")
         return super().resolve_command(ctx, args)
 
 
@@ -136,7 +134,11 @@ class _RunConfig(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             known = [name.removeprefix("--") for option in self.params for name in option.opts if name.startswith("--")]
-            deeper = "; what lies deeper in a config is set by a file that --config names." if re.search("#|::", error.option_name) else ""
+            deeper = (
+                "; what lies deeper in a config is set by a file that --config names."
+                if re.search("#|::", error.option_name)
+                else ""
+            )
             meant = deeper or did_you_mean(error.option_name.lstrip("-"), known, "--")
             raise MistypedError(f"{ctx.command_path} has no option {error.option_name}{meant} Nothing was run.") from error
         except click.UsageError as error:
@@ -167,9 +169,7 @@ class _RunConfig(click.Command):
         _run_config(command, values | settings, {name: texts[-1] for name, texts in typed.items()}, tracking, log)
 
 
-def _run_config(
-    command: Command, values: Mapping[str, Any], typed: Mapping[str, str], tracking: str | None, log: str
-) -> None:
+def _run_config(command: Command, values: Mapping[str, Any], typed: Mapping[str, str], tracking: str | None, log: str) -> None:
     """Run a command's configs as `monai.bundle run` does, with values that stay as they are.
 
     Raises:
@@ -178,7 +178,8 @@ def _run_config(
     try:
         from monai.bundle import ConfigParser, ConfigWorkflow
 
-        logging.getLogger("monai.bundle.workflows").setLevel("ERROR")  # tells what the command line says anyway
+        for name in ("workflows", "scripts"):  # what the command line says anyway
+            logging.getLogger(f"monai.bundle.{name}").setLevel("ERROR")
         from scripts.apps.cli import HIDDEN, check_packages
 
         check_packages(command)
@@ -186,9 +187,7 @@ def _run_config(
         if log == "json":
             logging.getLogger().setLevel("INFO")
         files = [str(file) for file in command.files]
-        workflow = ConfigWorkflow(
-            files, meta_file=str(CONFIGS / "metadata.json"), logging_file=logging_file, workflow_type=None
-        )
+        workflow = ConfigWorkflow(files, meta_file=str(CONFIGS / "metadata.json"), logging_file=logging_file, workflow_type=None)
         parser = workflow.parser
         told = {"config_files": files, "overrides": {name: text for name, text in typed.items() if name not in HIDDEN}}
         parser.globals["given"] = {**values, **told}
@@ -208,7 +207,11 @@ def _stated(name: str, value: Any) -> Any:
     """A value as a config can state it: as a text of its own, MONAI would read `#`, `$`, `@` and `%` in it."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    return value if isinstance(value, str) and re.fullmatch(r"[\w./-][\w ./:,-]*", value) and "::" not in value else f"$given[{name!r}]"
+    return (
+        value
+        if isinstance(value, str) and re.fullmatch(r"[\w./-][\w ./:,-]*", value) and "::" not in value
+        else f"$given[{name!r}]"
+    )
 
 
 def _option(option: Option) -> click.Option:
@@ -230,7 +233,8 @@ def _common(command: Command) -> list[click.Parameter]:
     ]  # fmt: skip
     if command.name == "evaluate" or command.name == "assemble" or command.name.startswith("train "):
         common += [
-            click.Option(["--tracking"], metavar="FILE", callback=_tracking, help=f"log to MLflow, as a file such as {_TRACKED.name} says"),
+            click.Option(["--tracking"], metavar="FILE", callback=_tracking,
+                         help=f"mlflow: log to MLflow as the bundle's {_TRACKED.name} says, or as another such FILE"),
             click.Option(["--tracking_uri"], help="MLflow's store; else MLFLOW_TRACKING_URI, or sqlite:///output/mlflow.db"),
             click.Option(["--experiment_name"], help="MLflow's experiment"),
         ]  # fmt: skip

@@ -87,7 +87,9 @@ def _in_config(error: BaseException) -> bool:
     cause = first_cause(error)
     frames = traceback.extract_tb(cause.__traceback__)
     last = frames[-1].filename if frames else ""
-    return str(error).startswith(_WRAPPERS) and (last == "<string>" or Path(last).parent.name == "bundle" or "unexpected keyword" in str(cause))
+    return str(error).startswith(_WRAPPERS) and (
+        last == "<string>" or Path(last).parent.name == "bundle" or "unexpected keyword" in str(cause)
+    )
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""What a folder of radiographs can be used for, and what it lacks: told in plain words, before minutes of work are spent on it."""
+"""What a folder of radiographs can be used for, and what it lacks: told before minutes of work are spent on it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def describe_folder(radiographs: Sequence[Item]) -> str:
     why = f" ({', '.join(f'{count} {code}' for code, count in refused.items())})" if refused else ""
     missing: dict[str, None] = {}
     lines = [
-        f"Files: {len(radiographs)}; {len(good)} may be radiographs of hips, of {len({item['patient'] for item in good})} patients; "
-        f"{refused.total()} are refused by their header{why}",
+        f"Files: {len(radiographs)}; {len(good)} may be radiographs of hips, of {len({item['patient'] for item in good})} "
+        f"patients; {refused.total()} are refused by their header{why}",
         f"Screening: {len(good)} radiographs",
         _evaluation(good, missing),
         *_trainings(good, missing),
@@ -71,11 +71,16 @@ def _trainings(items: Sequence[Item], missing: dict[str, None]) -> list[str]:
         counts = f"{len(usable['train'])} radiographs to learn from, {len(usable['validation'])} to validate on"
         lacking = dict.fromkeys([] if all(of_split.values()) else ["split"])
         asked = [those for those in of_split.values() if those] or [items]
-        lacking |= dict.fromkeys(need for need in required if not all(any(has_what_is_required(i, need) for i in those) for those in asked))
+        lacking |= dict.fromkeys(
+            need for need in required if not all(any(has_what_is_required(i, need) for i in those) for those in asked)
+        )
         if all(usable.values()):
             lines.append(f"Training of {name.removeprefix('train ')}: {counts}{_one_class(name, usable)}")
         else:
-            words = ", ".join(_WORDS[need] for need in lacking) or f"radiographs with {' and '.join(_WORDS[need] for need in required)}"
+            words = (
+                ", ".join(_WORDS[need] for need in lacking)
+                or f"radiographs with {' and '.join(_WORDS[need] for need in required)}"
+            )
             lines.append(f"Training of {name.removeprefix('train ')}: not possible ({counts}); lacks {words}")
             missing |= lacking
     return lines
@@ -95,8 +100,12 @@ def _doubts(items: Sequence[Item]) -> list[str]:
     lines = []
     drawn = sum(any(item.get(column) == mark for column, mark in BY_NETWORKS.values()) for item in items)
     if drawn:
-        lines.append(f"Note: on {drawn} radiographs masks or landmarks are the networks' own, which evaluation passes over; correct them")
+        lines.append(
+            f"Note: on {drawn} radiographs masks or landmarks are the networks' own, which evaluation passes over; correct them"
+        )
     splits = Counter(patient for patient, _ in {(item["patient"], item.get("split", "")) for item in items})
     if several := sum(count > 1 for count in splits.values()):
-        lines.append(f"Note: {several} patients stand in several splits, so that what was learnt of them is asked again; give each one")
+        lines.append(
+            f"Note: {several} patients stand in several splits, so that what was learnt of them is asked again; give each one"
+        )
     return lines

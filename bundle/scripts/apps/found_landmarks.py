@@ -23,7 +23,8 @@ def found_landmarks(seen: Seen, stored: bool = True) -> dict[str, Any] | None:
         stored: in pixels (row, col) of the radiograph as its file stores it, else as it is displayed.
 
     Returns:
-        by side and name, null for one that is not surely seen, as are all of a hip with fewer than three; None where no hip is left.
+        by side and name, null for one that is not surely seen, as are all of a hip with fewer than three; None where no hip is
+        left.
     """
     meta = seen.image.meta
     points = to_displayed_points(seen.prediction["landmarks"].numpy(), meta["resample_scale"])

@@ -28,8 +28,8 @@ def serve(studies: str, port: int, work_dir: str, search: str) -> None:
     python = sys.executable if importlib.util.find_spec("monailabel") else str(ENVIRONMENT / "bin" / "python")
     if not Path(python).is_file():
         raise ValueError(
-            f"MONAI Label is not installed: it has an environment of its own, {ENVIRONMENT}, which `make label STUDIES=FOLDER` makes "
-            "in the folder of OsteoXR's source. The server was not started."
+            f"MONAI Label is not installed: it has an environment of its own, {ENVIRONMENT}, which `make label STUDIES=FOLDER` "
+            "makes in the folder of OsteoXR's source. The server was not started."
         )
     command = [python, "-m", "scripts.apps.monailabel", "--studies", studies, "--port", str(port), "--work_dir", work_dir]
     process = subprocess.Popen([*command, "--search", search])

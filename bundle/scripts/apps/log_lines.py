@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, TextIO
 
 _BAR: Final = re.compile(r"\d+%\||\d+it \[|\bit/s\]")

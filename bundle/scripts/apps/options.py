@@ -225,7 +225,9 @@ class Command:
         """
         for name in typed:
             if name not in self.options:
-                raise MistypedError(f"--{name}: there is no such setting{did_you_mean(name, self.options, '--')} Nothing was run.")
+                raise MistypedError(
+                    f"--{name}: there is no such setting{did_you_mean(name, self.options, '--')} Nothing was run."
+                )
         return {name: self.options[name].parse(texts) for name, texts in typed.items()}
 
     def missing(self, given: Iterable[str]) -> Option | None:
@@ -269,15 +271,16 @@ def read_command(files: Sequence[Path]) -> Command:
     }
     known = set(used) | set(options)
     for index, (file, (_, content)) in enumerate(zip(files, contents, strict=True)):
-        for key in content:
-            top = key.removeprefix("+").replace("::", "#").split("#")[0]
-            if index and file.parent != CONFIGS and top not in known:
-                raise MistypedError(f"{file}: {top!r} is no key of the configuration{did_you_mean(top, known)} Nothing was run.")
-        if file.parent != CONFIGS:
-            for name, option in options.items():
-                if name in content:
-                    option.check(content[name], str(file))
-        known |= {key.removeprefix("+").replace("::", "#").split("#")[0] for key in content}
+        own = file.resolve().parent == CONFIGS.resolve()
+        tops = {key.removeprefix("+").replace("::", "#").split("#")[0] for key in content}
+        if index and not own and (vain := sorted(tops - known)):
+            raise MistypedError(
+                f"{file}: {vain[0]!r} is no key of the configuration{did_you_mean(vain[0], known)} Nothing was run."
+            )
+        for name in (tops & options.keys()) if not own else ():
+            if merged.get(name) == content.get(name):  # and no later file has another
+                options[name].check(content[name], str(file))
+        known |= tops
     command = merged.get("command") or {}
     return Command(
         command.get("name", ""), tuple(files), about, command.get("takes", {}), command.get("extra", ""),

@@ -31,7 +31,8 @@ def run_training(trainer: Engine, evaluator: Engine, output_dir: str) -> None:
         last = Path(output_dir) / LAST
         kept = f"what was learnt until the last whole epoch is safe in {last}" if last.is_file() else "no epoch was finished yet"
         print(
-            f"\nThe training was stopped in epoch {trainer.state.epoch}; {kept}. Give the same command again: it goes on from there.",
+            f"\nThe training was stopped in epoch {trainer.state.epoch}; {kept}. Give the same command again: it goes on from "
+            "there.",
             file=sys.stderr,
             flush=True,
         )

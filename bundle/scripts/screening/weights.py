@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -34,10 +35,11 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
     if not path.is_file():
         raise SystemExit(f"Weights {checkpoint}: there is no such file; train and assemble one, or name one with --checkpoint.")
     if name := _training_of(path):
+        own = "--config (see head.yaml)" if name == "head" else f"--{name}_file {shlex.quote(checkpoint)}"
         raise SystemExit(
-            f"Weights {checkpoint}: these are of one training alone, {name}, and a screen needs all networks; join it to the others by: "
-            f"osteoxr assemble --{name}_file {checkpoint} --base_file {SHIPPED} --output_file MODEL.pt. Then name MODEL.pt by "
-            "--checkpoint. Nothing was analysed."
+            f"Weights {checkpoint}: these are of one training alone, {name}, and a screen needs all networks; join it to the "
+            f"others by: osteoxr assemble {own} --base_file {shlex.quote(str(SHIPPED))} --output_file MODEL.pt. Then name MODEL.pt "
+            "by --checkpoint. Nothing was analysed."
         )
     found = _checked_sha256(path)
     try:

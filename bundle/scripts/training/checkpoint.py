@@ -160,7 +160,9 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
     if saved["config_hash"] != now["config_hash"] and not found:
         files = [", ".join(each.get("config", [])) for each in (saved, now)]
-        found.append("its config files" + (f" ({files[0]} there, {files[1]} here)" if files[0] != files[1] else ", which have changed"))
+        found.append(
+            "its config files" + (f" ({files[0]} there, {files[1]} here)" if files[0] != files[1] else ", which have changed")
+        )
     if saved["data_hash"] != now["data_hash"]:
         found.append("the data, whose manifest.csv is another one or has changed")
     return found

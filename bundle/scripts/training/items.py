@@ -29,8 +29,8 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
     Args:
         dataset_dir: folder with radiographs and a `manifest.csv`.
         split: "train" or "validation", as in the manifest's column `split`.
-        required: "label" (of both hips or of one), "landmarks", "bmd" (at least one hip BMD), or a column of the manifest without its side (of at least
-            one hip); a radiograph that lacks one is left out.
+        required: "label" (of both hips or of one), "landmarks", "bmd" (at least one hip BMD), or a column of the manifest without
+            its side (of at least one hip); a radiograph that lacks one is left out.
 
     Returns:
         The items of `list_radiographs`, each with "label", "landmarks" and "fracture_label" ("" where there is none) and the

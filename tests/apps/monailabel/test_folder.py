@@ -211,7 +211,9 @@ def test_a_training_with_a_setting_that_there_is_not_is_not_begun(name: str, mea
     answer = server.post("/train/segmentation", json={name: 1})
     assert answer.status_code == 422
     said = answer.json()["detail"]
-    assert said.startswith(f"{name}: the training has no such setting") and (f"did you mean {meant}?" in said if meant else "seed" in said)
+    assert said.startswith(f"{name}: the training has no such setting") and (
+        f"did you mean {meant}?" in said if meant else "seed" in said
+    )
 
 
 def test_training_without_labels_says_what_is_missing(server: Server) -> None:
