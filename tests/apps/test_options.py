@@ -94,7 +94,8 @@ def test_a_processor_is_a_device_and_a_gpu_only_where_there_is_one(monkeypatch: 
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("epoch", "epochs"), ("lr", "learning_rate"), ("batchsize", "batch_size"), ("bs", "batch_size"),
-     ("output-dir", "output_dir"), ("output", "output_dir"), ("check_point", "checkpoint"), ("outptu_dir", "output_dir"), ("verbose", ""), ("x", "")],
+     ("output-dir", "output_dir"), ("output", "output_dir"), ("check_point", "checkpoint"), ("outptu_dir", "output_dir"),
+     ("verbose", ""), ("x", "")],
 )  # fmt: skip
 def test_the_nearest_name_is_the_one_that_was_meant(word: str, meant: str) -> None:
     assert nearest(word, ["epochs", "learning_rate", "batch_size", "output_dir", "checkpoint", "seed"]) == meant

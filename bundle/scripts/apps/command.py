@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -36,7 +36,8 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     """
     words = list(sys.argv[1:] if words is None else words)
     as_json = any(word == "--log=json" or words[index : index + 2] == ["--log", "json"] for index, word in enumerate(words))
-    with log_lines() if as_json else nullcontext({}) as hidden:
+    log: AbstractContextManager[dict[str, str]] = log_lines() if as_json else nullcontext({})
+    with log as hidden:
         code, sentence = _outcome(words, hidden)
         if sentence:
             hidden |= _typed_places(words)
@@ -217,7 +218,7 @@ def _stated(name: str, value: Any) -> Any:
 def _option(option: Option) -> click.Option:
     default = "" if option.default in (None, []) or str(option.default)[:1] in ("$", "@") else f" [{option.default}]"
     wanted = f"{option.expected()}{', may be repeated' if option.several else ''}"
-    flag = {"is_flag": False, "flag_value": "true"} if option.type == "boolean" else {}
+    flag: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if option.type == "boolean" else {}
     return click.Option(
         [f"--{option.name}"], help=f"{option.help or option.name.replace('_', ' ')}; {wanted}{default}", multiple=True,
         metavar=option.type.upper() if option.type in PLACES else "", **flag,
@@ -278,7 +279,7 @@ def _paragraphs(about: str) -> str:
 
 def _shown_places(command: Command, values: Mapping[str, Any]) -> dict[str, str]:
     """The places among some values, by a name for each."""
-    places = {}
+    places: dict[str, str] = {}
     for name, value in values.items():
         if command.options[name].type in PLACES and value is not None:
             several = value if isinstance(value, list) else [value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ def export_network(output_file: str, checkpoint: str, config_files: Sequence[str
         ValueError: for another ending.
     """
     destination = Path(output_file)
-    exports = {".ts": (ckpt_export, {}), ".onnx": (onnx_export, _TRACED)}
+    exports: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {".ts": (ckpt_export, {}), ".onnx": (onnx_export, _TRACED)}
     if destination.suffix.lower() not in exports:
         raise ValueError(f"{output_file}: expected a name that ends with {' or '.join(exports)}. Nothing was exported.")
     export, settings = exports[destination.suffix.lower()]

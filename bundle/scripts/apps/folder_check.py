@@ -70,7 +70,7 @@ def _trainings(items: Sequence[Item], missing: dict[str, None]) -> list[str]:
         }
         counts = f"{len(usable['train'])} radiographs to learn from, {len(usable['validation'])} to validate on"
         lacking = dict.fromkeys([] if all(of_split.values()) else ["split"])
-        asked = [those for those in of_split.values() if those] or [items]
+        asked: list[Sequence[Item]] = [those for those in of_split.values() if those] or [items]
         lacking |= dict.fromkeys(
             need for need in required if not all(any(has_what_is_required(i, need) for i in those) for those in asked)
         )

@@ -357,7 +357,7 @@ def _lay(merged: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _option(name: str, declared: Mapping[str, Any] | str, default: Any, comment: str) -> Option:
-    facts = {"type": declared} if isinstance(declared, str) else dict(declared)
+    facts: dict[str, Any] = {"type": declared} if isinstance(declared, str) else dict(declared)
     facts["choices"] = tuple(facts.get("choices", ()))
     nullable = facts.get("nullable", default is None and not facts.get("required", False))
     return Option(name, **{"help": comment, **facts, "nullable": nullable, "default": default})

@@ -36,9 +36,10 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
         raise SystemExit(f"Weights {checkpoint}: there is no such file; train and assemble one, or name one with --checkpoint.")
     if name := _training_of(path):
         own = "--config (see head.yaml)" if name == "head" else f"--{name}_file {shlex.quote(checkpoint)}"
+        base = shlex.quote(str(SHIPPED))
         raise SystemExit(
             f"Weights {checkpoint}: these are of one training alone, {name}, and a screen needs all networks; join it to the "
-            f"others by: osteoxr assemble {own} --base_file {shlex.quote(str(SHIPPED))} --output_file MODEL.pt. Then name MODEL.pt "
+            f"others by: osteoxr assemble {own} --base_file {base} --output_file MODEL.pt. Then name MODEL.pt "
             "by --checkpoint. Nothing was analysed."
         )
     found = _checked_sha256(path)
