@@ -20,7 +20,7 @@ MISTYPED = [
     # commands
     ("scren in out", "has no command 'scren'; did you mean screen?"),
     ("Screen in out", "has no command 'Screen'; did you mean screen?"),
-    ("inference in out", "has no command 'inference'; there are assemble, average,"),
+    ("inference in out", "has no command 'inference'; there are annotate, assemble, average,"),
     ("evalute in out", "has no command 'evalute'; did you mean evaluate?"),
     ("eval in out", "has no command 'eval'; did you mean evaluate?"),
     ("sim out", "has no command 'sim'; did you mean simulate?"),

@@ -95,7 +95,7 @@ def config_files(argv: Sequence[str] | None = None) -> list[str]:
     given = _options(sys.argv if argv is None else argv).get("config_file", [""])[-1]
     if given.startswith(("[", "(")):
         return [str(file) for file in ast.literal_eval(given)]
-    return given.split(",") if given else []
+    return given.split(",") if given and not Path(given).is_file() else [given] * bool(given)
 
 
 def overridden_keys(argv: Sequence[str] | None = None) -> dict[str, str]:

@@ -78,10 +78,14 @@ def log_lines() -> Iterator[dict[str, str]]:
     places: dict[str, str] = {}
     said, warned = (LogLines(sys.stdout, level, places) for level in ("info", "error"))
     logging.captureWarnings(True)
-    logging.getLogger().addHandler(_Handler(said))
+    handler = _Handler(said)
+    logging.getLogger().addHandler(handler)
     with redirect_stdout(said), redirect_stderr(warned):
         try:
             yield places
         finally:
             for lines in (said, warned):
                 lines.write("\n")
+            logging.getLogger().removeHandler(handler)
+            logging.captureWarnings(False)
+            del os.environ["TQDM_DISABLE"]
