@@ -3,14 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 LABEL := .venv-label
-BUNDLE := $(VENV)/bin/python -m monai.bundle run --config_file
-CONFIGS := bundle/configs
-COMMA := ,
-SPACE := $(EMPTY) $(EMPTY)
-# Configs, each laid over those before it: $(call OVERLAID,inference train bmd)
-OVERLAID = $(BUNDLE) "['$(CONFIGS)/$(subst $(SPACE),.yaml'$(COMMA)'$(CONFIGS)/,$(1)).yaml']"
-
-TRACKED = $(call OVERLAID,$(1)) --tracking $(CONFIGS)/mlflow.yaml
+OSTEOXR := $(VENV)/bin/osteoxr
 
 # `make train` takes these.
 DATA ?= output/cohort
@@ -31,20 +24,17 @@ WORK ?= output/label
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
-	@printf '\nBy hand, configs laid over each other:\n'
-	@printf '%s\n' '$(subst ','\'',$(call OVERLAID,inference train train_bmd)) --dataset_dir DATA --output_dir OUT' \
-		'$(subst ','\'',$(call OVERLAID,inference evaluate)) --dataset_dir DATA --output_dir OUT' \
-		'More: bundle/docs/training.md, bundle/docs/evaluation.md'
+	@printf '\n%s\n' 'All else: $(OSTEOXR) --help, bundle/docs/commands.md'
 
 demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in output/demo
-	$(BUNDLE) $(CONFIGS)/inference.yaml --dataset_dir bundle/examples --output_dir output/demo
+	$(OSTEOXR) screen bundle/examples output/demo
 	@echo "Open $(CURDIR)/output/demo/index.html in a browser."
 
 test: $(VENV)/all.stamp ## Run all tests, one process for each processor core
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
 
 fuzz: $(VENV)/all.stamp ## Read 20,000 damaged and hostile files; what was found in output/fuzz
-	$(call OVERLAID,inference fuzz) --output_dir output/fuzz --files 20000 --seed 0
+	$(OSTEOXR) fuzz output/fuzz --files 20000 --seed 0
 
 lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff check .
@@ -57,20 +47,16 @@ train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv outpu
 
 # What `make train` runs as one run of MLflow, each line nested in it.
 networks:
-	$(call TRACKED,inference train train_localisation) --dataset_dir $(DATA) --others_dir output/others --output_dir $(OUT)/localisation \
-		--cache_dir $(OUT)/cache
-	$(call TRACKED,inference train train_segmentation) --dataset_dir $(DATA) --further_dirs "['output/operated','output/faulty']" --output_dir $(OUT)/segmentation \
-		--cache_dir $(OUT)/cache
-	$(call TRACKED,inference train train_view) --dataset_dir $(DATA) --further_dirs "['output/faulty','output/others']" \
-		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
-		--output_dir $(OUT)/view --cache_dir $(OUT)/cache
-	$(call TRACKED,inference train train_bmd) --dataset_dir $(DATA) --output_dir $(OUT)/bmd --cache_dir $(OUT)/cache
-	$(call TRACKED,inference train train_bmd train_siamese) --dataset_dir $(DATA) --output_dir $(OUT)/siamese --cache_dir $(OUT)/cache \
-		--encoder_file $(OUT)/bmd/best.pt
-	$(call TRACKED,inference assemble) \
-		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
+	$(OSTEOXR) train localisation $(DATA) $(OUT)/localisation --others_dir output/others --cache_dir $(OUT)/cache --tracking mlflow
+	$(OSTEOXR) train segmentation $(DATA) $(OUT)/segmentation --further_dirs output/operated --further_dirs output/faulty \
+		--cache_dir $(OUT)/cache --tracking mlflow
+	$(OSTEOXR) train view $(DATA) $(OUT)/view --further_dirs output/faulty --further_dirs output/others --cache_dir $(OUT)/cache \
+		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt --tracking mlflow
+	$(OSTEOXR) train bmd $(DATA) $(OUT)/bmd --cache_dir $(OUT)/cache --tracking mlflow
+	$(OSTEOXR) train siamese $(DATA) $(OUT)/siamese --cache_dir $(OUT)/cache --encoder_file $(OUT)/bmd/best.pt --tracking mlflow
+	$(OSTEOXR) assemble --localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \
-		--output_file $(OUT)/model.pt
+		--output_file $(OUT)/model.pt --tracking mlflow
 
 mlflow: $(VENV)/all.stamp ## Show the runs of all trainings and evaluations in a browser, on UI_PORT
 	@mkdir -p output
@@ -87,16 +73,16 @@ clean: ## Remove the virtual environments, caches and output
 	find bundle tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 output/cohort/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE) $(CONFIGS)/simulate.yaml --output_dir output/cohort --patients $(PATIENTS)
+	$(OSTEOXR) simulate output/cohort --patients $(PATIENTS)
 
 output/operated/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE) $(CONFIGS)/simulate.yaml --output_dir output/operated --patients $$(($(PATIENTS) / 3)) --seed 9 --operated True --split train
+	$(OSTEOXR) simulate output/operated --patients $$(($(PATIENTS) / 3)) --seed 9 --operated true --split train
 
 output/faulty/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE) $(CONFIGS)/simulate.yaml --output_dir output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty True
+	$(OSTEOXR) simulate output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty true
 
 output/others/manifest.csv: | $(VENV)/all.stamp
-	$(BUNDLE) $(CONFIGS)/simulate_others.yaml --output_dir output/others --radiographs $(PATIENTS) --seed 5
+	$(OSTEOXR) simulate-others output/others --radiographs $(PATIENTS) --seed 5
 
 %/manifest.csv:
 	@echo "DATA=$*: there is no $@; expected a folder of radiographs with a manifest.csv (see bundle/docs/data.md)."; exit 1

@@ -12,7 +12,13 @@ from scripts.apps import cli as startup
 
 CONFIGS = Path(startup.__file__).parents[2] / "configs"
 INFERENCE = str(CONFIGS / "inference.yaml")
+EXAMPLES = str(CONFIGS.parent / "examples")
 MODULE = "/any/python/site-packages/monai/bundle/__main__.py"
+
+
+@pytest.fixture(autouse=True)
+def excepthook(monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
 
 def command_line(*words):
@@ -22,8 +28,7 @@ def command_line(*words):
 @pytest.mark.parametrize(
     "words",
     [
-        ("--dataset_dir", "in", "--output_dir=out"),
-        ("--dataset-dir", "in"),
+        ("--dataset-dir", EXAMPLES, "--output_dir=elsewhere"),
         ("--evaluator#amp", "true"),
         ("--evaluator::amp", "true"),
         ("--tracking", "mlflow", "--run_name", "first"),
@@ -32,13 +37,13 @@ def command_line(*words):
     ],
 )
 def test_keys_of_the_config_and_of_monai_are_accepted(words):
-    startup.check_command_line(command_line(*words))
+    startup.check_command_line(argv=command_line("--dataset_dir", EXAMPLES, "--output_dir", "out", *words))
 
 
 @pytest.mark.parametrize("word", ["--dataset_dri", "--otput_dir=x", "--evaluatr#amp", "--verbose"])
 def test_an_unknown_key_is_named(word):
-    with pytest.raises(SystemExit, match=r"--\w+.*the configuration has no key '\w+'.*dataset_dir"):
-        startup.check_command_line(command_line(word, "1"))
+    with pytest.raises(SystemExit, match=r"--\w+.*: the configuration has no setting '\w+'; .*\w+.* Nothing was run\."):
+        startup.check_command_line(argv=command_line(word, "1"))
 
 
 @pytest.mark.parametrize("name", ["evaluate", "robustness"])
@@ -47,12 +52,82 @@ def test_a_config_that_is_laid_over_another_says_so_where_it_stands_alone_or_bef
     wanted = rf"{name}\.yaml is laid over inference\.yaml, .*--config_file \"\['.*inference\.yaml','.*{name}\.yaml'\]\"\. Nothing"
     for files in (file, str([file, INFERENCE])):
         with pytest.raises(SystemExit, match=wanted):
-            startup.check_command_line([MODULE, "run", "--config_file", files])
-    startup.check_command_line([MODULE, "run", "--config_file", str([INFERENCE, file]), "--split", "all", "--checkpoint", "x"])
+            startup.check_command_line(argv=[MODULE, "run", "--config_file", files])
+    words = ("--config_file", str([INFERENCE, file]), "--split", "all", "--dataset_dir", EXAMPLES, "--output_dir", "out")
+    startup.check_command_line(argv=[MODULE, "run", *words])
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "value"),
+    [
+        ("output_dir", "2024_06", "2024_06"), ("output_dir", "out #2", "out #2"), ("output_dir", "1e5", "1e5"),
+        ("output_dir", "o tr%20", "o tr%20"), ("output_dir", "[x]", "[x]"), ("sex_specific", "false", False),
+        ("admit_unscaled", "No", False), ("sex_specific", "true", True), ("seed", "7", 7), ("calibration_ball_mm", "30", 30.0),
+        ("key_file", "null", None), ("notice", "#1 'quoted' 1,5", "#1 'quoted' 1,5"),
+    ],
+)  # fmt: skip
+def test_what_was_typed_is_what_the_configuration_gets(option, typed, value):
+    resolved = {}
+    words = ("--dataset_dir", EXAMPLES, "--output_dir", "out", f"--{option}", typed)
+    startup.check_command_line(resolved, command_line(*words))
+    assert resolved[option] == value and type(resolved[option]) is type(value)
+
+
+def test_a_folder_whose_name_is_a_number_is_found(tmp_path, monkeypatch):
+    for name in ("2024_05_02", "20240502"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    resolved = {}
+    startup.check_command_line(resolved, command_line("--dataset_dir", "2024_05_02", "--output_dir", "out"))
+    assert resolved["dataset_dir"] == "2024_05_02"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seed", "abc"), r"--seed is 'abc'; expected a whole number"),
+        (("--sex_specific", "perhaps"), r"--sex_specific is 'perhaps'; expected true or false"),
+        (("--device", "gpu"), r"--device is 'gpu'; expected cpu, cuda, or cuda:N"),
+        (("--calibration_ball_mm", "2,5"), r"the decimal sign is a point"),
+        (("--checkpoint", "nowhere.pt"), r"--checkpoint nowhere\.pt: there is no such file"),
+        (("-seeed", "1"), r"--seeed: .*did you mean --seed\?"),
+    ],
+)
+def test_a_value_that_cannot_be_is_one_sentence(words, said):
+    with pytest.raises(SystemExit, match=said):
+        startup.check_command_line(argv=command_line("--dataset_dir", EXAMPLES, "--output_dir", "out", *words))
+
+
+def test_what_must_be_given_is_asked_for():
+    with pytest.raises(SystemExit, match=r"No --dataset_dir given, which is the folder of radiographs"):
+        startup.check_command_line(argv=command_line("--output_dir", "out"))
+
+
+def test_the_store_of_mlflow_lies_in_the_folder_that_was_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = str([str(CONFIGS / f"{name}.yaml") for name in ("inference", "train", "train_bmd")])
+    line = [MODULE, "run", "--config_file", files, "--dataset_dir", EXAMPLES, "--tracking", "mlflow", "--output_dir"]
+    resolved = {}
+    startup.check_command_line(resolved, [*line, "o tr%20"])
+    assert resolved["tracking_uri"] == f"sqlite:///{tmp_path}/o tr%20/mlruns.db"
+    with pytest.raises(SystemExit, match=r"--output_dir out #2: with --tracking MONAI writes to 'out ::2' instead"):
+        startup.check_command_line(resolved, [*line, "out #2"])
+
+
+def test_packages_that_are_missing_are_named_with_the_command_that_installs_them(monkeypatch):
+    monkeypatch.setattr(
+        startup, "requires", lambda _: ["numpy==2.4.6", 'spekpy==2.5.4; extra == "simulate"', 'no-such==1; extra == "simulate"']
+    )
+    words = (MODULE, "run", "--config_file", str(CONFIGS / "simulate.yaml"), "--output_dir", "out")
+    with pytest.raises(
+        SystemExit, match=r"simulate needs no-such, which this Python lacks; install by: .*pip install -e '.*\[simulate\]'\."
+    ):
+        startup.check_command_line(argv=words)
+    startup.check_command_line(argv=command_line("--dataset_dir", EXAMPLES, "--output_dir", "out"))
 
 
 def test_other_commands_are_left_alone():
-    startup.check_command_line(["/usr/bin/pytest", "--cov"])
+    startup.check_command_line(argv=["/usr/bin/pytest", "--cov"])
 
 
 def test_several_config_files_are_read_together():
@@ -143,7 +218,11 @@ def radiographs(tmp_path):
 def test_a_misspelt_key_stops_the_command(tmp_path, radiographs, untrained_weights):
     done = run(tmp_path, "--dataset_dri", "in", "--output_dir", "out", "--checkpoint", str(untrained_weights))
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("--dataset_dri: the configuration has no key")
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("--dataset_dri: the configuration has no setting 'dataset_dri'; did you mean --dataset_dir?")
+    )
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
 
@@ -159,7 +238,7 @@ def test_evaluation_alone_ends_with_one_sentence(tmp_path):
 def test_missing_weights_stop_the_command(tmp_path, radiographs):
     done = run(tmp_path, "--dataset_dir", "in", "--output_dir", "out", "--checkpoint", "absent.pt")
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("Weights absent.pt: there is no such file")
+    assert done.stderr.strip().splitlines()[-1].startswith("--checkpoint absent.pt: there is no such file")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
 

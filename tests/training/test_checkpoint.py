@@ -1,6 +1,7 @@
 """A resumed training keeps its best network, counts on, and never leaves half a file."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -68,11 +69,25 @@ def test_patience_ends_a_training_also_after_resuming(tmp_path: Path) -> None:
     assert again.state.epoch == 4
 
 
-@pytest.mark.parametrize("changed", ["config_hash", "data_hash"])
-def test_other_data_or_configuration_does_not_resume(tmp_path: Path, changed: str) -> None:
-    run(training(tmp_path, [0.2]), 1)
-    with pytest.raises(ValueError, match=changed):
-        run(training(tmp_path, [0.2, 0.3], provenance={**PROVENANCE, changed: "other"}), 2)
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"config_hash": "x", "settings": {"epochs": 3, "seed": 0}}, r"in epochs \(2 there, 3 here\)\. A training"),
+        ({"config_hash": "x", "settings": {"epochs": 2, "seed": 1}}, r"in seed \(0 there, 1 here\)\. A training"),
+        (
+            {"config_hash": "x", "settings": {"epochs": 9, "seed": 1}},
+            r"in epochs \(2 there, 9 here\); seed \(0 there, 1 here\)\.",
+        ),
+        ({"config_hash": "x", "config": ["a.yaml", "b.yaml"]}, r"its config files \(a\.yaml there, a\.yaml, b\.yaml here\)\."),
+        ({"config_hash": "x"}, r"its config files, which have changed\."),
+        ({"data_hash": "x"}, r"the data, whose manifest\.csv is another one or has changed\."),
+    ],
+)
+def test_a_training_that_does_not_resume_names_what_differs(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+    before = {**PROVENANCE, "settings": {"epochs": 2, "seed": 0}, "config": ["a.yaml"]}
+    run(training(tmp_path, [0.2], provenance=before), 1)
+    with pytest.raises(ValueError, match=said):
+        run(training(tmp_path, [0.2, 0.3], provenance={**before, **changed}), 2)
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:

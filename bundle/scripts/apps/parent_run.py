@@ -32,9 +32,9 @@ def run_nested(command: Sequence[str], name: str, output_dir: str) -> None:
     process = subprocess.Popen(command, env={**os.environ, PARENT_RUN: run.run_id})
     try:
         code = process.wait()
-    except KeyboardInterrupt:  # which the command got too
+    except KeyboardInterrupt:  # which the command got too, and told of
         process.wait()
-        raise
+        raise SystemExit(130) from None
     except SystemExit:
         process.terminate()
         process.wait()

@@ -218,8 +218,19 @@ def _number(cell: Any) -> float:
         return math.nan
 
 
+BY_NETWORKS: Final = {"label": ("label_by", "networks"), "landmarks": ("landmarks_by", "networks")}
+"""Of what can be drawn on a radiograph, the manifest's column that says by whom, and its word for the networks themselves."""
+
+
+def held_out_truth(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item without what the networks drew on it themselves, which would agree with them too well."""
+    return {**item, **{drawn: "" for drawn, (column, word) in BY_NETWORKS.items() if item.get(column) == word}}
+
+
 def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | None = None) -> list[dict[str, Any]]:
     """Choose the radiographs to evaluate: those of the split for which the manifest gives a mask, landmarks or a hip BMD.
+
+    What the networks drew themselves is left out, see `held_out_truth`.
 
     Args:
         radiographs: items of `list_radiographs`.
@@ -228,7 +239,8 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
     Raises:
         ValueError: when none is left.
     """
-    known = [dict(item) for item in radiographs if item.get("label") or item.get("landmarks") or read_truth(item).has_bmd]
+    items = [held_out_truth(item) for item in radiographs]
+    known = [item for item in items if item.get("label") or item.get("landmarks") or read_truth(item).has_bmd]
     if not known:
         raise ValueError(
             f"None of the {len(radiographs)} radiographs has a label, landmarks or a hip BMD; expected a manifest.csv that "

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
+import scripts
 from scripts.files import sha256
 from scripts.networks.checkpoint import PROVENANCE, read_checkpoint
+
+SHIPPED: Final = Path(scripts.__file__).parents[1] / "models" / "model.pt"
+"""The weights that come with the bundle."""
 
 _SHOWN_KEYS: Final = 3  # of those that do not match, in the sentence on weights that do not fit
 
@@ -29,6 +34,14 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
     path = Path(checkpoint)
     if not path.is_file():
         raise SystemExit(f"Weights {checkpoint}: there is no such file; train and assemble one, or name one with --checkpoint.")
+    if name := _training_of(path):
+        own = "--config (see head.yaml)" if name == "head" else f"--{name}_file {shlex.quote(checkpoint)}"
+        base = shlex.quote(str(SHIPPED))
+        raise SystemExit(
+            f"Weights {checkpoint}: these are of one training alone, {name}, and a screen needs all networks; join it to the "
+            f"others by: osteoxr assemble {own} --base_file {base} --output_file MODEL.pt. Then name MODEL.pt "
+            "by --checkpoint. Nothing was analysed."
+        )
     found = _checked_sha256(path)
     try:
         state, provenance = read_checkpoint(path)
@@ -42,6 +55,17 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
         )
     network.load_state_dict(state)
     return {"file": path.name, "sha256": found, "provenance": provenance}
+
+
+def _training_of(path: Path) -> str:
+    """The name of the training that wrote a checkpoint of one network; "" where the file is none."""
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+        settings = content["provenance"]["config"]
+    except Exception:  # whatever a foreign file brings about; it is told of later
+        return ""
+    trainings = [name.removeprefix("train_").removesuffix(".yaml") for name in settings if name.startswith("train_")]
+    return trainings[-1] if trainings else ""
 
 
 def _checked_sha256(path: Path) -> str:

@@ -4,7 +4,7 @@ from scripts.training.appearance import RandAppearanced, RandClutterd
 from scripts.training.assembly import assemble, start_from
 from scripts.training.averaging import average_weights
 from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_fast
-from scripts.training.checkpoint import ResumableCheckpoint, StopWithoutImprovement
+from scripts.training.checkpoint import ResumableCheckpoint, Statistics, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
 from scripts.training.grid import ToCoarserGridd
 from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandRoughd, RandUnknownd
@@ -53,6 +53,7 @@ __all__ = [
     "ResumableCheckpoint",
     "SeenRadiographsd",
     "SegmentationLoss",
+    "Statistics",
     "StopWithoutImprovement",
     "ToCoarserGridd",
     "ViewColumns",

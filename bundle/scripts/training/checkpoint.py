@@ -9,6 +9,7 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
+from monai.handlers import StatsHandler
 
 from scripts.files import replacing
 
@@ -53,18 +54,17 @@ class ResumableCheckpoint:
         """Restore the training from `last.pt`, if there is one.
 
         Raises:
-            ValueError: when `last.pt` was made by another configuration or other data.
+            ValueError: when `last.pt` was made by another configuration or other data; it names what differs.
         """
         path = self.directory / LAST
         if not path.is_file():
             return
         saved = torch.load(path, weights_only=True, map_location="cpu")
-        for key in ("config_hash", "data_hash"):
-            if saved["provenance"][key] != self.provenance[key]:
-                raise ValueError(
-                    f"{path}: {key} is {saved['provenance'][key]}, this training's is {self.provenance[key]}; a training "
-                    "resumes only with the same configuration and data. Choose another output_dir, or remove the file."
-                )
+        if differing := _differences(saved["provenance"], self.provenance):
+            raise ValueError(
+                f"{path}: it holds a training that differs in {'; '.join(differing)}. A training resumes only with the same "
+                "settings, configuration and data: choose another output_dir, or remove the file. Nothing was trained."
+            )
         self.network.load_state_dict(saved["state_dict"])
         for name, part in self.progress.items():
             part.load_state_dict(saved["progress"][name])
@@ -119,6 +119,14 @@ class ResumableCheckpoint:
         )
 
 
+class Statistics(StatsHandler):
+    """Logs losses and metrics of each epoch, and leaves errors to who runs the engine: MONAI's own prints their tracebacks."""
+
+    def exception_raised(self, _engine: Engine, e: Exception) -> None:
+        """Pass the error on."""
+        raise e
+
+
 class StopWithoutImprovement:
     """Ends a training whose key metric has not improved for a number of epochs; a resumed training counts on.
 
@@ -140,6 +148,24 @@ class StopWithoutImprovement:
         best = validation.best_metric_epoch
         if best > 0 and engine.state.epoch - best >= self.patience:
             engine.terminate()
+
+
+def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """In what two provenances of trainings differ that a training does not change while it is stopped."""
+    before, after = saved.get("settings", {}), now.get("settings", {})
+    found = [
+        f"{name} ({before.get(name, 'not set')} there, {after.get(name, 'not set')} here)"
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    ]
+    if saved["config_hash"] != now["config_hash"] and not found:
+        files = [", ".join(each.get("config", [])) for each in (saved, now)]
+        found.append(
+            "its config files" + (f" ({files[0]} there, {files[1]} here)" if files[0] != files[1] else ", which have changed")
+        )
+    if saved["data_hash"] != now["data_hash"]:
+        found.append("the data, whose manifest.csv is another one or has changed")
+    return found
 
 
 def save_whole(content: Mapping[str, Any], path: Path) -> None:

@@ -31,8 +31,8 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
     Args:
         dataset_dir: folder with radiographs and a `manifest.csv`.
         split: "train" or "validation", as in the manifest's column `split`.
-        required: "label", "landmarks", "bmd" (at least one hip BMD), or a column of the manifest without its side (of at least
-            one hip); a radiograph that lacks one is left out.
+        required: "label" (of both hips or of one), "landmarks", "bmd" (at least one hip BMD), or a column of the manifest without
+            its side (of at least one hip); a radiograph that lacks one is left out.
 
     Returns:
         The items of `list_radiographs`, each with "label", "landmarks" and "fracture_label" ("" where there is none) and the
@@ -43,7 +43,7 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
     """
     found = list_radiographs(dataset_dir)
     of_split = [item for item in found if item.get("split") == split]
-    items = [item for item in of_split if all(_has(item, need) for need in required)]
+    items = [item for item in of_split if all(has_what_is_required(item, need) for need in required)]
     if not items:
         raise ValueError(
             f"{dataset_dir}: {len(found)} radiographs, {len(of_split)} of them with {split!r} in the manifest's column split, "
@@ -51,6 +51,16 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
         )
     none = {"label": "", "landmarks": "", "fracture_label": ""}
     return [{**none, **item, "modified_ns": os.stat(source_of(Path(item["image"]))).st_mtime_ns} for item in items]
+
+
+def has_what_is_required(item: Mapping[str, Any], need: str) -> bool:
+    """Whether a radiograph has one of the things that a training can require, see `training_items`."""
+    truth = read_truth(item)
+    if need == "bmd":
+        return truth.has_bmd
+    if need == "label":
+        return any(item.get(column) for column in ("label", "left_label", "right_label"))
+    return bool(item.get(need)) or any(math.isfinite(hip.number(need)) for hip in truth.hips.values())
 
 
 def radiographs_without_hips(folder: str | None, split: str, read: Read) -> list[dict[str, Any]]:
@@ -106,13 +116,6 @@ class HipNumbersd(Transform):
         """Add the targets."""
         hips = read_truth(data).hips.values()
         return {**data, "quantities": np.array([[hip.number(name) for name in self.names] for hip in hips], dtype=np.float32)}
-
-
-def _has(item: Mapping[str, Any], need: str) -> bool:
-    truth = read_truth(item)
-    if need == "bmd":
-        return truth.has_bmd
-    return bool(item.get(need)) or any(math.isfinite(hip.number(need)) for hip in truth.hips.values())
 
 
 def _reaches_a_network(item: Mapping[str, Any], read: Read) -> bool:

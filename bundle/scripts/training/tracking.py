@@ -6,7 +6,6 @@ import math
 import os
 import re
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -97,7 +96,7 @@ class TrackedRun(MLFlowHandler):
         self.provenance = provenance or {}
         self.executed_config = executed_config
         self.killed = False
-        self.before: Any = None
+        self.before: dict[int, Any] = {}
 
     @property
     def run_id(self) -> str:
@@ -128,8 +127,9 @@ class TrackedRun(MLFlowHandler):
     def close(self) -> None:
         """End the run as FINISHED; it no longer depends on how the process ends."""
         atexit.unregister(self._break_off)
-        if self.before is not None:
-            signal.signal(signal.SIGTERM, self.before)
+        for number, before in self.before.items():
+            signal.signal(number, before)
+        self.before.clear()
         super().close()
 
     def _noted(self, note: Path) -> Any:
@@ -145,10 +145,14 @@ class TrackedRun(MLFlowHandler):
     def _watch(self) -> None:
         atexit.register(self._break_off)
         if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGTERM, self._kill)
+            self.before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._kill)
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                self.before[signal.SIGINT] = signal.signal(signal.SIGINT, self._kill)
 
     def _kill(self, number: int, frame: FrameType | None) -> None:
         self.killed = True
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
     def _break_off(self) -> None:
@@ -156,9 +160,8 @@ class TrackedRun(MLFlowHandler):
         os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"  # a server may have gone for good
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        self.before = None
-        killed = self.killed or isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
-        self.run_finish_status = RunStatus.to_string(RunStatus.KILLED if killed else RunStatus.FAILED)
+        self.before.clear()
+        self.run_finish_status = RunStatus.to_string(RunStatus.KILLED if self.killed else RunStatus.FAILED)
         self.close()
 
     def _describe(self) -> None:

@@ -203,6 +203,19 @@ def test_a_training_with_a_setting_that_cannot_be_is_not_begun(name: str, value:
     assert f"{name} is {value!r}" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("lr", "learning_rate"), ("epochs", "max_epochs"), ("batchsize", "batch_size"), ("device", "")],
+)
+def test_a_training_with_a_setting_that_there_is_not_is_not_begun(name: str, meant: str, server: Server) -> None:
+    answer = server.post("/train/segmentation", json={name: 1})
+    assert answer.status_code == 422
+    said = answer.json()["detail"]
+    assert said.startswith(f"{name}: the training has no such setting") and (
+        f"did you mean {meant}?" in said if meant else "seed" in said
+    )
+
+
 def test_training_without_labels_says_what_is_missing(server: Server) -> None:
     server.post("/train/segmentation", json={"max_epochs": 2})
     ended = server.ended_training()

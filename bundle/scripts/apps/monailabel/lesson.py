@@ -8,22 +8,21 @@ import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.apps.found_landmarks import found_landmarks
 from scripts.apps.monailabel.screener import Screener
-from scripts.clinical import RefusedError, load_gate
-from scripts.clinical.anatomy import HIP
+from scripts.clinical import RefusedError
 from scripts.dataset.labels import read_label
 from scripts.dataset.manifest import MANIFEST_NAME
 from scripts.dataset.studies import sort_studies
 from scripts.files import write_table
-from scripts.radiograph import Orientation, read_radiograph, to_displayed_points
+from scripts.radiograph import Orientation, read_radiograph
 
-_FEWEST_LANDMARKS: Final = 3  # that place a hip
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -68,16 +67,15 @@ def _write_radiograph(name: str, image: Path, label: Path, screener: Screener, f
     radiograph = screener.screen(image)
     meta = radiograph.image.meta
     orientation: Orientation = meta["orientation"]
-    points = to_displayed_points(radiograph.prediction["landmarks"].numpy(), meta["resample_scale"])
-    seen = radiograph.prediction["landmark_confidence"].numpy() >= load_gate().limits.complete_at_least
-    seen &= (seen.sum(axis=1) >= _FEWEST_LANDMARKS)[:, None]
-    if not seen.any():
-        raise ValueError("no hip was found on it, so nothing places what is taught.")
     stored_shape = orientation.to_stored(np.broadcast_to(False, meta["displayed_shape"])).shape
     mask = read_label(label, (stored_shape[0], stored_shape[1]))
+    resized = meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(image).meta["spacing_mm"] is None
+    landmarks = found_landmarks(radiograph, stored=not resized)
+    if landmarks is None:
+        raise ValueError("no hip was found on it, so nothing places what is taught.")
 
     row = {"label": f"labels/{name}.nii.gz", "landmarks": f"landmarks/{name}.json"}
-    if meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(image).meta["spacing_mm"] is None:
+    if resized:
         row["image"] = f"images/{name}.nii.gz"
         spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
         _write_nifti(read_radiograph(image)[0].numpy(), folder / row["image"], spacing)
@@ -88,28 +86,10 @@ def _write_radiograph(name: str, image: Path, label: Path, screener: Screener, f
         destination = folder / row["image"]
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image, destination)
-        points = _points_to_stored(points, orientation, meta["displayed_shape"])
     _write_nifti(mask, folder / row["label"])
     (folder / row["landmarks"]).parent.mkdir(exist_ok=True)
-    (folder / row["landmarks"]).write_text(json.dumps(_landmarks(points, seen)), encoding="utf-8")
+    (folder / row["landmarks"]).write_text(json.dumps(landmarks), encoding="utf-8")
     return row
-
-
-def _landmarks(points: NDArray[np.float64], seen: NDArray[np.bool_]) -> dict[str, Any]:
-    """Points (2, 5, 2) as `read_landmarks` reads them."""
-    return {
-        side: {name: points[i, j].tolist() if seen[i, j] else None for j, name in enumerate(HIP.landmarks)}
-        for i, side in enumerate(HIP.sides)
-    }
-
-
-def _points_to_stored(points: NDArray[np.float64], orientation: Orientation, shape: Sequence[int]) -> NDArray[np.float64]:
-    """Points (..., 2) of the displayed radiograph, of this shape, in pixels of the stored one."""
-    stored = points.copy()
-    for axis, flipped in enumerate((orientation.flip_rows, orientation.flip_cols)):
-        if flipped:
-            stored[..., axis] = shape[axis] - 1 - stored[..., axis]
-    return stored[..., ::-1] if orientation.transpose else stored
 
 
 def _write_nifti(pixels: NDArray[Any], path: Path, spacing_mm: Sequence[float] = (1.0, 1.0)) -> None:

@@ -18,7 +18,7 @@ def simulate_others(
     radiographs: int,
     seed: int = 0,
     spacing_mm: float | None = 0.34,
-    kinds: str | Sequence[str] = "all",
+    kinds: Sequence[str] | None = None,
     split: str | None = None,
     workers: int | None = None,
     sites: Sequence[str] | None = None,
@@ -33,7 +33,7 @@ def simulate_others(
         radiographs: how many, at least 1; the kinds take turns.
         seed: the collection's seed.
         spacing_mm: detector pixel spacing in mm, 0.05 to 1; each site's own when None.
-        kinds: names of `KINDS`, or "all".
+        kinds: names of `KINDS`; all when None.
         split: one of train, validation, test, external for all. When None, as in a cohort: external sites are "external",
             elsewhere the latest studies are "test" and the others "train" or "validation".
         workers: processes; one for each processor core when None.
@@ -69,11 +69,11 @@ def simulate_others(
     return folder / "manifest.csv"
 
 
-def _chosen_kinds(kinds: str | Sequence[str]) -> tuple[str, ...]:
-    if kinds == "all":
+def _chosen_kinds(kinds: Sequence[str] | None) -> tuple[str, ...]:
+    if kinds is None:
         return tuple(KINDS)
     if isinstance(kinds, str) or not kinds:
-        raise ValueError(f"kinds is {kinds!r}; expected \"all\" or a list such as \"['chest','hand']\". Nothing was written.")
+        raise ValueError(f"kinds is {kinds!r}; expected a list such as \"['chest','hand']\". Nothing was written.")
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"kinds: {kind!r} is none of the kinds; expected some of {', '.join(KINDS)}. Nothing was written.")
