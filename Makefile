@@ -26,11 +26,11 @@ PORT ?= 8000
 WORK ?= output/label
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint train networks mlflow label clean
+.PHONY: help demo test fuzz dictionary lint train networks mlflow label clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
 	@printf '\nBy hand, configs laid over each other:\n'
 	@printf '%s\n' '$(subst ','\'',$(call OVERLAID,inference train train_bmd)) --dataset_dir DATA --output_dir OUT' \
 		'$(subst ','\'',$(call OVERLAID,inference evaluate)) --dataset_dir DATA --output_dir OUT' \
@@ -50,6 +50,9 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+dictionary: $(VENV)/demo.stamp ## Make bundle/docs/results.md anew, which says what each column of results.csv means
+	$(VENV)/bin/python -m scripts.results.dictionary bundle/docs/results.md
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(VENV)/bin/python -m scripts.apps.parent_run --name training --output_dir $(OUT) $(MAKE) --no-print-directory networks
