@@ -120,6 +120,7 @@ $(LABEL)/label.stamp: pyproject.toml bundle/scripts/apps/monailabel/requirements
 	$(LABEL)/bin/pip install --quiet torch==2.13.0
 	$(LABEL)/bin/pip install --quiet -e '.[deploy]' -r bundle/scripts/apps/monailabel/requirements.txt
 	$(LABEL)/bin/pip install --quiet --no-deps monailabel==0.8.5
+	printf '%s\n' '#!$(CURDIR)/$(LABEL)/bin/python' 'from scripts.apps.monailabel.command import main' 'main()' > $(LABEL)/bin/monailabel
 	@touch $@
 
 # torch comes first and pinned exactly: resolved among the others it can bring gigabytes of CUDA packages.

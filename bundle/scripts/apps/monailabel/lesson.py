@@ -14,29 +14,31 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.apps.monailabel.points import to_manifest
+from scripts.apps.monailabel.radiograph_store import Corrected
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import RefusedError, load_gate
-from scripts.clinical.anatomy import HIP
-from scripts.dataset.labels import read_label
+from scripts.dataset.labels import read_label, read_landmarks
 from scripts.dataset.manifest import MANIFEST_NAME
 from scripts.dataset.studies import sort_studies
 from scripts.files import write_table
 from scripts.radiograph import Orientation, read_radiograph, to_displayed_points
+from scripts.screening import Seen
 
 _FEWEST_LANDMARKS: Final = 3  # that place a hip
 _LOGGER = logging.getLogger(__name__)
 
 
-def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, folder: Path, validation_fraction: float) -> None:
+def write_lesson(corrected: Sequence[Corrected], screener: Screener, folder: Path, validation_fraction: float) -> None:
     """Write the dataset of a fine-tuning: radiographs, labels, landmarks and `manifest.csv`.
 
-    The landmarks, which nobody corrected, are those that the networks find now: so the fine-tuning keeps what it knows of
+    Landmarks or contours that nobody corrected are those that the networks find now: so the fine-tuning keeps what it knows of
     them. A radiograph without a pixel size is written anew, with the size that the screening found. Radiographs on which no hip
     is found, or that cannot be read, are left out, and the log says so.
 
     Args:
-        labelled: radiographs and their corrected masks.
-        screener: finds the landmarks.
+        corrected: radiographs, and what was corrected of them.
+        screener: finds the rest.
         folder: an empty one.
         validation_fraction: of the patients, who choose the best epoch; at least one does.
 
@@ -45,17 +47,17 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
         OSError: where the disk fails.
     """
     rows = []
-    for index, (image, label) in enumerate(labelled):
+    for index, radiograph in enumerate(corrected):
         try:
-            rows.append(_write_radiograph(f"{index:05d}", image, label, screener, folder))
+            rows.append(_write_radiograph(f"{index:05d}", radiograph, screener, folder))
         except (RefusedError, ValueError) as error:
-            _LOGGER.warning("%s is left out of the fine-tuning: %s", image.name, error)
+            _LOGGER.warning("%s is left out of the fine-tuning: %s", radiograph.image.name, error)
     patients = _patients([Path(row["image"]) for row in rows], folder)
     if len(set(patients)) < 2:
         raise ValueError(
-            f"{len(labelled)} radiographs have a final label, of which {len(rows)} can be used, of {len(set(patients))} "
-            "patients; expected two patients or more, one of whom chooses the best epoch. Nothing was trained. Submit more "
-            "corrected radiographs."
+            f"{len(corrected)} radiographs have a final label or corrected landmarks, of which {len(rows)} can be used, of "
+            f"{len(set(patients))} patients; expected two patients or more, one of whom chooses the best epoch. Nothing "
+            "was trained. Submit more corrected radiographs."
         )
     chosen = _validating(set(patients), validation_fraction)
     for row, patient in zip(rows, patients, strict=True):
@@ -63,18 +65,15 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
     write_table(folder / MANIFEST_NAME, ("image", "split", "label", "landmarks"), rows)
 
 
-def _write_radiograph(name: str, image: Path, label: Path, screener: Screener, folder: Path) -> dict[str, str]:
+def _write_radiograph(name: str, corrected: Corrected, screener: Screener, folder: Path) -> dict[str, str]:
     """One row of the manifest."""
-    radiograph = screener.screen(image)
+    image, radiograph = corrected.image, screener.screen(corrected.image)
     meta = radiograph.image.meta
     orientation: Orientation = meta["orientation"]
-    points = to_displayed_points(radiograph.prediction["landmarks"].numpy(), meta["resample_scale"])
-    seen = radiograph.prediction["landmark_confidence"].numpy() >= load_gate().limits.complete_at_least
-    seen &= (seen.sum(axis=1) >= _FEWEST_LANDMARKS)[:, None]
-    if not seen.any():
+    points = read_landmarks(corrected.landmarks).astype(np.float64) if corrected.landmarks else found_landmarks(radiograph)
+    if (np.isfinite(points).all(axis=2).sum(axis=1) < _FEWEST_LANDMARKS).all():
         raise ValueError("no hip was found on it, so nothing places what is taught.")
-    stored_shape = orientation.to_stored(np.broadcast_to(False, meta["displayed_shape"])).shape
-    mask = read_label(label, (stored_shape[0], stored_shape[1]))
+    mask = read_label(corrected.label, radiograph.mask.shape) if corrected.label else radiograph.mask
 
     row = {"label": f"labels/{name}.nii.gz", "landmarks": f"landmarks/{name}.json"}
     if meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(image).meta["spacing_mm"] is None:
@@ -82,34 +81,31 @@ def _write_radiograph(name: str, image: Path, label: Path, screener: Screener, f
         spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
         _write_nifti(read_radiograph(image)[0].numpy(), folder / row["image"], spacing)
         mask = np.ascontiguousarray(orientation.to_display(mask))
+        points = orientation.points_to_display(points, radiograph.mask.shape)
     else:
         endings = image.name.lower()
         row["image"] = f"images/{name}{'.nii.gz' if endings.endswith('.nii.gz') else Path(endings).suffix}"
         destination = folder / row["image"]
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image, destination)
-        points = _points_to_stored(points, orientation, meta["displayed_shape"])
     _write_nifti(mask, folder / row["label"])
     (folder / row["landmarks"]).parent.mkdir(exist_ok=True)
-    (folder / row["landmarks"]).write_text(json.dumps(_landmarks(points, seen)), encoding="utf-8")
+    (folder / row["landmarks"]).write_text(json.dumps(to_manifest(points)), encoding="utf-8")
     return row
 
 
-def _landmarks(points: NDArray[np.float64], seen: NDArray[np.bool_]) -> dict[str, Any]:
-    """Points (2, 5, 2) as `read_landmarks` reads them."""
-    return {
-        side: {name: points[i, j].tolist() if seen[i, j] else None for j, name in enumerate(HIP.landmarks)}
-        for i, side in enumerate(HIP.sides)
-    }
+def found_landmarks(radiograph: Seen) -> NDArray[np.float64]:
+    """The landmarks that the networks are sure of: (2, 5, 2) in pixels of the radiograph as its file stores it; NaN = none.
 
-
-def _points_to_stored(points: NDArray[np.float64], orientation: Orientation, shape: Sequence[int]) -> NDArray[np.float64]:
-    """Points (..., 2) of the displayed radiograph, of this shape, in pixels of the stored one."""
-    stored = points.copy()
-    for axis, flipped in enumerate((orientation.flip_rows, orientation.flip_cols)):
-        if flipped:
-            stored[..., axis] = shape[axis] - 1 - stored[..., axis]
-    return stored[..., ::-1] if orientation.transpose else stored
+    Args:
+        radiograph: as `Screener.screen` returns it.
+    """
+    meta, points = radiograph.image.meta, radiograph.prediction["landmarks"].double().numpy()
+    seen = radiograph.prediction["landmark_confidence"].numpy() >= load_gate().limits.complete_at_least
+    seen &= (seen.sum(axis=1) >= _FEWEST_LANDMARKS)[:, None]
+    displayed = to_displayed_points(np.where(seen[..., None], points, np.nan), meta["resample_scale"])
+    stored: NDArray[np.float64] = meta["orientation"].points_to_stored(displayed, radiograph.mask.shape)
+    return stored
 
 
 def _write_nifti(pixels: NDArray[Any], path: Path, spacing_mm: Sequence[float] = (1.0, 1.0)) -> None:
