@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.files import BusyError, Entry, Journal
+from scripts.files import BusyError, Entry, Journal, place_in
 from scripts.screening.provenance import fingerprint
 
 Item = Mapping[str, Any]
@@ -117,9 +117,8 @@ class Ledger:
             self._journal = None
 
     def place(self, name: str) -> str:
-        """A radiograph's path in the folder screened, fit for a table: bytes that are no UTF-8 are written as escapes."""
-        path = Path(os.path.relpath(self.items[name]["image"], self.dataset_dir)).as_posix()
-        return os.fsencode(path).decode("utf-8", "backslashreplace")
+        """A radiograph's path in the folder screened, fit for a table."""
+        return place_in(self.dataset_dir, self.items[name]["image"])
 
     def _admitted(self, study: str) -> list[Item]:
         return [item for item in self.studies[study] if "refusal" not in item]
