@@ -26,7 +26,7 @@ PORT ?= 8000
 WORK ?= output/label
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz dictionary lint train networks mlflow label clean
+.PHONY: help demo test fuzz dictionary pictures figures lint train networks mlflow label clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -53,6 +53,12 @@ lint: $(VENV)/all.stamp ## Check style and types
 
 dictionary: $(VENV)/demo.stamp ## Make bundle/docs/results.md anew, which says what each column of results.csv means
 	$(VENV)/bin/python -m scripts.results.dictionary bundle/docs/results.md
+
+pictures: $(VENV)/all.stamp ## Make the pictures of README and docs anew from the shipped weights (20 min; needs chromium)
+	$(VENV)/bin/python -m scripts.development.pictures output/pictures
+
+figures: $(VENV)/all.stamp ## Measure the shipped weights anew and write the tables into the docs (hours; goes on where it was)
+	$(VENV)/bin/python -m scripts.development.figures output/figures
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(VENV)/bin/python -m scripts.apps.parent_run --name training --output_dir $(OUT) $(MAKE) --no-print-directory networks
