@@ -54,7 +54,7 @@ lint: $(VENV)/all.stamp ## Check style and types
 dictionary: $(VENV)/demo.stamp ## Make bundle/docs/results.md anew, which says what each column of results.csv means
 	$(VENV)/bin/python -m scripts.results.dictionary bundle/docs/results.md
 
-pictures: $(VENV)/all.stamp ## Make the pictures of README and docs anew from the shipped weights (20 min; needs chromium)
+pictures: $(VENV)/all.stamp ## Make the pictures of README and docs anew from the shipped weights (an hour; needs chromium)
 	$(VENV)/bin/python -m scripts.development.pictures output/pictures
 
 figures: $(VENV)/all.stamp ## Measure the shipped weights anew and write the tables into the docs (hours; goes on where it was)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from scripts.development.made import BUNDLE, DOCS, entry, run_bundle, write_record
+from scripts.development.made import BUNDLE, DOCS, RECORD, entry, run_bundle, write_record
 
 _EXAMPLES: Final = BUNDLE / "examples"
 _KEY: Final = "the names of the examples are no secret"
@@ -31,9 +31,21 @@ def make_pictures(work_dir: Path) -> None:
     """
     if not (browser := shutil.which("chromium")):
         sys.exit("chromium is missing: the picture of the page is taken with it. As root: tests/install_debian_packages.sh")
-    demo = work_dir / "demo"
     shutil.rmtree(work_dir, ignore_errors=True)
     work_dir.mkdir(parents=True)
+    draw_results(work_dir, browser)
+    draw_simulations(work_dir)
+    print(f"Made in {DOCS}; {RECORD} there says which, and with which weights.")
+
+
+def draw_results(work_dir: Path, browser: str) -> None:
+    """Make those that show what the shipped weights find on the examples.
+
+    Args:
+        work_dir: for the results.
+        browser: the program.
+    """
+    demo = work_dir / "demo"
     (work_dir / "key").write_text(_KEY, encoding="utf-8")
     run_bundle("inference", dataset_dir=_EXAMPLES, output_dir=demo, key_file=work_dir / "key")
     records = json.loads((demo / "results.json").read_text(encoding="utf-8"))
@@ -50,16 +62,23 @@ def make_pictures(work_dir: Path) -> None:
     Image.open(demo / "overlays" / f"{names[_MEASURED]}.png").save(DOCS / "morphometry.jpg", quality=90)
     _draw_labels(demo / "masks" / f"{names[_LABELLED]}.png", DOCS / "labelling.jpg")
     made |= {name: entry("make pictures", weights=True) for name in ("morphometry.jpg", "labelling.jpg")}
+    write_record(made)
 
+
+def draw_simulations(work_dir: Path) -> None:
+    """Make those that show what is simulated, to which no weights belong.
+
+    Args:
+        work_dir: for the simulations.
+    """
+    made = {"cohort_contact_sheet.jpg": entry("make pictures", weights=False)}
     run_bundle("gallery", output_dir=work_dir / "gallery")
     for picture in sorted((work_dir / "gallery").glob("gallery_*.jpg")):
         shutil.copy(picture, DOCS)
         made[picture.name] = entry("make pictures", weights=False)
     run_bundle("simulate", output_dir=work_dir / "cohort", patients=48, seed=1)
     Image.open(work_dir / "cohort" / "contact_sheet.png").convert("RGB").save(DOCS / "cohort_contact_sheet.jpg", quality=85)
-    made["cohort_contact_sheet.jpg"] = entry("make pictures", weights=False)
     write_record(made)
-    print(f"Made {', '.join(made)} in {DOCS}.")
 
 
 def _photograph(page: Path, browser: str, picture: Path) -> set[str]:
