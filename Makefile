@@ -19,11 +19,11 @@ PORT ?= 8000
 WORK ?= output/label
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint train networks mlflow label clean
+.PHONY: help demo test fuzz dictionary pictures figures lint train networks mlflow label clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
 	@printf '\n%s\n' 'All else: $(OSTEOXR) --help, bundle/docs/commands.md'
 
 demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in output/demo
@@ -40,6 +40,15 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+dictionary: $(VENV)/demo.stamp ## Make bundle/docs/results.md anew, which says what each column of results.csv means
+	$(VENV)/bin/python -m scripts.results.dictionary bundle/docs/results.md
+
+pictures: $(VENV)/all.stamp ## Make the pictures of README and docs anew from the shipped weights (an hour; needs chromium)
+	$(VENV)/bin/python -m scripts.development.pictures output/pictures
+
+figures: $(VENV)/all.stamp ## Measure the shipped weights anew and write the tables into the docs (hours; goes on where it was)
+	$(VENV)/bin/python -m scripts.development.figures output/figures
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(VENV)/bin/python -m scripts.apps.parent_run --name training --output_dir $(OUT) $(MAKE) --no-print-directory networks
@@ -103,6 +112,7 @@ $(LABEL)/label.stamp: pyproject.toml bundle/scripts/apps/monailabel/requirements
 	$(LABEL)/bin/pip install --quiet torch==2.13.0
 	$(LABEL)/bin/pip install --quiet -e '.[deploy]' -r bundle/scripts/apps/monailabel/requirements.txt
 	$(LABEL)/bin/pip install --quiet --no-deps monailabel==0.8.5
+	printf '%s\n' '#!$(CURDIR)/$(LABEL)/bin/python' 'from scripts.apps.monailabel.command import main' 'main()' > $(LABEL)/bin/monailabel
 	@touch $@
 
 # torch comes first and pinned exactly: resolved among the others it can bring gigabytes of CUDA packages.

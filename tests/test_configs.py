@@ -125,6 +125,10 @@ def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
     assert set(metrics["provenance"]["weights"]["provenance"]["trainings"]) == set(NETWORKS)
     assert [file["file"] for file in metrics["provenance"]["configuration"]["files"]] == ["inference.yaml", "evaluate.yaml"]
     assert "# Evaluation (simulated data)" in done.stdout
+    with (bundle.folder / "evaluation" / "estimates.csv").open(newline="") as file:
+        estimates = list(csv.DictReader(file))
+    assert len(estimates) == 2 * SPLITS.count("test") and all((cohort / row["file"]).is_file() for row in estimates)
+    assert all(float(row["neck_dxa_g_cm2"]) > 0.1 for row in estimates)
     client = mlflow.MlflowClient(f"sqlite:///{bundle.folder}/output/mlflow.db")
     (logged,) = client.search_runs([client.get_experiment_by_name("OsteoXR").experiment_id])
     assert logged.info.status == "FINISHED"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,24 @@ def test_the_results_say_what_made_them(output):
     assert {"localisation", "segmentation", "view", "siamese", "bmd"} == set(trainings)
     for training in trainings.values():
         assert training["versions"] and "seed" in training and training["data_hash"] and training["config_hash"]
+
+
+def test_the_picture_in_the_readme_shows_these_numbers(output):
+    shown = json.loads((BUNDLE / "docs" / "pictures.json").read_text())["demo.png"]["lowest_t_scores"]
+    lowest = {Path(row["file"]).stem: row["patient_lowest_t_score"] for row in results(output)}
+    assert shown and {stem: lowest[stem] for stem in shown} == shown, "run `make pictures`"
+
+
+def test_the_ten_lines_of_python_in_the_readme_say_what_the_main_job_wrote(output):
+    (lines,) = re.findall(r"```python\n(.*?)```", (BUNDLE.parent / "README.md").read_text(), re.DOTALL)
+    assert len(lines.splitlines()) <= 11, "ten, and an empty one"
+    ended = subprocess.run([sys.executable, "-c", lines], cwd=BUNDLE.parent, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    *hips, triage = ended.stdout.splitlines()
+    rows = [row for row in results(output) if Path(row["file"]).stem == "osteoporosis"]
+    assert triage == rows[0]["patient_triage"] and len(hips) == 4
+    for line, (row, site) in zip(hips, [(row, site) for row in rows for site in ("neck", "total")], strict=True):
+        assert line.startswith(f"{row['side']} {site}: {float(row[f'{site}_bmd_g_cm2']):.3f} g/cm²")
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")

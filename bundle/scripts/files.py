@@ -32,6 +32,16 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def place_in(folder: Path, path: str | Path) -> str:
+    """A file's path in a folder, fit for a table, see `in_utf8`."""
+    return in_utf8(Path(os.path.relpath(path, folder)).as_posix())
+
+
+def in_utf8(path: str) -> str:
+    """A path fit for a table: bytes that are no UTF-8 are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a CSV file in one step; what is missing, None or NaN is left empty.
 

@@ -52,11 +52,19 @@ def test_a_bmd_exactly_on_a_cut_point_is_not_moved_across_it_by_rounding():
 
 
 @pytest.mark.parametrize(
-    ("t_score", "triage"),
-    [(-2.9, Triage.LIKELY), (-2.89, Triage.UNCERTAIN), (-2.3, Triage.UNCERTAIN), (-2.29, Triage.UNLIKELY)],
+    ("t_score", "probability", "triage"),
+    [
+        (-2.9, 0.5, Triage.LIKELY),
+        (-2.89, 0.9, Triage.UNCERTAIN),
+        (-2.3, 0.1, Triage.UNCERTAIN),
+        (-2.29, 0.49, Triage.UNLIKELY),
+        (-3.5, 0.08, Triage.UNCERTAIN),
+        (-2.9, 0.49, Triage.UNCERTAIN),
+        (0.0, 0.5, Triage.UNCERTAIN),
+    ],
 )
-def test_triage_leaves_a_grey_zone_to_dxa(t_score, triage):
-    assert load_criteria().triage(t_score) == triage
+def test_triage_leaves_to_dxa_what_lies_between_or_is_contradicted(t_score, probability, triage):
+    assert load_criteria().triage(t_score, probability) == triage
 
 
 def test_interval_is_the_central_90_percent():

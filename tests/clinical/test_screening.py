@@ -17,6 +17,7 @@ from scripts.clinical import (
     Triage,
     interpret,
     load_gate,
+    load_reference,
 )
 from scripts.clinical.gate import Gate
 from scripts.clinical.laterality import SideMarker
@@ -44,7 +45,7 @@ def test_channels_are_twenty_nine_right_first():
 
 
 def test_both_hips_are_measured_and_the_lowest_t_score_decides():
-    screening = interpret(found(left={"neck_bmd": 0.498}), ADULT)
+    screening = interpret(found(left={"neck_bmd": 0.498}, osteoporosis_probability=0.8), ADULT)
     assert screening.reason is None
     assert [set(hip.estimates) for hip in screening.hips] == [{"neck", "total"}] * 2
     assert (screening.lowest.side, screening.lowest.site) == ("left", "neck")
@@ -52,7 +53,22 @@ def test_both_hips_are_measured_and_the_lowest_t_score_decides():
     assert screening.lowest.t_interval == (pytest.approx(-3.685, abs=1e-3), pytest.approx(-2.315, abs=1e-3))
     assert screening.category == Category.OSTEOPOROSIS
     assert screening.triage == Triage.LIKELY
-    assert screening.osteoporosis_probability == 0.2
+    assert screening.osteoporosis_probability == 0.8
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.08, 0.499, 0.5, 0.97, 1.0])
+@pytest.mark.parametrize("t_score", [-4.0, -3.0, -2.91, -2.7, -2.5, -2.4, -2.31, -2.2, -1.0, 0.5])
+def test_triage_category_and_probability_never_contradict_each_other(t_score, probability):
+    neck = load_reference().bmd(t_score, "neck")
+    bones = {"neck_bmd": neck, "total_bmd": 1.3}
+    screening = interpret(found(bones, bones, osteoporosis_probability=probability), ADULT)
+    assert screening.lowest.t_score == pytest.approx(t_score) and screening.osteoporosis_probability == probability
+    agreed = {
+        Triage.LIKELY: t_score <= -2.5 and probability >= 0.5 and screening.category is Category.OSTEOPOROSIS,
+        Triage.UNLIKELY: t_score > -2.5 and probability < 0.5 and screening.category in (Category.LOW_BONE_MASS, Category.NORMAL),
+        Triage.UNCERTAIN: screening.category is None,
+    }
+    assert agreed[screening.triage]
 
 
 def test_an_implanted_hip_is_refused_and_the_other_decides():
@@ -261,7 +277,7 @@ def test_below_fifty_there_is_a_z_score_and_no_t_score(neck_bmd, expectation):
     low = {"neck_bmd": neck_bmd}
     screening = interpret(found(right=low), RadiographFacts(age_years=35, sex="F", view="AP"))
     neck = screening.hips[0].estimates["neck"]
-    assert screening.reason is None and neck.t_score is neck.t_interval is neck.category is None
+    assert screening.reason is None and neck.t_score is neck.t_interval is None
     assert neck.z_score == pytest.approx((neck_bmd - 0.83) / 0.11)
     assert neck.z_interval[0] < neck.z_score < neck.z_interval[1]
     assert screening.expectation == expectation

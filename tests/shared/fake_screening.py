@@ -188,7 +188,7 @@ def screening(tmp_path, provenance) -> MainJob:
     return MainJob(tmp_path, provenance)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def provenance() -> dict:
     return {
         "created": "2026-01-01T00:00:00+00:00",

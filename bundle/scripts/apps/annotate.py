@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -11,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from scripts.apps.found_landmarks import found_landmarks
+from scripts.apps.found_landmarks import found_landmarks, to_manifest
 from scripts.dataset.manifest import MANIFEST_NAME
+from scripts.dataset.spreadsheet import read_table
 from scripts.dataset.truth import BY_NETWORKS
 from scripts.files import replacing, write_table
 from scripts.screening import Screen
@@ -50,7 +51,7 @@ def annotate_folder(radiographs: Sequence[Mapping[str, Any]], screen: Screen, da
     folder = Path(os.path.abspath(dataset_dir))
     manifest = folder / MANIFEST_NAME
     columns, rows = _read_rows(manifest)
-    by_image = {os.path.abspath(folder / row["image"].strip().replace("\\", "/")): row for row in rows}
+    by_image = {os.path.abspath(folder / row["image"].replace("\\", "/")): row for row in rows}
     (folder / FOLDER).mkdir(exist_ok=True)
     corrected = sum(_take_corrected(row, Path(image), folder) for image, row in by_image.items())
     wanted = [item for item in radiographs if "refusal" not in item and _lacks(by_image.get(item["image"], {}))]
@@ -92,7 +93,7 @@ def _draw(read: dict[str, Any], screen: Screen, image: Path, folder: Path, lacki
     """Write what one radiograph lacks; return its places in the folder by column, none where no hip is found."""
     seen = screen.see(read).seen
     landmarks = found_landmarks(seen) if seen else None
-    if seen is None or landmarks is None:
+    if seen is None or landmarks is None or not np.isfinite(landmarks).any():
         return {}
     places = {}
     if "label" in lacking:
@@ -102,7 +103,7 @@ def _draw(read: dict[str, Any], screen: Screen, image: Path, folder: Path, lacki
     if "landmarks" in lacking:
         places["landmarks"] = f"{FOLDER}/landmarks/{image.as_posix()}.json"
         with replacing(folder / places["landmarks"]) as temporary:
-            temporary.write_text(json.dumps(landmarks), encoding="utf-8")
+            temporary.write_text(json.dumps(to_manifest(landmarks)), encoding="utf-8")
     return places
 
 
@@ -123,9 +124,8 @@ def _read_rows(manifest: Path) -> tuple[list[str], list[Row]]:
     """Columns and rows as they stand, which the listing has found to be good."""
     if not manifest.is_file():
         return ["image"], []
-    with manifest.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        return list(reader.fieldnames or []), list(reader)
+    table = read_table(manifest, "image")
+    return table.columns, [dict(zip(table.columns, cells, strict=True)) for _, cells in table.rows]
 
 
 def _write_rows(manifest: Path, columns: Sequence[str], rows: Sequence[Row], before: Path) -> None:

@@ -1,7 +1,8 @@
-"""The landmarks that the networks find, as a manifest's landmark files hold them."""
+"""The landmarks that the networks find, and landmarks as a manifest's files hold them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -9,41 +10,35 @@ from numpy.typing import NDArray
 
 from scripts.clinical import load_gate
 from scripts.clinical.anatomy import HIP
-from scripts.radiograph import Orientation, to_displayed_points
+from scripts.radiograph import to_displayed_points
 from scripts.screening import Seen
 
-_FEWEST: Final = 3  # that place a hip
+FEWEST_LANDMARKS: Final = 3
+"""So many place a hip."""
 
 
-def found_landmarks(seen: Seen, stored: bool = True) -> dict[str, Any] | None:
-    """The landmarks of a radiograph, as `scripts.dataset.labels.read_landmarks` reads them.
+def found_landmarks(seen: Seen) -> NDArray[np.float64]:
+    """The landmarks that the networks are sure of: (2, 5, 2) in pixels of the radiograph as its file stores it; NaN = none.
+
+    A hip of which fewer than `FEWEST_LANDMARKS` are sure has none.
 
     Args:
         seen: the radiograph as the screen gives it.
-        stored: in pixels (row, col) of the radiograph as its file stores it, else as it is displayed.
-
-    Returns:
-        by side and name, null for one that is not surely seen, as are all of a hip with fewer than three; None where no hip is
-        left.
     """
-    meta = seen.image.meta
-    points = to_displayed_points(seen.prediction["landmarks"].numpy(), meta["resample_scale"])
+    meta, points = seen.image.meta, seen.prediction["landmarks"].double().numpy()
     sure = seen.prediction["landmark_confidence"].numpy() >= load_gate().limits.complete_at_least
-    sure &= (sure.sum(axis=1) >= _FEWEST)[:, None]
-    if not sure.any():
-        return None
-    if stored:
-        points = _to_stored(points, meta["orientation"], meta["displayed_shape"])
+    sure &= (sure.sum(axis=1) >= FEWEST_LANDMARKS)[:, None]
+    displayed = to_displayed_points(np.where(sure[..., None], points, np.nan), meta["resample_scale"])
+    stored: NDArray[np.float64] = meta["orientation"].points_to_stored(displayed, seen.mask.shape)
+    return stored
+
+
+def to_manifest(landmarks: NDArray[np.float64]) -> Mapping[str, Any]:
+    """Landmarks (2, 5, 2) as a manifest's file has them, see `scripts.dataset.labels.read_landmarks`; NaN becomes null."""
     return {
-        side: {name: points[i, j].tolist() if sure[i, j] else None for j, name in enumerate(HIP.landmarks)}
+        side: {
+            name: [round(float(value), 2) for value in landmarks[i, j]] if np.isfinite(landmarks[i, j]).all() else None
+            for j, name in enumerate(HIP.landmarks)
+        }
         for i, side in enumerate(HIP.sides)
     }
-
-
-def _to_stored(points: NDArray[np.float64], orientation: Orientation, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Points (..., 2) of the displayed radiograph, of this shape, in pixels of the stored one."""
-    stored = points.copy()
-    for axis, flipped in enumerate((orientation.flip_rows, orientation.flip_cols)):
-        if flipped:
-            stored[..., axis] = shape[axis] - 1 - stored[..., axis]
-    return stored[..., ::-1] if orientation.transpose else stored

@@ -47,8 +47,9 @@ class Criteria:
         normal_at_least: T-score at or above which it is normal; low bone mass lies between.
         youngest_age_years: below it there is no T-score and no category, but a Z-score.
         below_expected_at_most: Z-score at or below which a younger person's bone is below the expected range for age.
-        rule_in_at_most: T-score at or below which triage says that osteoporosis is likely.
-        rule_out_above: T-score above which triage says that it is unlikely.
+        rule_in_at_most: T-score at or below which triage says that osteoporosis is likely, if the classifier does not object.
+        rule_out_above: T-score above which triage says that it is unlikely, if the classifier does not object.
+        probability_at_least: the classifier's probability from which on it objects to "unlikely", and below which to "likely".
         coverage: probability that an interval holds the truth, 0..1.
     """
 
@@ -58,6 +59,7 @@ class Criteria:
     below_expected_at_most: float
     rule_in_at_most: float
     rule_out_above: float
+    probability_at_least: float
     coverage: float
 
     def classify(self, t_score: float) -> Category:
@@ -72,12 +74,17 @@ class Criteria:
         below = round(z_score, _DECIMALS) <= self.below_expected_at_most
         return Expectation.BELOW if below else Expectation.WITHIN
 
-    def triage(self, t_score: float) -> Triage:
-        """Whether a T-score makes osteoporosis likely or unlikely, or leaves it to a DXA scan to say."""
-        t_score = round(t_score, _DECIMALS)
-        if t_score <= self.rule_in_at_most:
+    def triage(self, t_score: float, probability: float) -> Triage:
+        """Whether osteoporosis is likely or unlikely, by T-score and classifier alike; else a DXA scan is to say.
+
+        Args:
+            t_score: the lowest of the patient.
+            probability: of osteoporosis, 0..1, of the classifier.
+        """
+        t_score, osteoporosis = round(t_score, _DECIMALS), probability >= self.probability_at_least
+        if t_score <= self.rule_in_at_most and osteoporosis:
             return Triage.LIKELY
-        return Triage.UNLIKELY if t_score > self.rule_out_above else Triage.UNCERTAIN
+        return Triage.UNLIKELY if t_score > self.rule_out_above and not osteoporosis else Triage.UNCERTAIN
 
     def interval(self, mean: float, sd: float) -> tuple[float, float]:
         """The central interval, (low, high), that holds `coverage` of a normal distribution; in the units given."""
@@ -95,6 +102,7 @@ def load_criteria(path: Path = DIAGNOSIS_FILE) -> Criteria:
         below_expected_at_most=content["expected_range"]["z_score_below_at_most"],
         rule_in_at_most=content["triage"]["rule_in_at_most"],
         rule_out_above=content["triage"]["rule_out_above"],
+        probability_at_least=content["triage"]["probability_at_least"],
         coverage=content["interval_coverage"],
     )
 

@@ -36,7 +36,6 @@ class Estimate:
     bmd_interval: Interval
     t_score: float | None
     t_interval: Interval | None
-    category: Category | None
     z_score: float | None
     z_interval: Interval | None
 
@@ -73,8 +72,8 @@ class Screening:
     """The outcome of one radiograph. `reason` is set exactly where no hip of it is measured.
 
     values: of the radiograph, by the name of their quantity. lowest, category, triage: None below the age of T-scores, where
-    expectation (by the lowest Z-score) stands in their place. osteoporosis_probability: 0..1, of the classifier. notes:
-    limitations, one sentence each, for a report's reader.
+    expectation (by the lowest Z-score) stands in their place. category: None, too, where triage leaves it to DXA.
+    osteoporosis_probability: 0..1, of the classifier. notes: limitations, one sentence each, for a report's reader.
     """
 
     hips: tuple[Hip, Hip]
@@ -129,15 +128,17 @@ def interpret(
     right, left = (_hip(*hip, whole, estimator, gate) for hip in zip(HIP.sides, seen, judged, doubts, strict=True))
     reason = _refusal_of_all(right, left)
     lowest = _lowest(right, left)
+    probability = found.patient["osteoporosis_probability"] if lowest else None
+    triage = criteria.triage(lowest.t_score, probability) if lowest and probability is not None else None
     return Screening(
         hips=(right, left),
         values=found.radiograph,
         reason=reason,
         lowest=lowest,
-        category=criteria.classify(lowest.t_score) if lowest else None,
+        category=criteria.classify(lowest.t_score) if lowest and triage is not Triage.UNCERTAIN else None,
         expectation=None if estimator.adult else _expectation(right, left, criteria),
-        triage=criteria.triage(lowest.t_score) if lowest else None,
-        osteoporosis_probability=found.patient["osteoporosis_probability"] if lowest else None,
+        triage=triage,
+        osteoporosis_probability=probability,
         notes=gate.notes if reason else (*gate.notes, *_notes(radiograph, right, left, criteria, estimator.adult)),
     )
 
@@ -187,7 +188,6 @@ class _Estimator:
             bmd_interval=(low, high),
             t_score=t_scores[0] if t_scores else None,
             t_interval=(t_scores[1], t_scores[2]) if t_scores else None,
-            category=self.criteria.classify(t_scores[0]) if t_scores else None,
             z_score=z_scores[0] if z_scores else None,
             z_interval=(z_scores[1], z_scores[2]) if z_scores else None,
         )

@@ -21,14 +21,15 @@ COLUMNS: Final = (
 """Those whose cells are checked."""
 
 _TRUTHS: Final = frozenset({
-    "view", "kind", "pelvic_turn_deg", "pelvic_tilt_deg", "lowest_t", "lumbar_bmd_exact", "objects", "style", "repeat",
+    "label_by", "landmarks_by", "view", "kind", "pelvic_turn_deg", "pelvic_tilt_deg", "lowest_t", "lumbar_bmd_exact", "objects",
+    "style", "repeat",
 })  # fmt: skip
 _TRUTHS_OF_A_HIP: Final = frozenset({
     "neck_bmd_exact", "total_bmd_exact", "implant", "osteoarthritis", "fracture", "fracture_displacement_mm", "deformity",
     "deformity_grade", "rotation_deg", "neck_shaft_deg", "neck_axis_length_mm", "neck_width_mm", "canal_20_above_mm",
     "shaft_40_below_mm", "shaft_100_below_mm", "canal_40_below_mm", "canal_100_below_mm", "singh_grade",
 })  # fmt: skip
-"""What a simulated cohort tells beside them, of a radiograph and, behind a side, of a hip."""
+"""What `annotate` and a simulated cohort tell beside them, of a radiograph and, behind a side, of a hip."""
 
 _UNITS: Final = frozenset({
     "years", "year", "yrs", "yr", "y", "kg", "kgs", "lb", "lbs", "pounds", "cm", "m", "in", "inches", "g", "cm2", "cm²", "iso",

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
-from scripts.clinical import Category, Of, Quantity
+from scripts.clinical import Category, Of, Quantity, Triage
 from scripts.files import replacing
 from scripts.results.record import Record
 
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "2.6"
+SCHEMA_VERSION: Final = "3.0"
 
 
 def make_document(
@@ -37,7 +37,8 @@ def make_document(
         notice: the sentence that every result carries.
     """
     measured = [record for record in records if record["status"] == "measured"]
-    categories = Counter(str(study["outcome"]["category"]) for study in studies if study["outcome"])
+    outcomes = [study["outcome"] for study in studies if study["outcome"]]
+    categories, triage = (Counter(str(outcome[key]) for outcome in outcomes) for key in ("category", "triage"))
     return {
         "schema_version": SCHEMA_VERSION,
         "notice": notice,
@@ -52,6 +53,7 @@ def make_document(
             "passed_over": len(passed_over),
             "hips_measured": sum(hip["status"] == "measured" for record in measured for hip in record["hips"]),
             "categories": {str(category): categories[category] for category in Category},
+            "triage": {str(advice): triage[advice] for advice in Triage},
         },
         "studies": list(studies),
         "radiographs": list(records),

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scripts.clinical import QUANTITIES, Estimate, Hip, Of, Quantity, Reason, Screening
+from scripts.clinical import QUANTITIES, Estimate, Of, Quantity, Reason, Screening
 from scripts.clinical.anatomy import HIP
-from scripts.measurement.hip_geometry import HipGeometry
 from scripts.measurement.regions import REGIONS, Region
 from scripts.radiograph import to_displayed_points
 from scripts.screening.findings import Seen, StudyFindings
@@ -72,7 +72,7 @@ def make_screened_record(
             "spacing_source": str(meta["spacing_source"]),
         },
         **_grouped([quantity for quantity in quantities if quantity.of is Of.RADIOGRAPH], screening.values),
-        "hips": [_hip(*hip, meta, quantities) for hip in zip(screening.hips, seen.geometry, strict=True)],
+        "hips": [_hip(seen, index, quantities) for index in range(len(HIP.sides))],
         "notes": list(screening.notes),
         "outputs": {"mask": None, "overlay": None, **outputs},
     }
@@ -124,7 +124,8 @@ def _outcome(screening: Screening) -> dict[str, Any]:
     }
 
 
-def _hip(hip: Hip, geometry: HipGeometry, meta: Mapping[str, Any], quantities: Sequence[Quantity]) -> dict[str, Any]:
+def _hip(seen: Seen, index: int, quantities: Sequence[Quantity]) -> dict[str, Any]:
+    hip, geometry, meta = seen.screening.hips[index], seen.geometry[index], seen.image.meta
     plain = [quantity for quantity in quantities if quantity.of is Of.BONE and quantity.group != "estimates"]
     values = {**hip.values, **({} if hip.shown else {quantity.name: math.nan for quantity in plain if quantity.of_shown})}
     return {
@@ -133,6 +134,8 @@ def _hip(hip: Hip, geometry: HipGeometry, meta: Mapping[str, Any], quantities: S
         "reason": _reason(hip.reason),
         "cautions": [{"code": str(caution.code), "sentence": caution.sentence} for caution in hip.cautions],
         **_grouped(plain, values),
+        "crop": _crop(seen, index) if hip.shown else None,
+        "landmarks": _landmarks(seen, index) if hip.shown else None,
         "regions": {name: _region(geometry.regions.get(name), meta) for name in REGIONS},
         "estimates": {site: _estimate(estimate) for site, estimate in hip.estimates.items()},
     }
@@ -157,11 +160,49 @@ def _grouped(quantities: Sequence[Quantity], values: Mapping[str, float]) -> dic
 def _region(region: Region | None, meta: Mapping[str, Any]) -> dict[str, Any] | None:
     if region is None:
         return None
-    pixels = to_displayed_points(region.corners / np.asarray(meta["spacing_mm"]) - 0.5, meta["resample_scale"])
+    pixels = _to_stored(region.corners / np.asarray(meta["spacing_mm"]) - 0.5, meta)
+    return {"corners_mm": region.corners.round(2).tolist(), "corners_px": pixels.round(2).tolist()}
+
+
+def _landmarks(seen: Seen, index: int) -> dict[str, Any]:
+    """Of a hip that was found: its landmarks by name, null for one that was not."""
+    points = seen.prediction["landmarks"][index].double().numpy()
+    matrix = seen.prediction["crop_transforms"][index].double().numpy()
+    confidence = seen.prediction["landmark_confidence"][index].tolist()
+    places = {
+        "mm": (points + 0.5) * np.asarray(seen.image.meta["spacing_mm"]),
+        "px": _to_stored(points, seen.image.meta),
+        "crop_px": np.linalg.solve(matrix[:, :2], (points - matrix[:, 2]).T).T,
+    }
+    return {
+        name: {**{key: found[i].round(2).tolist() for key, found in places.items()}, "confidence": round(confidence[i], 4)}
+        if confidence[i] > 0
+        else None
+        for i, name in enumerate(HIP.landmarks)
+    }
+
+
+def _crop(seen: Seen, index: int) -> dict[str, Any]:
+    """The field of a hip that the networks looked at, and how its pixels lie on the radiograph's."""
+    matrix = seen.prediction["crop_transforms"][index].double().numpy()
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])  # of an affine map these three tell all
+    origin, row, col = _to_stored(corners @ matrix[:, :2].T + matrix[:, 2], seen.image.meta)
+    spacing_mm = np.linalg.norm(matrix[:, :2] * np.asarray(seen.image.meta["spacing_mm"])[:, None], axis=0)
+    return {
+        "shape": list(seen.prediction["crops"].shape[-2:]),
+        "spacing_mm": spacing_mm.round(4).tolist(),
+        "to_px": np.column_stack((row - origin, col - origin, origin)).round(6).tolist(),
+    }
+
+
+def _to_stored(points: NDArray[np.float64], meta: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Points (n, 2), (row, col) of the image that the networks see, in pixels of the radiograph as its file stores it."""
     rows, cols = meta["displayed_shape"]
     stored_shape = (cols, rows) if meta["orientation"].transpose else (rows, cols)
-    stored = meta["orientation"].points_to_stored(pixels, stored_shape)
-    return {"corners_mm": region.corners.round(2).tolist(), "corners_px": stored.round(2).tolist()}
+    stored: NDArray[np.float64] = meta["orientation"].points_to_stored(
+        to_displayed_points(points, meta["resample_scale"]), stored_shape
+    )
+    return stored
 
 
 def _estimate(estimate: Estimate) -> dict[str, Any]:
@@ -171,7 +212,6 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         "bmd_interval_g_cm2": list(estimate.bmd_interval),
         "t_score": estimate.t_score,
         "t_interval": None if estimate.t_interval is None else list(estimate.t_interval),
-        "category": estimate.category,
         "z_score": estimate.z_score,
         "z_interval": None if estimate.z_interval is None else list(estimate.z_interval),
     }

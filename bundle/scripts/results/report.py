@@ -32,6 +32,7 @@ def write_report(document: Document, quantities: Sequence[Quantity], folder: Pat
         reference=load_reference(),
         criteria=criteria,
         scale=scale_percent,
+        scale_ends=_SCALE_T,
         css_colour=lambda rgb: "rgb({}, {}, {})".format(*rgb),
         colours={
             "contours": CONTOUR_COLOURS,

@@ -32,28 +32,42 @@ _ESTIMATE_COLUMNS: Final = {
     "z_score": ("", "Z-score, against people of the same age and sex"),
     "z_low": ("", "lower end of its 90% interval"),
     "z_high": ("", "upper end of its 90% interval"),
-    "category": ("", "the WHO's category of the T-score"),
 }
 _OUTCOME_COLUMNS: Final = {
-    "code": ("", "of the refusal"),
-    "reason": ("", "of the refusal, in a sentence"),
+    "code": ("", "why the hip was not measured, as a code; empty where it was"),
+    "reason": ("", "the same, in a sentence"),
     "cautions": ("", "codes of what makes a measured hip doubtful; its intervals are wider then"),
-    "patient_hip": ("", "yes where the row's hip is the one that counts for the patient"),
-    "patient_lowest_t_score": ("", "of the study; repeated on each of its hips, as all patient_ columns are"),
-    "patient_lowest_site": ("", "side and site of that T-score"),
-    "patient_category": ("", "the WHO's category of that T-score"),
-    "patient_expectation": ("", "by the lowest Z-score, below the age of T-scores"),
-    "patient_osteoporosis_probability": ("", "0..1, by the classifier"),
-    "patient_triage": ("", "what is advised next"),
+    "patient_hip": ("", "yes or no: whether the row's hip is the one that counts for the patient"),
+    "patient_lowest_t_score": ("", "lowest T-score of the study; repeated on each of its hips, as all patient_ columns are"),
+    "patient_lowest_site": ("", "side and site of that T-score, such as left neck"),
+    "patient_category": (
+        "",
+        "normal, low bone mass or osteoporosis: the WHO's category of that T-score; empty where DXA decides",
+    ),
+    "patient_expectation": (
+        "",
+        "within or below the expected range for age, by the lowest Z-score; only below the age of T-scores",
+    ),
+    "patient_osteoporosis_probability": ("", "by the classifier, 0 to 1"),
+    "patient_triage": (
+        "",
+        "osteoporosis likely, osteoporosis unlikely or uncertain: DXA decides; what T-score and classifier say together",
+    ),
     "age_years": ("years", "of the patient"),
-    "sex": ("", "F or M"),
+    "sex": ("", "F or M; empty where unknown"),
     "spacing_source": ("", "where the pixel size comes from"),
     "notes": ("", "limitations and assumptions"),
     "notice": ("", "what holds for every result"),
 }
 
-REJECTED_COLUMNS: Final = ("file", "name", "side", "code", "reason")
-"""rejected.csv: `side` is empty where the whole radiograph was refused for one reason; so is `name` of what was passed over."""
+REJECTED_COLUMNS: Final = {
+    "file": "path, relative to the folder that was screened; of a member of an archive, ARCHIVE.zip/PATH/FILE",
+    "name": "pseudonym of the radiograph; empty for what was passed over",
+    "side": "right or left hip of the patient; empty where the whole radiograph was refused for one reason",
+    "code": "why it was refused, as a code",
+    "reason": "the same, in a sentence",
+}
+"""What each column of rejected.csv means."""
 
 _PSEUDONYM: Final = re.compile(r"\b[0-9a-f]{16}\b")
 
@@ -108,7 +122,7 @@ def write_rejected_table(document: Document, quantities: Sequence[Quantity], fol
         {"file": one["file"], "code": one["reason"]["code"], "reason": one["reason"]["sentence"]}
         for one in document["passed_over"]
     ]
-    write_table(folder / "rejected.csv", REJECTED_COLUMNS, rows)
+    write_table(folder / "rejected.csv", list(REJECTED_COLUMNS), rows)
 
 
 def _rejections(record: Record) -> Iterator[dict[str, str]]:
@@ -159,7 +173,7 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequ
         scores = [estimate["t_score"], *(estimate["t_interval"] or (None, None))]
         scores += [estimate["z_score"], *(estimate["z_interval"] or (None, None))]
         bmds = (estimate["bmd_g_cm2"], estimate["bmd_sd_g_cm2"], bmd_low, bmd_high)
-        values = [_rounded(value, 4) for value in bmds] + [_rounded(value, 2) for value in scores] + [estimate["category"]]
+        values = [_rounded(value, 4) for value in bmds] + [_rounded(value, 2) for value in scores]
         row |= {f"{site}_{column}": value for column, value in zip(_ESTIMATE_COLUMNS, values, strict=True)}
     return row
 

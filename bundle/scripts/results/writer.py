@@ -10,6 +10,7 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator
 
 from scripts.clinical import Quantity, Reason
+from scripts.files import in_utf8
 from scripts.radiograph import REFUSAL
 from scripts.results.document import make_document
 from scripts.results.record import (
@@ -20,7 +21,7 @@ from scripts.results.record import (
     make_study_record,
 )
 from scripts.screening.findings import Findings, RadiographFindings, Seen
-from scripts.screening.ledger import Ledger, in_utf8
+from scripts.screening.ledger import Ledger
 from scripts.screening.study import unmeasured
 
 

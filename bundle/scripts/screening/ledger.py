@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.dataset.listing import PassedOver
-from scripts.files import BusyError, Entry, Journal
+from scripts.files import BusyError, Entry, Journal, place_in
 from scripts.radiograph.archives import source_of
 from scripts.screening.provenance import fingerprint
 
@@ -25,11 +25,6 @@ PICTURE_FOLDERS: Final = ("masks", "overlays")
 _PICTURE: Final = re.compile(r"[0-9a-f]{16}\.png")
 _TABLES: Final = r"(?:results|results\.schema|columns|rejected|index)\.\d+\.(?:csv|json|html)"
 _LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}\.\d+\.png|{_TABLES})")
-
-
-def in_utf8(path: str) -> str:
-    """A path fit for a table: bytes that are no UTF-8 are written as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 class Ledger:
@@ -133,7 +128,7 @@ class Ledger:
 
     def place(self, name: str) -> str:
         """A radiograph's path in the folder screened, fit for a table."""
-        return in_utf8(Path(os.path.relpath(self.items[name]["image"], self.dataset_dir)).as_posix())
+        return place_in(self.dataset_dir, self.items[name]["image"])
 
     def _admitted(self, study: str) -> list[Item]:
         return [item for item in self.studies[study] if "refusal" not in item]

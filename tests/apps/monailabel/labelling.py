@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,14 +87,17 @@ class Server:
         studies: a folder, or the address of a PACS.
         work_dir: its folder.
         disk: that it lives on.
+        command: that starts it instead, without its studies and port.
     """
 
-    def __init__(self, studies: str, work_dir: Path, disk: SmallDisk | None = None) -> None:
+    def __init__(
+        self, studies: str, work_dir: Path, disk: SmallDisk | None = None, command: Sequence[str | Path] | None = None
+    ) -> None:
         self.work_dir, port = work_dir, free_port()
         self.url = f"http://127.0.0.1:{port}"
         nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-        options = {"--studies": studies, "--port": str(port), "--work_dir": str(work_dir)}
-        command = [str(PYTHON), "-m", "scripts.apps.monailabel", *(word for option in options.items() for word in option)]
+        start = command or [PYTHON, "-m", "scripts.apps.monailabel", "--work_dir", work_dir]
+        command = [*map(str, start), "--studies", studies, "--port", str(port)]
         if disk is not None:
             command = [*disk.mounted(), *command]
         self.log = (disk.folder if disk else work_dir).with_suffix(".log")

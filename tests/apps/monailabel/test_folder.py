@@ -259,7 +259,7 @@ def test_a_training_that_is_stopped_or_killed_leaves_everything_as_it_was(server
     assert server.ended_training()["status"] == "STOPPED"
 
     server.post("/train/segmentation", json={"max_epochs": 50})
-    wait_for((server.work_dir / "training" / "lesson").exists, server.log)
+    wait_for((server.work_dir / "training" / "lesson" / "manifest.csv").exists, server.log)
     os.kill(server.training_process(), signal.SIGKILL)
     killed = server.ended_training()
     assert killed["status"] == "ERROR"

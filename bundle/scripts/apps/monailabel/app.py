@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scripts.apps.monailabel.absent_packages import absent_packages
 
 with absent_packages():
@@ -18,13 +20,17 @@ from monailabel.config import settings
 from monailabel.datastore.dicom import DICOMwebClientX
 from monailabel.tasks.activelearning.random import Random
 
+from scripts.apps.found_landmarks import found_landmarks
 from scripts.apps.monailabel.confidence import LeastCertainFirst
 from scripts.apps.monailabel.fine_tuning import FineTuning
 from scripts.apps.monailabel.inference import ScreeningTask, SegmentationTask
 from scripts.apps.monailabel.labels import LABELS, removed_on_error
 from scripts.apps.monailabel.pacs_store import PacsStore
+from scripts.apps.monailabel.points import make_points
 from scripts.apps.monailabel.radiograph_store import RadiographStore
 from scripts.apps.monailabel.screener import Screener
+from scripts.apps.monailabel.settings import OF_ALL_REQUESTS, refuse_unknown
+from scripts.dataset.labels import read_landmarks
 
 FINE_TUNED = Path("model", "model_finetuned.pt")
 """Where, in the folder that the server works in, a fine-tuning writes the cascade's weights."""
@@ -76,6 +82,29 @@ class OsteoXR(MONAILabelApp):
     def init_strategies(self) -> dict[str, Any]:
         """What may choose the next radiograph."""
         return {"least_certain": LeastCertainFirst(self._screener), "random": Random()}
+
+    def next_sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Choose the next radiograph.
+
+        Raises:
+            ValueError: for a setting, since there are none.
+        """
+        refuse_unknown(set(request) - OF_ALL_REQUESTS - {"strategy"}, (), "a strategy", "Nothing was chosen.")
+        chosen: dict[str, Any] = super().next_sample(request)
+        return chosen
+
+    def points(self, image: str) -> dict[str, Any]:
+        """The landmarks of a radiograph of the studies, see `make_points`: the corrected ones, or else those found.
+
+        Raises:
+            ImageNotFoundException: if there is no such radiograph.
+            RefusedError: if it cannot be read.
+        """
+        store: RadiographStore = self.datastore()
+        radiograph = Path(store.get_image_uri(image))
+        if corrected := store.landmarks(image):
+            return make_points(read_landmarks(corrected).astype(np.float64), radiograph, corrected=True)
+        return make_points(found_landmarks(self._screener.screen(radiograph)), radiograph, corrected=False)
 
     def infer(self, request: Mapping[str, Any], datastore: Any = None) -> dict[str, Any]:
         """Answer for a radiograph of the studies or one that was just uploaded; no other file of this machine is read."""

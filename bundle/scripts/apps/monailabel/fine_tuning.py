@@ -43,7 +43,7 @@ class FineTuning(TrainTask):
     """
 
     def __init__(self, screener: Screener, work_dir: Path) -> None:
-        super().__init__("Teaches the contours that were corrected; the shipped weights stay as they are")
+        super().__init__("Teaches the contours and landmarks that were corrected; the shipped weights stay as they are")
         self._screener = screener
         self._folder = work_dir / "training"
 
@@ -96,7 +96,7 @@ class FineTuning(TrainTask):
     def _train(self, settings: Mapping[str, Any], datastore: RadiographStore) -> dict[str, Any]:
         lesson = self._folder / "lesson"
         lesson.mkdir(parents=True)
-        write_lesson(datastore.labelled(), self._screener, lesson, settings["validation_fraction"])
+        write_lesson(datastore.corrected(), self._screener, lesson, settings["validation_fraction"])
         in_use = str(self._folder / "in_use.pt")
         save_whole(self._screener.network.state_dict(), Path(in_use))
         monai.bundle.run(

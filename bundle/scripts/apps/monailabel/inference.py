@@ -5,15 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from scripts.apps.monailabel.labels import ENDINGS, LABELS, removed_on_error, write_mask
 from scripts.apps.monailabel.screener import Screener
+from scripts.apps.monailabel.settings import OF_ALL_REQUESTS, refuse_unknown
 from scripts.clinical import Hip
 from scripts.results.record import Record, make_screened_record
 from scripts.screening import Seen
+
+_OF_MONAI_LABEL: Final = frozenset(
+    {"model", "image", "description", "label", "label_info", "label_tag", "save_label", "session", "timeout", "result_dtype"}
+    | {"result_compress", "images", "multi_gpu", "gpus", "max_workers", "max_batch_size"}
+)
+"""What MONAI Label's server and viewers say beside, to themselves or to models of other kinds."""
 
 
 class SegmentationTask(InferTask):
@@ -40,9 +47,12 @@ class SegmentationTask(InferTask):
 
         Raises:
             RefusedError: where the file cannot be read as a radiograph.
-            ValueError: for another ending.
+            ValueError: for another ending, or a setting that there is not.
             OSError: where the mask cannot be written.
         """
+        refuse_unknown(
+            set(request) - OF_ALL_REQUESTS - _OF_MONAI_LABEL, ("result_extension",), "this model", "Nothing was screened."
+        )
         image, ending = Path(request["image"]), str(request.get("result_extension") or ENDINGS[0])
         if ending not in ENDINGS:
             raise ValueError(f"result_extension is {ending!r}, expected one of {', '.join(ENDINGS)}. Nothing was screened.")

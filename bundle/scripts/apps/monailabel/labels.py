@@ -38,7 +38,7 @@ def write_mask(mask: NDArray[np.uint8], radiograph: Path, destination: Path) -> 
         image = sitk.GetImageFromArray(mask)
     else:
         image = sitk.GetImageFromArray(mask[None])
-        spacing, origin, direction = _geometry(radiograph)
+        spacing, origin, direction = geometry(radiograph)
         image.SetSpacing(spacing)
         image.SetOrigin(origin)
         image.SetDirection(direction)
@@ -91,7 +91,7 @@ def read_mask(
     if image.GetDimension() > 3:
         raise ValueError(f"A label of {radiograph.name} has {image.GetDimension()} dimensions, not one slice. It was not saved.")
     if image.GetDimension() == 3:
-        _, _, direction = _geometry(radiograph)
+        _, _, direction = geometry(radiograph)
         if not np.allclose(image.GetDirection(), direction, atol=_SAME_DIRECTION):
             raise ValueError(
                 f"The axes of the label run in the directions {_rounded(image.GetDirection())}, expected those of "
@@ -127,7 +127,7 @@ def _classes(found: NDArray[Any], label_info: Sequence[Mapping[str, Any]] | None
     return mask
 
 
-def _geometry(radiograph: Path) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+def geometry(radiograph: Path) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Spacing (mm), origin (mm) and direction of a radiograph as ITK reads them, in three dimensions.
 
     Where ITK cannot read the file no viewer shows it by ITK either, and the plain grid will do.

@@ -14,10 +14,11 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.apps.found_landmarks import found_landmarks
+from scripts.apps.found_landmarks import FEWEST_LANDMARKS, found_landmarks, to_manifest
+from scripts.apps.monailabel.radiograph_store import Corrected
 from scripts.apps.monailabel.screener import Screener
 from scripts.clinical import RefusedError
-from scripts.dataset.labels import read_label
+from scripts.dataset.labels import read_label, read_landmarks
 from scripts.dataset.manifest import MANIFEST_NAME
 from scripts.dataset.studies import sort_studies
 from scripts.files import write_table
@@ -26,16 +27,16 @@ from scripts.radiograph import Orientation, read_radiograph
 _LOGGER = logging.getLogger(__name__)
 
 
-def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, folder: Path, validation_fraction: float) -> None:
+def write_lesson(corrected: Sequence[Corrected], screener: Screener, folder: Path, validation_fraction: float) -> None:
     """Write the dataset of a fine-tuning: radiographs, labels, landmarks and `manifest.csv`.
 
-    The landmarks, which nobody corrected, are those that the networks find now: so the fine-tuning keeps what it knows of
+    Landmarks or contours that nobody corrected are those that the networks find now: so the fine-tuning keeps what it knows of
     them. A radiograph without a pixel size is written anew, with the size that the screening found. Radiographs on which no hip
     is found, or that cannot be read, are left out, and the log says so.
 
     Args:
-        labelled: radiographs and their corrected masks.
-        screener: finds the landmarks.
+        corrected: radiographs, and what was corrected of them.
+        screener: finds the rest.
         folder: an empty one.
         validation_fraction: of the patients, who choose the best epoch; at least one does.
 
@@ -44,17 +45,17 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
         OSError: where the disk fails.
     """
     rows = []
-    for index, (image, label) in enumerate(labelled):
+    for index, radiograph in enumerate(corrected):
         try:
-            rows.append(_write_radiograph(f"{index:05d}", image, label, screener, folder))
+            rows.append(_write_radiograph(f"{index:05d}", radiograph, screener, folder))
         except (RefusedError, ValueError) as error:
-            _LOGGER.warning("%s is left out of the fine-tuning: %s", image.name, error)
+            _LOGGER.warning("%s is left out of the fine-tuning: %s", radiograph.image.name, error)
     patients = _patients([Path(row["image"]) for row in rows], folder)
     if len(set(patients)) < 2:
         raise ValueError(
-            f"{len(labelled)} radiographs have a final label, of which {len(rows)} can be used, of {len(set(patients))} "
-            "patients; expected two patients or more, one of whom chooses the best epoch. Nothing was trained. Submit more "
-            "corrected radiographs."
+            f"{len(corrected)} radiographs have a final label or corrected landmarks, of which {len(rows)} can be used, of "
+            f"{len(set(patients))} patients; expected two patients or more, one of whom chooses the best epoch. Nothing "
+            "was trained. Submit more corrected radiographs."
         )
     chosen = _validating(set(patients), validation_fraction)
     for row, patient in zip(rows, patients, strict=True):
@@ -62,24 +63,23 @@ def write_lesson(labelled: Sequence[tuple[Path, Path]], screener: Screener, fold
     write_table(folder / MANIFEST_NAME, ("image", "split", "label", "landmarks"), rows)
 
 
-def _write_radiograph(name: str, image: Path, label: Path, screener: Screener, folder: Path) -> dict[str, str]:
+def _write_radiograph(name: str, corrected: Corrected, screener: Screener, folder: Path) -> dict[str, str]:
     """One row of the manifest."""
-    radiograph = screener.screen(image)
+    image, radiograph = corrected.image, screener.screen(corrected.image)
     meta = radiograph.image.meta
     orientation: Orientation = meta["orientation"]
-    stored_shape = orientation.to_stored(np.broadcast_to(False, meta["displayed_shape"])).shape
-    mask = read_label(label, (stored_shape[0], stored_shape[1]))
-    resized = meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(image).meta["spacing_mm"] is None
-    landmarks = found_landmarks(radiograph, stored=not resized)
-    if landmarks is None:
+    points = read_landmarks(corrected.landmarks).astype(np.float64) if corrected.landmarks else found_landmarks(radiograph)
+    if (np.isfinite(points).all(axis=2).sum(axis=1) < FEWEST_LANDMARKS).all():
         raise ValueError("no hip was found on it, so nothing places what is taught.")
+    mask = read_label(corrected.label, radiograph.mask.shape) if corrected.label else radiograph.mask
 
     row = {"label": f"labels/{name}.nii.gz", "landmarks": f"landmarks/{name}.json"}
-    if resized:
+    if meta["spacing_source"] in ("femoral heads", "calibration") and read_radiograph(image).meta["spacing_mm"] is None:
         row["image"] = f"images/{name}.nii.gz"
         spacing = [size / scale for size, scale in zip(meta["spacing_mm"], meta["resample_scale"], strict=True)]
         _write_nifti(read_radiograph(image)[0].numpy(), folder / row["image"], spacing)
         mask = np.ascontiguousarray(orientation.to_display(mask))
+        points = orientation.points_to_display(points, radiograph.mask.shape)
     else:
         endings = image.name.lower()
         row["image"] = f"images/{name}{'.nii.gz' if endings.endswith('.nii.gz') else Path(endings).suffix}"
@@ -88,7 +88,7 @@ def _write_radiograph(name: str, image: Path, label: Path, screener: Screener, f
         shutil.copyfile(image, destination)
     _write_nifti(mask, folder / row["label"])
     (folder / row["landmarks"]).parent.mkdir(exist_ok=True)
-    (folder / row["landmarks"]).write_text(json.dumps(landmarks), encoding="utf-8")
+    (folder / row["landmarks"]).write_text(json.dumps(to_manifest(points)), encoding="utf-8")
     return row
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ from monailabel.datastore.local import DataModel, LocalDatastore
 from monailabel.interfaces.exception import ImageNotFoundException
 from numpy.typing import NDArray
 
+from scripts.apps.found_landmarks import to_manifest
 from scripts.apps.monailabel.labels import read_mask, removed_on_error, write_mask
+from scripts.apps.monailabel.points import read_points
 from scripts.apps.monailabel.screener import Screener
 from scripts.files import replacing
 
@@ -28,11 +31,20 @@ PATTERNS: Final = tuple(f"*{ending}" for lower in _ENDINGS for ending in (lower,
 """Names of the files that are taken for radiographs."""
 
 
+@dataclass(frozen=True)
+class Corrected:
+    """A radiograph of which a person corrected the mask, or the landmarks, or both; their files, None for what nobody did."""
+
+    image: Path
+    label: Path | None
+    landmarks: Path | None
+
+
 class RadiographStore(LocalDatastore):
     """MONAI Label's folder of images, which takes only labels that fit their radiograph, and keeps what it has on a full disk.
 
     Args:
-        folder: of the radiographs; the labels come into `labels` in it.
+        folder: of the radiographs; the labels come into `labels` in it, corrected landmarks into `landmarks`.
         screener: reads the radiographs.
         auto_reload: notice files that come and go.
 
@@ -104,12 +116,45 @@ class RadiographStore(LocalDatastore):
             self._datastore.objects[image_id].labels[label_tag] = DataModel(info=info, ext=ending)
             self._update_datastore_file(lock=False)
 
-    def labelled(self) -> list[tuple[Path, Path]]:
-        """The radiographs with a final label, and the labels, by radiograph."""
-        tag = "final"
+    def save_landmarks(self, image_id: str, content: bytes) -> Path:
+        """Keep corrected landmarks, if they fit their radiograph, in place of earlier ones; see `points.read_points`.
+
+        Returns:
+            their file, which a manifest's column `landmarks` takes.
+
+        Raises:
+            ImageNotFoundException: if there is no such radiograph.
+            RefusedError: if the radiograph cannot be read.
+            ValueError: if they do not fit.
+            OSError: if they cannot be written; the earlier ones stay.
+        """
+        radiograph = Path(self.get_image_uri(image_id))
+        points = read_points(content, radiograph, self._stored_shape(radiograph))
+        path = self._landmarks_path(image_id)
+        with FileLock(self._lock_file), replacing(path) as temporary:
+            temporary.write_text(json.dumps(to_manifest(points), indent=2) + "\n", encoding="utf-8")
+        return path
+
+    def landmarks(self, image_id: str) -> Path | None:
+        """The file of a radiograph's corrected landmarks; None where nobody corrected them."""
+        path = self._landmarks_path(image_id)
+        return path if path.is_file() else None
+
+    def corrected(self) -> list[Corrected]:
+        """The radiographs with a final label or corrected landmarks, by radiograph."""
+        labelled = set(self.get_labeled_images())
+        pointed = {image for image in self._datastore.objects if self.landmarks(image)}
         return [
-            (Path(self.get_image_uri(image)), Path(self.get_label_uri(image, tag))) for image in sorted(self.get_labeled_images())
+            Corrected(
+                Path(self.get_image_uri(image)),
+                Path(self.get_label_uri(image, "final")) if image in labelled else None,
+                self.landmarks(image),
+            )
+            for image in sorted(labelled | pointed)
         ]
+
+    def _landmarks_path(self, image_id: str) -> Path:
+        return Path(self._datastore_path, "landmarks", f"{image_id}.json")
 
     def _stored_shape(self, radiograph: Path) -> tuple[int, int]:
         meta = self._screener.read(radiograph)["image"].meta

@@ -16,7 +16,7 @@ with absent_packages():
 
 from monailabel.interfaces.exception import ImageNotFoundException, LabelNotFoundException, MONAILabelException
 
-from scripts.apps.monailabel import trainings
+from scripts.apps.monailabel import landmarks, trainings
 from scripts.clinical import RefusedError
 
 __all__ = ["app"]
@@ -62,6 +62,7 @@ app.user_middleware.clear()
 app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
 app.router.routes[:0] = trainings.router.routes  # before MONAI Label's own
+app.include_router(landmarks.router)
 
 for _error, _handler in (
     (ImageNotFoundException, _not_found),

@@ -10,6 +10,7 @@ from monailabel.interfaces.utils.app import app_instance
 from monailabel.utils.async_tasks.utils import run_background_task, tasks
 
 from scripts.apps.monailabel.fine_tuning import STOPPED
+from scripts.apps.monailabel.settings import OF_ALL_REQUESTS, refuse_unknown
 
 router = APIRouter(prefix="/train", tags=["Train"])
 """Takes the place of MONAI Label's own, which lets a second training slip in, and one run inside the server end it."""
@@ -31,12 +32,14 @@ async def start(model: str = "", params: dict[str, Any] | None = None) -> dict[s
 
     Raises:
         HTTPException: 404 if there is no such training, 429 if one is running.
-        ValueError: for a setting that cannot be used.
+        ValueError: for a setting that there is not, or that cannot be used.
     """
     trainings = app_instance().trainings
     if model not in trainings:
         raise HTTPException(404, f"There is no training {model!r}, expected {', '.join(trainings)}. Nothing was started.")
-    settings = trainings[model].settings(params or {})
+    asked = {name: value for name, value in (params or {}).items() if name not in OF_ALL_REQUESTS}
+    refuse_unknown(asked, trainings[model].config(), "this training", "Nothing was trained.")
+    settings = trainings[model].settings(asked)
     if running := [task for task in tasks("train") if task["status"] in ("SUBMITTED", "RUNNING")]:
         raise HTTPException(
             429,

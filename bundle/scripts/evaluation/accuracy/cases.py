@@ -31,7 +31,8 @@ class HipCase:
 
     found: whether the cascade found a femur on that side. drawn: whether the truth has its head centre.
     code: why it was not measured, "" if it was. bmd, low, high: estimate and 90% interval by site, g/cm²; NaN = none.
-    dxa: the truth by site, g/cm²; NaN = none. landmark_errors_mm: in the order of `LANDMARKS`; NaN where the truth has no
+    dxa: the truth by site, g/cm²; NaN = none. t_scores: the estimated T-score and its 90% interval by site; NaN = none.
+    landmark_errors_mm: in the order of `LANDMARKS`; NaN where the truth has no
     such point, or the hip was not found. swapped: found at the other hip's place. agreement: Dice of the two drawings of its
     femur; NaN where not found. measures, true_measures: its quantities by name; NaN =
     none. dice: by class, of the part of the radiograph that is nearer to this hip than to the other, by the true landmarks; NaN
@@ -50,6 +51,7 @@ class HipCase:
     landmark_errors_mm: tuple[float, ...]
     swapped: bool
     agreement: float = math.nan
+    t_scores: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
     true_measures: Mapping[str, float] = field(default_factory=dict)
     dice: Mapping[str, float] = field(default_factory=dict)
@@ -213,6 +215,11 @@ def _hip_case(
         landmark_errors_mm=tuple(float(error) if hip.shown else math.nan for error in errors),
         swapped=hip.shown and is_swapped(points, true_points[0], true_points[1], spacing_mm),
         agreement=hip.values["contour_agreement"] if hip.shown else math.nan,
+        t_scores={
+            site: (estimate.t_score, *estimate.t_interval)
+            for site, estimate in estimates.items()
+            if estimate.t_score is not None and estimate.t_interval is not None
+        },
     )
 
 

@@ -13,45 +13,52 @@ from ignite.engine import Engine, Events
 from scripts.clinical import Reason, load_criteria, load_reference
 from scripts.dataset.truth import ALL, HELD_OUT, read_truth
 from scripts.evaluation.accuracy.cases import Case, make_refused_case, make_screened_case
+from scripts.evaluation.accuracy.estimates import write_estimates
 from scripts.evaluation.accuracy.figures import write_figures
 from scripts.evaluation.accuracy.metrics import Metric, data_kind, summarise
 from scripts.evaluation.accuracy.strata import stratify
 from scripts.evaluation.accuracy.strata_tables import format_strata, write_strata, write_strata_figure
 from scripts.evaluation.accuracy.tables import format_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.accuracy.worst import WorstRadiographs
+from scripts.files import place_in
 
 SCHEMA_VERSION = "1.0"
 
 
 class EvaluationWriter:
-    """Writes metrics.json, metrics.csv, metrics.md, strata.csv, strata.md, the worst radiographs and figures of an inference.
+    """Writes metrics.json, metrics.csv, metrics.md, estimates.csv, strata.csv, strata.md, the worst radiographs and figures.
 
     Args:
         radiographs: the items evaluated, see `held_out_radiographs`.
+        dataset_dir: the folder that they lie in.
         output_dir: where to; it must exist.
         provenance: plain data on what made the results.
         notice: the sentence that every result carries.
         metrics: by the name that they get in metrics.json.
         split: what was chosen; None for the splits held out from training.
         seed: of the bootstrap.
+        sex_specific: whether T-scores of men are from young men, as those of the screen.
     """
 
     def __init__(
         self,
         radiographs: Sequence[Mapping[str, Any]],
+        dataset_dir: str | Path,
         output_dir: str | Path,
         provenance: Mapping[str, Any],
         notice: str,
         metrics: Mapping[str, Metric],
         split: str | None = None,
         seed: int = 0,
+        sex_specific: bool = False,
     ) -> None:
+        self.files = {item["name"]: place_in(Path(dataset_dir), item["image"]) for item in radiographs}
         self.truths = {item["name"]: read_truth(item) for item in radiographs}
         self.output_dir = Path(output_dir)
         self.provenance = provenance
         self.notice = notice
         self.metrics, self.split = metrics, split
-        self.seed = seed
+        self.seed, self.sex_specific = seed, sex_specific
         self.reference, self.criteria = load_reference(), load_criteria()
         self.cases: list[Case] = []
         self.worst = WorstRadiographs()
@@ -98,11 +105,12 @@ class EvaluationWriter:
         (self.output_dir / "strata.md").write_text(format_strata(strata, kind, self.notice), encoding="utf-8")
         write_strata_figure(strata, self.output_dir / "strata.png", kind)
         self.worst.write(self.output_dir, kind, self.notice)
+        write_estimates(self.cases, self.files, self.reference, self.sex_specific, self.output_dir / "estimates.csv")
         write_metrics_table(document, self.output_dir / "metrics.csv")
         (self.output_dir / "metrics.md").write_text(report, encoding="utf-8")
         write_metrics_json(document, self.output_dir / "metrics.json")
         print(report)
         print(
-            f"{len(self.cases)} radiographs ({kind}) evaluated; see metrics.md (.csv, .json), strata.md, worst.md and figures in "
-            f"{self.output_dir}."
+            f"{len(self.cases)} radiographs ({kind}) evaluated; see metrics.md (.csv, .json), estimates.csv, strata.md, worst.md "
+            f"and figures in {self.output_dir}."
         )
