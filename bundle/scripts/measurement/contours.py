@@ -1,7 +1,7 @@
 """Cleaning the outlines that the networks drew on a whole radiograph, before anything is measured on them.
 
-`remove_strays` takes away what is no femur, `fill_holes` adds marrow that was left out, `trim_spurs` cuts off what is too thin for
-bone, `sharpen_metal` brings implants to their visible edges, and `classify_pixels` makes one mask of classes of it.
+`remove_strays` takes away what is no femur, `fill_holes` adds marrow that was left out, `trim_spurs` cuts off what is too thin
+for bone, `sharpen_metal` brings implants to their visible edges, and `classify_pixels` makes one mask of classes of it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def fill_holes(mask_logits: Tensor) -> Tensor:
 def trim_spurs(mask_logits: Tensor, landmarks: Tensor) -> Tensor:
     """Cut off the thin loops of an outline that follow a fold of skin, a rim or the edge of the film and not the femur.
 
-    Metal counts as bone here, since a cortex that covers a stem is thin. At its edge a film is taken to go on as its mirror image.
+    Metal counts as bone here, since a cortex that covers a stem is thin. At its edge a film is taken to go on as its mirror
+    image.
 
     Args:
         mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
