@@ -176,7 +176,8 @@ def test_a_frog_leg_view_is_told_from_a_picture_of_no_hip():
         ({**CLEAR, "exposure_white": 0.4}, "flat white"),
         ({**CLEAR, "exposure_contrast": 0.01}, "hardly any contrast"),
         ({**CLEAR, "exposure_noise": 0.9}, "Noise at the right proximal femur"),
-        ({**CLEAR, "exposure_edge": -0.6}, "darker than the tissue beside it"),
+        ({**CLEAR, "exposure_edge": -0.6}, "or less dense (by -0.60 of its contrast, expected 0.15 or more)"),
+        ({**CLEAR, "exposure_edge": 0.06}, "hardly denser than the tissue beside it"),
     ],
 )
 def test_a_hip_that_is_badly_exposed_is_refused_and_the_other_measured(exposure, words):

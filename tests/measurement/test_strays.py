@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from scripts.measurement.contours import fill_holes, remove_strays
+from scripts.clinical.anatomy import HIP
+from scripts.measurement.contours import fill_holes, remove_strays, trim_spurs
 
 RIGHT = [[60.0, 150.0], [100.0, 120.0], [60.0, 90.0], [150.0, 120.0], [250.0, 110.0]]
 
@@ -87,3 +88,49 @@ def test_a_hole_in_a_femur_is_filled_and_what_two_bones_enclose_is_not():
     filled = fill_holes(logits)
     assert bool((filled[0, 150:180, 120:140] > 0).all()) and not bool((filled[0, 30:280, 180:490] > 0).any())
     assert not bool((filled[0, 250:260, 100:140] > 0).any())
+
+
+def corners() -> torch.Tensor:
+    """Logits of a shaft 30 mm wide that runs into the lower edge of a film of 300 x 300, with a bump that is thick enough."""
+    logits = torch.full((3, 300, 300), -5.0)
+    logits[0, 50:, 100:200] = 5.0
+    logits[0, 100:130, 200:225] = 5.0
+    return logits
+
+
+NOWHERE = torch.full((2, 5, 2), -1e4)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        (slice(180, 192), slice(200, 240)),  # 3.6 mm wide, and 12 mm long
+        (slice(293, 300), slice(200, 230)),  # along the film's edge
+        (slice(30, 50), slice(140, 150)),
+    ],
+)
+def test_a_thin_loop_beside_a_shaft_is_cut_off_and_nothing_else(loop):
+    logits = corners()
+    logits[0][loop] = 5.0
+    kept = trim_spurs(logits, NOWHERE)
+    differs = (kept[0] > 0) != (corners()[0] > 0)
+    assert differs.sum() <= 0.25 * (loop[0].stop - loop[0].start) * (loop[1].stop - loop[1].start)
+    assert not (differs & (corners()[0] > 0)).any()
+    assert torch.equal(kept[1:], logits[1:])
+
+
+def test_a_femur_without_a_loop_and_an_empty_film_stay_as_they_are():
+    assert trim_spurs(corners(), NOWHERE) is not None and torch.equal(trim_spurs(corners(), NOWHERE), corners())
+    assert (trim_spurs(torch.full((3, 80, 80), -5.0), NOWHERE) < 0).all()
+
+
+def test_the_tip_of_a_lesser_trochanter_and_a_cortex_over_metal_are_no_loops():
+    logits = corners()
+    logits[0, 180:192, 200:240] = 5.0
+    landmarks = NOWHERE.clone()
+    landmarks[1, HIP.landmark("lesser_trochanter")] = torch.tensor([185.0, 215.0])
+    assert torch.equal(trim_spurs(logits, landmarks), logits)
+    logits = corners()
+    logits[0, 100:, 110:190] = -5.0
+    logits[1, 100:, 110:190] = 5.0
+    assert torch.equal(trim_spurs(logits, NOWHERE), logits)

@@ -370,8 +370,8 @@ QUANTITIES: Final = (
         "by how much the rim of the femur is denser than the tissue beside it, as a share of the contrast; below 0 on a negative",
         "edge_at_least",
         7,
-        "The {side} proximal femur is darker than the tissue beside it ({value:.1f} of its contrast, expected {limit:.1f} or "
-        "more): the radiograph is a negative",
+        "The {side} proximal femur is hardly denser than the tissue beside it, or less dense (by {value:.2f} of its contrast, "
+        "expected {limit:.2f} or more): the radiograph is blurred, badly exposed or a negative",
     ),
     Quantity(
         "head_diameter_mm",

@@ -1,10 +1,12 @@
 """Cleaning the outlines that the networks drew on a whole radiograph, before anything is measured on them.
 
-`remove_strays` takes away what is no femur, `fill_holes` adds marrow that was left out, `sharpen_metal` brings implants to their
-visible edges, and `classify_pixels` makes one mask of classes of it.
+`remove_strays` takes away what is no femur, `fill_holes` adds marrow that was left out, `trim_spurs` cuts off what is too thin
+for bone, `sharpen_metal` brings implants to their visible edges, and `classify_pixels` makes one mask of classes of it.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -20,6 +22,9 @@ from scripts.measurement.quality import measure_exposure
 _STRAY_PIXELS = 15_000  # 13.5 cm² at 0.3 mm: less than the part of a femur that a radiograph's edge leaves
 NOTHING = -20.0  # logit of a pixel that is certainly none
 _HOLE_PIXELS = 2_000  # 1.8 cm² at 0.3 mm: more, and what is enclosed may be what lies between two bones
+_THIN_PX = 9.0  # 2.7 mm: the radius of a disc that fits into every part of a femur but the tip of its lesser trochanter
+_SPUR_PX = 8.0  # 2.4 mm beyond what such discs cover; a right angle has 1.1 mm
+_LESSER_PX = 27.0  # 8 mm: what so little lies apart from the lesser trochanter may be its tip
 _MOST_GROWN = 1.5  # times the area of an implant as it was drawn: more is another thing beside it
 _BALL_PX = 54  # 16 mm: the largest radius of a calibration ball
 _ROUND = 1.2  # times a disc's area: a head is larger, by its neck at least
@@ -83,6 +88,43 @@ def fill_holes(mask_logits: Tensor) -> Tensor:
     filled = mask_logits.clone()
     filled[0][torch.from_numpy(small[pieces])] = _CERTAIN
     return filled
+
+
+def trim_spurs(mask_logits: Tensor, landmarks: Tensor) -> Tensor:
+    """Cut off the thin loops of an outline that follow a fold of skin, a rim or the edge of the film and not the femur.
+
+    Metal counts as bone here, since a cortex that covers a stem is thin. At its edge a film is taken to go on as its mirror
+    image.
+
+    Args:
+        mask_logits: (3, H, W) femur, prosthesis, fixation, at 0.3 mm.
+        landmarks: (2, 5, 2), (row, col) in pixels, of the right and the left hip.
+
+    Returns:
+        (3, H, W); the same tensor where there is no such loop.
+    """
+    drawn = (mask_logits > 0).any(dim=0).numpy()
+    rows, cols = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return mask_logits
+    # One pixel more than what is drawn, which is empty unless the film ends there.
+    box = (slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(cols[0] - 1, 0), cols[-1] + 2))
+    around = math.ceil(2 * _THIN_PX)
+    extended = np.pad(drawn[box], around, mode="symmetric")
+    beyond = distance_transform_edt(distance_transform_edt(extended) <= _THIN_PX) - _THIN_PX
+    pieces, count = label(extended & (beyond > 0), np.ones((3, 3)))
+    pieces, beyond = (values[around:-around, around:-around] for values in (pieces, beyond))
+    spur = maximum(beyond, pieces, np.arange(count + 1)) > _SPUR_PX
+    spur[0] = False
+    for row, col in landmarks[:, HIP.landmark("lesser_trochanter")].tolist():
+        down, across = (np.arange(part.start, part.start + size) for part, size in zip(box, pieces.shape, strict=True))
+        near = (down[:, None] - row) ** 2 + (across - col) ** 2 <= _LESSER_PX**2
+        spur[np.unique(pieces[near])] = False
+    if not spur.any():
+        return mask_logits
+    trimmed = mask_logits.clone()
+    trimmed[0][box][torch.from_numpy(spur[pieces])] = NOTHING
+    return trimmed
 
 
 def sharpen_metal(mask_logits: Tensor, image: Tensor, frames: Tensor) -> Tensor:

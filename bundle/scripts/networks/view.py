@@ -34,6 +34,9 @@ class ViewNetwork(Head):
     Novelty is the Mahalanobis distance of the radiograph's features from those of the ones that were learnt from (Lee et al.,
     NeurIPS 2018), divided by the square root of their number, so that a usual radiograph has about 1.
 
+    What is learnt of the pelvis' angles keeps to their mean, the more so the less it is sure; they are told larger than that, by
+    what was learnt on the radiographs of the validation, so that a limit of so many degrees means so many.
+
     A hip is judged by the features by which it was drawn and by the form in which its landmarks lie, also beside the other
     hip's; a fracture by nothing but where a femur looked broken, by itself and beside the other, since a person's two hips are
     alike until one breaks. (Features and form rank simulated fractures better, and real ones worse, than those signs alone.)
@@ -49,6 +52,7 @@ class ViewNetwork(Head):
 
     feature_mean: Tensor
     feature_whitening: Tensor
+    angle_scale: Tensor
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class ViewNetwork(Head):
         self.heads = heads_mm / pelvis_spacing_mm
         self.register_buffer("feature_mean", torch.zeros(radiograph_features))
         self.register_buffer("feature_whitening", torch.eye(radiograph_features))
+        self.register_buffer("angle_scale", torch.ones(2))  # of turn and tilt
 
     def radiograph(self, features: Tensor, pelvis: Tensor, both: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Judge whole radiographs.
@@ -87,8 +92,8 @@ class ViewNetwork(Head):
             its tilt forward (B,), degrees, 0 where not both hips were found.
         """
         seen, mirrored = self.pelvis_encoder(pelvis), self.pelvis_encoder(pelvis.flip(3))
-        turn = (seen[:, 0] - mirrored[:, 0]) * self.degrees * both
-        tilt = (seen[:, 1] + mirrored[:, 1]) / 2 * self.degrees * both
+        turn = (seen[:, 0] - mirrored[:, 0]) * self.degrees * self.angle_scale[0] * both
+        tilt = (seen[:, 1] + mirrored[:, 1]) / 2 * self.degrees * self.angle_scale[1] * both
         return self.radiograph_judge(features)[:, 0] + (seen[:, 2] + mirrored[:, 2]) * both, turn, tilt
 
     def hips(self, features: Tensor, shapes: Tensor, breaks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

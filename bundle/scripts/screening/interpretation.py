@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scripts.clinical import CHANNELS, HIP, Channels, Gate, RadiographFacts, Screening, interpret
-from scripts.measurement.contours import NOTHING, classify_pixels, fill_holes, remove_strays, sharpen_metal
+from scripts.measurement.contours import NOTHING, classify_pixels, fill_holes, remove_strays, sharpen_metal, trim_spurs
 from scripts.measurement.quality import measure_exposure, measure_head_density, measure_head_diameter, select_measured_femur
 from scripts.radiograph.exposure import find_white_frames
 from scripts.screening.heads import HEADS_ALIKE
@@ -52,14 +52,14 @@ class DrawMaskd(Transform):
     """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation."""
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Clear "mask_logits" (3, H, W) of white frames, strays and holes, sharpen metal, and take them to the file's grid."""
+        """Clear "mask_logits" (3, H, W) of frames, strays, holes and spurs, sharpen metal, and take them to the file's grid."""
         meta = data["image"].meta
         found = [hip.shown for hip in data["screening"].hips]
         image = data["image"][0].as_tensor()
         frames = torch.from_numpy(find_white_frames(image.numpy()))
         logits = data["mask_logits"].masked_fill(frames, NOTHING)
         bone = fill_holes(remove_strays(logits, data["landmarks"], (found[0], found[1]), image))
-        logits = sharpen_metal(bone, image, frames)
+        logits = sharpen_metal(trim_spurs(bone, data["landmarks"]), image, frames)
         shown = classify_pixels(logits, tuple(meta["displayed_shape"]))
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 

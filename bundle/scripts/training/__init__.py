@@ -26,13 +26,13 @@ from scripts.training.scores import (
     known_labels,
     mean_absolute_error,
 )
-from scripts.training.views import FitNovelty, RandDrawingd, SeenRadiographsd, ViewLoss, ViewTargetsd, view_items
+from scripts.training.views import FitView, RandDrawingd, SeenRadiographsd, ViewLoss, ViewTargetsd, view_items
 
 __all__ = [
     "AutocastInferer",
     "AverageStatistics",
     "ClipGradients",
-    "FitNovelty",
+    "FitView",
     "GatheredMetric",
     "GaussianLoss",
     "HipNumbersd",

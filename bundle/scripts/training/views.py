@@ -231,12 +231,17 @@ class ViewLoss(nn.Module):
 
 
 @torch.no_grad()
-def fit_novelty(network: Any, radiographs: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
-    """Measure mean and spread of the features of hip views, and write them into a trained view network's checkpoint.
+def fit_view(
+    network: Any, radiographs: Iterable[Mapping[str, Tensor]], held_out: Iterable[Mapping[str, Tensor]], checkpoint: str
+) -> None:
+    """Measure what a trained view network cannot learn, and write it into its checkpoint.
+
+    That is mean and spread of the features of hip views, and by how much turn and tilt of the pelvis are told too small.
 
     Args:
         network: `ViewNetwork`.
-        radiographs: each with "radiograph_features" (draws, F) and "view" (draws, 11), whose first column is 1 for a hip view.
+        radiographs: those it learnt from, each as `SeenRadiographsd` gives it; its "view" begins with 1 for a hip view.
+        held_out: the same of radiographs that it did not learn from.
         checkpoint: file {"state_dict", "provenance"} to complete; it is replaced in one step.
     """
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
@@ -247,16 +252,28 @@ def fit_novelty(network: Any, radiographs: Iterable[Mapping[str, Tensor]], check
     scale = variance.clamp(min=float(variance.max()) * _FLOOR).rsqrt()
     saved["state_dict"]["feature_mean"] = found.mean(dim=0).float()
     saved["state_dict"]["feature_whitening"] = (axes * scale).float()
-    saved["provenance"] = {**saved["provenance"], "novelty_drawings": len(found)}
+    saved["state_dict"]["angle_scale"], fitted = _angle_scale(network, held_out)
+    saved["provenance"] = {**saved["provenance"], "novelty_drawings": len(found), "angle_drawings": fitted}
     save_whole(saved, Path(checkpoint))
-    print(f"Novelty fitted to {len(found)} hip views, in {checkpoint}", flush=True)
+    turn, tilt = saved["state_dict"]["angle_scale"].tolist()
+    print(
+        f"Novelty fitted to {len(found)} hip views, and angles to {fitted} that were held out (turn x {turn:.2f}, tilt x "
+        f"{tilt:.2f}), in {checkpoint}",
+        flush=True,
+    )
 
 
-class FitNovelty:
-    """Handler that completes the best checkpoint by `fit_novelty`, whose arguments it takes, when the training has ended."""
+class FitView:
+    """Handler that completes the best checkpoint by `fit_view`, whose arguments it takes, when the training has ended."""
 
-    def __init__(self, network: Any, radiographs: Iterable[Mapping[str, Tensor]], checkpoint: str) -> None:
-        self.network, self.radiographs, self.checkpoint = network, radiographs, checkpoint
+    def __init__(
+        self,
+        network: Any,
+        radiographs: Iterable[Mapping[str, Tensor]],
+        held_out: Iterable[Mapping[str, Tensor]],
+        checkpoint: str,
+    ) -> None:
+        self.network, self.radiographs, self.held_out, self.checkpoint = network, radiographs, held_out, checkpoint
 
     def attach(self, engine: Engine) -> None:
         """Register with the trainer, after the checkpoints."""
@@ -264,7 +281,31 @@ class FitNovelty:
 
     def fit(self) -> None:
         """Complete the checkpoint."""
-        fit_novelty(self.network, self.radiographs, self.checkpoint)
+        fit_view(self.network, self.radiographs, self.held_out, self.checkpoint)
+
+
+def _angle_scale(network: Any, radiographs: Iterable[Mapping[str, Tensor]]) -> tuple[Tensor, int]:
+    """Find the factors (2,) that bring turn and tilt to a slope of 1 over the true ones, and of how many drawings.
+
+    A slope that is not positive tells nothing; its factor is 1, as is that of angles that none of the drawings has.
+    """
+    training = network.training
+    network.eval()
+    network.angle_scale.fill_(1.0)
+    columns = [OUTPUTS.index(name) for name in ("turn", "tilt")]
+    inputs = ("radiograph_features", "hip_features", "pelvis", "shapes", "breaks")
+    device = network.angle_scale.device
+    told, true = [], []
+    for seen in tqdm(radiographs, desc="angles of held-out views"):
+        told.append(network(*(seen[name].float().to(device) for name in inputs))[:, columns].double().cpu())
+        true.append(seen["view"][:, columns].double())
+    network.train(training)
+    found, truth = torch.cat(told), torch.cat(true)
+    known = torch.isfinite(truth)
+    truth = torch.where(known, truth, torch.zeros(()))
+    slope = (found * truth).sum(dim=0) / (truth * truth).sum(dim=0)
+    scale = torch.where(slope > 0, 1 / slope, torch.ones_like(slope))
+    return scale.float(), int(known.any(dim=1).sum())
 
 
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:
