@@ -95,7 +95,7 @@ def test_a_processor_is_a_device_and_a_gpu_only_where_there_is_one(monkeypatch: 
     ("word", "meant"),
     [("epoch", "epochs"), ("lr", "learning_rate"), ("batchsize", "batch_size"), ("bs", "batch_size"),
      ("output-dir", "output_dir"), ("output", "output_dir"), ("check_point", "checkpoint"), ("outptu_dir", "output_dir"),
-     ("verbose", ""), ("x", "")],
+     ("Batch Size", "batch_size"), ("size", "batch_size"), ("rate", "learning_rate"), ("verbose", ""), ("x", "")],
 )  # fmt: skip
 def test_the_nearest_name_is_the_one_that_was_meant(word: str, meant: str) -> None:
     assert nearest(word, ["epochs", "learning_rate", "batch_size", "output_dir", "checkpoint", "seed"]) == meant
@@ -111,7 +111,11 @@ def test_the_nearest_name_is_the_one_that_was_meant(word: str, meant: str) -> No
         ("sex_specific: 'false'\n", r"mine\.yaml: sex_specific is 'false'; expected true or false"),
         ("calibration_ball_mm: 2.5e1mm\n", r"calibration_ball_mm is '2\.5e1mm'; expected a number above 0 to 100 \(mm\)"),
         ("calibration_ball_mm: 1e2\n", r"is '1e2'; .*write 1\.0e-3 for 1e-3"),
-        ("- a\n", r"mine\.yaml: holds list, expected keys with values"),
+        ("- a\n", r"mine\.yaml: holds a list; expected keys with values"),
+        ("seed 3\n", r"mine\.yaml: holds a text; expected keys with values"),
+        ("3\n", r"mine\.yaml: holds a single value; expected keys with values"),
+        ("", r"mine\.yaml: is empty; expected keys with values"),
+        ("# seed: 3\n", r"mine\.yaml: is empty; expected keys with values"),
         ("a: [1\n", r"mine\.yaml: is no YAML in line"),
     ],
 )
@@ -127,6 +131,19 @@ def test_an_overlay_may_set_what_there_is_and_add_what_it_uses(tmp_path: Path) -
     overlay.write_text("notice: Hospital A\nseed: $1 + 1\nmine: { a: 1 }\n+network_def#heads:\n  mine: '@mine'\n")
     command = read_command([CONFIGS / "inference.yaml", overlay])
     assert command.name == "screen" and command.options["notice"].default == "Hospital A"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_an_overlay_in_another_encoding_is_told(tmp_path: Path, encoding: str) -> None:
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("notice: Köln\n", encoding=encoding)
+    with pytest.raises(MistypedError, match=r"mine\.yaml: is no text in UTF-8; expected a YAML or JSON file in UTF-8"):
+        read_command([CONFIGS / "inference.yaml", overlay])
+
+
+def test_a_folder_is_no_config(tmp_path: Path) -> None:
+    with pytest.raises(MistypedError, match=r"cannot be read as a config \(Is a directory\)"):
+        read_command([CONFIGS / "inference.yaml", tmp_path])
 
 
 def test_a_config_that_is_missing_or_misspelt_is_told(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import click
 
 from scripts.apps import endings
 from scripts.apps.log_lines import log_lines
-from scripts.apps.options import CONFIGS, Command, MistypedError, Option, did_you_mean, read_command, read_commands
+from scripts.apps.options import CONFIGS, Command, MistypedError, Option, did_you_mean, nearest, read_command, read_commands
 
 PLACES: Final = ("folder", "file", "path")
 """The types of options whose values are places."""
@@ -105,7 +105,10 @@ class _Commands(click.Group):
         word = args[0]
         if self.get_command(ctx, word) is None:
             kind = "option" if word.startswith("-") else "command"
-            raise MistypedError(f"{ctx.command_path} has no {kind} {word!r}{did_you_mean(word, self.commands)} Nothing was run.")
+            options = [name for option in self.get_params(ctx) for name in option.opts if name.startswith("--")]
+            close = nearest(word, [*self.commands, *options])
+            meant = did_you_mean(word, [close] if close else self.commands)
+            raise MistypedError(f"{ctx.command_path} has no {kind} {word!r}{meant} Nothing was run.")
         return super().resolve_command(ctx, args)
 
 
@@ -150,6 +153,8 @@ class _RunConfig(click.Command):
             raise
 
     def _run(self, config: tuple[str, ...], log: str, tracking: str | None = None, **given: Any) -> None:
+        if "" in config:
+            raise MistypedError("--config is ''; expected a file. Nothing was run.")
         command = read_command([*self.config.files, *map(Path, config)]) if config else self.config
         typed = {name: _texts(given.pop(name)) for name in list(given) if not name.startswith("place_")}
         for name, word in command.takes.items():

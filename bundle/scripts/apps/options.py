@@ -21,6 +21,7 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _NULL: Final = ("null", "none")
 _REFERENCE: Final = re.compile(r"@(?:#|::)*([A-Za-z_]\w*)")
 _COMMENT: Final = re.compile(r"^\+?([A-Za-z_]\w*):.*? # (.+)$", re.MULTILINE)
+_KINDS: Final = {list: "list", str: "text"}
 _OF_MONAI: Final = frozenset({"imports", "initialize", "run", "finalize"})
 _OF_CONFIGS: Final = frozenset({"laid_over", "command", "options", "config_names"})
 
@@ -301,14 +302,17 @@ def read_commands() -> dict[str, Command]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The one of some names that was most likely meant; "" where none is like it.
+    """The one of some names that was most likely meant: one spelt alike, or else one that the word shortens; "" where none is.
+
+    Capitals do not count, and a hyphen or a space is an underscore.
 
     Example:
-        >>> nearest("lr", ["learning_rate", "seed"]), nearest("epoch", ["epochs"]), nearest("verbose", ["seed"])
-        ('learning_rate', 'epochs', '')
+        >>> names = ["batch_size", "learning_rate", "max_epochs", "seed"]
+        >>> nearest("Batch Size", names), nearest("lr", names), nearest("epochs", names), nearest("verbose", names)
+        ('batch_size', 'learning_rate', 'max_epochs', '')
     """
-    plain = {name.lower().replace("-", "_"): name for name in known}
-    word = word.lower().replace("-", "_")
+    plain = {_plain(name): name for name in known}
+    word = _plain(word)
     if close := difflib.get_close_matches(word, plain, n=1, cutoff=0.65):
         return plain[close[0]]
     initials = {"".join(part[:1] for part in name.split("_")): name for name in plain if "_" in name}
@@ -326,6 +330,10 @@ def did_you_mean(word: str, known: Iterable[str], dashes: str = "") -> str:
     return f"; there are {', '.join(dashes + name for name in names)}." if names else "."
 
 
+def _plain(name: str) -> str:
+    return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
+
+
 def _load(file: Path) -> tuple[str, dict[str, Any]]:
     """The text of a config, and what it says."""
     try:
@@ -335,14 +343,18 @@ def _load(file: Path) -> tuple[str, dict[str, Any]]:
         close = nearest(file.name, [other.name for other in file.parent.glob("*")]) if file.parent.is_dir() else ""
         meant = f"; did you mean {file.with_name(close)}?" if close else "; expected a YAML or JSON file."
         raise MistypedError(f"{file}: there is no such config{meant} Nothing was run.") from error
+    except UnicodeDecodeError as error:
+        raise MistypedError(f"{file}: is no text in UTF-8; expected a YAML or JSON file in UTF-8. Nothing was run.") from error
     except (OSError, ValueError) as error:
-        raise MistypedError(f"{file}: cannot be read as a config ({type(error).__name__}). Nothing was run.") from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise MistypedError(f"{file}: cannot be read as a config ({why}). Nothing was run.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
         raise MistypedError(f"{file}: is no YAML{place} ({getattr(error, 'problem', error)}). Nothing was run.") from error
     if not isinstance(content, dict):
-        raise MistypedError(f"{file}: holds {type(content).__name__}, expected keys with values. Nothing was run.")
+        found = "is empty" if content is None else f"holds a {_KINDS.get(type(content), 'single value')}"
+        raise MistypedError(f"{file}: {found}; expected keys with values. Nothing was run.")
     return text, {str(key): value for key, value in content.items()}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.apps.monailabel.labels import geometry
-from scripts.apps.monailabel.settings import nearest
+from scripts.apps.options import nearest
 from scripts.clinical.anatomy import HIP
 
 _SCHEMA: Final = (
