@@ -205,13 +205,13 @@ def test_a_training_with_a_setting_that_cannot_be_is_not_begun(name: str, value:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("lr", "learning_rate"), ("epochs", "max_epochs"), ("batchsize", "batch_size"), ("device", "")],
+    [("lr", "learning_rate"), ("epochs", "max_epochs"), ("batchsize", "batch_size"), ("gpus", "")],
 )
 def test_a_training_with_a_setting_that_there_is_not_is_not_begun(name: str, meant: str, server: Server) -> None:
     answer = server.post("/train/segmentation", json={name: 1})
     assert answer.status_code == 422
     said = answer.json()["detail"]
-    assert said.startswith(f"{name}: the training has no such setting") and (
+    assert said.startswith(f"{name} is no setting of this training") and (
         f"did you mean {meant}?" in said if meant else "seed" in said
     )
 

@@ -18,7 +18,6 @@ from monailabel.interfaces.tasks.train import TrainTask
 from scripts.apps.monailabel.lesson import write_lesson
 from scripts.apps.monailabel.radiograph_store import RadiographStore
 from scripts.apps.monailabel.screener import BUNDLE, Screener
-from scripts.apps.options import did_you_mean
 from scripts.radiograph.causes import causes
 from scripts.training.checkpoint import BEST, save_whole
 
@@ -55,12 +54,8 @@ class FineTuning(TrainTask):
         """Take the settings of `config` out of a request, with the default where it names none.
 
         Raises:
-            ValueError: for one that there is not, is no number, or is out of range.
+            ValueError: for one that is no number, or out of range.
         """
-        for name in request:
-            if name not in self.config() and name != "model":  # which the server adds by itself
-                meant = did_you_mean(name, self.config())
-                raise ValueError(f"{name}: the training has no such setting{meant} Nothing was trained.")
         found = {}
         for name, default in self.config().items():
             value = request.get(name, default)
