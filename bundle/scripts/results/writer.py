@@ -100,7 +100,8 @@ class ResultsWriter:
             write(document, self.quantities, self.output_dir)
         self.ledger.finish([path for record in records for path in record["outputs"].values() if path])
         summary = document["summary"]
-        others = f" {len(passed_over)} other files or folders were passed over." if passed_over else ""
+        count = len(passed_over)
+        others = f" {count} other {'file or folder was' if count == 1 else 'files or folders were'} passed over." if count else ""
         print(
             f"{summary['radiographs']} radiographs: {summary['hips_measured']} hips measured on {summary['measured']}, "
             f"{summary['refused']} refused.{others} See {self.output_dir / 'index.html'}; numbers in results.csv and "
