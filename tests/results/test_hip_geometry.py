@@ -30,6 +30,7 @@ class DrawnHip(FakeCascade):
         femur = (np.hypot(rows - head[0], cols - head[1]) <= 60) | neck | ((np.abs(cols - 130) <= 45) & (rows >= 160))
         masks = torch.full_like(found["mask_logits"], -5.0)
         masks[0, 0][torch.from_numpy(femur)] = 5.0
+        image[0, 0][torch.from_numpy(femur)] += 0.5  # denser than what lies beside it
         points = torch.tensor([[80.0, 230.0], [160.0, 130.0], [70.0, 90.0], [190.0, 180.0], [250.0, 130.0]])
         landmarks = found["landmarks"].clone()
         landmarks[0, 0] = points

@@ -39,6 +39,8 @@ class LoadFake:
         middle = (cols - 1) / 2
         medial = 1 - (torch.arange(cols) - middle).abs() / middle  # an adult's femoral heads are denser than the trochanters
         pixels = ramp + 0.7 * medial
+        for first, last in ((60, 200), (220, 360)):  # where the femurs are drawn, bone is denser than what lies beside it
+            pixels[:, 60:200, first:last] += 0.3
         image = MetaTensor(pixels, meta=meta)
         covariates = torch.tensor([72.0, 0.0, float("nan"), 160.0])
         return {**item, "image": image, "covariates": covariates}
