@@ -15,6 +15,7 @@ from scripts.evaluation.gate.calibration import calibrate_gate
 from scripts.evaluation.gate.evaluation import evaluate_gate
 from scripts.evaluation.gate.radiographs import FINE, read_refusable, read_valid
 from scripts.measurement.hip_geometry import HipGeometry
+from scripts.radiograph.geometry import Orientation
 from scripts.results.record import make_refused_record, make_screened_record
 from scripts.screening import Seen
 from values import CLEAR, found
@@ -27,6 +28,8 @@ META = {
     "sop_uid": "1",
     "spacing_mm": (0.3, 0.3),
     "resample_scale": (1.0, 1.0),
+    "displayed_shape": (1, 1),
+    "orientation": Orientation(),
     "spacing_source": "PixelSpacing",
 }
 
@@ -40,7 +43,13 @@ def record(file, right=None, left=None, **picture):
     facts = RadiographFacts(age_years=70, sex="F", view="AP", measured=measured)
     screening = interpret(found(right, left, **picture), facts)
     image, mask = MetaTensor(torch.zeros(1, 1, 1), meta=META), np.zeros((1, 1), np.uint8)
-    seen = Seen(image, torch.zeros(4), {}, facts, screening, mask, (HipGeometry(), HipGeometry()))
+    prediction = {
+        "landmarks": torch.zeros(2, 5, 2),
+        "landmark_confidence": torch.ones(2, 5),
+        "crops": torch.zeros(2, 4, 3),
+        "crop_transforms": torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]] * 2),
+    }
+    seen = Seen(image, torch.zeros(4), prediction, facts, screening, mask, (HipGeometry(), HipGeometry()))
     return make_screened_record(item(file), file, seen, {})
 
 
