@@ -24,9 +24,12 @@ _DATES: Final = ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "Serie
 
 _APART_YEARS: Final = 1.5  # a person's age in whole years may lag by one
 
-_AGE: Final = re.compile(r"([A-Z]*) ?([0-9]{1,3}(?:[.,][0-9]+)?) ?([A-Z]*(?: [A-Z]+)*)", re.ASCII)
+_AGE: Final = re.compile(r"([A-Z]*) ?0*([0-9]{1,3}(?:[.,][0-9]+)?) ?([A-Z]*(?: [A-Z]+)*)", re.ASCII)
 _YEAR_FIRST: Final = re.compile(
     r"(?P<year>[0-9]{4})(?:(?P<sep>[-./]?)(?P<month>[0-9]{2})(?:(?P=sep)(?P<day>[0-9]{2}))?)?(?=[0-9]{4}|[T .+-]|$)", re.ASCII
+)
+_PARTED: Final = re.compile(
+    r"(?P<year>[0-9]{4})(?P<sep>[-./])(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})(?![0-9])", re.ASCII
 )
 _DAY_FIRST: Final = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})", re.ASCII)
 _MEASURE: Final = re.compile(r"([0-9.,]+) ?([A-Z]*)", re.ASCII)
@@ -98,7 +101,8 @@ def _stated_age(dataset: Dataset) -> tuple[float | None, bool]:
     usual = re.fullmatch(r"([0-9]{3})([YMWD])", said)
     if usual:
         return int(usual[1]) * _YEARS_PER_UNIT[usual[2]], False
-    plain = unicodedata.normalize("NFKD", said).encode("ascii", "ignore").decode().upper()
+    # Accents may go, but no other letter: it may be the unit.
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", said) if not unicodedata.combining(letter)).upper()
     # A point before no digit marks an abbreviation, and a hyphen before a letter parts words.
     match = _AGE.fullmatch(re.sub(r"-(?=[A-Z])", " ", re.sub(r"\.(?![0-9])", "", plain)))
     if not match or (match[1] and match[3]):
@@ -139,7 +143,7 @@ def _date(said: str) -> tuple[date | None, bool]:
     DICOM's YYYYMMDD (also before a time of day), YYYY.MM.DD of ACR-NEMA, with hyphens or strokes, or the day first with points.
     Of a date without day or month (missing or 0) the middle of the month or year is taken.
     """
-    match = _YEAR_FIRST.match(said) or _DAY_FIRST.fullmatch(said)
+    match = _PARTED.match(said) or _YEAR_FIRST.match(said) or _DAY_FIRST.fullmatch(said)
     if not match:
         return None, False
     parts = match.groupdict()
