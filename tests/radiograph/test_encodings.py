@@ -20,6 +20,7 @@ from radiograph_files import COLS, ROWS, dataset, ramp
 from scripts.clinical import Code, RefusedError
 from scripts.dataset.identity import identify
 from scripts.radiograph import read_radiograph
+from scripts.radiograph.archives import ArchiveOpener
 
 PLAIN = ramp() / 4095
 
@@ -81,6 +82,32 @@ def test_what_the_bytes_are_counts_and_not_what_is_said_of_them(tmp_path, body, 
     assert "1.2.3.4" not in str(notes), "an unknown UID is any text that somebody wrote"
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [pair for pair in CONTRADICTIONS if pair[0] != DeflatedExplicitVRLittleEndian],
+    ids=lambda uid: getattr(uid, "name", str(uid)),
+)
+def test_a_first_look_sees_what_the_bytes_are_too(tmp_path, body, said):
+    path = saved(tmp_path, body, said)
+    with ArchiveOpener() as opener:
+        found = identify(path, opener)
+    assert (found.sop_uid, found.patient_id) == (read_radiograph(path).meta["sop_uid"], "ID-4711")
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, JPEG2000Lossless])
+def test_a_message_stored_before_the_data_set_is_passed_over(tmp_path, syntax):
+    """Of a network message: its length, the SOP class and the number of the message."""
+    path = saved(tmp_path, syntax, syntax)
+    content = path.read_bytes()
+    start = 132 + 12 + struct.unpack("<I", content[140:144])[0]
+    parts = struct.pack("<HHI2s", 0, 0x0100, 2, b"\1\0") + struct.pack("<HHI2s", 0, 0x0110, 2, b"\7\0")
+    path.write_bytes(content[:start] + struct.pack("<HHII", 0, 0, 4, len(parts)) + parts + content[start:])
+    image = read_radiograph(path)
+    np.testing.assert_allclose(image[0].numpy(), PLAIN, atol=1e-6)
+    with ArchiveOpener() as opener:
+        assert identify(path, opener).sop_uid == image.meta["sop_uid"] != ""
+
+
 HONEST = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, JPEG2000Lossless)
 
 
@@ -131,7 +158,8 @@ def test_acr_nema_is_read(tmp_path, case):
     np.testing.assert_allclose(image.meta["spacing_mm"], (0.15 / 1.15, 0.15 / 1.15))
     assert (image.meta["age_years"], image.meta["sop_uid"]) == (63.0, "")
     assert "ACR-NEMA" in str(image.meta["assumptions"])
-    assert identify(path).reason is None
+    with ArchiveOpener() as opener:
+        assert identify(path, opener).reason is None
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,13 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
-
-import pydicom
+from typing import Any, BinaryIO, Final, cast
 
 from scripts.clinical import Code, Reason, RefusedError
 from scripts.radiograph.admission import admit, is_object
 from scripts.radiograph.archives import ArchiveOpener, source_of
-from scripts.radiograph.dicom import MAGIC
 from scripts.radiograph.elements import text
+from scripts.radiograph.parsing import MAGIC, parse_header
 
 _PREAMBLE: Final = 132
 _BARE_STARTS: Final = (b"\x08\x00", b"\x02\x00", b"\x00\x08", b"\x00\x02")
@@ -68,10 +66,10 @@ def identify(path: Path, opener: ArchiveOpener) -> Identity:
     return Identity() if start else Identity(reason=_unreadable("is empty"))
 
 
-def _by_header(file: IO[bytes]) -> Identity:
+def _by_header(file: BinaryIO) -> Identity:
     reason = None
     try:
-        dataset = pydicom.dcmread(_Bounded(file), stop_before_pixels=True, force=True)
+        dataset, _, _ = parse_header(cast(BinaryIO, _Bounded(file)))
         if not is_object(dataset):
             return Identity()
         try:
@@ -90,14 +88,14 @@ def _by_header(file: IO[bytes]) -> Identity:
 
 
 class _Bounded:
-    """A file that gives no more than a header may have; pydicom skips pixels without reading them."""
+    """A file that gives no more than a header may have; pixels are not read."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file, self._bytes, self._reads = file, _LARGEST_HEADER, _MOST_READS
         self.seek, self.tell, self.close = file.seek, file.tell, file.close
 
     def read(self, size: int = -1) -> bytes:
-        """Read; a deflated header, which pydicom would inflate to any size at once, asks for all there is.
+        """Read; a deflated header, which takes long to inflate, asks for all there is.
 
         Raises:
             ValueError: beyond the bounds.

@@ -14,7 +14,7 @@ from scripts.radiograph.decoded import DecodedRadiograph
 from scripts.radiograph.dicom import unreadable
 from scripts.radiograph.geometry import PLACEHOLDER_MM, Orientation, Spacing, orient, parse_spacing
 from scripts.radiograph.header import Header
-from scripts.radiograph.picture import ASSUMED, blank, refuse_mask
+from scripts.radiograph.picture import NO_HEADER, blank, refuse_mask
 
 _TOWARDS: Final = (("L", "R"), ("P", "A"), ("F", "H"))
 """Where an axis of the patient (NIfTI: to the right, the front and the head) runs, backward and forward."""
@@ -65,7 +65,7 @@ def read_nifti(file: BinaryIO) -> DecodedRadiograph:
         told = " x ".join(f"{zoom:g}" for zoom in zooms)
         note = f"The NIfTI's pixel size of {told} mm is impossible for a radiograph of this size, so it was not used."
         spacing = Spacing()
-    header = Header(modality="NIFTI", view="LATERAL" if lateral else "", assumptions=[ASSUMED, turned, note])
+    header = Header(modality="NIFTI", view="LATERAL" if lateral else "", assumptions=[NO_HEADER, turned, note])
     shown = np.ascontiguousarray(orientation.to_display(values))
     return DecodedRadiograph(shown, spacing.transposed() if orientation.transpose else spacing, orientation, header)
 
@@ -118,7 +118,10 @@ def _oriented(image: Any, across: int, down: int) -> tuple[Orientation, bool, st
     header = image.header
     coded = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     affine = image.affine if coded else header.get_sform()
-    unsaid = "The NIfTI's affine does not say how the radiograph lies: its first row was taken for the upper one."
+    unsaid = (
+        "The NIfTI's affine does not say how the radiograph lies: its first row was taken for the upper one, and the patient's "
+        "right was assumed to be on the left."
+    )
     if across > 2 or down > 2 or not np.isfinite(affine).all() or not np.any(affine[:3, [across, down]]):
         return Orientation(), False, unsaid
     main = [int(np.argmax(np.abs(affine[:3, axis]))) for axis in (across, down)]

@@ -30,7 +30,9 @@ PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 """Float, double and integer pixel data."""
 
 _PREAMBLE: Final = 132
+_MESSAGE, _FILE_META = 0x0000, 0x0002  # groups of elements
 _UNDEFINED: Final = 0xFFFFFFFF  # length of what ends by a mark
+_PIECE: Final = 1 << 20
 _ITEM: Final = b"\xfe\xff\x00\xe0"  # how encapsulated pixels begin
 
 
@@ -38,17 +40,16 @@ class _BoundedStream:
     """A file that never reads more at once than it holds, and nothing beyond a limit."""
 
     def __init__(self, file: BinaryIO, limit: int | None = None) -> None:
-        place = file.tell()
-        self._size = file.seek(0, os.SEEK_END)
-        file.seek(place)
         self._file, self._limit = file, limit
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, count: int = -1) -> bytes:
         """Read like a file; a claimed length of gigabytes takes no memory."""
         start = self._file.tell()
-        left = max(0, self._size - start)
-        count = left if count < 0 else min(count, left)
+        if not 0 <= count <= _PIECE:  # else the end, which of a packed file is known only once it is unpacked, does not matter
+            left = max(0, self._file.seek(0, os.SEEK_END) - start)
+            self._file.seek(start)
+            count = left if count < 0 else min(count, left)
         if self._limit is not None and start + count > self._limit:
             limit = f"{self._limit >> 20} MiB"
             raise too_large("The header before the pixels", f"more than {limit}", limit)
@@ -79,7 +80,9 @@ def parse_header(file: BinaryIO) -> tuple[FileDataset, BinaryIO, list[str]]:
             implicit, little = dataset.original_encoding
             dataset.file_meta.TransferSyntaxUID = _uncompressed(bool(implicit), bool(little))
         return dataset, file, []
-    meta = read_dataset(_header(file), False, True, stop_when=lambda tag, *_: tag.group != 2)
+    meta = read_dataset(_header(file), False, True, stop_when=lambda tag, *_: tag.group != _FILE_META)
+    # The message by which the file was sent, which some software stores with it, is always implicit.
+    read_dataset(_header(file), True, True, stop_when=lambda tag, *_: tag.group != _MESSAGE)
     claimed = UID(text(meta, "TransferSyntaxUID"))
     seen = _see_encoding(file)
     deflated = seen is None

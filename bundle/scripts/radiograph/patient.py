@@ -25,13 +25,24 @@ _DATES: Final = ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "Serie
 _APART_YEARS: Final = 1.5  # a person's age in whole years may lag by one
 
 _AGE: Final = re.compile(r"([A-Z]*) ?0*([0-9]{1,3}(?:[.,][0-9]+)?) ?([A-Z]*(?: [A-Z]+)*)", re.ASCII)
+_AGE_IN_TWO: Final = re.compile(r"0*([0-9]{1,3}) ?([A-Z]+)(?:,| AND| UND| ET| Y)? ?([0-9]{1,2}) ?([A-Z]+)", re.ASCII)
+"""Such as 63Y 2M."""
+
 _YEAR_FIRST: Final = re.compile(
     r"(?P<year>[0-9]{4})(?:(?P<sep>[-./]?)(?P<month>[0-9]{2})(?:(?P=sep)(?P<day>[0-9]{2}))?)?(?=[0-9]{4}|[T .+-]|$)", re.ASCII
 )
 _PARTED: Final = re.compile(
     r"(?P<year>[0-9]{4})(?P<sep>[-./])(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})(?![0-9])", re.ASCII
 )
-_DAY_FIRST: Final = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})", re.ASCII)
+_YEAR_LAST: Final = re.compile(r"(?P<first>[0-9]{1,2})(?P<sep>[-./])(?P<second>[0-9]{1,2})(?P=sep)(?P<year>[0-9]{4})", re.ASCII)
+_MONTH_NAMED: Final = re.compile(
+    r"(?:(?P<day>[0-9]{1,2})[-./ ]*(?P<month>[A-Z]{3,9})|(?P<month_first>[A-Z]{3,9})[. ]*(?P<day_second>[0-9]{1,2}))"
+    r"[-./, ]+(?P<year>[0-9]{4})",
+    re.ASCII,
+)
+_MONTHS: Final = (
+    "JANUARY", "FEBRUARY", "MARCH", "APRIL", "MAY", "JUNE", "JULY", "AUGUST", "SEPTEMBER", "OCTOBER", "NOVEMBER", "DECEMBER",
+)  # fmt: skip
 _MEASURE: Final = re.compile(r"([0-9.,]+) ?([A-Z]*)", re.ASCII)
 _FEET: Final = re.compile(r"([3-8]) ?(?:'|FT|FEET) ?(?:([0-9]{1,2}(?:\.[0-9]+)?) ?(?:\"|''|IN|INCHES)?)?", re.ASCII)
 _KG_PER_UNIT: Final = {"KG": 1.0, "KGS": 1.0, "KILO": 1.0, "G": 0.001, "LB": 0.45359237, "LBS": 0.45359237}
@@ -104,12 +115,21 @@ def _stated_age(dataset: Dataset) -> tuple[float | None, bool]:
     # Accents may go, but no other letter: it may be the unit.
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", said) if not unicodedata.combining(letter)).upper()
     # A point before no digit marks an abbreviation, and a hyphen before a letter parts words.
-    match = _AGE.fullmatch(re.sub(r"-(?=[A-Z])", " ", re.sub(r"\.(?![0-9])", "", plain)))
+    plain = re.sub(r"-(?=[A-Z])", " ", re.sub(r"\.(?![0-9])", "", plain))
+    if in_two := _AGE_IN_TWO.fullmatch(plain):
+        whole, rest = _age(in_two[1], in_two[2]), _age(in_two[3], in_two[4])
+        return (whole + rest if whole is not None and rest is not None and rest < whole else None), True
+    match = _AGE.fullmatch(plain)
     if not match or (match[1] and match[3]):
         return None, True
-    unit = find_meaning(match[1] or match[3] or "Y", load_vocabulary()["age_units"])
-    years = number(match[2])
-    return (years * _YEARS_PER_UNIT[unit] if unit and years is not None else None), True
+    return _age(match[2], match[1] or match[3] or "Y"), True
+
+
+def _age(amount: str, unit: str) -> float | None:
+    """Return an amount of years, months, weeks or days in years, None where its unit is unknown."""
+    meant = find_meaning(unit, load_vocabulary()["age_units"])
+    found = number(amount)
+    return found * _YEARS_PER_UNIT[meant] if meant and found is not None else None
 
 
 def _age_by_dates(dataset: Dataset) -> tuple[float | None, list[str]]:
@@ -121,7 +141,7 @@ def _age_by_dates(dataset: Dataset) -> tuple[float | None, list[str]]:
         return None, ["PatientBirthDate in the header is no date, so it was not used."]
     notes = []
     for keyword in _DATES:
-        taken, _ = _date(text(dataset, keyword))
+        taken, taken_exactly = _date(text(dataset, keyword))
         if taken is not None:
             break
         if stated(dataset, keyword):
@@ -132,26 +152,40 @@ def _age_by_dates(dataset: Dataset) -> tuple[float | None, list[str]]:
     if not 0 < age <= AGES_YEARS[1]:
         notes.append(f"The dates of birth and exposure in the header mean an age of {age:.0f} years, so they were not used.")
         return None, notes
-    if not exact:
-        notes.append("PatientBirthDate in the header has no day or month: the age is known to a year only.")
+    for date_of, known in (("PatientBirthDate", exact), (keyword, taken_exactly)):
+        if not known:
+            notes.append(f"{date_of} in the header has no day and month that are certain: the age is known to a year only.")
     return age, notes
 
 
 def _date(said: str) -> tuple[date | None, bool]:
     """Return the date that a text says, None if none, and whether it is exact.
 
-    DICOM's YYYYMMDD (also before a time of day), YYYY.MM.DD of ACR-NEMA, with hyphens or strokes, or the day first with points.
-    Of a date without day or month (missing or 0) the middle of the month or year is taken.
+    DICOM's YYYYMMDD (also before a time of day), YYYY.MM.DD of ACR-NEMA, with hyphens or strokes; the day first with points; with
+    the month's English name. With strokes or hyphens 12/06/1958 is in June or in December, by the country. Of a date whose day or
+    month is missing, 0, impossible or uncertain, the middle of the month or year is taken.
     """
-    match = _PARTED.match(said) or _YEAR_FIRST.match(said) or _DAY_FIRST.fullmatch(said)
-    if not match:
+    said = said.upper()
+    last = _YEAR_LAST.fullmatch(said)
+    named = _MONTH_NAMED.fullmatch(said)
+    if match := _PARTED.match(said) or _YEAR_FIRST.match(said):
+        year, month, day = (int(match[part] or 0) for part in ("year", "month", "day"))
+    elif last:
+        year, month, day = int(last["year"]), int(last["second"]), int(last["first"])
+        if last["sep"] != "." and month != day:
+            month, day = (month, day) if day > 12 else (day, month) if month > 12 else (0, 0)
+    elif named:
+        name = named["month"] or named["month_first"]
+        month = next((place for place, whole in enumerate(_MONTHS, 1) if whole.startswith(name)), 0)
+        year, day = int(named["year"]), int(named["day"] or named["day_second"])
+    else:
         return None, False
-    parts = match.groupdict()
-    year, month, day = (int(parts[part] or 0) for part in ("year", "month", "day"))
-    try:
-        return date(year, month or 7, day or (15 if month else 1)), bool(month and day)
-    except ValueError:
-        return None, False
+    for known in ((month, day), (month, 15), (7, 1)):
+        try:
+            return date(year, *known), known == (month, day)
+        except ValueError:
+            continue
+    return None, False  # the year 0
 
 
 def _measure(

@@ -19,7 +19,7 @@ from scripts.radiograph.geometry import Orientation, Spacing
 from scripts.radiograph.header import Header
 from scripts.radiograph.photometric import convert_to_grey
 
-ASSUMED: Final = "The file has no header of a radiograph: a human hip, bone bright, the patient's right on the left was assumed."
+NO_HEADER: Final = "The file has no header of a radiograph: a human hip, bone bright, was assumed."
 
 _FORMATS: Final = ("PNG", "JPEG", "TIFF")
 _PHOTOMETRIC, _BITS_PER_SAMPLE = 262, 258  # TIFF tags
@@ -75,7 +75,8 @@ def read_picture(file: BinaryIO) -> DecodedRadiograph:
         zlib.error,
     ) as error:
         raise unreadable("a picture") from error
-    notes = [ASSUMED, f"A {kind} has no pixel spacing."]
+    sides = "The patient's right was assumed to be on the left."
+    notes = [NO_HEADER, sides, f"A {kind} has no pixel spacing."]
     return DecodedRadiograph(pixels, Spacing(), Orientation(), Header(modality=kind, assumptions=notes))
 
 

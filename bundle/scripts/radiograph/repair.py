@@ -21,10 +21,8 @@ _SINGLE: Final = (
     "ShutterRightVerticalEdge", "RadiusOfCircularShutter", "CollimatorUpperHorizontalEdge", "CollimatorLowerHorizontalEdge",
     "CollimatorLeftVerticalEdge", "CollimatorRightVerticalEdge", "RadiusOfCircularCollimator",
 )
-_PAIRS: Final = (
-    "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio", "CenterOfCircularShutter",
-    "CenterOfCircularCollimator",
-)
+_SPACINGS: Final = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_PAIRS: Final = (*_SPACINGS, "PixelAspectRatio", "CenterOfCircularShutter", "CenterOfCircularCollimator")
 _LISTS: Final = ("WindowCenter", "WindowWidth", "VerticesOfThePolygonalShutter", "VerticesOfThePolygonalCollimator")
 # fmt: on
 NUMERIC: Final = (*_SINGLE, *_PAIRS, *_LISTS)
@@ -38,8 +36,9 @@ _BETWEEN: Final = re.compile(r"\s*[\\;|/x*]\s*|,\s+|\s+", re.IGNORECASE)
 def repair_numbers(dataset: Dataset) -> list[str]:
     """Bring the elements `NUMERIC` of a header into the form that DICOM wants, and take out those that say no number.
 
-    A decimal comma is a point. Brackets, millimetres, and whatever parts two values instead of a backslash are passed over. Of
-    several values where there should be one, the first number counts. An empty element stays: it says that the value is unknown.
+    A decimal comma is a point. One pixel size is that of square pixels. Brackets, millimetres, and whatever parts two values
+    instead of a backslash are passed over. Of several values where there should be one, the first number counts. An empty element
+    stays: it says that the value is unknown.
 
     Args:
         dataset: changed in place.
@@ -96,4 +95,5 @@ def _read(said: str, keyword: str) -> list[float]:
         known = [part for part in found if part is not None]
         if len(known) == len(found) and (keyword not in _PAIRS or len(known) == 2):
             return known
-    return []
+    alone = number(plain.strip("\\ ")) if keyword in _SPACINGS else None
+    return [] if alone is None else [alone, alone]
