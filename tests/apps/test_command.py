@@ -30,9 +30,11 @@ MISTYPED = [
     ("train bdm in out", "osteoxr train has no command 'bdm'; did you mean bmd?"),
     ("train segmentaton in out", "did you mean segmentation?"),
     ("train seg in out", "did you mean segmentation?"),
-    ("train --epochs 3", "No such option '--epochs'"),
-    ("train_bmd in out", "has no command 'train_bmd'"),
-    ("--verbose screen in out", "No such option '--verbose'"),
+    ("train --epochs 3", "osteoxr train has no option --epochs; options stand behind the command: osteoxr train COMMAND ..."),
+    ("train_bmd in out", "has no command 'train_bmd'; did you mean train bmd?"),
+    ("bmd in out", "has no command 'bmd'; did you mean train bmd?"),
+    ("--verbose screen in out", "osteoxr has no option --verbose; options stand behind the command"),
+    ("--log json2 screen in out", "osteoxr has no option --log; options stand behind the command: osteoxr COMMAND ... --log."),
     ("run in out", "has no command 'run'"),
     ("help", "has no command 'help'; did you mean --help?"),
     ("version", "has no command 'version'; did you mean --version?"),
@@ -47,6 +49,10 @@ MISTYPED = [
     ("screen in out --dataset_dir in", "FOLDER is given as 'in' and by --dataset_dir; expected one of them."),
     ("screen in --output_dir", "Option '--output_dir' requires an argument."),
     ("screen in --output_dir=", "--output_dir is ''; expected a path."),
+    ("screen in in", "--output_dir in is also --dataset_dir: the next run would read its pictures as radiographs"),
+    ("screen in out/../in", "--output_dir out/../in is also --dataset_dir"),
+    ("evaluate in in/", "--output_dir in/ is also --dataset_dir"),
+    ("domain-gap more in in", "--output_dir in is also --reference_dir"),
     ("evaluate --output_dir out", "FOLDER is missing"),
     ("simulate", "OUT is missing (the folder to make or to go on with): osteoxr simulate OUT."),
     ("train bmd", "FOLDER is missing (the folder of radiographs with a manifest.csv, see docs/data.md)"),
@@ -60,6 +66,9 @@ MISTYPED = [
     ("screen in out --check-point x.pt", "has no option --check_point; did you mean --checkpoint?"),
     ("screen in out --epochs 3", "has no option --epochs"),
     ("screen in out --evaluator#amp true", "has no option --evaluator#amp; what lies deeper in a config is set by a file"),
+    ("screen in out --no-sex_specific", "has no option --no_sex_specific; write --sex_specific false."),
+    ("train bmd in out --tracking_uri x", "--tracking_uri is given without --tracking, which it belongs to."),
+    ("train bmd in out --tracking mlflow --experiment_name=", "--experiment_name is '', expected a text."),
     ("train siamese in out --epoch 1", "has no option --epoch; did you mean --epochs?"),
     ("train siamese in out --lr 1", "has no option --lr; did you mean --learning_rate?"),
     ("train bmd in out --batchsize 4", "did you mean --batch_size?"),
@@ -104,6 +113,7 @@ MISTYPED = [
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "film.png").touch()
+    (tmp_path / "more").mkdir()
     (tmp_path / "vain.yaml").write_text("notic: Hospital A\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -216,6 +226,8 @@ def test_a_mistyped_folder_is_not_named_in_a_json_log(place: Path, capsys: pytes
     assert ended("screen", "DOE_JANE", "out", "--log", "json") == endings.MISTYPED
     (record,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert record["level"] == "error" and "there is no such folder" in record["message"] and "DOE" not in record["message"]
+    assert ended("screen", "in", "out", "--checkpoint", "data/DOE JANE/x.pt", "--log", "json") == endings.MISTYPED
+    assert "DOE" not in capsys.readouterr().out
 
 
 def start(*words: str, cwd: Path, **settings: object) -> "subprocess.Popen[str]":

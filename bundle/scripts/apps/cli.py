@@ -63,6 +63,7 @@ def check_command_line(resolved: dict[str, Any] | None = None, argv: Sequence[st
         values = command.parse(taken)
         if missing := command.missing(values):
             raise MistypedError(f"No --{missing.name} given, which is {missing.meaning}. Nothing was run.")
+        command.keep_apart(values)
         check_packages(command)
         if resolved is not None:
             resolved |= values | _store(typed, values)
@@ -148,23 +149,16 @@ def find_passed_over(dataset_dir: str | None, option: str = "--dataset_dir") -> 
         _stop(f"{option}: {error}")
 
 
-def check_output(output_dir: str | None, dataset_dir: str, key: bytes | None = None, option: str = "--dataset_dir") -> None:
-    """Make the output folder; end the command where it cannot be written, or is the folder of radiographs itself.
+def check_output(output_dir: str | None, key: bytes | None = None) -> None:
+    """Make the output folder; end the command where it cannot be written.
 
     Args:
         output_dir: the folder.
-        dataset_dir: the folder of radiographs.
         key: of the pseudonyms in the output, kept there so that a resumed run gives the same.
-        option: of the command line that names ``dataset_dir``.
     """
     if not output_dir:
         _stop("No --output_dir given; name the folder to write results to. Nothing was analysed.")
     folder = Path(str(output_dir))
-    if folder.resolve() == Path(str(dataset_dir)).resolve():
-        _stop(
-            f"--output_dir {output_dir} is also {option}: the next run would read its pictures as radiographs; name "
-            "another folder. Nothing was analysed."
-        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

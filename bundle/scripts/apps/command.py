@@ -92,6 +92,20 @@ class _Commands(click.Group):
                 inside = {other.partition(" ")[2]: each for other, each in commands.items() if other.startswith(f"{group} ")}
                 self.add_command(_Commands(inside, name=group, help=f"One of: {', '.join(inside)}."), group)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line up to the sub-command.
+
+        Raises:
+            MistypedError: where an option stands before it that belongs behind it.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise MistypedError(
+                f"{ctx.command_path} has no option {error.option_name}; options stand behind the command: "
+                f"{ctx.command_path} COMMAND ... {error.option_name}. Nothing was run."
+            ) from error
+
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A sub-command; hyphens and underscores are the same."""
         return super().get_command(ctx, name.replace("_", "-"))
@@ -106,7 +120,9 @@ class _Commands(click.Group):
         if self.get_command(ctx, word) is None:
             kind = "option" if word.startswith("-") else "command"
             options = [name for option in self.get_params(ctx) for name in option.opts if name.startswith("--")]
-            close = nearest(word, [*self.commands, *options])
+            groups = {name: group for name, group in self.commands.items() if isinstance(group, _Commands)}
+            inside = [f"{name} {each}" for name, group in groups.items() for each in group.commands]
+            close = nearest(word, [*self.commands, *inside, *options])
             meant = did_you_mean(word, [close] if close else self.commands)
             raise MistypedError(f"{ctx.command_path} has no {kind} {word!r}{meant} Nothing was run.")
         return super().resolve_command(ctx, args)
@@ -143,6 +159,9 @@ class _RunConfig(click.Command):
                 if re.search("#|::", error.option_name)
                 else ""
             )
+            unset = error.option_name.removeprefix("--no_")
+            if unset in self.config.options and self.config.options[unset].type == "boolean":
+                deeper = f"; write --{unset} false."
             meant = deeper or did_you_mean(error.option_name.lstrip("-"), known, "--")
             raise MistypedError(f"{ctx.command_path} has no option {error.option_name}{meant} Nothing was run.") from error
         except click.UsageError as error:
@@ -155,6 +174,10 @@ class _RunConfig(click.Command):
     def _run(self, config: tuple[str, ...], log: str, tracking: str | None = None, **given: Any) -> None:
         if "" in config:
             raise MistypedError("--config is ''; expected a file. Nothing was run.")
+        for name in ("tracking_uri", "experiment_name"):
+            if (text := given.get(name)) is not None and not (text and tracking):
+                found = "is '', expected a text" if not text else "is given without --tracking, which it belongs to"
+                raise MistypedError(f"--{name} {found}. Nothing was run.")
         command = read_command([*self.config.files, *map(Path, config)]) if config else self.config
         typed = {name: _texts(given.pop(name)) for name in list(given) if not name.startswith("place_")}
         for name, word in command.takes.items():
@@ -168,6 +191,7 @@ class _RunConfig(click.Command):
             word = command.takes.get(missing.name, f"--{missing.name}")
             usage = " ".join(["osteoxr", command.name, *command.takes.values()])
             raise MistypedError(f"{word} is missing ({missing.meaning}): {usage}. Nothing was run.")
+        command.keep_apart(values)
         if log == "json":  # whole paths, which can be told from other words
             values = {name: _absolute(command.options[name], value) for name, value in values.items()}
             click.get_current_context().obj |= _shown_places(command, values)
@@ -295,11 +319,18 @@ def _shown_places(command: Command, values: Mapping[str, Any]) -> dict[str, str]
 def _typed_places(words: Sequence[str]) -> dict[str, str]:
     """What of a command line may be a place: words by themselves, and values of options that are named after one."""
     places = {}
-    commands = {part for name in read_commands() for part in name.split()}
+    commands = read_commands()
+    parts = {part for name in commands for part in name.split()}
+    named = {name for command in commands.values() for name, option in command.options.items() if option.type in PLACES}
     for index, word in enumerate(words):
         option, equals, value = word.partition("=") if word.startswith("-") else (words[index - 1] if index else "", "=", word)
-        if equals and word not in commands and (not option.startswith("-") or re.search("(dirs?|file|config|tracking)$", option)):
-            places[option.lstrip("-") if option.startswith("-") else f"place {index}"] = value
+        name = option.lstrip("-").replace("-", "_")
+        if (
+            equals
+            and word not in parts
+            and (not option.startswith("-") or name in {*named, "config", "tracking", "tracking_uri"})
+        ):
+            places[name if option.startswith("-") else f"place {index}"] = value
     return {name: path for name, path in places.items() if path}
 
 

@@ -42,6 +42,7 @@ class Option:
     choices: the texts that it can be; any where empty.
     minimum, maximum, above, below: its range; `above` and `below` are not part of it.
     unit: of a number.
+    apart_from: options that name folders of radiographs, in which a run would read what it wrote.
     help: what it is.
     default: how the config has it; expressions as they stand.
     """
@@ -57,6 +58,7 @@ class Option:
     above: float = -math.inf
     below: float = math.inf
     unit: str = ""
+    apart_from: tuple[str, ...] = ()
     help: str = ""
     default: Any = None
 
@@ -175,7 +177,7 @@ class Option:
         import torch  # slow: not for --help
 
         if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
-            raise self._wrong(text, "; a GPU of NVIDIA is called cuda" if text.lower() in ("gpu", "cuda0", "nvidia") else "")
+            raise self._wrong(text, "; a GPU of NVIDIA is called cuda" if text.lower() in ("gpu", "cuda0", "nvidia", "0") else "")
         if text != "cpu":
             count = torch.cuda.device_count() if torch.cuda.is_available() else 0
             if int(text.partition(":")[2] or 0) >= count:
@@ -190,7 +192,8 @@ class Option:
         return not self.choices or value in self.choices
 
     def _wrong(self, text: str, hint: str = "") -> MistypedError:
-        return MistypedError(f"--{self.name} is {text!r}; expected {self.expected()}{hint.rstrip('.')}. Nothing was run.")
+        end = "" if hint.endswith("?") else "."
+        return MistypedError(f"--{self.name} is {text!r}; expected {self.expected()}{hint}{end} Nothing was run.")
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,25 @@ class Command:
                     f"--{name}: there is no such setting{did_you_mean(name, self.options, '--')} Nothing was run."
                 )
         return {name: self.options[name].parse(texts) for name, texts in typed.items()}
+
+    def keep_apart(self, values: Mapping[str, Any]) -> None:
+        """Check that no option names the folder that another names, from which it has to be apart.
+
+        Args:
+            values: of what was typed, by name.
+
+        Raises:
+            MistypedError: naming both.
+        """
+        known = {name: option.default for name, option in self.options.items()} | dict(values)
+        places = {name: Path(value).resolve() for name, value in known.items() if isinstance(value, str) and value[:1] != "$"}
+        for name, option in self.options.items():
+            for other in option.apart_from:
+                if name in places and places[name] == places.get(other):
+                    raise MistypedError(
+                        f"--{name} {known[name]} is also --{other}: the next run would read its pictures as radiographs; name "
+                        "another folder. Nothing was run."
+                    )
 
     def missing(self, given: Iterable[str]) -> Option | None:
         """The first option that must be given, neither is, nor has a value in the files; None where there is none."""
@@ -370,7 +392,7 @@ def _lay(merged: dict[str, Any], key: str, value: Any) -> None:
 
 def _option(name: str, declared: Mapping[str, Any] | str, default: Any, comment: str) -> Option:
     facts: dict[str, Any] = {"type": declared} if isinstance(declared, str) else dict(declared)
-    facts["choices"] = tuple(facts.get("choices", ()))
+    facts |= {name: tuple(facts.get(name, ())) for name in ("choices", "apart_from")}
     nullable = facts.get("nullable", default is None and not facts.get("required", False))
     return Option(name, **{"help": comment, **facts, "nullable": nullable, "default": default})
 
