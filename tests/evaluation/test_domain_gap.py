@@ -93,8 +93,8 @@ def test_all_that_the_gate_asks_is_compared():
 @pytest.mark.parametrize(
     ("name", "bounds", "value", "beyond"),
     [
-        ("pelvic_turn_deg", (-15.0, 15.0), -16.0, True),
-        ("pelvic_turn_deg", (-15.0, 15.0), 14.0, False),
+        ("pelvic_turn_deg", (-LIMITS.pelvic_turn_at_most_deg, LIMITS.pelvic_turn_at_most_deg), -16.0, True),
+        ("pelvic_turn_deg", (-LIMITS.pelvic_turn_at_most_deg, LIMITS.pelvic_turn_at_most_deg), 14.0, False),
         ("landmark_confidence", (0.1, 0.25), 0.2, True),
         ("head_diameter_mm", (34.0, 60.0), 61.0, True),
         ("head_diameter_mm", (34.0, 60.0), 45.0, False),
@@ -303,7 +303,7 @@ def test_the_command_compares_two_folders_and_goes_on_where_it_was_stopped(folde
     ("options", "words"),
     [
         ((), "No --reference_dir given"),
-        (("--reference_dir", "absent"), "--reference_dir: "),
+        (("--reference_dir", "absent"), "--reference_dir absent: there is no such folder"),
         (("--reference_dir", "empty"), "holds no radiographs"),
         (("--reference_dir", "out"), "--output_dir out is also --reference_dir"),
         (("--reference_dir", str(BUNDLE / "examples"), "--sample", "3"), "sample is 3; expected a whole number of at least 10"),

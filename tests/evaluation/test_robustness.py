@@ -203,4 +203,4 @@ def test_the_command_measures_the_shipped_network(tmp_path):
 def test_a_misspelt_option_ends_with_a_sentence(tmp_path):
     ended = run(tmp_path, "--dataset_dir", str(BUNDLE / "examples"), "--samples", "1")
     assert ended.returncode == 1
-    assert "--samples: the configuration has no key 'samples'" in ended.stderr
+    assert "--samples: the configuration has no setting 'samples'; did you mean --sample?" in ended.stderr

@@ -366,7 +366,7 @@ def test_the_command_makes_a_cohort_from_any_directory(cohort, tmp_path):
 def test_the_command_ends_with_one_sentence_on_bad_input(tmp_path):
     ended = run_simulate("--output_dir", "made", "--patients", "0", folder=tmp_path)
     assert ended.returncode == 1
-    assert "patients is 0" in ended.stderr and "Traceback" not in ended.stderr
+    assert "--patients is '0'; expected a whole number from 1" in ended.stderr and "Traceback" not in ended.stderr
     assert not (tmp_path / "made").exists()
 
 

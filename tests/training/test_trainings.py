@@ -150,7 +150,6 @@ def test_assembled_weights_load_into_the_cascade_and_name_their_trainings(traine
 def test_assembly_refuses_a_checkpoint_of_another_network(trained: dict[str, str], work: Path, tmp_path: Path) -> None:
     files = [text for name in SMALL for text in (f"--{name}_file", str(work / name / "best.pt"))]
     files[files.index("--siamese_file") + 1] = str(work / "bmd" / "best.pt")
-    files[files.index("--bmd_file") + 1] = "missing.pt"
     result = run(ASSEMBLY, work, *files, "--output_file", str(tmp_path / "model.pt"))
     assert result.returncode != 0
     assert "do not fit siamese_def" in result.stderr

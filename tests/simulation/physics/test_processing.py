@@ -131,7 +131,7 @@ def test_a_radiograph_of_nothing_but_patient_is_windowed_too():
     assert bool(torch.isfinite(image).all())
 
 
-def test_a_native_radiograph_is_made_within_two_seconds():
+def test_a_native_radiograph_costs_a_few_times_what_sorting_its_rows_costs():
     rows, columns = 3000, 2500
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -143,7 +143,10 @@ def test_a_native_radiograph_is_made_within_two_seconds():
         beam = attenuate(lean, lean * 0.1, lean * 0.005, {"titanium": lean * 0.0}, Exposure())
         signal = expose(beam, Exposure(), image, 1150, torch.Generator().manual_seed(0))
         process(signal, STYLES["C"], image.spacing)
-        assert time.process_time() - start < 2.0
+        spent = time.process_time() - start
+        start = time.process_time()
+        torch.randn(rows, columns).sort()
+        assert spent < 8 * (time.process_time() - start)  # about 5, some 2 s
     finally:
         torch.set_num_threads(threads)
 
