@@ -183,6 +183,7 @@ def test_the_manifest_adds_its_columns(tmp_path):
 HEADER = "image,age_years,sex,weight_kg,left_total_bmd,split,study_date,label"
 BAD_CELLS = [
     ("age_years", "a.dcm,sixty,,,,,,", "'sixty', expected a number from 0 to 120"),
+    ("age_years", "a.dcm,7_1,,,,,,", "'7_1', expected a number from 0 to 120"),
     ("age_years", "a.dcm,-1,,,,,,", "'-1', expected a number from 0 to 120"),
     ("age_years", "a.dcm,nan,,,,,,", "'nan', expected a number"),
     ("left_total_bmd", 'a.dcm,,,,"8,5",,,', "'8,5', expected a number from 0.1 to 3 (g/cm²) or nothing"),
@@ -193,6 +194,7 @@ BAD_CELLS = [
     ("study_date", "a.dcm,,,,,,31.12.2020,", "'31.12.2020', expected a date as YYYY-MM-DD"),
     ("study_date", "a.dcm,,,,,,2021-02-29,", "'2021-02-29', expected a date"),
     ("label", "a.dcm,,,,,,,nowhere.png", "'nowhere.png', expected an existing file"),
+    ("label", "a.dcm,,,,,,,./a.dcm", "names the radiograph itself; expected a file of its own"),
     ("image", "missing.dcm,,,,,,,", "'missing.dcm', expected an existing file inside"),
     ("image", "../outside.dcm,,,,,,,", "expected an existing file inside"),
     ("image", ",60,,,,,,", "'', expected an existing file"),

@@ -21,7 +21,7 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _NULL: Final = ("null", "none")
 _REFERENCE: Final = re.compile(r"@(?:#|::)*([A-Za-z_]\w*)")
 _COMMENT: Final = re.compile(r"^\+?([A-Za-z_]\w*):.*? # (.+)$", re.MULTILINE)
-_KINDS: Final = {list: "list", str: "text"}
+_KINDS: Final[dict[type, str]] = {list: "list", str: "text"}
 _OF_MONAI: Final = frozenset({"imports", "initialize", "run", "finalize"})
 _OF_CONFIGS: Final = frozenset({"laid_over", "command", "options", "config_names"})
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from scripts.dataset.columns import BMD_COLUMNS, LABEL_COLUMNS, is_known, meant_column
 from scripts.dataset.spreadsheet import read_table
 from scripts.radiograph.archives import source_of
+from scripts.radiograph.elements import number
 from scripts.radiograph.patient import AGES_YEARS, HEIGHTS_CM, WEIGHTS_KG
 
 MANIFEST_NAME: Final = "manifest.csv"
@@ -90,6 +91,11 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
             raise ValueError(
                 f"{where}, column image: {cell!r} has a row already; expected one row a radiograph. Nothing was read."
             )
+        for column in LABEL_COLUMNS:
+            if entry.get(column) == str(image):
+                raise ValueError(
+                    f"{where}, column {column}: names the radiograph itself; expected a file of its own. Nothing was read."
+                )
         entries[image] = entry
     return entries
 
@@ -130,12 +136,10 @@ def _parse(where: str, column: str, cell: str, folder: Path) -> Any:
 def _number(cell: str, _: Path, low: float, high: float, unit: str) -> tuple[float, str]:
     if not cell:
         return math.nan, ""
-    try:
-        value = float(cell.replace(",", ".") if re.fullmatch(r"\d*,\d+", cell) else cell)  # the comma of other languages
-    except ValueError:
+    value = number(cell)
+    if value is None:
         value = math.nan
-    good = low <= value <= high
-    return value, "" if good else f"a number from {low:g} to {high:g} ({unit}) or nothing"
+    return value, "" if low <= value <= high else f"a number from {low:g} to {high:g} ({unit}) or nothing"
 
 
 def _choice(cell: str, _: Path, choices: tuple[str, ...]) -> tuple[str, str]:
