@@ -58,7 +58,13 @@ SPACINGS = {
     "zero": ({"PixelSpacing": [0, 0], **D}, None, None, "none", "zero or impossible"),
     "negative": ({"ImagerPixelSpacing": [-0.1, 0.1]}, None, None, "none", "zero or impossible"),
     "kilometres": ({"ImagerPixelSpacing": [150, 150]}, None, None, "none", "zero or impossible"),
-    "one value": ({"ImagerPixelSpacing": [0.15]}, None, None, "none", "'0.15' in the header is no pair of numbers"),
+    "one value": (
+        {"ImagerPixelSpacing": [0.15]},
+        (0.15, 0.15),
+        (0.15 / 1.15, 0.15 / 1.15),
+        M,
+        "'0.15' in the header was read as 0.15 and 0.15",
+    ),
     "missing": (D, None, None, "none", "no usable pixel spacing"),
 }
 

@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from radiograph_files import coded, lut
+from scripts.clinical import Code, RefusedError
 from scripts.radiograph import LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
 
 EXAMPLE = Path(scripts.__file__).parents[1] / "examples" / "images" / "osteoporosis.dcm"
@@ -205,6 +206,9 @@ SAME = {
     "orientation in one value": ({"PatientOrientation": "L/F"}, "'L/F'"),
     "orientation without a sign between": ({"PatientOrientation": "LF"}, "'LF'"),
     "orientation in words": ({"PatientOrientation": "Left\\Feet"}, ""),
+    "orientation in words in one value": ({"PatientOrientation": "LEFT FOOT"}, "was read as L and F"),
+    "orientation in brackets": ({"PatientOrientation": "['L', 'F']"}, "was read as L and F"),
+    "orientation in an anatomist's words": ({"PatientOrientation": "Left\\Inferior"}, ""),
     "orientation that is none": ({"PatientOrientation": "LANDSCAPE\\F"}, "'LANDSCAPE\\F'"),
     # patient
     "age 75": ({"PatientAge": "75"}, "'75'"),
@@ -378,6 +382,22 @@ OTHER = {
         "DistanceSourceToPatient '1167",
     ),
 }
+
+
+@pytest.mark.parametrize("said", ["MONO2", "GRAYSCALE", "MONOCHROME", "MONOCHROME1\\MONOCHROME2", "ARGB"])
+def test_a_photometric_interpretation_that_is_none_is_refused_by_name(read, said):
+    with pytest.raises(RuntimeError) as caught:
+        read({"PhotometricInterpretation": said})
+    refusal = caught.value.__cause__
+    assert isinstance(refusal, RefusedError) and refusal.reason.code == Code.UNREADABLE
+    assert f"PhotometricInterpretation '{said}'" in refusal.reason.sentence
+    assert "MONOCHROME1 or MONOCHROME2 is expected" in refusal.reason.sentence
+
+
+def test_pixels_beyond_rows_and_columns_are_left_out_and_told(read):
+    image = read({"Rows": lambda ds: setattr(ds, "Rows", ds.Rows - 1)})
+    assert "bytes of pixels" in " ".join(image.meta["assumptions"])
+    assert "the rest was left out" in " ".join(image.meta["assumptions"])
 
 
 @pytest.mark.parametrize("case", OTHER)

@@ -138,7 +138,7 @@ def test_a_process_that_fails_ends_the_others(uneven: Path, tmp_path: Path) -> N
             dataset_dir=uneven,
             output_dir=tmp_path,
             batch_size=4,
-            learning_rate="$1 / (1 - @rank)",
+            **{"train#optimizer#lr": "$1 / (1 - @rank)"},
         )
 
 

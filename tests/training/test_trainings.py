@@ -221,7 +221,7 @@ def test_contours_learn_further_with_an_encoder_that_stays(
     assert data[0] != data[1]
 
 
-@pytest.mark.parametrize("names", [("train_bmd.yaml",), ("train_bmd.yaml", *SHARED), ("assemble.yaml",)])
+@pytest.mark.parametrize("names", [("train_bmd.yaml",), ("train_bmd.yaml", *SHARED), ("assemble.yaml",), ("export.yaml",)])
 def test_a_config_without_those_it_is_laid_over_is_one_clear_sentence(names: tuple[str, ...], tmp_path: Path) -> None:
     result = run(names, tmp_path, "--output_dir", "out")
     assert result.returncode != 0

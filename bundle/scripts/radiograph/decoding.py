@@ -68,6 +68,15 @@ def decode(dataset: FileDataset) -> NDArray[Any]:
         raise _damaged(f"its pixels, stored as {_syntax_name(syntax)}, cannot be decoded") from error
 
 
+def find_surplus(dataset: FileDataset) -> list[str]:
+    """Say where uncompressed pixels are more than the header claims; one byte more makes their number even."""
+    found, needed = len(dataset.PixelData), _needed_bytes(dataset)
+    if UID(dataset.file_meta.TransferSyntaxUID).is_compressed or found <= needed + 1:
+        return []
+    size = f"{int(dataset.Rows)} x {int(dataset.Columns)}"
+    return [f"The file holds {found} bytes of pixels, {needed} are expected of {size} pixels: the rest was left out."]
+
+
 def keeps_words(dataset: FileDataset) -> bool:
     """Whether words come as the device stored them, so that bits outside BitsStored may hold overlays or garbage.
 
@@ -82,9 +91,7 @@ def _check_size(dataset: FileDataset, syntax: UID) -> None:
     rows, cols, channels = int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel") or 1)
     data = dataset.PixelData
     if not syntax.is_compressed:
-        needed = rows * cols * channels * (int(dataset.BitsAllocated) // 8)
-        if code(dataset, "PhotometricInterpretation") == "YBR_FULL_422":
-            needed = needed * 2 // 3
+        needed = _needed_bytes(dataset)
         if len(data) < needed:
             raise _damaged(f"it holds {len(data)} bytes of pixels, {needed} are expected of {rows} x {cols} pixels")
         return
@@ -97,6 +104,12 @@ def _check_size(dataset: FileDataset, syntax: UID) -> None:
     if claimed is not None and claimed != (rows, cols, channels):
         inner = " x ".join(map(str, claimed))
         raise _damaged(f"its compressed image has {inner} values, the header says {rows} x {cols} x {channels}")
+
+
+def _needed_bytes(dataset: FileDataset) -> int:
+    rows, cols, channels = int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel") or 1)
+    needed = rows * cols * channels * (int(dataset.BitsAllocated) // 8)
+    return needed * 2 // 3 if code(dataset, "PhotometricInterpretation") == "YBR_FULL_422" else needed
 
 
 def _damaged(how: str) -> RefusedError:

@@ -14,15 +14,15 @@ from scripts.radiograph.admission import admit, is_object, read_view, refused
 from scripts.radiograph.background import find_closed_off, thin
 from scripts.radiograph.causes import causes
 from scripts.radiograph.decoded import DecodedRadiograph, Pixels
-from scripts.radiograph.decoding import admit_encoding, decode, keeps_words
-from scripts.radiograph.elements import code, quoted, stated
+from scripts.radiograph.decoding import admit_encoding, decode, find_surplus, keeps_words
+from scripts.radiograph.elements import code
 from scripts.radiograph.geometry import Orientation, read_orientation, read_spacing
 from scripts.radiograph.header import read_header
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.parsing import MAGIC, parse_header, parse_pixels
 from scripts.radiograph.photometric import build_display_table, build_palette_table, convert_to_grey, count_used_bits
 from scripts.radiograph.repair import repair_numbers
-from scripts.radiograph.words import settle_format, settle_values, settle_words
+from scripts.radiograph.words import settle_format, settle_values, settle_words, unfit_photometric
 
 
 def is_dicom(path: Path) -> bool:
@@ -100,16 +100,17 @@ def _read(file: BinaryIO) -> DecodedRadiograph:
 def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[Pixels, NDArray[np.bool_], list[str]]:
     """Return the displayed radiograph; which stored pixels are padding, thinned by `thin`; and what had to be assumed."""
     stored = decode(dataset)
+    surplus = find_surplus(dataset)
     photometric = code(dataset, "PhotometricInterpretation")
     if stored.ndim == 3:
         full = 2.0 ** int(dataset.BitsStored) - 1
         shown = np.ascontiguousarray(orientation.to_display(convert_to_grey(stored, full)))
-        return shown, np.zeros(thin(stored).shape[:2], bool), ["A grey radiograph was read from a colour image."]
+        return shown, np.zeros(thin(stored).shape[:2], bool), [*surplus, "A grey radiograph was read from a colour image."]
 
     unsigned = stored.view(stored.dtype.str.replace("i", "u"))
     words = np.arange(2 ** (8 * stored.dtype.itemsize), dtype=f"u{stored.dtype.itemsize}")
     words = words.view(words.dtype.str.replace("u", "i")) if stored.dtype.kind == "i" else words
-    notes = settle_words(dataset, stored) if keeps_words(dataset) else settle_values(dataset, stored)
+    notes = [*surplus, *(settle_words(dataset, stored) if keeps_words(dataset) else settle_values(dataset, stored))]
     if photometric == "PALETTE COLOR":
         table, padded = (
             build_palette_table(dataset, words, np.bincount(unsigned.ravel(), minlength=len(words))),
@@ -121,12 +122,7 @@ def _displayed(dataset: FileDataset, orientation: Orientation) -> tuple[Pixels, 
         padded = np.resize(padded, len(words))
         notes += display_notes
     else:
-        said = quoted(dataset, "PhotometricInterpretation") if stated(dataset, "PhotometricInterpretation") else "is missing or"
-        raise refused(
-            Code.UNREADABLE,
-            f"The file cannot be read as a radiograph: its PhotometricInterpretation {said} does not fit its pixels, MONOCHROME1 "
-            "or MONOCHROME2 is expected; it was not analysed. Export it again.",
-        )
+        raise unfit_photometric(dataset)
     sample = thin(unsigned)
     padding = padded[sample] if padded.any() else np.zeros(sample.shape, bool)
     return MappedWords(table, orientation.to_display(unsigned)), padding, notes

@@ -32,8 +32,12 @@ a radiograph larger than this is none."""
 PLACEHOLDER_MM: Final = (1.0, 1.0)
 """A spacing that software writes where it knows none; no detector and no useful export has pixels of just this size."""
 
-_DIRECTION: Final = re.compile(r"[RLAPHF]{1,3}|RIGHT|LEFT|ANTERIOR|POSTERIOR|HEAD|FOOT|FEET")
-_PAIR: Final = re.compile(r"([RLAPHF]{1,3})[ ,;/]+([RLAPHF]{1,3})|([RLAP])([HF])|([HF])([RLAP])")
+_DIRECTIONS: Final = {
+    "RIGHT": "R", "LEFT": "L", "ANTERIOR": "A", "POSTERIOR": "P", "HEAD": "H", "SUPERIOR": "H", "CRANIAL": "H", "FOOT": "F",
+    "FEET": "F", "INFERIOR": "F", "CAUDAL": "F",
+}  # fmt: skip
+_CODE: Final = re.compile(r"[RLAPHF]{1,3}")
+_UNPARTED: Final = re.compile(r"([RLAP])([HF])|([HF])([RLAP])")
 """Patient Orientation as one value instead of two."""
 
 
@@ -264,6 +268,11 @@ def orient(across: str, down: str) -> Orientation | None:
     return Orientation(transpose, flip_rows=down == "H", flip_cols=across == "R")
 
 
+def _direction(said: str) -> str:
+    """Return the first letter of where an axis runs to, "" where a word names no direction."""
+    return said[0] if _CODE.fullmatch(said) else _DIRECTIONS.get(said, "")
+
+
 def read_orientation(header: Dataset) -> tuple[Orientation, bool, str]:
     """Read Patient Orientation (0020,0020): where the columns, then the rows, run to (DICOM PS3.3 C.7.6.1.1.1).
 
@@ -278,14 +287,13 @@ def read_orientation(header: Dataset) -> tuple[Orientation, bool, str]:
         assumed ("" if nothing).
     """
     said = stated(header, "PatientOrientation").upper()
-    parts = [part.strip() for part in said.split("\\")]
-    one_text = len(parts) == 1 and _PAIR.fullmatch(parts[0])
-    if one_text:
-        parts = [part for part in one_text.groups() if part]
-    across, down = (part[:1] if _DIRECTION.fullmatch(part) else "" for part in parts) if len(parts) == 2 else ("", "")
+    parts = [part for part in re.split(r"[^A-Z]+", said) if part]
+    if unparted := _UNPARTED.fullmatch(said):
+        parts = [part for part in unparted.groups() if part]
+    across, down = map(_direction, parts) if len(parts) == 2 else ("", "")
     found = orient(across, down)
     if found is not None:
-        note = f"{cited(header, 'PatientOrientation')} was read as {parts[0]} and {parts[1]}." if one_text else ""
+        note = f"{cited(header, 'PatientOrientation')} was read as {across} and {down}." if said != "\\".join(parts) else ""
         return found, bool({across, down} & {"A", "P"}), note
     unusable = f"{cited(header, 'PatientOrientation')} is unusable" if said.strip("\\") else ""
     return (

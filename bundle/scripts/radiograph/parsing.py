@@ -81,8 +81,7 @@ def parse_header(file: BinaryIO) -> tuple[FileDataset, BinaryIO, list[str]]:
             dataset.file_meta.TransferSyntaxUID = _uncompressed(bool(implicit), bool(little))
         return dataset, file, []
     meta = read_dataset(_header(file), False, True, stop_when=lambda tag, *_: tag.group != _FILE_META)
-    # The message by which the file was sent, which some software stores with it, is always implicit.
-    read_dataset(_header(file), True, True, stop_when=lambda tag, *_: tag.group != _MESSAGE)
+    _pass_over_message(file)
     claimed = UID(text(meta, "TransferSyntaxUID"))
     seen = _see_encoding(file)
     deflated = seen is None
@@ -132,6 +131,15 @@ def parse_pixels(dataset: FileDataset, file: BinaryIO) -> list[str]:
         return []
     dataset.file_meta.TransferSyntaxUID = found
     return [f"The file meta information says {claimed.name}, but the pixels are {found.name}: they were read so."]
+
+
+def _pass_over_message(file: BinaryIO) -> None:
+    """Pass over the message by which a file was sent, which some software stores before the data set; it is always implicit."""
+    place = file.tell()
+    start = file.read(4)
+    file.seek(place)
+    if start == b"\0\0\0\0":  # its length comes first
+        read_dataset(_header(file), True, True, stop_when=lambda tag, *_: tag.group != _MESSAGE)
 
 
 def _see_encoding(file: BinaryIO) -> tuple[bool, bool] | None:

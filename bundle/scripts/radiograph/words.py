@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from scripts.clinical import Code, RefusedError
+from scripts.radiograph.admission import refused
 from scripts.radiograph.background import thin
-from scripts.radiograph.elements import cited, number, plain_words, stated, value
+from scripts.radiograph.elements import cited, number, plain_words, quoted, stated, value
 
 _PHOTOMETRIC: Final = (
     *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420"),
@@ -29,12 +31,17 @@ def settle_format(dataset: Dataset) -> list[str]:
     Returns:
         A sentence on each value that was there and is not the one by which the pixels are read, and on each that was needed and
         not there.
+
+    Raises:
+        RefusedError: UNREADABLE, if PhotometricInterpretation is missing or no term of DICOM.
     """
     notes = []
     said = stated(dataset, "PhotometricInterpretation")
     squeezed = plain_words(said).replace(" ", "")
     photometric = next((term for term in _PHOTOMETRIC if plain_words(term).replace(" ", "") == squeezed), "")
-    if photometric and photometric != said:
+    if not photometric:
+        raise unfit_photometric(dataset)
+    if photometric != said:
         notes.append(f"{cited(dataset, 'PhotometricInterpretation')} was read as {photometric}.")
         dataset.PhotometricInterpretation = photometric
     coloured = photometric.startswith(("RGB", "YBR"))
@@ -53,6 +60,16 @@ def settle_format(dataset: Dataset) -> list[str]:
         notes.append(f"{found}: {used[keyword]} was used.")
         setattr(dataset, keyword, used[keyword])
     return notes
+
+
+def unfit_photometric(dataset: Dataset) -> RefusedError:
+    """Return the refusal of a file whose PhotometricInterpretation does not tell how its pixels are shown."""
+    said = quoted(dataset, "PhotometricInterpretation") if stated(dataset, "PhotometricInterpretation") else "is missing or"
+    return refused(
+        Code.UNREADABLE,
+        f"The file cannot be read as a radiograph: its PhotometricInterpretation {said} does not fit its pixels, MONOCHROME1 "
+        "or MONOCHROME2 is expected; it was not analysed. Export it again.",
+    )
 
 
 def settle_words(dataset: Dataset, stored: NDArray[Any]) -> list[str]:
