@@ -14,7 +14,9 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 from pydicom.uid import generate_uid
+from radiograph_files import with_table, with_words
 
+PLAIN = ("255.5", "511", "2047.5", "4081")  # what is as DICOM wants it
 BUNDLE = Path(scripts.__file__).parents[1]
 TYPED = {
     "example": {},
@@ -25,6 +27,15 @@ TYPED = {
         "ImagerPixelSpacing": "0,34\\0,34",
         "EstimatedRadiographicMagnificationFactor": "1,2149",
     },
+    "intercept": {"RescaleSlope": "2,0", "RescaleIntercept": "", "WindowCenter": "255.5", "WindowWidth": "511"},
+    "table_bits": with_table("VOILUTSequence", (256, 0, 0)),
+    "table_data": with_table("VOILUTSequence", (256, 0, 8), data=False),
+    "high_bit": {
+        **with_words(lambda stored: stored * 16 + 7),
+        "HighBit": 15,
+        "WindowCenter": "2047.5",
+        "WindowWidth": "4081",
+    },
     "patient": {
         "PatientAge": "75 Y",
         "PatientSex": "Female",
@@ -34,12 +45,13 @@ TYPED = {
         "Modality": "DR",
     },
     "acr_nema": {"RecognitionCode": "ACR-NEMA 2.0", "PatientAge": "000Y", "PatientBirthDate": "1947.03.17"},
+    "child": {"PatientAge": "000Y", "PatientBirthDate": "20150612"},
 }
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
-    """The rows of results.csv, by the file's stem."""
+def screened(tmp_path_factory):
+    """The folder of results."""
     folder, out = (tmp_path_factory.mktemp(name) for name in ("typed", "out"))
     for name, attributes in TYPED.items():
         ds = pydicom.dcmread(BUNDLE / "examples/images/osteoporosis.dcm")
@@ -47,6 +59,12 @@ def rows(tmp_path_factory):
         ds.StudyInstanceUID = generate_uid()
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
         for keyword, said in attributes.items():
+            if callable(said):
+                said(ds)
+                continue
+            if isinstance(said, int):
+                setattr(ds, keyword, said)
+                continue
             tag, content = Tag(tag_for_keyword(keyword)), said.encode() + b" " * (len(said) % 2)
             ds._dict[tag] = RawDataElement(tag, dictionary_VR(tag), len(content), content, 0, False, True)
         if name == "scale":
@@ -61,14 +79,20 @@ def rows(tmp_path_factory):
         [*command, "--dataset_dir", str(folder), "--output_dir", str(out)], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def rows(screened):
+    """The rows of results.csv, by the file's stem."""
     found: dict[str, list[dict[str, str]]] = {name: [] for name in TYPED}
-    with (out / "results.csv").open() as stream:
+    with (screened / "results.csv").open() as stream:
         for row in csv.DictReader(stream):
             found[Path(row["file"]).stem].append(row)
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in TYPED if name != "example"])
+@pytest.mark.parametrize("name", [name for name in TYPED if name not in ("example", "child")])
 def test_every_number_is_that_of_the_example(rows, name):
     assert len(rows[name]) == len(rows["example"]) == 2
     own = {"name", "file", "study", "patient", "notes"}
@@ -84,5 +108,14 @@ def test_every_number_is_that_of_the_example(rows, name):
             np.testing.assert_allclose(float(row[column]), wanted, rtol=0, atol=0, err_msg=column)
         assert numbers > 20
     told = rows[name][0]["notes"]
-    assert all(f"{said}'" in told for said in TYPED[name].values() if said not in ("ACR-NEMA 2.0", "1947.03.17"))
-    assert "1947" not in told
+    typed = [said for said in TYPED[name].values() if isinstance(said, str) and said]
+    assert told != rows["example"][0]["notes"] and "1947" not in told
+    assert all(f"{said}'" in told for said in typed if said not in ("ACR-NEMA 2.0", "1947.03.17", *PLAIN))
+
+
+def test_a_child_whose_age_is_useless_gets_no_t_score(screened, rows):
+    """Of 6 years by the dates."""
+    assert not rows["child"]
+    with (screened / "rejected.csv").open() as stream:
+        (refused,) = [row for row in csv.DictReader(stream) if row["file"] == "child.dcm"]
+    assert refused["code"] == "NOT_ADULT"

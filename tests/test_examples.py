@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scripts
+from absent import absent
 from PIL import Image
 from scripts.results.document import check_document
 from scripts.results.record import make_screened_record, make_study_record
@@ -36,9 +37,7 @@ EXPECTED: dict[tuple[str, str], tuple[float, float]] = {
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    config = str(BUNDLE / "configs/inference.yaml")
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config]
-    command += ["--dataset_dir", str(EXAMPLES), "--output_dir", "out"]
+    command = [sys.executable, "-m", "scripts.apps.command", "screen", str(EXAMPLES), "out"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     return folder / "out"
@@ -153,8 +152,9 @@ def test_the_ten_lines_of_python_in_the_readme_say_what_the_main_job_wrote(outpu
         assert line.startswith(f"{row['side']} {site}: {float(row[f'{site}_bmd_g_cm2']):.3f} g/cm²")
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")
 def test_the_page_shows_the_contours_in_a_browser(output, tmp_path):
+    if shutil.which("chromium") is None:
+        absent("Debian's chromium is not installed")
     shot = tmp_path / "page.png"
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
     options += ["--no-first-run", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,4000", f"--screenshot={shot}"]

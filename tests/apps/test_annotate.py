@@ -50,7 +50,7 @@ def test_masks_and_landmarks_come_into_the_manifest_and_what_was_there_stays(
 ) -> None:
     rows = annotate(folder, screen)
     said = capsys.readouterr().out
-    assert said.startswith("2 radiographs annotated, 0 masks taken over from MONAI Label; on 1 no hip was found")
+    assert said.startswith("2 radiographs annotated, corrections of 0 taken over from MONAI Label; on 1 no hip was found")
     assert "DOE" not in said.replace(str(folder), "")
     assert set(rows) == {"DOE.dcm", "below/film, 2.dcm"}
     mine, theirs = rows["below/film, 2.dcm"], rows["DOE.dcm"]
@@ -76,7 +76,7 @@ def test_the_folder_is_listed_and_evaluated_without_what_the_networks_drew(folde
     assert held_out_truth(items["film, 2.dcm"])["label"] and not held_out_truth(items["film, 2.dcm"])["landmarks"]
 
 
-def test_a_mask_that_was_corrected_in_monai_label_takes_the_place_of_the_networks_own(folder: Path, screen: Screen) -> None:
+def test_what_was_corrected_in_monai_label_takes_the_place_of_the_networks_own(folder: Path, screen: Screen) -> None:
     annotate(folder, screen)
     (folder / "labels/final").mkdir(parents=True)
     shutil.copy(EXAMPLES / "masks/normal.png", folder / "labels/final/DOE.png")
@@ -84,3 +84,9 @@ def test_a_mask_that_was_corrected_in_monai_label_takes_the_place_of_the_network
     assert (rows["DOE.dcm"]["label"], rows["DOE.dcm"]["label_by"]) == ("labels/final/DOE.png", "")
     assert rows["DOE.dcm"]["landmarks_by"] == "networks"
     assert rows["below/film, 2.dcm"]["label"] == "below/mask.png"
+    (folder / "landmarks").mkdir()
+    shutil.copy(EXAMPLES / "landmarks/normal.json", folder / "landmarks/DOE.json")
+    rows = annotate(folder, screen)
+    assert (rows["DOE.dcm"]["landmarks"], rows["DOE.dcm"]["landmarks_by"]) == ("landmarks/DOE.json", "")
+    assert held_out_truth({item["image"]: item for item in list_radiographs(folder)}[str(folder / "DOE.dcm")])["landmarks"]
+    assert annotate(folder, screen) == rows

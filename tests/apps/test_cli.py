@@ -1,6 +1,7 @@
 """A command that cannot work ends with one sentence, a non-zero exit code and nothing written."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,60 @@ def test_a_value_that_cannot_be_is_one_sentence(words, said):
 def test_what_must_be_given_is_asked_for():
     with pytest.raises(SystemExit, match=r"No --dataset_dir given, which is the folder of radiographs"):
         startup.check_command_line(argv=command_line("--output_dir", "out"))
+
+
+def test_a_training_asks_for_its_folder_and_an_overlays_key_must_be_one(tmp_path):
+    files = [str(CONFIGS / f"{name}.yaml") for name in ("inference", "train", "train_bmd")]
+    with pytest.raises(SystemExit, match=r"No --dataset_dir given, which is the folder of radiographs with a manifest"):
+        startup.check_command_line(argv=[MODULE, "run", "--config_file", str(files), "--output_dir", "out"])
+    (tmp_path / "more.yaml").write_text("notic: Hospital A\n")
+    over = str([INFERENCE, str(tmp_path / "more.yaml")])
+    with pytest.raises(SystemExit, match=r"more\.yaml: 'notic' is no key of the configuration; did you mean notice\? Nothing"):
+        startup.check_command_line(argv=[MODULE, "run", "--config_file", over, "--dataset_dir", EXAMPLES, "--output_dir", "out"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyboardInterrupt(), "Stopped by Ctrl-C. What was finished is kept"),
+        (OSError(28, "No space left on device", "out/x"), "out/x: No space left on device."),
+        (KeyError("hip"), "Traceback"),
+    ],
+)
+def test_what_ends_monais_command_later_is_one_sentence_but_for_a_fault_of_the_software(error, said, capsys, monkeypatch):
+    startup.check_command_line(argv=command_line("--dataset_dir", EXAMPLES, "--output_dir", "out"))
+    try:
+        raise error
+    except BaseException as caught:
+        sys.excepthook(type(caught), caught, caught.__traceback__)
+    printed = capsys.readouterr().err.strip()
+    assert printed.startswith(said) and (said == "Traceback" or len(printed.splitlines()) == 1)
+
+
+def run_monai(folder, *words):
+    """MONAI's command in a process of its own, in a folder that holds another bundle's scripts."""
+    (folder / "scripts").mkdir(exist_ok=True)
+    (folder / "scripts" / "__init__.py").touch()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CONFIGS.parent)}
+    line = [sys.executable, "-P", "-m", "monai.bundle", "run", *words]
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_monais_command_does_what_was_typed_beside_another_bundles_scripts(tmp_path, untrained_weights):
+    (tmp_path / "2024_05_02").mkdir()
+    (tmp_path / "2024_05_02" / "film.dcm").symlink_to(f"{EXAMPLES}/images/normal.dcm")
+    typed = ("--dataset_dir", "2024_05_02", "--output_dir", "2024_06", "--sex_specific", "false", "--seed", "5")
+    result = run_monai(tmp_path, "--config_file", INFERENCE, *typed, "--checkpoint", str(untrained_weights))
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2024_05_02", "2024_06", "scripts"]
+    document = json.loads((tmp_path / "2024_06" / "results.json").read_text())
+    assert len(document["radiographs"]) == 1 and document["provenance"]["seed"] == 5
+
+
+def test_a_config_that_is_not_there_is_told_by_the_last_line_of_monais_traceback(tmp_path):
+    result = run_monai(tmp_path, "--config_file", "inferense.yaml", "--dataset_dir", EXAMPLES, "--output_dir", "out")
+    assert result.returncode == 1 and "inferense.yaml" in result.stderr.strip().splitlines()[-1]
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_store_of_mlflow_lies_in_the_folder_that_was_typed(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The command `osteoxr`: what is mistyped ends with one true sentence and its exit code, and what is typed is what is done."""
 
+import csv
 import importlib
 import json
 import os
@@ -8,11 +9,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pydicom
 import pytest
 import scripts
-from scripts.apps import command, endings
+from scripts.apps import cli, command, endings
 from scripts.apps.log_lines import log_lines
-from scripts.apps.options import read_commands
+from scripts.apps.options import MistypedError, read_commands
+from scripts.clinical import load_reference
 
 BUNDLE = Path(scripts.__file__).parents[1]
 
@@ -106,6 +109,23 @@ MISTYPED = [
     ("simulate out --spacing_mm 34", "--spacing_mm is '34'; expected a number from 0.05 to 1 (mm) or null."),
     ("simulate out --sites [a", "--sites is '[a', which is no list"),
     ("simulate out --faulty 2", "--faulty is '2'; expected true or false."),
+    # the other commands
+    ("check", "FOLDER is missing"),
+    ("check in out", "Got unexpected extra argument (out): expected osteoxr check FOLDER."),
+    ("check ni", "--dataset_dir ni: there is no such folder"),
+    ("annotate", "FOLDER is missing"),
+    ("annotate in --outptu_dir out", "has no option --outptu_dir"),
+    ("label", "FOLDER is missing (the folder of radiographs, or the address"),
+    ("label in --port eighty", "--port is 'eighty'; expected a whole number from 1 to 65535."),
+    ("export", "MODEL is missing (the file to write"),
+    ("export m.ts --format onnx", "has no option --format"),
+    ("assemble --bmd in/nowhere.pt", "has no option --bmd; did you mean --bmd_file?"),
+    ("assemble --bmd_file nowhere.pt", "--bmd_file nowhere.pt: there is no such file"),
+    ("average --output_file m.pt", "--files is missing (two or more checkpoints of one network)"),
+    ("evaluate-gate out", "--valid_dir is missing"),
+    ("robustness in", "OUT is missing"),
+    ("benchmark nets", "has no command 'nets'; did you mean networks?"),
+    ("benchmark gpu", "has no command 'gpu'; there are networks, reading, simulation."),
 ]  # fmt: skip
 
 
@@ -174,6 +194,8 @@ def test_what_is_typed_is_what_is_run(place: Path, ran: list[dict[str, object]])
         )
         == 0
     )
+    assert ended("train", "segmentation", "in", "out", "--encoder_frozen", "false") == endings.DONE
+    assert ran.pop()["encoder_frozen"] is False
     assert ended("simulate", "o tr%20", "--sites", "a,b", "--sites", "c", "--spacing_mm", "null", "--faulty") == 0
     assert ran[0] == {
         "name": "screen", "files": ["inference.yaml", "more.yaml"], "tracking": None,
@@ -228,6 +250,36 @@ def test_a_mistyped_folder_is_not_named_in_a_json_log(place: Path, capsys: pytes
     assert record["level"] == "error" and "there is no such folder" in record["message"] and "DOE" not in record["message"]
     assert ended("screen", "in", "out", "--checkpoint", "data/DOE JANE/x.pt", "--log", "json") == endings.MISTYPED
     assert "DOE" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [name for name, one in read_commands().items() if one.extra])
+def test_packages_that_a_command_lacks_are_named_before_anything_is_done(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    extra = read_commands()[name].extra
+    monkeypatch.setattr(cli, "requires", lambda _: ["numpy==2.4.6", f'no-such==1; extra == "{extra}"'])
+    with pytest.raises(MistypedError, match=rf"^{name} needs no-such, .* -m pip install -e '.*\[{extra}\]'\. Nothing was run\.$"):
+        cli.check_packages(read_commands()[name])
+    if name == "simulate":
+        assert ended("simulate", "out") == endings.MISTYPED
+        assert "simulate needs no-such" in capfd.readouterr().err and not (place / "out").exists()
+
+
+def test_men_are_compared_with_women_unless_it_is_asked_for(place: Path, tmp_path: Path) -> None:
+    """A man of 71: with what is typed for `false`, the T-score is that of the ISCD's reference for both sexes."""
+    film = pydicom.dcmread(BUNDLE / "examples/images/normal.dcm")
+    film.PatientSex, film.PatientAge = "M", "071Y"
+    (place / "in" / "film.png").unlink()
+    film.save_as(place / "in" / "man.dcm")
+    scores = {}
+    for switch in ("false", "true"):
+        assert ended("screen", "in", switch, "--sex_specific", switch) == endings.DONE
+        with (place / switch / "results.csv").open() as file:
+            row = next(csv.DictReader(file))
+        scores[switch] = float(row["total_t_score"])
+        if switch == "false":
+            expected = load_reference().t_score(float(row["total_bmd_g_cm2"]), "total")
+    assert scores["false"] == pytest.approx(expected, abs=0.01) and scores["false"] > scores["true"] + 0.3
 
 
 def start(*words: str, cwd: Path, **settings: object) -> "subprocess.Popen[str]":

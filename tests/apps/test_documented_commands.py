@@ -1,4 +1,8 @@
-"""Every command in README and docs is one that there is, with options that it has and values that these can be."""
+"""Every command in README and docs is one that there is, with options that it has and values that these can be.
+
+Here nothing is run: a page's commands would take hours. That each does its work is shown in `test_every_command.py`, and beside
+what does it.
+"""
 
 import re
 import shlex
@@ -32,6 +36,22 @@ OURS = [
 MONAIS = [
     (page.name, words) for page in PAGES for words in commands_in(page.read_text(encoding="utf-8"), "python -m monai.bundle run ")
 ]
+
+
+INLINE = sorted({
+    found for page in PAGES for found in re.findall(r"`(?:\.venv/bin/)?osteoxr ([^`]+)`", page.read_text(encoding="utf-8"))
+})  # fmt: skip
+"""Of the running text."""
+
+ELSEWHERE = {
+    r"(\.venv/bin/)?python -m monai\.bundle (ckpt_export|onnx_export) ": "networks/test_export.py",
+    r"torchrun ": "training/test_multi_gpu.py",
+    r"curl ": "apps/monailabel/test_own_command.py",
+    r"\.venv-label/bin/monailabel start_server ": "apps/monailabel/test_own_command.py",
+    r"\.venv-label/bin/python -m scripts\.apps\.monailabel ": "apps/monailabel/test_pacs.py",
+    r"head -c ": "apps/test_cli.py",
+}
+"""Other commands, and the tests that run them or what they reach."""
 
 
 @pytest.fixture
@@ -86,10 +106,46 @@ def test_a_command_of_monai_in_the_docs_is_one(page: str, words: list[str], plac
     cli.check_command_line({}, argv)
 
 
+@pytest.mark.parametrize("line", INLINE)
+def test_a_command_in_the_text_is_one(line: str) -> None:
+    names = {part for name in read_commands() for part in (name, name.split()[0])}
+    words = line.replace("COMMAND", "screen").replace("NAME", "bmd").split()
+    assert words[0].rstrip(",") in names | {"--help", "--version"}
+    if words[0] == "train" and len(words) > 1:
+        assert " ".join(words[:2]) in names
+
+
+def test_every_other_command_of_the_docs_is_run_by_a_test() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in PAGES[:-1]:
+        lines = page.read_text(encoding="utf-8").splitlines()
+        for before, line in zip(["", *lines], lines, strict=False):
+            command = line.removeprefix("    ").strip()
+            starts = re.match(r"(make|python\d?|torchrun|curl|pip|git|head|sudo|apt|docker|\.venv\S*|tests/\S+) ", command)
+            if not line.startswith("    ") or before.endswith("\\") or not starts or " monai.bundle run " in command:
+                continue
+            if target := re.match(r"make (\w+)", command):
+                assert f"\n{target[1]}:" in makefile, f"{page.name}: {command}"
+            elif not re.match(r"(\.venv/bin/)?osteoxr ", command):
+                tests = [test for start, test in ELSEWHERE.items() if re.match(start, command)]
+                assert tests and (ROOT / "tests" / tests[0]).is_file(), f"{page.name}: {command}"
+
+
+def test_our_own_command_comes_first() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        ours, monais = re.search(r"\bosteoxr [a-z-]", text), re.search(r"monai\.bundle run ", text)
+        assert not monais or (ours and ours.start() < monais.start()), page.name
+
+
 def test_the_docs_name_every_command() -> None:
     page = (ROOT / "bundle/docs/commands.md").read_text(encoding="utf-8")
-    assert [name for name in read_commands() if name.split()[0] not in page] == []
-    assert len(OURS) > 40 and len(MONAIS) >= 4
+    table = "\n".join(line for line in page.splitlines() if line.startswith("| `osteoxr "))
+    named = {name for cell in re.findall(r"`([^`]+)`", table) for name in [cell.removeprefix("osteoxr ").split()[0]]}
+    missing = [name for name in read_commands() if not {name, name.split()[0]} & named]
+    assert missing == []
+    assert {name.removeprefix("train ") for name in read_commands() if name.startswith("train ")} <= named
+    assert len(OURS) > 40 and len(MONAIS) >= 4 and len(INLINE) > 15
 
 
 def test_a_command_that_is_not_one_would_be_noticed() -> None:

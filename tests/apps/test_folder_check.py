@@ -1,10 +1,20 @@
 """What a folder serves for is told before any work is spent on it, and what is missing with the way to get it."""
 
+import shutil
+import time
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scripts
+from PIL import Image
+from scripts.apps import command
 from scripts.apps.folder_check import describe_folder
 from scripts.clinical import Code, Reason
+
+EXAMPLES = Path(scripts.__file__).parents[1] / "examples"
 
 
 def item(index: int, split: str = "", **known: Any) -> dict[str, Any]:
@@ -63,7 +73,7 @@ def test_a_folder_that_has_everything_lacks_nothing() -> None:
         ([*WHOLE, {**WHOLE[0], "split": "test", "image": "/data/x.dcm"}], "Note", "1 patients stand in several splits"),
         ([{**WHOLE[4], "label_by": "networks"}], "Evaluation", "masks of 0, landmarks of 1"),
         ([{**WHOLE[4], "label_by": "networks"}], "Note", "on 1 radiographs masks or landmarks are the networks' own"),
-        ([item(0, refusal=Reason(Code.NOT_A_HIP, "a chest")), item(1)], "Files", "1 are refused by their header (1 NOT_A_HIP)"),
+        ([item(0, refusal=Reason(Code.NOT_A_HIP, "a chest")), item(1)], "Files", "their header (1 NOT_A_HIP); 0 are of no"),
         (
             [item(0, "train", label="/m.png"), item(1, "train", landmarks="/l"), *WHOLE[2:4]],
             "Training of segmentation",
@@ -73,3 +83,28 @@ def test_a_folder_that_has_everything_lacks_nothing() -> None:
 )  # fmt: skip
 def test_what_is_missing_is_told_with_the_way_to_get_it(items: list[dict[str, Any]], about: str, said: str) -> None:
     assert said in said_of(items, about)
+
+
+def test_a_folder_of_films_with_dxa_alone_lacks_a_split_masks_and_landmarks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the command itself, as it stands in the docs."""
+    shutil.copytree(EXAMPLES / "images", tmp_path / "images")
+    (tmp_path / "random.bin").write_bytes(np.random.default_rng(0).bytes(5000))
+    (tmp_path / "images" / "shades.png").write_bytes(picture())
+    (tmp_path / "manifest.csv").write_text("image,left_neck_bmd\nimages/normal.dcm,0.9\nimages/osteoporosis.dcm,0.5\n")
+    started = time.process_time()
+    with pytest.raises(SystemExit) as end:
+        command.main(["check", str(tmp_path)])
+    assert end.value.code == 0 and time.process_time() - started < 20
+    said = capsys.readouterr().out
+    assert "Files: 8; 7 may be radiographs of hips, of 7 patients; 0 are refused by their header; 1 are of no format" in said
+    assert "Screening: 7 radiographs" in said and "DXA results of 2" in said
+    assert "Training of bmd: not possible" in said and "lacks a split, masks, landmarks" in said
+    assert "To get masks: osteoxr annotate FOLDER" in said
+
+
+def picture() -> bytes:
+    stream = BytesIO()
+    Image.fromarray(np.arange(10_000, dtype=np.uint8).reshape(100, 100)).save(stream, "PNG")
+    return stream.getvalue()

@@ -82,8 +82,9 @@ def test_a_processor_is_a_device_and_a_gpu_only_where_there_is_one(monkeypatch: 
     option = Option("device", "device")
     assert option.parse(["cpu"]) == torch.device("cpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(MistypedError, match=r"--device cuda:1: PyTorch finds no usable GPU .*give --device cpu"):
-        option.parse(["cuda:1"])
+    for text in ("cuda", "cuda:1"):
+        with pytest.raises(MistypedError, match=rf"--device {text}: PyTorch finds no usable GPU .*give --device cpu"):
+            option.parse([text])
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     assert option.parse(["cuda"]) == torch.device("cuda")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from monai.transforms import Compose
+from scripts.clinical import RefusedError
 from scripts.development.fuzz import _report, fuzz
 from scripts.development.hostile_seeds import load_seeds
 from scripts.development.mutation import mutate
@@ -26,7 +27,27 @@ def test_every_kind_of_mutation_and_seed_is_drawn(seeds):
     recipes = [mutate(seeds, 0, index).recipe for index in range(20_000)]
     assert {recipe.split(":")[0] for recipe in recipes} == {seed.name for seed in seeds}
     assert len({seed.name.removesuffix(" as hip") for seed in seeds}) >= 12
-    assert len({name for recipe in recipes for name in recipe.split(": ", 1)[1].split(", ")}) == 22
+    names = {name for recipe in recipes for name in recipe.split(": ", 1)[1].split(", ")}
+    assert len(names) == 24
+    assert names >= {"typed value", "useless age", "removed element", "false image numbers", "false LUT"}
+    assert names >= {"ACR-NEMA", "false transfer syntax"}
+
+
+def test_what_people_type_is_quoted_where_it_is_read(seeds, tmp_path):
+    transform, read = LoadRadiographd("image"), 0
+    for index in range(4000):
+        mutant = mutate(seeds, 0, index)
+        if not mutant.told or len(mutant.content) > 100_000:
+            continue
+        path = tmp_path / "mutant.dcm"
+        path.write_bytes(mutant.content)
+        try:
+            notes = transform({"image": str(path)})["image"].meta["assumptions"]
+        except RefusedError:
+            continue
+        read += 1
+        assert mutant.told in " ".join(notes), f"{index}: {mutant.recipe}"
+    assert read > 60
 
 
 def test_a_second_call_goes_on_and_accounts_for_every_file(tmp_path, capsys):

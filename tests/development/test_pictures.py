@@ -9,6 +9,7 @@ import pytest
 import scripts
 from scripts.development.figures import TABLES, read_tables
 from scripts.development.made import entry, older_than, read_record, replace_table, write_record
+from scripts.files import sha256
 
 BUNDLE = Path(scripts.__file__).parents[1]
 DOCS = BUNDLE / "docs"
@@ -18,6 +19,13 @@ BY_HAND = {"architecture.svg"}
 
 def test_nothing_is_older_than_the_weights():
     assert older_than(SHIPPED) == [], "run these commands"
+
+
+def test_every_picture_is_the_one_that_was_made():
+    of_pictures = {name: made for name, made in read_record().items() if "#" not in name}
+    assert of_pictures and {name: made["sha256"] for name, made in of_pictures.items()} == {
+        name: sha256(DOCS / name) for name in of_pictures
+    }
 
 
 def test_what_was_made_with_other_weights_is_told_with_its_command(tmp_path):

@@ -290,7 +290,7 @@ def test_the_command_compares_two_folders_and_goes_on_where_it_was_stopped(folde
         assert str(header.PatientID) not in told and str(header.PatientName) not in told
 
     lines = (out / JOURNAL).read_text().splitlines(keepends=True)
-    (out / JOURNAL).write_text("".join(lines[:20]))
+    (out / JOURNAL).write_text("".join(lines[:-4]))
     again = run(tmp_path, *options)
     assert again.returncode == 0, again.stderr
     assert len((out / JOURNAL).read_text().splitlines()) == len(lines)

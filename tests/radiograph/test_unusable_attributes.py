@@ -17,7 +17,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
-from radiograph_files import coded, lut
+from radiograph_files import coded, with_table, with_words
 from scripts.clinical import Code, RefusedError
 from scripts.radiograph import LoadRadiographd, NormaliseRadiographd, ResampleRadiographd
 
@@ -68,37 +68,6 @@ def read(content, tmp_path):
     return alter
 
 
-def words(change, bits=None, **numbers):
-    """Store other words, of 16 bits."""
-
-    def alter(ds):
-        stored = change(ds.pixel_array.astype(np.uint16)).astype(np.uint16)
-        ds.PixelData, ds.BitsAllocated, ds.BitsStored, ds.HighBit = stored.tobytes(), 16, bits or 12, (bits or 12) - 1
-        ds["PixelData"].VR = "OW"
-        for keyword, number in numbers.items():
-            setattr(ds, keyword, number)
-
-    return {"words": alter}
-
-
-def table(name, *descriptors, data=True, entries=256):
-    """A look-up table that shows each value as it is, with another descriptor."""
-
-    def alter(ds):
-        sequence = []
-        for descriptor in descriptors:
-            item = lut(0, 8, np.arange(entries))[0]
-            item.add_new(0x00283002, "US", list(descriptor))
-            if descriptor == ():
-                del item[0x00283002]
-            if not data:
-                del item[0x00283006]
-            sequence.append(item)
-        setattr(ds, name, Sequence(sequence))
-
-    return {name: alter}
-
-
 TWICE = {"WindowCenter": "255.5", "WindowWidth": "511"}  # of twice the values: the same picture
 SHAPED = {"ShutterShape": "RECTANGULAR"}
 SAME = {
@@ -118,16 +87,16 @@ SAME = {
     "slope that overflows": ({"RescaleSlope": "1e308"}, "no values that can be told apart"),
     "intercept that swallows all": ({"RescaleIntercept": "1e200"}, "'1e200'"),
     "two slopes": ({"RescaleSlope": "1\\3"}, "'1\\3'"),
-    "modality LUT without data": (table("ModalityLUTSequence", (256, 0, 8), data=False), "no LUTData"),
-    "modality LUT of 0 bits": (table("ModalityLUTSequence", (256, 0, 0)), "fill 8 bits"),
+    "modality LUT without data": (with_table("ModalityLUTSequence", (256, 0, 8), data=False), "no LUTData"),
+    "modality LUT of 0 bits": (with_table("ModalityLUTSequence", (256, 0, 0)), "fill 8 bits"),
     # VOI
-    "VOI LUT of 0 bits": (table("VOILUTSequence", (256, 0, 0)), "'256\\0\\0'"),
-    "VOI LUT of 99 bits": (table("VOILUTSequence", (256, 0, 99)), "99"),
-    "VOI LUT without data": (table("VOILUTSequence", (256, 0, 8), data=False), "no LUTData"),
-    "VOI LUT without descriptor": (table("VOILUTSequence", ()), "no LUTDescriptor"),
-    "VOI LUT without bits": (table("VOILUTSequence", (256, 0)), "fill 8 bits"),
-    "VOI LUT that claims more entries": (table("VOILUTSequence", (400, 0, 8)), "256 entries"),
-    "a second VOI LUT after a useless first one": (table("VOILUTSequence", (256,), (256, 0, 8)), "first usable one"),
+    "VOI LUT of 0 bits": (with_table("VOILUTSequence", (256, 0, 0)), "'256\\0\\0'"),
+    "VOI LUT of 99 bits": (with_table("VOILUTSequence", (256, 0, 99)), "99"),
+    "VOI LUT without data": (with_table("VOILUTSequence", (256, 0, 8), data=False), "no LUTData"),
+    "VOI LUT without descriptor": (with_table("VOILUTSequence", ()), "no LUTDescriptor"),
+    "VOI LUT without bits": (with_table("VOILUTSequence", (256, 0)), "fill 8 bits"),
+    "VOI LUT that claims more entries": (with_table("VOILUTSequence", (400, 0, 8)), "256 entries"),
+    "a second VOI LUT after a useless first one": (with_table("VOILUTSequence", (256,), (256, 0, 8)), "first usable one"),
     "an empty VOI LUT sequence": (
         {"VOILUTSequence": lambda ds: setattr(ds, "VOILUTSequence", Sequence([Dataset()]))},
         "VOILUTSequence 1",
@@ -138,32 +107,36 @@ SAME = {
     "window centre without width": ({"WindowWidth": None}, "WindowCenter '128"),
     "window that is a word": ({"WindowCenter": "auto"}, "WindowCenter 'auto'"),
     "window of negative width": ({"WindowWidth": "-256"}, "'-256'"),
-    "VOI function of another case": ({"VOILUTFunction": "Linear"}, ""),
+    "VOI function of another case": ({"VOILUTFunction": "Linear"}, "'Linear' in the header was read as LINEAR"),
     "VOI function that nobody knows": ({"VOILUTFunction": "CUBIC"}, "'CUBIC'"),
     # polarity
     "photometric interpretation in small letters": ({"PhotometricInterpretation": "monochrome2"}, "'monochrome2'"),
     "photometric interpretation with a space": ({"PhotometricInterpretation": "MONOCHROME 2"}, "'MONOCHROME 2'"),
     "photometric interpretation with a hyphen": ({"PhotometricInterpretation": "Monochrome-2"}, "'Monochrome-2'"),
     "presentation shape that nobody knows": ({"PresentationLUTShape": "FLAT"}, "'FLAT'"),
+    "presentation intent in small letters": (
+        {"PresentationIntentType": "for presentation"},
+        "'for presentation' in the header was read as FOR PRESENTATION",
+    ),
     "presentation intent that nobody knows": ({"PresentationIntentType": "FOR VIEWING"}, "'FOR VIEWING'"),
     # bits
     "HighBit 15 with 12 right-aligned bits": (
-        {**words(lambda p: p * 16 + 7), "HighBit": 15, "WindowCenter": "2047.5", "WindowWidth": "4081"},
+        {**with_words(lambda p: p * 16 + 7), "HighBit": 15, "WindowCenter": "2047.5", "WindowWidth": "4081"},
         "HighBit 15",
     ),
     "HighBit 13 with 12 right-aligned bits": (
-        {**words(lambda p: p * 16 + 7), "HighBit": 13, "WindowCenter": "2047.5", "WindowWidth": "4081"},
+        {**with_words(lambda p: p * 16 + 7), "HighBit": 13, "WindowCenter": "2047.5", "WindowWidth": "4081"},
         "HighBit 13",
     ),
     "HighBit 9 with 10 left-aligned bits": (
-        {**words(lambda p: p << 8, 10), "WindowCenter": "510.5", "WindowWidth": "1021"},
+        {**with_words(lambda p: p << 8, 10), "WindowCenter": "510.5", "WindowWidth": "1021"},
         "HighBit 9",
     ),
-    "HighBit 200": ({**words(lambda p: p), "HighBit": 200}, "HighBit '200'"),
-    "HighBit below the bits stored": ({**words(lambda p: p), "HighBit": 3}, "HighBit '3'"),
+    "HighBit 200": ({**with_words(lambda p: p), "HighBit": 200}, "HighBit '200'"),
+    "HighBit below the bits stored": ({**with_words(lambda p: p), "HighBit": 3}, "HighBit '3'"),
     "HighBit missing": ({"HighBit": None}, "HighBit is missing"),
     "BitsStored too few": (
-        {**words(lambda p: p * 15, 10), "WindowCenter": "1913", "WindowWidth": "3826"},
+        {**with_words(lambda p: p * 15, 10), "WindowCenter": "1913", "WindowWidth": "3826"},
         "BitsStored in the header says 10",
     ),
     "PixelRepresentation 7": ({"PixelRepresentation": 7}, "PixelRepresentation '7'"),
@@ -205,10 +178,10 @@ SAME = {
     # orientation
     "orientation in one value": ({"PatientOrientation": "L/F"}, "'L/F'"),
     "orientation without a sign between": ({"PatientOrientation": "LF"}, "'LF'"),
-    "orientation in words": ({"PatientOrientation": "Left\\Feet"}, ""),
+    "orientation in words": ({"PatientOrientation": "Left\\Feet"}, "'Left\\Feet'"),
     "orientation in words in one value": ({"PatientOrientation": "LEFT FOOT"}, "was read as L and F"),
     "orientation in brackets": ({"PatientOrientation": "['L', 'F']"}, "was read as L and F"),
-    "orientation in an anatomist's words": ({"PatientOrientation": "Left\\Inferior"}, ""),
+    "orientation in an anatomist's words": ({"PatientOrientation": "Left\\Inferior"}, "'Left\\Inferior'"),
     "orientation that is none": ({"PatientOrientation": "LANDSCAPE\\F"}, "'LANDSCAPE\\F'"),
     # patient
     "age 75": ({"PatientAge": "75"}, "'75'"),
@@ -371,6 +344,11 @@ OTHER = {
         {"view": "LATERAL"},
         "",
     ),
+    "magnification 1,1003": (
+        {"EstimatedRadiographicMagnificationFactor": "1,1003"},
+        {"spacing_mm": pytest.approx((0.34 / 1.1003, 0.34 / 1.1003), rel=1e-6)},
+        "'1,1003'",
+    ),
     "magnification of 3": (
         {"EstimatedRadiographicMagnificationFactor": "3", "DistanceSourceToPatient": None},
         {"spacing_mm": pytest.approx((0.34 / 1.15, 0.34 / 1.15), rel=1e-3)},
@@ -430,6 +408,6 @@ def test_a_name_or_an_id_is_never_quoted(read):
     assert not any(secret in told.lower() for secret in ("rosa", "meier", "4711", "1947", "x^y"))
 
 
-def test_a_quoted_value_is_short_and_printable(read):
+def test_a_quoted_value_is_short_and_prinwith_table(read):
     told = " ".join(read({"PatientSex": "Q" * 5000, "PatientWeight": "a\x1b[2Jb"}).meta["assumptions"])
     assert "Q" * 32 + "..." in told and "Q" * 33 not in told and "a?[2Jb" in told

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from absent import absent
 from axe_playwright_python.sync_playwright import Axe
 from fake_screening import ABSENT, IMPLANTED, RIGHT, FakeCascade, FakeReader, LoadFake, MainJob, channels_of, fake_screen, item_of
 from playwright.sync_api import sync_playwright
@@ -67,7 +68,7 @@ def document(output):
 def browser():
     program = shutil.which("chromium")
     if program is None:
-        pytest.skip("Debian's chromium is not installed")
+        absent("Debian's chromium is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,34 @@ def coded(value: str, meaning: str) -> Sequence:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", meaning
     return Sequence([item])
+
+
+def with_words(change: Callable[[np.ndarray], np.ndarray], bits: int | None = None, **numbers: Any) -> dict[str, Any]:
+    """Store other words, of 16 bits."""
+
+    def alter(ds: Dataset) -> None:
+        stored = change(ds.pixel_array.astype(np.uint16)).astype(np.uint16)
+        ds.PixelData, ds.BitsAllocated, ds.BitsStored, ds.HighBit = stored.tobytes(), 16, bits or 12, (bits or 12) - 1
+        ds["PixelData"].VR = "OW"
+        for keyword, number in numbers.items():
+            setattr(ds, keyword, number)
+
+    return {"words": alter}
+
+
+def with_table(name: str, *descriptors: tuple[int, ...], data: bool = True, entries: int = 256) -> dict[str, Any]:
+    """A look-up table that shows each value as it is, with another descriptor."""
+
+    def alter(ds: Dataset) -> None:
+        sequence = []
+        for descriptor in descriptors:
+            item = lut(0, 8, np.arange(entries))[0]
+            item.add_new(0x00283002, "US", list(descriptor))
+            if descriptor == ():
+                del item[0x00283002]
+            if not data:
+                del item[0x00283006]
+            sequence.append(item)
+        setattr(ds, name, Sequence(sequence))
+
+    return {name: alter}

@@ -133,14 +133,14 @@ def test_where_a_femur_is_seen_to_be_broken_is_drawn(tmp_path):
 
 
 def test_external_sites_stand_apart_and_the_test_is_of_the_latest_studies(quick, tmp_path):
-    simulate_cohort(str(tmp_path), patients=200, workers=1, **SETTINGS)
+    simulate_cohort(str(tmp_path), patients=120, workers=1, **SETTINGS)
     found = rows(tmp_path)
     sites = load_sites(SITES_FILE)
     weights = {name: 0.5 if site.external else 1.0 for name, site in sites.items()}
     for name, site in sites.items():
         own = [row for row in found if row["site"] == name]
         share = weights[name] / sum(weights.values())
-        assert abs(len(own) / 200 - share) < 4 * (share * (1 - share) / 200) ** 0.5
+        assert abs(len(own) / 120 - share) < 4 * (share * (1 - share) / 120) ** 0.5
         assert all(str(site.habits.dates[0]) <= row["study_date"] <= str(site.habits.dates[1]) for row in own)
         assert {row["split"] for row in own} <= ({"external"} if site.external else {"train", "validation", "test"})
         earlier = [row["study_date"] for row in own if row["split"] in ("train", "validation")]

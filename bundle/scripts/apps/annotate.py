@@ -24,8 +24,11 @@ from scripts.screening import Screen
 FOLDER: Final = "annotations"
 """In the folder of the radiographs: masks, landmarks, and the manifest as it was before."""
 
-_CORRECTED: Final = Path("labels", "final")  # where MONAI Label keeps the masks that were submitted
-_ENDINGS: Final = (".nii.gz", ".nii", ".nrrd", ".mha", ".png")
+_CORRECTED: Final = {
+    "label": (Path("labels", "final"), (".nii.gz", ".nii", ".nrrd", ".mha", ".png")),
+    "landmarks": (Path("landmarks"), (".json",)),
+}
+"""Where the app of MONAI Label keeps what was submitted to it, by the manifest's column, and the endings."""
 
 Row = dict[str, str]
 
@@ -34,7 +37,7 @@ def annotate_folder(radiographs: Sequence[Mapping[str, Any]], screen: Screen, da
     """Draw what has no mask or no landmarks yet, and enter it in the folder's `manifest.csv`.
 
     What the manifest has stays as it is, columns of the user's own included. What the networks drew is marked in the columns
-    `label_by` and `landmarks_by`, and a mask that was corrected in MONAI Label takes its place. Radiographs on which no hip is
+    `label_by` and `landmarks_by`, and what was corrected in MONAI Label takes its place. Radiographs on which no hip is
     found get no row. When stopped, what is finished is entered.
 
     Args:
@@ -75,10 +78,11 @@ def annotate_folder(radiographs: Sequence[Mapping[str, Any]], screen: Screen, da
         if drawn or corrected:
             _write_rows(manifest, columns, rows, folder / FOLDER / "manifest_before.csv")
     refused = sum("refusal" in item for item in radiographs)
+    marks = " and ".join(by for by, _ in BY_NETWORKS.values())
     print(
-        f"{drawn} radiographs annotated, {corrected} masks taken over from MONAI Label; on {empty} no hip was found or they "
-        f"cannot be read, {refused} are refused by their header, and the others had masks and landmarks. See {manifest}; correct "
-        f"what the columns {' and '.join(by for by, _ in BY_NETWORKS.values())} say the networks drew, and clear the mark."
+        f"{drawn} radiographs annotated, corrections of {corrected} taken over from MONAI Label; on {empty} no hip was found or "
+        f"they cannot be read, {refused} are refused by their header, and the others had masks and landmarks. See {manifest}; "
+        f"correct what the columns {marks} say the networks drew, and clear the mark."
     )
     return manifest
 
@@ -108,16 +112,18 @@ def _draw(read: dict[str, Any], screen: Screen, image: Path, folder: Path, lacki
 
 
 def _take_corrected(row: Row, image: Path, folder: Path) -> bool:
-    """Enter a mask that was submitted in MONAI Label in place of the networks' own."""
-    by, word = BY_NETWORKS["label"]
-    if row.get("label") and row.get(by) != word:
+    """Enter the mask and landmarks that were submitted in MONAI Label in place of the networks' own; whether there are any."""
+    if image.parent != folder:  # MONAI Label serves the radiographs of the folder itself
         return False
     name = image.name[: -len(".nii.gz")] if image.name.lower().endswith(".nii.gz") else image.stem
-    found = [_CORRECTED / f"{name}{ending}" for ending in _ENDINGS if (folder / _CORRECTED / f"{name}{ending}").is_file()]
-    if not found or image.parent != folder:  # MONAI Label serves the radiographs of the folder itself
-        return False
-    row |= {"label": found[0].as_posix(), by: ""}
-    return True
+    taken = False
+    for column, (place, endings) in _CORRECTED.items():
+        by, word = BY_NETWORKS[column]
+        found = [place / f"{name}{ending}" for ending in endings if (folder / place / f"{name}{ending}").is_file()]
+        if found and not (row.get(column) and row.get(by) != word):
+            row |= {column: found[0].as_posix(), by: ""}
+            taken = True
+    return taken
 
 
 def _read_rows(manifest: Path) -> tuple[list[str], list[Row]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from scripts.apps.options import read_commands
 from scripts.clinical import load_criteria, load_reference
+from scripts.dataset.identity import is_of_a_known_format
 from scripts.dataset.truth import BY_NETWORKS, HELD_OUT, held_out_truth, is_osteoporosis, read_truth
+from scripts.radiograph.archives import ArchiveOpener
 from scripts.training.items import has_what_is_required
 
 Item = Mapping[str, Any]
@@ -32,12 +35,14 @@ def describe_folder(radiographs: Sequence[Item]) -> str:
         radiographs: items of `scripts.dataset.studies.sort_studies`.
     """
     refused = Counter(str(item["refusal"].code) for item in radiographs if "refusal" in item)
-    good = [item for item in radiographs if "refusal" not in item]
+    sound = [item for item in radiographs if "refusal" not in item]
+    with ArchiveOpener() as opener:
+        good = [item for item in sound if is_of_a_known_format(Path(item["image"]), opener)]
     why = f" ({', '.join(f'{count} {code}' for code, count in refused.items())})" if refused else ""
     missing: dict[str, None] = {}
     lines = [
         f"Files: {len(radiographs)}; {len(good)} may be radiographs of hips, of {len({item['patient'] for item in good})} "
-        f"patients; {refused.total()} are refused by their header{why}",
+        f"patients; {refused.total()} are refused by their header{why}; {len(sound) - len(good)} are of no format that is read",
         f"Screening: {len(good)} radiographs",
         _evaluation(good, missing),
         *_trainings(good, missing),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -17,6 +18,12 @@ from scripts.radiograph.parsing import MAGIC, parse_header
 _PREAMBLE: Final = 132
 _BARE_STARTS: Final = (b"\x08\x00", b"\x02\x00", b"\x00\x08", b"\x00\x02")
 """The first group of a DICOM file without its preamble, in both byte orders."""
+
+_STARTS: Final = (
+    *_BARE_STARTS, b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",
+    *(struct.pack(f"{order}i", size) for order in "<>" for size in (348, 540)),
+)  # fmt: skip
+"""How files begin that may be radiographs: DICOM, PNG, JPEG, TIFF (also BigTIFF) and NIfTI (1 and 2, by the header's size)."""
 
 _LARGEST_HEADER: Final = 16 << 20
 _MOST_READS: Final = 100_000
@@ -64,6 +71,21 @@ def identify(path: Path, opener: ArchiveOpener) -> Identity:
             return Identity(reason=_unreadable("is a link that leads nowhere"))
         return Identity(reason=_unreadable(f"cannot be opened ({error.strerror})"))
     return Identity() if start else Identity(reason=_unreadable("is empty"))
+
+
+def is_of_a_known_format(path: Path, opener: ArchiveOpener) -> bool:
+    """Whether a file begins as one of the formats does that are read; also true of one that cannot be opened.
+
+    Args:
+        path: of a file, or of a member of an archive.
+        opener: opens it.
+    """
+    try:
+        with opener.open(path) as file:
+            start = file.read(_PREAMBLE)
+    except (OSError, RefusedError):
+        return True
+    return start[-len(MAGIC) :] == MAGIC or start.startswith(_STARTS)
 
 
 def _by_header(file: BinaryIO) -> Identity:

@@ -134,7 +134,7 @@ def _read_one(transform: Callable[[Mapping[str, Any]], Mapping[str, Any]], folde
 
 
 def _untold(item: Mapping[str, Any]) -> str:
-    """Return a sentence on an element of a mutant that was read otherwise than it stands, and that no note tells; else ""."""
+    """Return a sentence on what of a mutant was read otherwise than it stands, where no note quotes it; else ""."""
     notes = " ".join(item["image"].meta["assumptions"])
     return f"{_SILENT} {item['told']}." if item["told"] and item["told"] not in notes else ""
 

@@ -19,7 +19,9 @@ RECORD: Final = "pictures.json"
 
 
 def read_record(docs: Path = DOCS) -> dict[str, dict[str, Any]]:
-    """By picture, or by page and table ("README.md#performance"): "command", "weights" (SHA-256; null where none are used)."""
+    """By picture, or by page and table ("README.md#performance"): "command", "weights" (SHA-256; null where none are used), and
+    of a picture its own "sha256".
+    """
     found: dict[str, dict[str, Any]] = json.loads((docs / RECORD).read_text(encoding="utf-8"))
     return found
 
@@ -27,6 +29,7 @@ def read_record(docs: Path = DOCS) -> dict[str, dict[str, Any]]:
 def write_record(made: Mapping[str, Mapping[str, Any]], docs: Path = DOCS) -> None:
     """Enter what was made, and leave the rest as it is."""
     known = read_record(docs) if (docs / RECORD).exists() else {}
+    made = {name: {**one, **({"sha256": sha256(docs / name)} if (docs / name).is_file() else {})} for name, one in made.items()}
     with replacing(docs / RECORD) as temporary:
         temporary.write_text(json.dumps(dict(sorted({**known, **made}.items())), indent=2) + "\n", encoding="utf-8")
 

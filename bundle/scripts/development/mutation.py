@@ -57,7 +57,17 @@ _TYPED: Final = (
     (0x00080060, b"CS", "Modality", (b"DR", b"dx", b"X-RAY ", b"FILM")),
     (0x00200020, b"CS", "PatientOrientation", (b"L/F ", b"LF", b"PORTRAIT", b"X\\Y ")),
     (0x00200062, b"CS", "ImageLaterality", (b"right ", b"BILATERAL ", b"HIP ")),
+    (0x00280120, b"IS", "PixelPaddingValue", (b"none", b"4095,0", b"[0] ")),
+    (0x00181602, b"IS", "ShutterLeftVerticalEdge", (b"10,5", b"left", b"[40]")),
+    (0x00280034, b"IS", "PixelAspectRatio", (b"1:1 ", b"1/1 ", b"square")),
 )
+_USELESS_AGES: Final = (b"000Y", b"999Y", b"adult ", b"-05Y")
+_BIRTH_DATES: Final = (b"20150612", b"1958.06.12", b"12/06/1958", b"19580631", b"12-JUN-1958 ", b"1958", b"unknown ", b"00000000")
+_REMOVABLE: Final = (
+    *(0x00281050, 0x00281051, 0x00281052, 0x00281053, 0x00280004, 0x00280101, 0x00280102, 0x00280103, 0x00181164, 0x00101010),
+    *(0x00080016, 0x00080060, 0x00185101, 0x00200020),
+)
+"""Elements by which pixels, scale or facts are read; a file may lack any of them."""
 _CHARSETS: Final = (b"ISO_IR 192", b"ISO 2022 IR 87", b"GB18030 ", b"\\\\ISO 2022 IR 149 ", b"utf-7 ", b"../x", b"\xff\xff")
 _SYNTAXES: Final = (
     *(f"1.2.840.10008.1.2{end}".encode() for end in ("", ".1", ".2", ".1.99", ".5")),
@@ -70,8 +80,8 @@ _SYNTAXES: Final = (
 class Mutant:
     """A hostile file.
 
-    recipe: the seed file and the names of its mutations. told: the keyword of an element that a note must name if the file is
-    read, or "" where nothing must be told.
+    recipe: the seed file and the names of its mutations. told: what a note must hold if the file is read, such as
+    "PatientAge '000Y'", or "" where nothing must be told.
     """
 
     content: bytes
@@ -119,7 +129,7 @@ def _deflated(body: bytearray) -> bytes:
 
 
 Mutation = Callable[[bytearray, Seed, random.Random], str | None]
-"""Changes a data set; may return the keyword of an element that must be told."""
+"""Changes a data set; may return what must be told."""
 
 
 def _flip_bits(body: bytearray, parent: Seed, draw: random.Random) -> None:
@@ -190,17 +200,34 @@ def _hostile_text(body: bytearray, parent: Seed, draw: random.Random) -> None:
 
 def _type_value(body: bytearray, parent: Seed, draw: random.Random) -> str:
     tag, vr, keyword, values = draw.choice(_TYPED)
-    _add(body, parent, parent.encoded(tag, vr, draw.choice(values)))
-    return keyword
+    typed = draw.choice(values)
+    _add(body, parent, parent.encoded(tag, vr, typed))
+    return f"{keyword} '{typed.decode().strip()}'"
 
 
-def _make_acr_nema(body: bytearray, parent: Seed, draw: random.Random) -> None:
+def _useless_age(body: bytearray, parent: Seed, draw: random.Random) -> str:
+    """An age that is none, beside a date of birth that may be one."""
+    age = draw.choice(_USELESS_AGES)
+    _add(body, parent, parent.encoded(0x00101010, b"AS", age))
+    _add(body, parent, parent.encoded(0x00100030, b"DA", draw.choice(_BIRTH_DATES)))
+    return f"PatientAge '{age.decode().strip()}'"
+
+
+def _remove(body: bytearray, parent: Seed, draw: random.Random) -> None:
+    there = [element for element in parent.elements if element.tag in _REMOVABLE]
+    if there:
+        element = draw.choice(there)
+        del body[element.start : element.value + element.length]
+
+
+def _make_acr_nema(body: bytearray, parent: Seed, draw: random.Random) -> str:
     """Take out the UIDs by which a file is DICOM, and say that it is of its forerunner; its head goes too."""
     order = ">HH" if parent.big else "<HH"
     for element in (0x0016, 0x0018):
         body[:] = body.replace(struct.pack(order, 0x0008, element), struct.pack(order, 0x0009, element))
     code = draw.choice((b"ACR-NEMA 2.0", b"ACR-NEMA 1.0", b"ACR-NEMA", b"ACR"))
     body[:0] = parent.encoded(0x00080010, b"SH", code + b" " * (len(code) % 2))
+    return "ACR-NEMA"
 
 
 def _wrong_charset(body: bytearray, parent: Seed, draw: random.Random) -> None:
@@ -281,6 +308,8 @@ _MUTATIONS: Final[tuple[tuple[str, Mutation | None], ...]] = (
     ("hostile text", _hostile_text),
     ("typed value", _type_value),
     ("typed value", _type_value),
+    ("useless age", _useless_age),
+    ("removed element", _remove),
     ("ACR-NEMA", _make_acr_nema),
     ("wrong character set", _wrong_charset),
     ("nested sequences", _nest),

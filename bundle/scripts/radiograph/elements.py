@@ -129,8 +129,10 @@ def term(dataset: Dataset, keyword: str, known: Collection[str]) -> tuple[str, s
     """
     said = plain_words(text(dataset, keyword)).replace(" ", "")
     found = next((one for one in known if plain_words(one).replace(" ", "") == said), "")
-    note = f"{cited(dataset, keyword)} is no term that is known, so it counts as missing."
-    return found, note if stated(dataset, keyword) and not found else ""
+    if found == stated(dataset, keyword):
+        return found, ""
+    told = f"was read as {found}" if found else "is no term that is known, so it counts as missing"
+    return found, f"{cited(dataset, keyword)} {told}."
 
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:

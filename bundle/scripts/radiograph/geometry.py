@@ -290,10 +290,11 @@ def read_orientation(header: Dataset) -> tuple[Orientation, bool, str]:
     parts = [part for part in re.split(r"[^A-Z]+", said) if part]
     if unparted := _UNPARTED.fullmatch(said):
         parts = [part for part in unparted.groups() if part]
+    usual = stated(header, "PatientOrientation") == "\\".join(parts) and all(_CODE.fullmatch(part) for part in parts)
     across, down = map(_direction, parts) if len(parts) == 2 else ("", "")
     found = orient(across, down)
     if found is not None:
-        note = f"{cited(header, 'PatientOrientation')} was read as {across} and {down}." if said != "\\".join(parts) else ""
+        note = f"{cited(header, 'PatientOrientation')} was read as {across} and {down}." if not usual else ""
         return found, bool({across, down} & {"A", "P"}), note
     unusable = f"{cited(header, 'PatientOrientation')} is unusable" if said.strip("\\") else ""
     return (

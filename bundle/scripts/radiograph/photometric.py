@@ -162,7 +162,7 @@ def _after_voi(header: Dataset, values: Table, floor: float, ceiling: float) -> 
         shown = _windowed(values, centre, width, function)
         if shown is not None:
             if note:
-                notes.append(f"{cited(header, 'VOILUTFunction')} is unknown: a linear window was used.")
+                notes.append(note if function else f"{cited(header, 'VOILUTFunction')} is unknown: a linear window was used.")
             if max(len(centres), len(widths)) > 1:
                 notes.append(f"Of several display windows the first {'that is valid ' if place else ''}was used.")
             return shown, notes

@@ -20,7 +20,7 @@ def is_raw(header: Dataset) -> tuple[bool, str]:
     """
     intent, note = term(header, "PresentationIntentType", ("FOR PRESENTATION", "FOR PROCESSING"))
     if intent:
-        return intent == "FOR PROCESSING", ""
+        return intent == "FOR PROCESSING", note
     return text(header, "SOPClassUID") == DigitalXRayImageStorageForProcessing, note
 
 

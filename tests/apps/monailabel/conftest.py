@@ -1,27 +1,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pytest
 import requests
+from absent import absent
 from labelling import PYTHON, Server, free_port, wait_for, write_films
 from numpy.typing import NDArray
 
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-
-
-def absent(what: str) -> NoReturn:
-    """Skip what a developer's machine need not have, and continuous integration must."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scripts.clinical.anatomy import HIP
+from scripts.simulation.anatomy import femurs_of_person
 from scripts.simulation.anatomy.disease import Disease, Fracture
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import GROUPS, FemurMineral, group_share, mineral, places
@@ -84,7 +85,8 @@ def test_drawn_femurs_are_as_large_and_as_varied_as_adults(shapes, measure, mean
     assert values.std() == pytest.approx(sd, rel=0.15)
 
 
-def test_anteversion_is_that_of_adults():
+def test_anteversion_is_that_of_adults(monkeypatch):
+    monkeypatch.setattr(femurs_of_person, "mineralised", lambda femur, _: femur)  # the density, which takes a second
     rng = np.random.default_rng(2)
     drawn = [draw_femurs(draw_person(rng), rng, 22.5, HEALTHY)["right"].anteversion for _ in range(60)]
     assert np.mean(drawn) == pytest.approx(14.5, abs=3.5)

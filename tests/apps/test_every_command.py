@@ -1,0 +1,136 @@
+"""Each config calls the function that does its work, with arguments that this takes and the values that were typed.
+
+What the functions do is tested beside them. The commands that are not here are run whole: screen and train in
+`test_command.py`, `test_main_job.py` and `tests/training`, check in `test_folder_check.py`, evaluate in `test_configs.py`,
+robustness and domain-gap in `tests/evaluation`, simulate in `tests/simulation/test_cohort.py`.
+"""
+
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scripts
+from scripts.apps import command, endings, label
+from scripts.apps.options import read_commands
+
+BUNDLE = Path(scripts.__file__).parents[1]
+WHOLE = {"screen", "check", "evaluate", "robustness", "domain-gap", "simulate"}
+GATE = (
+    "--valid_dir in --valid_results out1 --refusable_dir others --refusable_results out2 --faulty_dir faulty "
+    "--faulty_results out3"
+)
+
+CALLS = {
+    "annotate in": ("scripts.apps.annotate.annotate_folder", {"dataset_dir": "in"}),
+    "assemble --bmd_file a.pt --base_file b.pt --output_file m.pt": (
+        "scripts.training.assemble", {"output_file": "m.pt", "base_file": "b.pt"},
+    ),
+    "average --files a.pt --files b.pt --output_file m.pt": (
+        "scripts.training.average_weights", {"files": ["a.pt", "b.pt"], "output_file": "m.pt"},
+    ),
+    "benchmark networks --rows 640 --threads 1": (
+        "scripts.development.network_speed.time_networks", {"rows": 640, "threads": 1},
+    ),
+    "benchmark reading --megabytes 1 --repeats 2": (
+        "scripts.development.reading_speed.time_reading", {"megabytes": 1.0, "repeats": 2},
+    ),
+    "benchmark simulation --patients 2 --seed 3": ("scripts.simulation.benchmark.time_simulation", {"patients": 2, "seed": 3}),
+    f"calibrate {GATE} --output_file gate.json --accept 0.9 --splits test": (
+        "scripts.evaluation.gate.calibration.calibrate_gate",
+        {"valid_dir": "in", "faulty_results": "out3", "output_file": "gate.json", "accept": 0.9, "splits": ["test"]},
+    ),
+    f"evaluate-gate out {GATE} --splits test --splits external": (
+        "scripts.evaluation.gate.evaluation.evaluate_gate",
+        {"valid_dir": "in", "refusable_results": "out2", "output_dir": "out", "splits": ["test", "external"]},
+    ),
+    "export m.onnx": ("scripts.apps.export.export_network", {"output_file": "m.onnx"}),
+    "fit-singh --dataset_dir in --output_file s.json --cohort seed1": (
+        "scripts.training.singh_fit.fit_singh", {"dataset_dir": "in", "output_file": "s.json", "cohort": "seed1"},
+    ),
+    "fuzz out --files 7 --seed 5": ("scripts.development.fuzz.fuzz", {"output_dir": "out", "files": 7, "seed": 5}),
+    "gallery out --seed 5": ("scripts.simulation.gallery.write_gallery", {"output_dir": "out", "seed": 5}),
+    "label in --port 8765": ("scripts.apps.label.serve", {"studies": "in", "port": 8765}),
+    "shortcuts in out": ("scripts.evaluation.shortcuts.find_shortcuts", {"output_dir": "out"}),
+    "simulate-others out --radiographs 3 --seed 4": (
+        "scripts.simulation.others.collection.simulate_others", {"output_dir": "out", "radiographs": 3, "seed": 4},
+    ),
+}  # fmt: skip
+
+
+def record(monkeypatch: pytest.MonkeyPatch, name: str) -> list[dict[str, Any]]:
+    """Replace a function by one that takes the same arguments and only writes them down."""
+    module, _, function = name.rpartition(".")
+    holder = importlib.import_module(module)
+    signature = inspect.signature(getattr(holder, function))
+    calls: list[dict[str, Any]] = []
+
+    def called(*values: Any, **named: Any) -> None:
+        calls.append(dict(signature.bind(*values, **named).arguments))
+
+    monkeypatch.setattr(holder, function, called)
+    return calls
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for folder in ("in", "others", "faulty", "out1", "out2", "out3"):
+        (tmp_path / folder).mkdir()
+    for file in ("a.pt", "b.pt"):
+        (tmp_path / file).touch()
+    (tmp_path / "in" / "film.dcm").symlink_to(BUNDLE / "examples/images/normal.dcm")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ended(*words: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        command.main(words)
+    return int(end.value.code or 0)
+
+
+@pytest.mark.parametrize("line", CALLS)
+def test_a_command_calls_the_function_that_does_its_work(
+    line: str, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name, typed = CALLS[line]
+    calls = record(monkeypatch, name)
+    if line.startswith("gallery"):
+        record(monkeypatch, "scripts.simulation.singh_sheet.write_singh_sheet")
+    assert ended(*line.split()) == endings.DONE, capfd.readouterr().err
+    assert len(calls) == 1
+    assert {key: calls[0][key] for key in typed} == typed
+
+
+def test_no_command_is_left_out() -> None:
+    here = {" ".join(word for word in line.split()[: 2 if line.startswith("benchmark") else 1]) for line in CALLS}
+    assert {name for name in read_commands() if not name.startswith("train ")} == here | WHOLE
+
+
+@pytest.mark.parametrize(("code", "end"), [(0, endings.DONE), (3, 3)])
+def test_the_server_of_labels_is_started_and_its_exit_code_is_the_commands(
+    code: int, end: int, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    popen = subprocess.Popen
+
+    def start(words: list[str]) -> "subprocess.Popen[bytes]":
+        started.append(words)
+        return popen([sys.executable, "-c", f"raise SystemExit({code})"])
+
+    monkeypatch.setattr(label.importlib.util, "find_spec", lambda name: name == "monailabel" or None)
+    monkeypatch.setattr(label.subprocess, "Popen", start)
+    assert ended("label", "in", "--port", "8765") == end
+    assert started[0][1:7] == ["-m", "scripts.apps.monailabel", "--studies", "in", "--port", "8765"]
+
+
+def test_without_monai_label_the_command_says_how_to_get_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(label.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(label, "ENVIRONMENT", place / "nowhere")
+    assert ended("label", "in") == endings.FAILED
+    assert "make label STUDIES=FOLDER" in capfd.readouterr().err
