@@ -2,8 +2,6 @@
 
 import csv
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 from pydicom.uid import generate_uid
+from quick_start import run_module
 from radiograph_files import with_table, with_words
 
 PLAIN = ("255.5", "511", "2047.5", "4081")  # what is as DICOM wants it
@@ -74,10 +73,7 @@ def screened(tmp_path_factory):
             ds.save_as(folder / name, implicit_vr=True, little_endian=True)
         else:
             ds.save_as(folder / f"{name}.dcm", enforce_file_format=True)
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(BUNDLE / "configs/inference.yaml")]
-    ended = subprocess.run(
-        [*command, "--dataset_dir", str(folder), "--output_dir", str(out)], capture_output=True, text=True, check=False
-    )
+    ended = run_module("scripts.apps.command", "screen", str(folder), str(out))
     assert ended.returncode == 0, ended.stderr
     return out
 

@@ -7,8 +7,6 @@ import contextlib
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
@@ -16,6 +14,7 @@ import monai.bundle
 import pytest
 import scripts
 from monai.bundle import ConfigWorkflow
+from quick_start import run_module
 from scripts.results.document import check_document
 from scripts.simulation.cohort import simulate_cohort
 from scripts.simulation.others.collection import simulate_others
@@ -112,9 +111,8 @@ def test_inference_accounts_for_every_radiograph(screened):
 
 def test_evaluation_is_of_the_held_out_radiographs(cohort, model, bundle):
     files = str([str(CONFIGS / name) for name in ("inference.yaml", "evaluate.yaml")])
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, "--checkpoint", model]
-    command += ["--dataset_dir", str(cohort), "--output_dir", "evaluation", "--tracking", str(CONFIGS / "mlflow.yaml")]
-    done = subprocess.run(command, cwd=bundle.folder, capture_output=True, text=True, check=False)
+    words = ["--dataset_dir", str(cohort), "--output_dir", "evaluation", "--tracking", str(CONFIGS / "mlflow.yaml")]
+    done = run_module("monai.bundle", "run", "--config_file", files, "--checkpoint", model, *words, cwd=bundle.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((bundle.folder / "evaluation" / "metrics.json").read_text())
     overall = metrics["overall"]

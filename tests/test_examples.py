@@ -13,6 +13,7 @@ import pytest
 import scripts
 from absent import absent
 from PIL import Image
+from quick_start import run_module
 from scripts.results.document import check_document
 from scripts.results.record import make_screened_record, make_study_record
 from scripts.screening import load_screen
@@ -37,8 +38,7 @@ EXPECTED: dict[tuple[str, str], tuple[float, float]] = {
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "scripts.apps.command", "screen", str(EXAMPLES), "out"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    ended = run_module("scripts.apps.command", "screen", str(EXAMPLES), "out", cwd=folder)
     assert ended.returncode == 0, ended.stderr
     return folder / "out"
 

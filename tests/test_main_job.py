@@ -18,6 +18,7 @@ import scripts
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+from quick_start import run_module
 
 BUNDLE = Path(scripts.__file__).parents[1]
 TABLES = ("results.csv", "rejected.csv")
@@ -30,8 +31,8 @@ def command(folder, out, *words):
     return [sys.executable, "-m", "monai.bundle", "run", *words]
 
 
-def run(folder, out, *words, **settings):
-    return subprocess.run(command(folder, out, *words), capture_output=True, text=True, check=False, **settings)
+def run(folder, out, *words):
+    return run_module(*command(folder, out, *words)[2:])
 
 
 def write_film(path, seed, **attributes):

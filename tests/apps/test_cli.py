@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from quick_start import run_module
 from scripts.apps import cli as startup
 
 CONFIGS = Path(startup.__file__).parents[2] / "configs"
@@ -254,8 +255,7 @@ def test_a_bad_key_file_is_one_sentence(tmp_path):
 
 
 def run(folder, *words):
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", INFERENCE, *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    return run_module("monai.bundle", "run", "--config_file", INFERENCE, *words, cwd=folder)
 
 
 @pytest.fixture
@@ -281,8 +281,7 @@ def test_a_misspelt_key_stops_the_command(tmp_path, radiographs, untrained_weigh
 
 
 def test_evaluation_alone_ends_with_one_sentence(tmp_path):
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / "evaluate.yaml")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = run_module("monai.bundle", "run", "--config_file", str(CONFIGS / "evaluate.yaml"), cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("--config_file: evaluate.yaml is laid over inference.yaml")
     assert "Traceback" not in done.stderr

@@ -4,14 +4,13 @@ import csv
 import json
 import math
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 import scripts
+from quick_start import run_module
 from scripts.clinical import QUANTITIES, Code, Limits, Reason, load_gate
 from scripts.evaluation.domain_gap import features
 from scripts.evaluation.domain_gap.asked import ask
@@ -266,8 +265,7 @@ def folder(tmp_path_factory):
 
 def run(where, *options):
     files = str([str(BUNDLE / "configs" / name) for name in ("inference.yaml", "domain_gap.yaml")])
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, *options]
-    return subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    return run_module("monai.bundle", "run", "--config_file", files, *options, cwd=where)
 
 
 def test_the_command_compares_two_folders_and_goes_on_where_it_was_stopped(folder, tmp_path):

@@ -3,8 +3,6 @@
 import csv
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +12,7 @@ import scripts
 import torch
 from monai.data import MetaTensor
 from PIL import Image
+from quick_start import run_module
 from scripts.clinical import Code, RadiographFacts, Reason
 from scripts.clinical.anatomy import HIP
 from scripts.evaluation.robustness.measure import JOURNAL, Outcome, measure_robustness, summarise_steps
@@ -186,8 +185,7 @@ def test_a_cliff_inside_the_range_of_hospitals_is_told():
 
 def run(folder, *options):
     files = str([str(BUNDLE / "configs" / name) for name in ("inference.yaml", "robustness.yaml")])
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return run_module("monai.bundle", "run", "--config_file", files, *options, cwd=folder)
 
 
 def test_the_command_measures_the_shipped_network(tmp_path):

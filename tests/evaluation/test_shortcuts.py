@@ -2,8 +2,6 @@
 
 import csv
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 import scripts
 from PIL import Image
 from pydicom.dataset import Dataset
+from quick_start import run_module
 from scripts.dataset.listing import list_radiographs
 from scripts.evaluation.shortcuts import (
     RadiographFeatures,
@@ -125,8 +124,7 @@ def pictures(tmp_path_factory) -> Path:
 def test_the_command_finds_that_brightness_tells_the_bmd(pictures, tmp_path):
     config = Path(scripts.__file__).parents[1] / "configs/shortcuts.yaml"
     options = ["--dataset_dir", str(pictures), "--output_dir", "out", "--resamples", "50"]
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(config), *options]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ended = run_module("monai.bundle", "run", "--config_file", str(config), *options, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "60 radiographs, 1 more refused" in ended.stdout
     assert "intensity (R2 +" in ended.stdout

@@ -21,6 +21,7 @@ import pytest
 import scripts
 import torch
 from PIL import Image
+from quick_start import run_module
 from scripts.clinical import load_reference
 from scripts.dataset.listing import list_radiographs
 from scripts.dataset.truth import GROSS
@@ -352,7 +353,7 @@ def command(*options: str) -> list[str]:
 
 
 def run_simulate(*options: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*options), cwd=folder, capture_output=True, text=True, check=False)
+    return run_module(*command(*options)[2:], cwd=folder)
 
 
 def test_the_command_makes_a_cohort_from_any_directory(cohort, tmp_path):

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
@@ -10,6 +9,7 @@ import pytest
 import scripts
 import torch
 from monai.bundle import ConfigParser
+from quick_start import run_module
 from scripts.networks.checkpoint import read_checkpoint
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
@@ -34,8 +34,8 @@ SMALL = {
 def run(configs: tuple[str, ...], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run configs, each laid over those before it, from a folder that is not the bundle's."""
     files = str([str(CONFIGS / name) for name in configs])
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, *arguments]
-    return subprocess.run(command, cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return run_module("monai.bundle", "run", "--config_file", files, *arguments, cwd=cwd, env=environment)
 
 
 def train(name: str, cohort: Path, work: Path, epochs: int, *arguments: str) -> subprocess.CompletedProcess[str]:

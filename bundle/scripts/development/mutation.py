@@ -57,7 +57,6 @@ _TYPED: Final = (
     (0x00080060, b"CS", "Modality", (b"DR", b"dx", b"X-RAY ", b"FILM")),
     (0x00200020, b"CS", "PatientOrientation", (b"L/F ", b"LF", b"PORTRAIT", b"X\\Y ")),
     (0x00200062, b"CS", "ImageLaterality", (b"right ", b"BILATERAL ", b"HIP ")),
-    (0x00280120, b"IS", "PixelPaddingValue", (b"none", b"4095,0", b"[0] ")),
     (0x00181602, b"IS", "ShutterLeftVerticalEdge", (b"10,5", b"left", b"[40]")),
     (0x00280034, b"IS", "PixelAspectRatio", (b"1:1 ", b"1/1 ", b"square")),
 )

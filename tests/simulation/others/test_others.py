@@ -1,8 +1,6 @@
 """Radiographs that must be refused: every kind can be read, is the same for a seed, and tells what it is by its picture alone."""
 
 import csv
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ import pydicom
 import pytest
 import scripts
 import torch
+from quick_start import run_module
 from scripts.dataset.manifest import read_manifest
 from scripts.radiograph import read_radiograph
 from scripts.simulation.others import distortions
@@ -144,8 +143,7 @@ def test_the_command_makes_a_collection(tmp_path):
         "--workers",
         "1",
     ]
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(config), *options]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ended = run_module("monai.bundle", "run", "--config_file", str(config), *options, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "1 simulated radiographs of 1 kinds that must be refused, in" in ended.stdout
     assert [row["kind"] for row in rows(tmp_path / "made")] == ["empty_exposure"]
