@@ -19,8 +19,11 @@ FOLDER = [
 
 
 @pytest.mark.parametrize(("split", "names"), [(None, "bcd"), ("train", "a"), ("all", "abcd"), ("test", "b")])
-def test_the_split_chooses_and_radiographs_without_truth_are_left_out(split, names):
-    assert "".join(found["name"] for found in held_out_radiographs(FOLDER, split)) == names
+def test_the_split_chooses_and_radiographs_without_truth_are_left_out(split, names, caplog):
+    with caplog.at_level("INFO"):
+        assert "".join(found["name"] for found in held_out_radiographs(FOLDER, split)) == names
+    told = f"{len(names)} of 5 radiographs are evaluated: 1 have no mask, landmarks or hip BMD"
+    assert told in caplog.text and f"{4 - len(names)} are of other splits" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from scripts.clinical import HIP, Category, Criteria, Reference
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 HELD_OUT: Final = ("test", "external", "")
 """The splits evaluated where none is named: whatever no training has seen. "" is a radiograph without a split."""
@@ -230,7 +233,7 @@ def held_out_truth(item: Mapping[str, Any]) -> dict[str, Any]:
 def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | None = None) -> list[dict[str, Any]]:
     """Choose the radiographs to evaluate: those of the split for which the manifest gives a mask, landmarks or a hip BMD.
 
-    What the networks drew themselves is left out, see `held_out_truth`.
+    What the networks drew themselves is left out, see `held_out_truth`. The log says how many others there are.
 
     Args:
         radiographs: items of `list_radiographs`.
@@ -253,6 +256,15 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
         raise ValueError(
             f"None of the {len(known)} radiographs with a truth is in split {split or 'test, external or none'!r}; the manifest "
             f"has {found}. Name one by --split, or take --split all. Nothing was evaluated."
+        )
+    if len(chosen) < len(items):
+        _LOGGER.info(
+            "%d of %d radiographs are evaluated: %d have no mask, landmarks or hip BMD that a person gave, %d are of other "
+            "splits.",
+            len(chosen),
+            len(items),
+            len(items) - len(known),
+            len(known) - len(chosen),
         )
     return chosen
 
