@@ -123,7 +123,7 @@ def test_a_training_asks_for_its_folder_and_an_overlays_key_must_be_one(tmp_path
         (KeyError("hip"), "Traceback"),
     ],
 )
-def test_what_ends_monais_command_later_is_one_sentence_but_for_a_fault_of_the_software(error, said, capsys, monkeypatch):
+def test_what_ends_monais_command_later_is_one_sentence_but_for_a_fault_of_the_software(error, said, capsys):
     startup.check_command_line(argv=command_line("--dataset_dir", EXAMPLES, "--output_dir", "out"))
     try:
         raise error

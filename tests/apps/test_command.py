@@ -12,6 +12,7 @@ from pathlib import Path
 import pydicom
 import pytest
 import scripts
+from own_command import ended
 from scripts.apps import cli, command, endings
 from scripts.apps.log_lines import log_lines
 from scripts.apps.options import MistypedError, read_commands
@@ -139,12 +140,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def ended(*words: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        command.main(words)
-    return int(end.value.code or 0)
-
-
 @pytest.mark.parametrize(("line", "said"), MISTYPED, ids=[line for line, _ in MISTYPED])
 def test_what_is_mistyped_ends_with_one_sentence(line: str, said: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ended(*line.split()) == endings.MISTYPED
@@ -265,7 +260,7 @@ def test_packages_that_a_command_lacks_are_named_before_anything_is_done(
         assert "simulate needs no-such" in capfd.readouterr().err and not (place / "out").exists()
 
 
-def test_men_are_compared_with_women_unless_it_is_asked_for(place: Path, tmp_path: Path) -> None:
+def test_men_are_compared_with_women_unless_it_is_asked_for(place: Path) -> None:
     """A man of 71: with what is typed for `false`, the T-score is that of the ISCD's reference for both sexes."""
     film = pydicom.dcmread(BUNDLE / "examples/images/normal.dcm")
     film.PatientSex, film.PatientAge = "M", "071Y"

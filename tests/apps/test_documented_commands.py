@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import scripts
+from own_command import ended
 from scripts.apps import cli, command
 from scripts.apps.options import MistypedError, read_commands
 
@@ -91,9 +92,7 @@ def test_a_command_of_the_docs_is_one(page: str, words: list[str], place: Path, 
     runs: list[str] = []
     monkeypatch.setattr(command, "_run_config", lambda config, *_: runs.append(config.name))
     words = prepare(words, place)
-    with pytest.raises(SystemExit) as end:
-        command.main(words)
-    assert end.value.code == 0, capsys.readouterr().err
+    assert ended(*words) == 0, capsys.readouterr().err
     assert runs or "--help" in words
 
 

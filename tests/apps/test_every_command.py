@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import scripts
-from scripts.apps import command, endings, label
+from own_command import ended
+from scripts.apps import endings, label
 from scripts.apps.options import read_commands
 
 BUNDLE = Path(scripts.__file__).parents[1]
@@ -86,12 +87,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def ended(*words: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        command.main(words)
-    return int(end.value.code or 0)
-
-
 @pytest.mark.parametrize("line", CALLS)
 def test_a_command_calls_the_function_that_does_its_work(
     line: str, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -106,7 +101,7 @@ def test_a_command_calls_the_function_that_does_its_work(
 
 
 def test_no_command_is_left_out() -> None:
-    here = {" ".join(word for word in line.split()[: 2 if line.startswith("benchmark") else 1]) for line in CALLS}
+    here = {" ".join(line.split()[: 2 if line.startswith("benchmark") else 1]) for line in CALLS}
     assert {name for name in read_commands() if not name.startswith("train ")} == here | WHOLE
 
 

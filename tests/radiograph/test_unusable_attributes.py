@@ -408,6 +408,6 @@ def test_a_name_or_an_id_is_never_quoted(read):
     assert not any(secret in told.lower() for secret in ("rosa", "meier", "4711", "1947", "x^y"))
 
 
-def test_a_quoted_value_is_short_and_prinwith_table(read):
+def test_a_quoted_value_is_short_and_printable(read):
     told = " ".join(read({"PatientSex": "Q" * 5000, "PatientWeight": "a\x1b[2Jb"}).meta["assumptions"])
     assert "Q" * 32 + "..." in told and "Q" * 33 not in told and "a?[2Jb" in told

@@ -154,15 +154,13 @@ class _RunConfig(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             known = [name.removeprefix("--") for option in self.params for name in option.opts if name.startswith("--")]
-            deeper = (
-                "; what lies deeper in a config is set by a file that --config names."
-                if re.search("#|::", error.option_name)
-                else ""
-            )
             unset = error.option_name.removeprefix("--no_")
-            if unset in self.config.options and self.config.options[unset].type == "boolean":
-                deeper = f"; write --{unset} false."
-            meant = deeper or did_you_mean(error.option_name.lstrip("-"), known, "--")
+            if re.search("#|::", error.option_name):
+                meant = "; what lies deeper in a config is set by a file that --config names."
+            elif unset in self.config.options and self.config.options[unset].type == "boolean":
+                meant = f"; write --{unset} false."
+            else:
+                meant = did_you_mean(error.option_name.lstrip("-"), known, "--")
             raise MistypedError(f"{ctx.command_path} has no option {error.option_name}{meant} Nothing was run.") from error
         except click.UsageError as error:
             if "unexpected extra argument" in error.message:

@@ -29,6 +29,9 @@ LARGEST_RADIOGRAPH_MM: Final = (500.0, 1500.0)
 a radiograph larger than this is none."""
 
 
+SPACINGS: Final = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+"""Elements that give the size of a pixel."""
+
 PLACEHOLDER_MM: Final = (1.0, 1.0)
 """A spacing that software writes where it knows none; no detector and no useful export has pixels of just this size."""
 
@@ -105,7 +108,7 @@ def read_spacing(header: Dataset, shape: tuple[int, int]) -> tuple[Spacing, list
     calibrated, note = term(header, "PixelSpacingCalibrationType", ("FIDUCIAL", "GEOMETRY"))
     notes = [note] if note else []
     pairs: dict[str, tuple[float, float] | None] = {}
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+    for keyword in SPACINGS:
         pairs[keyword] = parse_spacing(numbers(header, keyword), shape)
         if pairs[keyword] == PLACEHOLDER_MM and not calibrated:
             pairs[keyword] = None

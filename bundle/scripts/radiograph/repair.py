@@ -11,6 +11,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from scripts.radiograph.elements import cited, number, stated
+from scripts.radiograph.geometry import SPACINGS
 
 # fmt: off
 _SINGLE: Final = (
@@ -21,8 +22,7 @@ _SINGLE: Final = (
     "ShutterRightVerticalEdge", "RadiusOfCircularShutter", "CollimatorUpperHorizontalEdge", "CollimatorLowerHorizontalEdge",
     "CollimatorLeftVerticalEdge", "CollimatorRightVerticalEdge", "RadiusOfCircularCollimator",
 )
-_SPACINGS: Final = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
-_PAIRS: Final = (*_SPACINGS, "PixelAspectRatio", "CenterOfCircularShutter", "CenterOfCircularCollimator")
+_PAIRS: Final = (*SPACINGS, "PixelAspectRatio", "CenterOfCircularShutter", "CenterOfCircularCollimator")
 _LISTS: Final = ("WindowCenter", "WindowWidth", "VerticesOfThePolygonalShutter", "VerticesOfThePolygonalCollimator")
 # fmt: on
 NUMERIC: Final = (*_SINGLE, *_PAIRS, *_LISTS)
@@ -95,5 +95,5 @@ def _read(said: str, keyword: str) -> list[float]:
         known = [part for part in found if part is not None]
         if len(known) == len(found) and (keyword not in _PAIRS or len(known) == 2):
             return known
-    alone = number(plain.strip("\\ ")) if keyword in _SPACINGS else None
+    alone = number(plain.strip("\\ ")) if keyword in SPACINGS else None
     return [] if alone is None else [alone, alone]
