@@ -125,6 +125,9 @@ MISTYPED = [
     ("average --output_file m.pt", "--files is missing (two or more checkpoints of one network)"),
     ("evaluate-gate out", "--valid_dir is missing"),
     ("robustness in", "OUT is missing"),
+    ("interventions", "OUT is missing"),
+    ("interventions in out", "Got unexpected extra argument (out): expected osteoxr interventions OUT."),
+    ("interventions out --patients 0", "--patients is '0'; expected a whole number from 1."),
     ("benchmark nets", "has no command 'nets'; did you mean networks?"),
     ("benchmark gpu", "has no command 'gpu'; there are networks, reading, simulation."),
 ]  # fmt: skip
