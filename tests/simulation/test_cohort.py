@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -64,7 +65,7 @@ def quick(monkeypatch, phantoms):
     rendering = Rendering(torch.linspace(0, 1, 120 * 100).reshape(120, 100))
     shot = Shot(rendering, np.ones((120, 100), np.uint8), {"right": None, "left": None}, np.zeros((120, 100), bool))
     monkeypatch.setattr(patient, "draw_phantom", body)
-    monkeypatch.setattr(patient, "take_radiograph", lambda *_: shot)
+    monkeypatch.setattr(patient, "trace", lambda *_: SimpleNamespace(exposed=lambda *_: shot))
     monkeypatch.setattr(patient, "measure_true_morphometry", lambda _: dict.fromkeys(MORPHOMETRY, 1.0))
 
 

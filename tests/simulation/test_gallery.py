@@ -7,12 +7,12 @@ from scripts.simulation.anatomy.disease import DEFORMITIES, FRACTURES
 from scripts.simulation.hardware.foreign_objects import BELONGINGS
 from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.others.kinds import KINDS
-from scripts.simulation.physics.processing import STYLES
+from scripts.simulation.physics.processing import ALL_STYLES
 
 
 def test_every_style_implant_fracture_and_belonging_has_a_radiograph():
     sheets = gallery.sheets()
-    assert [tile.style for tile in sheets["styles"]] == list(STYLES)
+    assert [tile.style for tile in sheets["styles"]] == list(ALL_STYLES)
     assert {tile.implants[0] for tile in sheets["implants"]} == set(Implant) - {Implant.NONE}
     assert [tile.diseases[0].fracture for tile in sheets["fractures"]] == list(FRACTURES)
     assert [tile.diseases[1].deformity for tile in sheets["deformities"]] == list(DEFORMITIES)

@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from scripts.simulation.physics.processing import STYLES
+from scripts.simulation.physics.processing import ALL_STYLES
 from scripts.simulation.physics.xray import spectrum
 from scripts.simulation.sites import SITES_FILE, load_sites
 
@@ -24,7 +24,7 @@ def test_there_are_five_sites_of_which_two_are_external():
 
 
 def test_all_styles_are_used_and_training_sees_each():
-    assert {name for site in SITES.values() if not site.external for name in site.habits.styles} == set(STYLES)
+    assert {name for site in SITES.values() if not site.external for name in site.habits.styles} == set(ALL_STYLES)
 
 
 def test_detectors_have_native_spacings():

@@ -31,10 +31,10 @@ def test_crests_and_shafts_are_cut_off_at_different_levels() -> None:
 
 def test_a_quarter_comes_out_of_a_viewer_with_8_bits() -> None:
     rng = np.random.default_rng(1)
-    views = [draw_view(rng, site, 0.5) for site in load_sites().values() for _ in range(100)]
+    views = [draw_view(rng, site, 0.5) for site in load_sites().values() for _ in range(300)]
     exported = [view for view in views if view.export]
-    assert len(exported) / len(views) == pytest.approx(0.25, abs=0.06)
-    assert all(view.style.bits == 8 and not view.style.monochrome1 for view in exported)
+    assert len(exported) / len(views) == pytest.approx(0.235, abs=0.03)  # not of what is for processing
+    assert all(view.style.bits == 8 and not view.style.raw and not view.style.monochrome1 for view in exported)
     assert {view.style.bits for view in views if not view.export} >= {12, 14}
 
 

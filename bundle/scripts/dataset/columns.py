@@ -10,9 +10,9 @@ from typing import Final
 BMD_COLUMNS: Final = ("left_neck_bmd", "left_total_bmd", "right_neck_bmd", "right_total_bmd", "lumbar_bmd")
 """Areal bone mineral density by DXA, g/cm²."""
 
-LABEL_COLUMNS: Final = ("label", "left_label", "right_label", "landmarks", "fracture_label")
-"""Files with a radiograph's mask (of both hips, or of one), its landmarks, and the mask of where a femur is broken, relative to
-the manifest's folder."""
+LABEL_COLUMNS: Final = ("label", "left_label", "right_label", "landmarks", "fracture_label", "mineral_label", "region_label")
+"""Files with a radiograph's mask (of both hips, or of one), its landmarks, the mask of where a femur is broken, and maps of the
+mineral and of DXA's regions, relative to the manifest's folder."""
 
 COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *BMD_COLUMNS,
@@ -22,7 +22,7 @@ COLUMNS: Final = (
 
 _TRUTHS: Final = frozenset({
     "label_by", "landmarks_by", "view", "kind", "pelvic_turn_deg", "pelvic_tilt_deg", "lowest_t", "lumbar_bmd_exact", "objects",
-    "style", "repeat",
+    "style", "repeat", "cortex_factor", "spongy_factor", "pelvis_factor",
 })  # fmt: skip
 _TRUTHS_OF_A_HIP: Final = frozenset({
     "neck_bmd_exact", "total_bmd_exact", "implant", "osteoarthritis", "fracture", "fracture_displacement_mm", "deformity",

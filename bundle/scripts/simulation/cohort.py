@@ -28,6 +28,7 @@ def simulate_cohort(
     sites_file: str | None = None,
     faulty: bool = False,
     operated: bool = False,
+    states: int = 0,
 ) -> Path:
     """Simulate a cohort of patients and return the path of its ``manifest.csv``.
 
@@ -46,6 +47,8 @@ def simulate_cohort(
         sites_file: JSON file of sites; the bundle's own when None.
         faulty: give every patient a turned pelvis, turned femurs, a fracture or a deformity.
         operated: give every patient a prosthesis or a fixation.
+        states: further radiographs of each pose, up to 20, with the mineral of femoral cortex, spongy bone and pelvis multiplied
+            and another exposure and processing; all of them then come with maps of the mineral and of DXA's regions.
 
     Raises:
         ValueError: an argument is out of its range, or the folder holds a cohort made with other arguments.
@@ -60,6 +63,9 @@ def simulate_cohort(
         if not isinstance(given, bool):
             raise ValueError(f"{name} is {given!r}; expected True or False. Nothing was written.")
     file = Path(sites_file) if sites_file else SITES_FILE
+    check_whole("states", states, 0)
+    if states > _MOST_REPEATS:
+        raise ValueError(f"states is {states}; expected 0 to {_MOST_REPEATS}. Nothing was written.")
     plan = Plan(
         seed,
         chosen_sites(file, sites),
@@ -68,6 +74,7 @@ def simulate_cohort(
         _checked_repeats(repeats),
         faulty,
         operated,
+        states,
     )
     if not output_dir:
         raise ValueError("No output_dir given: name the folder to write the cohort to. Nothing was written.")
@@ -81,13 +88,14 @@ def simulate_cohort(
         "repeats": repeats,
         "faulty": faulty,
         "operated": operated,
+        "states": states,
     }
     make = partial(simulate_patient, folder=folder, plan=plan)
     production = Production(folder, patients, "patients", make, rows_path, COLUMNS, settings, "cohort.json")
     rows = production.run(workers, lambda: write_data_card(folder))
     print(
-        f"{patients} simulated patients, {len(rows)} radiographs, in {folder.resolve()}: images/, masks/, landmarks/ and "
-        "manifest.csv; see data_card.md"
+        f"{patients} simulated patients, {len(rows)} radiographs, in {folder.resolve()}: images/, masks/, landmarks/"
+        f"{', minerals/, regions/' if states else ''} and manifest.csv; see data_card.md"
     )
     return folder / "manifest.csv"
 

@@ -1,4 +1,4 @@
-"""Writing a simulated radiograph as a DX image of DICOM PS3.3 A.26 (Digital X-Ray Image - For Presentation)."""
+"""Writing a simulated radiograph as a DX image of DICOM PS3.3 A.26 (Digital X-Ray Image), for presentation or for processing."""
 
 import datetime
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import (
     PYDICOM_IMPLEMENTATION_UID,
     DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
     ExplicitVRLittleEndian,
     JPEGLSLossless,
     generate_uid,
@@ -82,7 +83,7 @@ def write_radiograph(
     stored = np.round((1 - values if style.monochrome1 else values) * top).astype("<u2")
 
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForProcessing if style.raw else DigitalXRayImageStorageForPresentation
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[study.seed, "instance"])
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
@@ -96,7 +97,7 @@ def write_radiograph(
     d.StudyDate = d.SeriesDate = d.AcquisitionDate = d.ContentDate = day
     d.StudyTime = d.SeriesTime = d.AcquisitionTime = d.ContentTime = "120000"
     d.AccessionNumber, d.StudyID, d.ReferringPhysicianName = "", "1", ""
-    d.Modality, d.PresentationIntentType = "DX", "FOR PRESENTATION"
+    d.Modality, d.PresentationIntentType = "DX", "FOR PROCESSING" if style.raw else "FOR PRESENTATION"
     d.Manufacturer, d.ManufacturerModelName = "OsteoXR", f"OsteoXR simulator {style.name}"
     d.InstitutionName, d.DeviceSerialNumber, d.SoftwareVersions = study.site, f"{study.site}-{style.name}", "1.0"
     d.PatientName, d.PatientID = f"Simulated^{study.patient_id}", study.patient_id
@@ -110,7 +111,7 @@ def write_radiograph(
 
     _write_technique(d, acquisition)
     d.BurnedInAnnotation = "YES" if acquisition.marked else "NO"
-    d.ImageType = ["DERIVED", "PRIMARY"]
+    d.ImageType = ["ORIGINAL" if style.raw else "DERIVED", "PRIMARY"]
     d.DerivationDescription = "Simulated radiograph of a phantom; not a patient"
     d.LossyImageCompression = "00"
 
@@ -118,10 +119,12 @@ def write_radiograph(
     d.Rows, d.Columns = stored.shape
     allocated = 8 if style.bits <= 8 else 16
     d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = allocated, style.bits, style.bits - 1, 0
-    d.PixelIntensityRelationship, d.PixelIntensityRelationshipSign = "LOG", -1 if style.monochrome1 else 1
+    # 1: larger values mean more exposure.
+    d.PixelIntensityRelationship, d.PixelIntensityRelationshipSign = style.raw or "LOG", 1 if style.monochrome1 else -1
     d.RescaleIntercept, d.RescaleSlope, d.RescaleType = "0", "1", "US"
-    d.PresentationLUTShape = "INVERSE" if style.monochrome1 else "IDENTITY"
-    _write_tone(d, rendering.tone, style)
+    if not style.raw:
+        d.PresentationLUTShape = "INVERSE" if style.monochrome1 else "IDENTITY"
+        _write_tone(d, rendering.tone, style)
     d.compress(JPEGLSLossless, stored.astype(f"uint{allocated}"), generate_instance_uid=False)
 
     with replacing(path) as partial:

@@ -1,7 +1,12 @@
-"""Taking a radiograph of a phantom: rays, exposure and processing, and the masks and landmarks that come with it."""
+"""Taking a radiograph of a phantom: rays, exposure and processing, and the masks, landmarks and mineral that come with it.
+
+What the rays meet is found once (`trace`), which takes most of the time; it can then be exposed as often as is wanted, with other
+techniques and processing, and with the mineral of its bones multiplied (`Traced.exposed`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -13,7 +18,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.curves import smooth_noise
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.soft_tissue import soft_tissue
+from scripts.simulation.anatomy.soft_tissue import SoftTissue, soft_tissue
 from scripts.simulation.anatomy.trabeculae import trabecular_texture
 from scripts.simulation.fracture_zone import fracture_zone
 from scripts.simulation.hardware.foreign_objects import object_paths
@@ -31,6 +36,8 @@ _SMOOTHING = 0.55  # SD in pixels of those spacings
 _BONE_MM, _METAL_MM = 0.6, 0.5
 """Path from which a ray counts as through bone or metal."""
 
+_TOGETHER_SD, _APART_SD, _SPONGY_SD = 0.12, 0.08, 0.12
+
 Landmarks = dict[str, dict[str, list[float] | None] | None]
 
 
@@ -46,15 +53,101 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class _Bones:
-    """What rays meet in bone, images (rows, columns): ``shell`` mineral of pelvis and cortex and ``spongy`` mineral of the femurs
-    (g/cm²), ``path`` and ``core`` (mm in bone, in its interior), and ``femur`` (mm in the femurs)."""
+class State:
+    """By what the mineral in a cubic centimetre is multiplied, of the femurs' ``cortex``, of their ``spongy`` bone and of
+    ``pelvis`` and spine; shape and pattern stay."""
 
-    shell: Tensor
+    cortex: float = 1.0
+    spongy: float = 1.0
+    pelvis: float = 1.0
+
+
+AS_IT_IS: Final = State()
+
+
+@dataclass(frozen=True)
+class Bones:
+    """What rays meet in bone, images (rows, columns): mineral of the femurs' ``cortex`` and of their ``spongy`` bone and of the
+    ``pelvis`` (g/cm²), ``path`` (mm in bone), ``fat`` (share of fat in what marrow there is, times the path in spongy bone, mm) and
+    ``femur`` (mm in the femurs)."""
+
+    cortex: Tensor
     spongy: Tensor
+    pelvis: Tensor
     path: Tensor
-    core: Tensor
+    fat: Tensor
     femur: Tensor
+
+    def mineral(self, state: State = AS_IT_IS) -> Tensor:
+        """All mineral in a state, g/cm²."""
+        return self.cortex * state.cortex + self.spongy * state.spongy + self.pelvis * state.pelvis
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What the rays of a view meet in a phantom.
+
+    ``femurs`` by side as they lie; images (rows, columns) of the ``bones``, of the ``tissue`` as if there were no bone, and the
+    path in mm through each of ``materials`` and through all ``metal`` of implants. ``labels`` is the mask of classes 0..3 without
+    a collimator, ``fracture`` where a femur looks broken.
+    """
+
+    plane: ImagePlane
+    femurs: Mapping[str, Femur]
+    bones: Bones
+    tissue: SoftTissue
+    materials: Mapping[str, Tensor]
+    metal: Tensor
+    labels: np.ndarray
+    fracture: np.ndarray
+
+    def exposed(self, view: View, generator: torch.Generator, state: State = AS_IT_IS) -> Shot:
+        """Take a radiograph of it.
+
+        Args:
+            view: that of `trace`, or one that differs in exposure, collimation, marker and processing alone.
+            generator: source of the noise.
+            state: of the bones' mineral.
+        """
+        view, bones = view.framed(), self.bones
+        mineral = bones.mineral(state)
+        lean, fat = displaced(self.tissue.lean, self.tissue.fat, bones.path, bones.fat, mineral, self.metal)
+        rendering = develop(lean, fat, mineral + self.tissue.mineral, self.materials, view, generator)
+        exposed = view.field.depth(self.plane) > 0
+        inside = exposed.numpy()
+        landmarks = {side: _visible(femur, self.plane, exposed) for side, femur in self.femurs.items()}
+        return Shot(rendering, self.labels * inside, landmarks, self.fracture & inside)
+
+
+def draw_state(rng: np.random.Generator) -> State:
+    """Draw a state of the mineral: all of it by 12%, each compartment by 8% and spongy bone by another 12% (SDs, in logarithms)."""
+    cortex, spongy, pelvis = rng.normal(0, _TOGETHER_SD) + rng.normal(0, _APART_SD, 3)
+    return State(*np.exp([cortex, spongy + rng.normal(0, _SPONGY_SD), pelvis]).tolist())
+
+
+def trace(phantom: Phantom, view: View, generator: torch.Generator) -> Traced:
+    """Find what the rays of ``view`` meet.
+
+    Args:
+        phantom: the patient.
+        view: pose and image plane; the rest plays no part.
+        generator: source of the bowel's gas and the tissue's texture.
+    """
+    plane = view.framed().plane
+    femurs = {side: posed(phantom, view, side) for side in HIP.sides}
+    bones = _bones(phantom, femurs, plane, torch.Generator().manual_seed(phantom.seed))
+    hardware, masks = _hardware(phantom, femurs, plane)
+    materials = dict(hardware)
+    for material, path in object_paths(phantom.objects, plane).items():
+        materials[material] = materials.get(material, 0) + path
+    abduction = {side: pose.abduction + femurs[side].leg_abducted for side, pose in view.poses.items()}
+    tissue = soft_tissue(phantom.body, plane, abduction, generator)
+    labels = (bones.femur > _BONE_MM).numpy().astype(np.uint8)
+    labels[masks["prosthesis"].numpy()] = 2
+    labels[masks["fixation"].numpy()] = 3
+    broken = [femur for side, femur in femurs.items() if phantom.diseases[side].fracture is not Fracture.NONE]  # not what healed
+    metal = sum(hardware.values(), torch.zeros(()))
+    return Traced(plane, femurs, bones, tissue, materials, metal, labels, fracture_zone(broken, plane))
 
 
 def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
@@ -66,33 +159,7 @@ def take_radiograph(phantom: Phantom, view: View, seed: int) -> Shot:
         seed: of the bowel's gas and the noise.
     """
     generator = torch.Generator().manual_seed(seed)
-    view = view.framed()
-    plane = view.plane
-    femurs = {side: posed(phantom, view, side) for side in HIP.sides}
-    strands = torch.Generator().manual_seed(phantom.seed)
-    bones = _bones(phantom, femurs, plane, strands)
-    texture = sum((trabecular_texture(femur, plane, strands) - 1 for femur in femurs.values()), torch.ones(()))
-    mineral = bones.shell + bones.spongy * texture
-
-    hardware, masks = _hardware(phantom, femurs, plane)
-    materials = dict(hardware)
-    for material, path in object_paths(phantom.objects, plane).items():
-        materials[material] = materials.get(material, 0) + path
-    abduction = {side: pose.abduction + femurs[side].leg_abducted for side, pose in view.poses.items()}
-    tissue = soft_tissue(phantom.body, plane, abduction, generator)
-    metal = sum(hardware.values(), torch.zeros(()))
-    lean, fat = displaced(tissue.lean, tissue.fat, bones.path, bones.core, mineral, metal)
-    rendering = develop(lean, fat, mineral + tissue.mineral, materials, view, generator)
-
-    exposed = view.field.depth(plane) > 0
-    mask = np.zeros(exposed.shape, np.uint8)
-    mask[(bones.femur > _BONE_MM).numpy()] = 1
-    mask[masks["prosthesis"].numpy()] = 2
-    mask[masks["fixation"].numpy()] = 3
-    mask[~exposed.numpy()] = 0
-    landmarks = {side: _visible(femur, plane, exposed) for side, femur in femurs.items()}
-    broken = [femur for side, femur in femurs.items() if phantom.diseases[side].fracture is not Fracture.NONE]  # not what healed
-    return Shot(rendering, mask, landmarks, fracture_zone(broken, plane) & exposed.numpy())
+    return trace(phantom, view, generator).exposed(view, generator)
 
 
 def develop(
@@ -135,35 +202,36 @@ def enlarged(images: Tensor, plane: ImagePlane) -> Tensor:
     return interpolate(images[None], size=(plane.rows, plane.columns), mode="bicubic")[0].clamp_min(0)
 
 
-def _bones(phantom: Phantom, femurs: Mapping[str, Femur], plane: ImagePlane, generator: torch.Generator) -> _Bones:
+def _bones(phantom: Phantom, femurs: Mapping[str, Femur], plane: ImagePlane, generator: torch.Generator) -> Bones:
     pelvis_plane, femur_plane = plane.at_spacing(_PELVIS_SPACING), plane.at_spacing(_FEMUR_SPACING)
-    pelvis = torch.zeros(3, pelvis_plane.rows, pelvis_plane.columns)
+    pelvis = torch.zeros(3, pelvis_plane.rows, pelvis_plane.columns)  # mineral, path, fat
+    marrow_fat = sum(bone.bone.marrow_fat for bone in femurs.values()) / len(femurs)
     for solid, box in phantom.pelvis.parts():
         shadow = cast(solid, pelvis_plane, box, _PELVIS_STEP)
-        pelvis += torch.stack([_cortical(shadow.cortex) + shadow.interior, shadow.path, shadow.path - shadow.cortex])
-    femur = torch.zeros(4, femur_plane.rows, femur_plane.columns)
+        mineral = (shadow.cortex * (CORTICAL_MINERAL / 10) + shadow.interior) * phantom.pelvis.density
+        pelvis += torch.stack([mineral, shadow.path, (shadow.path - shadow.cortex) * marrow_fat])
+    femur = torch.zeros(4, femur_plane.rows, femur_plane.columns)  # cortex, spongy, path, fat
     for bone in femurs.values():
         for solid, box in bone.parts():
             shadow = cast(solid, femur_plane, box)
-            femur += torch.stack([_cortical(shadow.cortex), shadow.path, shadow.path - shadow.cortex, shadow.interior])
+            cortex, core = shadow.cortex * (bone.bone.cortical_density / 10), shadow.path - shadow.cortex
+            femur += torch.stack([cortex, shadow.interior, shadow.path, core * bone.bone.marrow_fat])
     # Sampled on a point a pixel, edges would climb in steps.
     pelvis, femur = (torch.stack([low_pass(image, _SMOOTHING) for image in images]) for images in (pelvis, femur))
     coarseness = float(0.3 + 0.7 * torch.rand((), generator=generator))
     pelvis[0] *= mottle(pelvis_plane, coarseness, generator)
-    femur[3] *= mottle(femur_plane, coarseness, generator)
+    femur[1] *= mottle(femur_plane, coarseness, generator)
     around = enlarged(pelvis, femur_plane)
-    shell, path, core, spongy, alone = enlarged(torch.cat([around + femur[:3], femur[3:], femur[1:2]]), plane)
-    return _Bones(shell, spongy, path, core, alone)
+    both = torch.stack([femur[0], femur[1], around[0], around[1] + femur[2], around[2] + femur[3], femur[2]])
+    bones = Bones(*enlarged(both, plane))
+    texture = sum((trabecular_texture(femur, plane, generator) - 1 for femur in femurs.values()), torch.ones(()))
+    return replace(bones, spongy=bones.spongy * texture)
 
 
 def mottle(plane: ImagePlane, coarseness: float, generator: torch.Generator) -> Tensor:
     """Return a multiplier of mean 1 for the mineral (rows, columns): marrow spaces and coarse trabeculae, without direction."""
     broad, middle, fine = (smooth_noise(plane.rows, plane.columns, mm / plane.spacing, generator) for mm in (9.0, 4.0, 1.8))
     return (1 + coarseness * (0.05 * broad + 0.05 * middle + 0.05 * fine)).clamp_min(0.3)
-
-
-def _cortical(thickness: Tensor) -> Tensor:
-    return thickness * (CORTICAL_MINERAL / 10)
 
 
 def _hardware(phantom: Phantom, femurs: Mapping[str, Femur], plane: ImagePlane) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -184,20 +252,22 @@ def _hardware(phantom: Phantom, femurs: Mapping[str, Femur], plane: ImagePlane) 
     return paths, masks
 
 
-def displaced(lean: Tensor, fat: Tensor, bone: Tensor, core: Tensor, mineral: Tensor, metal: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the lean and fat tissue (mm) that is left where bone and metal take its place; bone brings matrix and marrow, which
-    is half fat.
+def displaced(
+    lean: Tensor, fat: Tensor, bone: Tensor, marrow_fat: Tensor, mineral: Tensor, metal: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the lean and fat tissue (mm) that is left where bone and metal take its place; bone brings matrix and marrow.
 
     Args:
         lean, fat: paths in mm as if there were neither.
-        bone, core: paths in mm in bone and in its interior.
+        bone: path in mm in bone.
+        marrow_fat: path in mm in the interior of bone, times the share of fat in its marrow.
         mineral: of the bone, g/cm².
         metal: path in mm.
     """
     lean = (lean - bone - metal).clamp_min(0)
     matrix = (bone - mineral / MINERAL_DENSITY * 10).clamp_min(0)
-    marrow_fat = 0.5 * torch.minimum(core, matrix)
-    return lean + matrix - marrow_fat, fat + marrow_fat
+    fatty = torch.minimum(marrow_fat, matrix)
+    return lean + matrix - fatty, fat + fatty
 
 
 def _visible(femur: Femur, plane: ImagePlane, exposed: Tensor) -> dict[str, list[float] | None] | None:

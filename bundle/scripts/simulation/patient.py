@@ -20,12 +20,13 @@ from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
 from scripts.simulation.anatomy.displacement import displacement_mm
-from scripts.simulation.anatomy.dxa import with_scan_error
+from scripts.simulation.anatomy.dxa import Reading, with_scan_error
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.true_morphometry import MORPHOMETRY, measure_true_morphometry
 from scripts.simulation.dx_image import Study, write_radiograph
 from scripts.simulation.faults import Fault, draw_fault
-from scripts.simulation.imaging import Shot, posed, take_radiograph
+from scripts.simulation.imaging import AS_IT_IS, Shot, State, draw_state, posed, trace
+from scripts.simulation.mineral_map import map_mineral, map_regions
 from scripts.simulation.phantom import Phantom, draw_implants, draw_phantom
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site
@@ -37,13 +38,14 @@ _HIP_BMDS: Final = tuple(f"{side}_{site}_bmd" for side in ("left", "right") for 
 _STATE: Final = ("implant", "osteoarthritis", "fracture", "fracture_displacement_mm", "deformity", "deformity_grade")
 COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
-    "label", "landmarks", "fracture_label", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
+    "label", "landmarks", "fracture_label", "mineral_label", "region_label", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
     *(f"{side}_{what}" for what in _STATE for side in ("left", "right")),
     "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "pelvic_tilt_deg",
-    "style", "repeat",
+    "style", "repeat", "cortex_factor", "spongy_factor", "pelvis_factor",
     *(f"{side}_{name}" for side in ("left", "right") for name in MORPHOMETRY),
 )  # fmt: skip
-"""Of the manifest; those with "exact" are what a faultless DXA would read, and the last ones measures of the bone itself."""
+"""Of the manifest; those with "exact" are what a faultless DXA would read, the factors by what the patient's mineral is multiplied,
+and the last ones measures of the bone itself."""
 
 EXTERNAL_WEIGHT: Final = 0.5
 """An external site gives half as many patients as another: most are to be trained on."""
@@ -61,7 +63,8 @@ class Plan:
     ``seed`` of the cohort; ``sites`` that patients come from, an external one half as often as another; ``spacing_mm`` of the
     detector's pixels (None: each site's own); ``split`` of all (None: by site and date); ``repeats``: radiographs of a patient,
     each in a fresh pose and exposure (0: the usual single one); ``faulty``: every patient has a fault, see
-    `scripts.simulation.faults`; ``operated``: every patient has an implant.
+    `scripts.simulation.faults`; ``operated``: every patient has an implant; ``states``: further radiographs from each view, with
+    the mineral of cortex, spongy bone and pelvis multiplied and another exposure, and the maps of the mineral with all.
     """
 
     seed: int
@@ -71,6 +74,7 @@ class Plan:
     repeats: int
     faulty: bool = False
     operated: bool = False
+    states: int = 0
 
 
 def simulate_patient(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
@@ -111,7 +115,8 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     implants = draw_implants(rng, operated=True) if plan.operated else None
     diseases = fault.suffered(draw_diseases(person, rng)) if plan.faulty else None
     phantom = draw_phantom(person, rng, implants, diseases, fault.pelvic_turn)
-    known = _known_of(phantom, rng)
+    known = _known_of(phantom)
+    errors = ScanErrors.drawn(rng)
 
     rows = []
     for repeat in range(1, max(1, plan.repeats) + 1):
@@ -119,28 +124,41 @@ def _make(index: int, folder: Path, plan: Plan) -> list[dict[str, Any]]:
         rng = np.random.default_rng([plan.seed, index, repeat])
         view = draw_view(rng, site, plan.spacing_mm)
         view = replace(view, poses=fault.posed(askew(view.poses, phantom.pelvis.turn_deg)))
-        shot = take_radiograph(phantom, view, int(rng.integers(2**31)))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        traced = trace(phantom, view, generator)
         date = first + datetime.timedelta(days=int(rng.integers(_WEEK)) if plan.repeats else 0)
-        study = Study(_patient_id(index), site.name, date, f"{plan.seed}-{index}-{repeat}-{plan.spacing_mm}")
-        name = f"{study.patient_id}_{repeat}" if plan.repeats else study.patient_id
-        acquisition = view.acquisition(phantom.body.thickness)
-        write_radiograph(folder / "images" / f"{name}.dcm", shot.rendering, view.style, acquisition, person, study)
-        _write_labels(folder, name, shot)
-        rows.append(
-            {
-                "image": f"images/{name}.dcm",
-                "patient_id": study.patient_id,
-                "study_date": date.isoformat(),
-                "site": site.name,
-                "split": split,
-                **known,
-                "label": f"masks/{name}.png",
-                "landmarks": f"landmarks/{name}.json",
-                "fracture_label": f"fractures/{name}.png" if shot.fracture.any() else "",
-                **_seen_in(view, phantom),
-                "repeat": repeat,
-            }
-        )
+        taken = f"{_patient_id(index)}_{repeat}" if plan.repeats else _patient_id(index)
+        labels = {"region_label": _write(folder, f"regions/{taken}.png", map_regions(traced)) if plan.states else ""}
+        for number in range(plan.states + 1):
+            state = draw_state(rng) if number else AS_IT_IS
+            if number:
+                view = view.exposed_as(site.exposure.draw(rng), site.habits.draw_style(rng))
+            name = f"{taken}_state{number}" if number else taken
+            shot = traced.exposed(view, generator, state)
+            if not number:
+                labels |= _write_labels(folder, name, shot)
+            seed = f"{plan.seed}-{index}-{repeat}-{plan.spacing_mm}" + (f"-{number}" if number else "")
+            study = Study(_patient_id(index), site.name, date, seed)
+            acquisition = view.acquisition(phantom.body.thickness)
+            write_radiograph(folder / "images" / f"{name}.dcm", shot.rendering, view.style, acquisition, person, study)
+            rows.append(
+                {
+                    "image": f"images/{name}.dcm",
+                    "patient_id": study.patient_id,
+                    "study_date": date.isoformat(),
+                    "site": site.name,
+                    "split": split,
+                    **known,
+                    **_densities(phantom, state, errors),
+                    **labels,
+                    "mineral_label": _write(folder, f"minerals/{name}.png", map_mineral(traced, state)) if plan.states else "",
+                    **_seen_in(view, phantom),
+                    "repeat": repeat,
+                    "cortex_factor": round(state.cortex, 4),
+                    "spongy_factor": round(state.spongy, 4),
+                    "pelvis_factor": round(state.pelvis, 4),
+                }
+            )
     return rows
 
 
@@ -153,39 +171,58 @@ def split_of(site: Site, date: datetime.date, rng: np.random.Generator) -> str:
     return "test" if date >= begin + _TEST_FROM * (end - begin) else drawn
 
 
-def _known_of(phantom: Phantom, rng: np.random.Generator) -> dict[str, Any]:
+def _known_of(phantom: Phantom) -> dict[str, Any]:
     """The manifest's columns that are the patient's, the same for all radiographs."""
-    person, reference = phantom.person, load_reference()
+    person = phantom.person
     known: dict[str, Any] = {
         "age_years": int(person.age),
         "sex": person.sex,
         "weight_kg": round(person.weight, 1),
         "height_cm": round(person.height),
-        "lumbar_bmd": round(person.lumbar * (1 + _LUMBAR_CV * rng.normal()), 4),
-        "lumbar_bmd_exact": round(person.lumbar, 4),
         "objects": ";".join(sorted({item.name for item in phantom.objects})),
     }
-    t_scores = [reference.t_score(person.lumbar, "lumbar")]
     for side in HIP.sides:
-        disease, exact = phantom.diseases[side], phantom.dxa[side]
-        if not disease.is_scanned:
-            exact = None
-        read = None if exact is None else with_scan_error(exact, rng)
-        femur = phantom.femurs[side]
+        disease, femur = phantom.diseases[side], phantom.femurs[side]
         # What healed out of place has measures that nobody has defined.
-        measures = {} if exact is None or femur.fragments else measure_true_morphometry(femur)
+        measured = disease.is_scanned and phantom.dxa[side] is not None and not femur.fragments
+        measures = measure_true_morphometry(femur) if measured else {}
         known |= {f"{side}_{name}": round(measures[name], 2) if measures else "" for name in MORPHOMETRY}
-        for site in HIP.sites:
-            known[f"{side}_{site}_bmd"] = "" if read is None else round(getattr(read, site), 4)
-            known[f"{side}_{site}_bmd_exact"] = "" if exact is None else round(getattr(exact, site), 4)
-            if exact is not None:
-                t_scores.append(reference.t_score(getattr(exact, site), site))
         known[f"{side}_implant"] = phantom.fittings[side].implant.value
         known[f"{side}_osteoarthritis"] = round(disease.osteoarthritis, 2)
         known[f"{side}_fracture"] = disease.fracture.value
         known[f"{side}_deformity"] = disease.deformity.value
         known[f"{side}_deformity_grade"] = round(disease.grade, 2)
-    return {**known, "lowest_t": round(min(t_scores), 3)}
+    return known
+
+
+@dataclass(frozen=True)
+class ScanErrors:
+    """By what one DXA scan multiplies the truth: a `Reading` a side ("right", "left") and the ``lumbar`` spine's factor."""
+
+    hips: dict[str, Reading]
+    lumbar: float
+
+    @staticmethod
+    def drawn(rng: np.random.Generator) -> ScanErrors:
+        """Draw them with DXA's short-term precision."""
+        return ScanErrors({side: with_scan_error(Reading(1.0, 1.0), rng) for side in HIP.sides}, 1 + _LUMBAR_CV * rng.normal())
+
+
+def _densities(phantom: Phantom, state: State, errors: ScanErrors) -> dict[str, Any]:
+    """The manifest's columns of DXA with the mineral in a state: as one scan reads it, and exactly."""
+    reference, lumbar = load_reference(), phantom.person.lumbar * state.pelvis
+    columns: dict[str, Any] = {"lumbar_bmd": round(lumbar * errors.lumbar, 4), "lumbar_bmd_exact": round(lumbar, 4)}
+    t_scores = [reference.t_score(lumbar, "lumbar")]
+    for side in HIP.sides:
+        parts = phantom.scanned[side] if phantom.diseases[side].is_scanned else None
+        exact = parts and parts.reading(state.cortex, state.spongy)
+        for site in HIP.sites:
+            value = None if exact is None else getattr(exact, site)
+            columns[f"{side}_{site}_bmd"] = "" if value is None else round(value * getattr(errors.hips[side], site), 4)
+            columns[f"{side}_{site}_bmd_exact"] = "" if value is None else round(value, 4)
+            if value is not None:
+                t_scores.append(reference.t_score(value, site))
+    return {**columns, "lowest_t": round(min(t_scores), 3)}
 
 
 def _seen_in(view: View, phantom: Phantom) -> dict[str, Any]:
@@ -209,11 +246,17 @@ def _displacement_mm(femur: Femur, disease: Disease) -> float:
     return 0.0 if disease.fracture is Fracture.NONE else round(displacement_mm(femur), 2)
 
 
-def _write_labels(folder: Path, name: str, shot: Shot) -> None:
-    with replacing(folder / "masks" / f"{name}.png") as temporary:
-        Image.fromarray(shot.mask).save(temporary, format="PNG")
+def _write_labels(folder: Path, name: str, shot: Shot) -> dict[str, str]:
+    """Write mask, landmarks and what is broken; return the manifest's columns that name them."""
     with replacing(folder / "landmarks" / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(shot.landmarks), encoding="utf-8")
-    if shot.fracture.any():
-        with replacing(folder / "fractures" / f"{name}.png") as temporary:
-            Image.fromarray(shot.fracture.astype(np.uint8)).save(temporary, format="PNG")
+    broken = _write(folder, f"fractures/{name}.png", shot.fracture.astype(np.uint8)) if shot.fracture.any() else ""
+    label = _write(folder, f"masks/{name}.png", shot.mask)
+    return {"label": label, "landmarks": f"landmarks/{name}.json", "fracture_label": broken}
+
+
+def _write(folder: Path, name: str, image: np.ndarray) -> str:
+    """Write an image (rows, columns) or (rows, columns, 3) of uint8 as PNG, and return its name."""
+    with replacing(folder / name) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")
+    return name

@@ -10,9 +10,9 @@ from torch import Tensor
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.deformity import seat
 from scripts.simulation.anatomy.disease import Disease, draw_diseases
-from scripts.simulation.anatomy.dxa import Reading, scan
+from scripts.simulation.anatomy.dxa import Parts, Reading, Scan
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femurs_of_person import draw_femurs
+from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_head_radius
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.anatomy.soft_tissue import Body, draw_body
 from scripts.simulation.anatomy.solids import about_x, about_y, about_z
@@ -33,8 +33,8 @@ _IMPLANT_SHARE = {
 @dataclass(frozen=True)
 class Phantom:
     """One simulated patient: the person, the bones, what each hip carries and suffers from, the body, what lies on it, and
-    what a faultless DXA scan reads by side (None where there is an implant; a broken hip reads as before the fracture). ``seed``
-    makes the pattern of the trabeculae, which stays the same in all radiographs of the patient."""
+    what a faultless DXA scan reads of cortex and spongy bone by side (``scanned``; None where there is an implant; a broken hip
+    reads as before the fracture). ``seed`` makes the pattern of the trabeculae, the same in all radiographs of the patient."""
 
     person: Person
     pelvis: Pelvis
@@ -43,8 +43,13 @@ class Phantom:
     diseases: dict[str, Disease]
     body: Body
     objects: tuple[ForeignObject, ...]
-    dxa: dict[str, Reading | None]
+    scanned: dict[str, Parts | None]
     seed: int
+
+    @property
+    def dxa(self) -> dict[str, Reading | None]:
+        """What a faultless DXA scan reads by side."""
+        return {side: parts and parts.reading() for side, parts in self.scanned.items()}
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def draw_phantom(
         diseases: what each side suffers from; drawn when None. A hip that has been operated on is no longer broken or deformed.
         pelvic_turn: degrees by which the pelvis is turned about the body's long axis, to the left, beyond what is usual.
     """
-    head_radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
+    head_radius = draw_head_radius(person, rng)
     # Drawn even if given, so that the rest of the patient is the same.
     drawn_implants, drawn_diseases = draw_implants(rng), draw_diseases(person, rng)
     carried = drawn_implants if implants is None else implants
@@ -87,14 +92,14 @@ def draw_phantom(
     }
     pelvis = draw_pelvis(person, rng, head_radius, suffered)
     pelvis = replace(pelvis, rotation=about_z(-math.radians(pelvic_turn)) @ pelvis.rotation)
-    femurs, readings = {}, {}
+    femurs, scanned = {}, {}
     for side, femur in draw_femurs(person, rng, head_radius, suffered).items():
-        readings[side] = scan(femur) if carried[side] is Implant.NONE else None
+        scanned[side] = Scan(femur).parts(femur.bone) if carried[side] is Implant.NONE else None
         place = pelvis.hip_centre(side) + seat(femur, suffered[side])
         femurs[side] = replace(femur, position=place, resected=carried[side].is_joint)
     fittings = {side: draw_fitting(carried[side], rng) for side in HIP.sides}
     body = draw_body(person, rng, pelvis.scale)
-    return Phantom(person, pelvis, femurs, fittings, suffered, body, tuple(draw_objects(rng)), readings,
+    return Phantom(person, pelvis, femurs, fittings, suffered, body, tuple(draw_objects(rng)), scanned,
                    int(rng.integers(2**31)))  # fmt: skip
 
 

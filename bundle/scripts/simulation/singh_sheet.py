@@ -18,6 +18,7 @@ from scripts.measurement.outline import Outline
 from scripts.measurement.singh import CONTRASTS, Groups, grade_contrasts, lay_out, measure_contrasts
 from scripts.simulation.anatomy import femur_bone
 from scripts.simulation.anatomy.disease import Disease
+from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.imaging import take_radiograph
 from scripts.simulation.phantom import draw_phantom
@@ -72,8 +73,10 @@ def _simulated_hip(density: float, site: Site, seed: int) -> tuple[NDArray[Any],
     person = replace(draw_person(rng, site.population), sex="F", total_hip=density, femoral_neck=_NECK_OVER_TOTAL * density)
     sound, without = {"right": Disease(), "left": Disease()}, {"right": Implant.NONE, "left": Implant.NONE}
     phantom = replace(draw_phantom(person, rng, without, sound), objects=())
+    femurs = {side: _patterned(femur, density / _TOTAL_HIP_BMD[0]) for side, femur in phantom.femurs.items()}
+    phantom = replace(phantom, femurs=femurs)
     plain = replace(site, habits=replace(site.habits, one_hip=0.0, frog_leg=0.0))
-    grade = femur_bone.singh_grade(phantom.femurs["right"].bone.strength)
+    grade = femur_bone.singh_grade(phantom.femurs["right"].bone.pattern)
     for attempt in range(_ATTEMPTS):
         view = draw_view(np.random.default_rng([seed, 2 + attempt]), plain, _SPACING_MM, "A")
         shot = take_radiograph(phantom, view, seed)
@@ -84,6 +87,11 @@ def _simulated_hip(density: float, site: Site, seed: int) -> tuple[NDArray[Any],
         if axes is not None:
             return shot.rendering.displayed().numpy(), outline, axes, grade
     raise RuntimeError(f"The hip of seed {seed} is not on the radiograph as a whole in {_ATTEMPTS} views; choose another seed.")
+
+
+def _patterned(femur: Femur, pattern: float) -> Femur:
+    """The femur with the trabeculae that go with its density on average, whatever was drawn."""
+    return replace(femur, bone=replace(femur.bone, trabeculae=replace(femur.bone.trabeculae, pattern=pattern)))
 
 
 def _show(panel: Any, image: NDArray[Any], outline: Outline, axes: HipAxes) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.simulation.physics.processing import STYLES, Style, vary
+from scripts.simulation.physics.processing import ALL_STYLES, Style, vary
 from scripts.simulation.physics.xray import Exposure
 
 SITES_FILE: Final = Path(__file__).with_name("sites.json")
@@ -89,7 +89,7 @@ class Habits:
 
     def draw_style(self, rng: np.random.Generator) -> Style:
         """Draw a vendor style, and vary it as it varies between radiographs."""
-        return vary(STYLES[_drawn(self.styles, rng)], rng)
+        return vary(ALL_STYLES[_drawn(self.styles, rng)], rng)
 
     def draw_marker(self, rng: np.random.Generator) -> str:
         """Draw the side of the lead marker: "right", "left", or "" for none."""
@@ -170,7 +170,7 @@ def _group(where: str, key: str, value: Any, kind: type) -> dict[str, Any]:
         elif part.name == "dates":
             result[part.name] = _dates(where, field, found)
         else:
-            result[part.name] = _shares(where, field, found, tuple(STYLES) if part.name == "styles" else _MARKERS)
+            result[part.name] = _shares(where, field, found, tuple(ALL_STYLES) if part.name == "styles" else _MARKERS)
     return result
 
 

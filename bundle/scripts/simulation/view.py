@@ -10,7 +10,7 @@ from torch import Tensor
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.dx_image import Acquisition
 from scripts.simulation.phantom import Pose
-from scripts.simulation.physics.processing import STYLES, Style, vary
+from scripts.simulation.physics.processing import ALL_STYLES, Style, vary
 from scripts.simulation.physics.projection import ImagePlane
 from scripts.simulation.physics.viewer import Export, draw_export
 from scripts.simulation.physics.xray import Exposure, tube_charge
@@ -102,6 +102,12 @@ class View:
             marked=self.marker is not None,
         )
 
+    def exposed_as(self, exposure: Exposure, style: Style) -> "View":
+        """Return the view with another technique and processing; a viewer's export stays one, and of what was for presentation."""
+        if self.export is None:
+            return replace(self, exposure=exposure, style=style)
+        return replace(self, exposure=exposure, style=self.style if style.raw else _as_exported(style))
+
     def framed(self) -> "View":
         """Return the view with the bands about it that a viewer's export has; without an export, itself."""
         if self.export is None or not any(self.export.margins):
@@ -164,7 +170,7 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
         plane=plane,
         poses=_draw_poses(rng, frog, only),
         exposure=site.exposure.draw(rng),
-        style=drawn if style is None else vary(STYLES[style], rng),
+        style=drawn if style is None else vary(ALL_STYLES[style], rng),
         field=_draw_field(rng, site, plane),
         marker=_draw_marker(rng, site, only),
         spacing=spacing,
@@ -173,10 +179,14 @@ def draw_view(rng: np.random.Generator, site: Site, spacing: float | None, style
         only=only,
     )
     export = draw_export(rng)
-    if style is not None or rng.random() >= _EXPORTED:
-        return view
-    # A screenshot has 8 bits and is never inverted.
-    return replace(view, style=replace(view.style, bits=8, monochrome1=False), export=export)
+    if style is not None or rng.random() >= _EXPORTED or view.style.raw:
+        return view  # no viewer shows what is for processing
+    return replace(view, style=_as_exported(view.style), export=export)
+
+
+def _as_exported(style: Style) -> Style:
+    """A screenshot has 8 bits and is never inverted."""
+    return replace(style, bits=8, monochrome1=False)
 
 
 def _draw_poses(rng: np.random.Generator, frog: bool, only: str) -> dict[str, Pose]:

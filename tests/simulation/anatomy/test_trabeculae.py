@@ -86,7 +86,7 @@ def test_groups_cross_in_strong_bone():
 
 def test_coarse_pixels_average_the_fine_pattern():
     fine, coarse = pattern(0.7, 0.15), pattern(0.7, 0.6)
-    assert coarse.std() < 0.8 * fine.std()
+    assert coarse.std() < 0.85 * fine.std()
     averaged = torch.nn.functional.avg_pool2d(fine[None, None], 4)[0, 0]
     assert float(coarse.std()) == pytest.approx(float(averaged.std()), rel=0.35)
 

@@ -20,8 +20,22 @@ from scripts.simulation.population import Person
 _FREE_ABDUCTION = 10.0  # degrees within which the thighs touch and the skin hardly follows the bone
 _TAPER = 0.075  # mm by which a thigh's radius shrinks in each mm towards the knee
 _SEAM = 25.0  # mm over which trunk and thigh run into one another
+_BULGE_MM = (9.0, 7.0)
+"""SD of lean and fat tissue in a bulge."""
 _MUSCLE_LEVELS = (-260, -200, -150, -115, -75, -30, 5, 45, 90)
 _MUSCLE_HALF_WIDTHS = (121, 123, 134, 149, 152, 147, 149, 155, 156)
+
+
+@dataclass(frozen=True)
+class Bulge:
+    """What lies before or behind a place at ``x`` and ``z`` (mm) beyond the smooth shape of the body: ``lean`` and ``fat`` tissue
+    (mm, below 0: less) that fades over ``reach`` (SD, mm)."""
+
+    x: float
+    z: float
+    reach: float
+    lean: float
+    fat: float
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,8 @@ class Body:
     ``fat`` the thickness under the skin, ``crotch`` its level below the hip centres, ``thigh`` its radius, ``pannus`` the
     thickness of an overhanging belly. ``marbling`` 0..1 is the fat in muscle; ``gas``, ``stool`` and ``bladder`` 0..1 how
     full the organs are; ``calcium`` 0..1 how calcified the arteries are; ``phleboliths`` and ``granulomas`` are counts;
-    ``seed`` makes what stays the same in all radiographs.
+    ``bulges`` make the tissue before and behind a bone another than that beside it; ``seed`` makes what stays the same in all
+    radiographs.
     """
 
     scale: float
@@ -54,6 +69,7 @@ class Body:
     phleboliths: int
     granulomas: int
     seed: int
+    bulges: tuple[Bulge, ...] = ()
 
     @property
     def hip(self) -> float:
@@ -94,6 +110,19 @@ def draw_body(person: Person, rng: np.random.Generator, pelvis_scale: float) -> 
         phleboliths=int(rng.poisson(3)) if rng.random() < 0.15 + 0.005 * max(0.0, person.age - 30) else 0,
         granulomas=int(rng.integers(1, 4)) if rng.random() < 0.05 else 0,
         seed=int(rng.integers(2**31)),
+        bulges=tuple(_draw_bulge(rng, pelvis_scale, load) for _ in range(rng.integers(3, 7))),
+    )
+
+
+def _draw_bulge(rng: np.random.Generator, scale: float, load: float) -> Bulge:
+    """A bulge near a hip: muscle before or behind it, or a fold of fat that the table or the other side presses there."""
+    side = rng.choice([-1.0, 1.0])
+    return Bulge(
+        x=float(side * rng.normal(HALF_HIP_DISTANCE + 20, 35) * scale),
+        z=float(rng.normal(15, 45) * scale),
+        reach=float(rng.uniform(18, 55)),
+        lean=float(rng.normal(0, _BULGE_MM[0])),
+        fat=float(rng.normal(0, _BULGE_MM[1] * max(0.5, 1 + 0.25 * load))),
     )
 
 
@@ -183,3 +212,14 @@ def _extent(
         seam = 0.25 * _SEAM * near * near * (torch.minimum(extent, limb) / 60).clamp(0, 1)
         extent = torch.maximum(extent, limb) + seam
     return extent
+
+
+def bulging(body: Body, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Return the lean and the fat tissue (mm, images (rows, columns)) by which the body's bulges differ from its smooth shape."""
+    lean, fat = torch.zeros(grid.shape, device=grid.x.device), torch.zeros(grid.shape, device=grid.x.device)
+    for bulge in body.bulges:
+        across = torch.exp(-((grid.x[None, :] - bulge.x) / bulge.reach).square() / 2)
+        along = torch.exp(-((grid.z[:, None] - bulge.z) / bulge.reach).square() / 2)
+        lean.addcmul_(along, across, value=bulge.lean)
+        fat.addcmul_(along, across, value=bulge.fat)
+    return lean, fat

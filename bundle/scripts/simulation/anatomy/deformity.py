@@ -66,11 +66,8 @@ def diseased(femur: Femur, state: Disease, rng: np.random.Generator) -> Femur:
     if state.deformity is Deformity.SLIPPED_EPIPHYSIS:
         return _slipped(femur, grade, rng)
     if state.deformity is Deformity.PAGET:
-        bone = replace(
-            femur.bone,
-            shell=femur.bone.shell * (1 + grade * rng.uniform(0.4, 1.1)),
-            trabecular=femur.bone.trabecular * (1 + grade * rng.uniform(0.1, 0.9)),
-        )
+        thicker = 1 + grade * rng.uniform(0.4, 1.1)
+        bone = femur.bone.thicker(thicker).denser(trabecular=1 + grade * rng.uniform(0.1, 0.9))
         spots = [_spot(femur, rng, (6, 16), left=1 - 0.5 * grade, soft=4.0) for _ in range(rng.integers(1, 4))]
         spots += [_spot(femur, rng, (6, 14), added=0.22 * grade, soft=4.0) for _ in range(rng.integers(2, 5))]
         return replace(femur, bone=bone, coarseness=grade, lesions=tuple(spots))

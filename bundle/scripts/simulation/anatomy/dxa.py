@@ -9,16 +9,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.optimize import least_squares
+from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.femur import Femur
 from scripts.simulation.anatomy.femur_bone import FemurMineral, mineral, places
 from scripts.simulation.anatomy.femur_shape import LENGTH_MM
 from scripts.simulation.physics.projection import inside_fraction
-from scripts.simulation.physics.xray import CORTICAL_MINERAL
 
 _NECK_CV, _TOTAL_CV = 0.0166, 0.0065
-_STRENGTHS, _NECKS = (0.15, 2.5), (0.3, 3.0)
+YOUNG_TOTAL_HIP = 0.95
+"""Total-hip aBMD at a ``strength`` of 1, about, g/cm²."""
+_STRENGTHS, _AMOUNTS, _NECKS = (0.15, 2.5), (0.3, 3.0), (0.25, 4.0)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,40 @@ class Reading:
 
     neck: float
     total: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What of a reading lies in the ``cortex`` and what in the ``spongy`` bone within it."""
+
+    cortex: Reading
+    spongy: Reading
+
+    def reading(self, cortex: float = 1.0, spongy: float = 1.0) -> Reading:
+        """Return what is read if each compartment's mineral is multiplied by so much."""
+        return Reading(
+            self.cortex.neck * cortex + self.spongy.neck * spongy, self.cortex.total * cortex + self.spongy.total * spongy
+        )
+
+
+def regions(femur: Femur, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Where points (..., 3) of an unbroken femur's own frame (mm before ``size``; y plays no part) lie in DXA's regions: bool
+    images (...) of the femoral neck's box and the total hip's, both beyond the bone too."""
+    size = femur.size
+    along, up = femur.neck_axes(points)
+    x, z = points[..., 0], points[..., 2]
+    middle, half = HIP.dxa.neck_middle * femur.neck_length, HIP.dxa.neck_box_mm[1] / 2 / size
+    beside = (  # of the trochanter
+        (x > -femur.offset * (1 - HIP.dxa.beside_trochanter))
+        & (z < femur.drop + HIP.dxa.below_base_mm)
+        & (up.abs() < 1.6 * femur.neck_radius)
+    )
+    return ((along - middle).abs() <= half) & beside, (along >= middle - half) & (z <= lowest(femur))
+
+
+def lowest(femur: Femur) -> float:
+    """Where the total hip's region ends, mm before ``size`` below the head's centre."""
+    return min(femur.intact_landmarks["lesser_trochanter"][2] + HIP.dxa.total_below_mm / femur.size, LENGTH_MM)
 
 
 class Scan:
@@ -39,10 +76,9 @@ class Scan:
         """Sample the femur on a grid of ``spacing`` mm in the image and ``step`` mm along the rays."""
         size, device = femur.size, femur.position.device
         low, high = (corner.tolist() for corner in femur.own_box())
-        lowest = min(femur.intact_landmarks["lesser_trochanter"][2] + HIP.dxa.total_below_mm / size, LENGTH_MM)
         self._femur, self._step = femur, step
         x = torch.arange(low[0] * size, high[0] * size, spacing, device=device) / size
-        z = torch.arange(low[2] * size, (lowest + 2) * size, spacing, device=device) / size
+        z = torch.arange(low[2] * size, (lowest(femur) + 2) * size, spacing, device=device) / size
         y = torch.arange(low[1] * size, high[1] * size, step, device=device) / size
         points = torch.stack(torch.meshgrid(z, x, y, indexing="ij")[::-1], dim=-1)[..., [1, 0, 2]]
         bent = femur.bent(points)
@@ -54,31 +90,30 @@ class Scan:
         self._points = points[self._near]
         self._places = places(femur, bent[self._near], distance[self._near])
 
-        along, up = femur.neck_axes(points[:, :, 0])
-        flat_x, flat_z = points[:, :, 0, 0], points[:, :, 0, 2]
         bone = self._inside * step > 0.5
-        middle, half = HIP.dxa.neck_middle * femur.neck_length, HIP.dxa.neck_box_mm[1] / 2 / size
-        beside = (  # of the trochanter
-            (flat_x > -femur.offset * (1 - HIP.dxa.beside_trochanter))
-            & (flat_z < femur.drop + HIP.dxa.below_base_mm)
-            & (up.abs() < 1.6 * femur.neck_radius)
-        )
-        self.neck_region = bone & ((along - middle).abs() <= half) & beside
-        self.total_region = bone & (along >= middle - half) & (flat_z <= lowest)
+        self.neck_region, self.total_region = (bone & region for region in regions(femur, points[:, :, 0]))
 
-    def image(self, bone: FemurMineral) -> torch.Tensor:
-        """Return the areal mineral density (rows, columns) in g/cm² if the femur's mineral were ``bone``."""
+    def images(self, bone: FemurMineral) -> tuple[Tensor, Tensor]:
+        """Return the areal mineral density (rows, columns) in g/cm² of the cortex and of the spongy bone if the femur's mineral
+        were ``bone``."""
         thin, dense = mineral(bone, self._places, self._femur.sclerosis)
         thin, dense = self._femur.with_lesions(self._points, thin, dense)
         cortex, interior = (torch.zeros(self._near.shape, device=thin.device) for _ in range(2))
         cortex[self._near], interior[self._near] = thin, dense
         core = inside_fraction(self._start + cortex[..., :-1], self._end + cortex[..., 1:])
         density = (interior[..., :-1] + interior[..., 1:]) / 2
-        return ((self._inside - core.sum(-1)) * CORTICAL_MINERAL + (core * density).sum(-1)) * self._step / 10
+        shell = (self._inside - core.sum(-1)) * bone.cortical_density
+        return shell * self._step / 10, (core * density).sum(-1) * self._step / 10
+
+    def parts(self, bone: FemurMineral) -> Parts:
+        """Return what the scanner would report of each compartment if the femur's mineral were ``bone``."""
+        return Parts(*(self._read(image) for image in self.images(bone)))
 
     def reading(self, bone: FemurMineral) -> Reading:
         """Return what the scanner would report if the femur's mineral were ``bone``."""
-        image = self.image(bone)
+        return self.parts(bone).reading()
+
+    def _read(self, image: Tensor) -> Reading:
         return Reading(float(image[self.neck_region].mean()), float(image[self.total_region].mean()))
 
 
@@ -100,27 +135,27 @@ def with_scan_error(reading: Reading, rng: np.random.Generator) -> Reading:
 
 
 def mineralised(femur: Femur, reading: Reading) -> Femur:
-    """Set ``strength`` and ``neck`` of the femur's bone so that ``scan`` reads about ``reading`` (Newton's method).
+    """Set the femur's mineral so that ``scan`` reads about ``reading``.
 
-    The two are kept within the range that bone can have, so an odd pair of numbers may not be met.
+    Its ``strength`` follows from the total hip; what the compartments were drawn to be is kept but for one factor on thickness of
+    the cortex and density of the spongy bone, which is found together with ``neck`` (least squares). Both are kept within the range
+    that bone can have, so an odd pair of numbers may not be met.
     """
     table = Scan(femur, 1.5, 2.0)
     target = np.log([reading.neck, reading.total])
+    bone = replace(femur.bone, strength=float(np.clip(reading.total / YOUNG_TOTAL_HIP, *_STRENGTHS)))
+
+    def of(unknown: np.ndarray) -> FemurMineral:
+        amount, neck = unknown.tolist()
+        return replace(bone.thicker(amount).denser(trabecular=amount), neck=neck)
 
     def error(unknown: np.ndarray) -> np.ndarray:
-        found = table.reading(replace(femur.bone, strength=float(np.exp(unknown[0])), neck=float(np.exp(unknown[1]))))
+        found = table.reading(of(unknown))
         return np.log([found.neck, found.total]) - target
 
-    low, high = np.log([_STRENGTHS[0], _NECKS[0]]), np.log([_STRENGTHS[1], _NECKS[1]])
-    unknown = np.clip(np.array([target[1], 0.0]), low, high)
-    now = error(unknown)
-    slope = np.stack([(error(unknown + shift) - now) / 0.05 for shift in np.eye(2) * 0.05], axis=1)
-    for _ in range(6):
-        move = np.clip(unknown - np.linalg.lstsq(slope, now, rcond=0.02)[0], low, high) - unknown
-        if np.abs(now).max() < 0.002 or not move.any():
-            break
-        unknown = unknown + move
-        before, now = now, error(unknown)
-        slope = slope + np.outer(now - before - slope @ move, move) / (move @ move)
-    strength, neck = (float(v) for v in np.exp(unknown))
-    return replace(femur, bone=replace(femur.bone, strength=strength, neck=neck))
+    # Differences over 3%: the outline is sampled, so that the finest ones are noise.
+    solved = least_squares(
+        error, (1.0, 1.0), bounds=tuple(zip(_AMOUNTS, _NECKS, strict=True)), diff_step=0.03, xtol=1e-3, ftol=1e-5, gtol=1e-4,
+        max_nfev=12,
+    )  # fmt: skip
+    return replace(femur, bone=of(solved.x))

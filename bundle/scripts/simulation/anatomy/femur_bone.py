@@ -1,12 +1,12 @@
-"""The mineral of a proximal femur: thickness of its cortex and density of its five trabecular groups, and how both are lost.
+"""The mineral of a proximal femur: thickness and density of its cortex, density and pattern of its five trabecular groups.
 
 Cortex of the neck from 25 to 85 years: superoposterior 1.63 to 0.33 mm, inferoanterior 3.9 to 3.3 mm (Mayhew et al., Lancet
 2005); cortex of the shaft 5-7 mm, of which age takes 25-35%. Trabecular groups and the order of their loss: Singh et al.,
-JBJS 1970. ``strength`` is areal density over that of a young adult: the eighties of women are at 0.70, which ties thickness
-to it.
+JBJS 1970. ``strength`` is the part of all this that goes together, areal density over that of a young adult: the eighties of
+women are at 0.70, which ties thickness to it on average. What a person has of each compartment beyond that is told apart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from scripts.simulation.anatomy.femur_shape import FemurShape
 from scripts.simulation.anatomy.roughness import Local
+from scripts.simulation.physics.xray import CORTICAL_MINERAL
 
 GROUPS = ("principal_compressive", "principal_tensile", "secondary_compressive", "secondary_tensile", "greater_trochanter")
 
@@ -26,20 +27,80 @@ _BREAKS_EARLIER = 0.10
 """How much sooner the principal tensile group is lost opposite the greater trochanter (grade III)."""
 
 
+_POROUS, _COMPACT = 0.40, 0.15
+"""How the density of the cortex follows ``strength`` below and above 1."""
+_GROUP_VOLUME = 0.25
+"""Mean of a group's envelope over the spongy bone of the proximal femur, 0.2 to 0.3 in all of them."""
+
+
+@dataclass(frozen=True)
+class Cortex:
+    """What a person's cortex is beyond what ``strength`` says: factors on its thickness at the ``superior`` and the ``inferior``
+    neck, in the ``shaft`` and in the ``rest``, and on the mineral in a cubic centimetre of it (``density``: pores and tissue)."""
+
+    superior: float = 1.0
+    inferior: float = 1.0
+    shaft: float = 1.0
+    rest: float = 1.0
+    density: float = 1.0
+
+    def thicker(self, factor: float) -> "Cortex":
+        """Multiply the thickness everywhere."""
+        thickness = {name: getattr(self, name) * factor for name in ("superior", "inferior", "shaft", "rest")}
+        return replace(self, **thickness)
+
+
+@dataclass(frozen=True)
+class Trabeculae:
+    """What a person's spongy bone is beyond what ``strength`` says.
+
+    ``density`` multiplies all its mineral and ``groups`` that of each of ``GROUPS``. ``pattern`` is the strength on Singh's scale
+    whose groups are left, their mass being that of ``strength`` (None: the same). ``number`` of strands in a mm, their
+    ``thickness`` and ``anisotropy`` over the usual are of the picture only: they leave the mineral alone.
+    """
+
+    density: float = 1.0
+    groups: tuple[float, ...] = (1.0,) * len(GROUPS)
+    pattern: float | None = None
+    number: float = 1.0
+    thickness: float = 1.0
+    anisotropy: float = 1.0
+
+
 @dataclass(frozen=True)
 class FemurMineral:
-    """How much mineral a femur holds.
+    """How much mineral a femur holds, and where.
 
-    ``strength`` (0.15 to 2) is about its areal density over a young adult's; ``neck`` multiplies the cortex and the trabeculae of
-    the femoral neck, ``lesser`` those of the lesser trochanter, which may be pale; ``trabecular`` and ``shell`` are the person's
-    own proportions of the two compartments.
+    ``strength`` (0.1 to 3) is about its areal density over a young adult's; ``neck`` multiplies the cortex and the trabeculae of
+    the femoral neck, ``lesser`` those of the lesser trochanter, which may be pale. ``cortex`` and ``trabeculae`` are the person's
+    own compartments, ``marrow_fat`` (0..1) the share of fat in the marrow.
     """
 
     strength: float = 1.0
     neck: float = 1.0
     lesser: float = 1.0
-    trabecular: float = 1.0
-    shell: float = 1.0
+    cortex: Cortex = field(default_factory=Cortex)
+    trabeculae: Trabeculae = field(default_factory=Trabeculae)
+    marrow_fat: float = 0.5
+
+    @property
+    def pattern(self) -> float:
+        """Strength on Singh's scale that the trabecular groups look like."""
+        return self.strength if self.trabeculae.pattern is None else self.trabeculae.pattern
+
+    @property
+    def cortical_density(self) -> float:
+        """Mineral in a cubic centimetre of the cortex, g: a weak cortex is also a porous one."""
+        return CORTICAL_MINERAL * self.cortex.density * min(self.strength, 1.0) ** _POROUS * max(self.strength, 1.0) ** _COMPACT
+
+    def denser(self, cortical: float = 1.0, trabecular: float = 1.0) -> "FemurMineral":
+        """Multiply the mineral in a cubic centimetre of cortex and of spongy bone; shape and picture of both stay."""
+        cortex = replace(self.cortex, density=self.cortex.density * cortical)
+        return replace(self, cortex=cortex, trabeculae=replace(self.trabeculae, density=self.trabeculae.density * trabecular))
+
+    def thicker(self, factor: float) -> "FemurMineral":
+        """Multiply the thickness of all cortex."""
+        return replace(self, cortex=self.cortex.thicker(factor))
 
 
 @dataclass(frozen=True)
@@ -81,8 +142,8 @@ def group_share(strength: float) -> tuple[float, ...]:
     return tuple(_left(strength, begin, end) for begin, end in _LOST_BETWEEN)
 
 
-def singh_grade(strength: float) -> float:
-    """Singh's grade, 1 to 6 and continuous, of the trabeculae left at ``strength``: 1, and for each of ``GROUPS`` the part of a
+def singh_grade(pattern: float) -> float:
+    """Singh's grade, 1 to 6 and continuous, of the trabeculae left at a ``pattern``: 1, and for each of ``GROUPS`` the part of a
     young adult's that is left.
 
     The groups go in Singh's order, so the rounded grade says about what he describes (Singh et al., JBJS 1970). At 5 a quarter
@@ -90,7 +151,7 @@ def singh_grade(strength: float) -> float:
     four fifths of it opposite the greater trochanter; at 2 little but the principal compressive group is left; below 1.5 less
     than half of that.
     """
-    return 1.0 + sum(min(share, 1.0) for share in group_share(strength))
+    return 1.0 + sum(min(share, 1.0) for share in group_share(pattern))
 
 
 def _left(strength: float, begin: float, end: float) -> float:
@@ -184,31 +245,39 @@ def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Ten
         at: where the points lie.
         sclerosis: 0..1, hardening of the loaded dome of the head under a worn joint.
     """
-    s = bone.strength
+    s, own, spongy = bone.strength, bone.cortex, bone.trabeculae
     lost = max(0.0, 1.0 - s)
     weak = min(s, 1.0)
     growth = max(s, 1.0)
-    superior = max(0.12, 1.63 * weak**4.48 * growth)
-    inferior = 3.9 * weak**0.47 * growth
-    shaft = 6.4 * weak**0.8 * growth**0.7 * (0.86 + 0.14 * (at.distal / 110.0).clamp(0, 1))
-    plain = 1.2 * weak**0.7 * growth
+    superior = max(0.12, 1.63 * weak**3.6 * growth) * own.superior
+    inferior = 3.9 * weak**0.47 * growth * own.inferior
+    shaft = 6.4 * weak**0.8 * growth**0.7 * (0.86 + 0.14 * (at.distal / 110.0).clamp(0, 1)) * own.shaft
+    plain = 1.2 * weak**0.7 * growth * own.rest
     factor = 1 + (bone.neck - 1) * at.neck
     around_neck = (superior + (inferior - superior) * at.inferior) * bone.neck
-    cortex = plain + at.neck * (around_neck - plain) + at.calcar * (3.2 * weak**0.5 * growth) * (1 - at.shaft) * (1 - at.neck)
-    cortex = cortex + at.head * (0.75 * weak**0.6 - cortex) + sclerosis * 1.6 * at.dome
+    calcar = 3.2 * weak**0.5 * growth * own.inferior
+    cortex = plain + at.neck * (around_neck - plain) + at.calcar * calcar * (1 - at.shaft) * (1 - at.neck)
+    cortex = cortex + at.head * (0.75 * weak**0.6 * own.rest - cortex) + sclerosis * 1.6 * at.dome
     pale = 1 + (bone.lesser - 1) * at.lesser
-    cortex = (cortex + at.shaft * (shaft - cortex)) * bone.shell * pale * at.local.cortex
+    cortex = (cortex + at.shaft * (shaft - cortex)) * pale * at.local.cortex
 
-    left = group_share(s)
-    tensile = _left(s, _LOST_BETWEEN[1][0] + _BREAKS_EARLIER, _LOST_BETWEEN[1][1] + _BREAKS_EARLIER)
-    density = 0.045 * s**0.5 + 0.05 * s**0.5 * at.head
-    density = density + _DENSITY[0] * left[0] * at.envelope[0]
-    density = density + _DENSITY[1] * (left[1] + (tensile - left[1]) * at.lateral) * at.envelope[1]
-    for k in (2, 3, 4):
-        density = density + _DENSITY[k] * left[k] * at.envelope[k]
+    left = group_share(bone.pattern)
+    tensile = _left(bone.pattern, _LOST_BETWEEN[1][0] + _BREAKS_EARLIER, _LOST_BETWEEN[1][1] + _BREAKS_EARLIER)
+    among = 0.045 * s**0.5
+    density = among + 0.05 * s**0.5 * at.head
+    for k, of_group in enumerate(spongy.groups):
+        there = left[k] + (tensile - left[k]) * at.lateral if k == 1 else left[k]
+        density = density + _DENSITY[k] * of_group * there * at.envelope[k]
+    if spongy.pattern is not None:
+        # What the groups have lost is spread over all spongy bone.
+        whole, seen = (
+            among + _GROUP_VOLUME * sum(d * part for d, part in zip(_DENSITY, group_share(of), strict=True))
+            for of in (s, bone.pattern)
+        )
+        density = density * (whole / seen)
     density = density * (1 - (0.45 + 1.2 * lost) / (1 + 0.7 * lost) * at.ward) * (1 - 0.42 * at.neck) * s**0.2 * factor
     # The inner cortex of an ageing shaft turns porous: mineral inward of the dense shell.
     porous = 0.5 * lost * torch.exp((cortex - at.depth) / 1.1).clamp_max(1.0)
     canal = at.shaft * (1 - 0.9 * at.head)
     density = density * (1 - 0.93 * canal) + porous * canal
-    return cortex, density * bone.trabecular * pale * at.local.spongy + sclerosis * 0.25 * at.dome
+    return cortex, density * spongy.density * pale * at.local.spongy + sclerosis * 0.25 * at.dome

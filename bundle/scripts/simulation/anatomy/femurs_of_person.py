@@ -1,4 +1,9 @@
-"""How the two femurs of a person are drawn: a shape that both share, small differences of the sides, and the mineral."""
+"""How the two femurs of a person are drawn: a shape that both share, small differences of the sides, and the mineral.
+
+What a person has of each compartment is drawn apart from all others and from the shape (`draw_mineral`); then the strength that
+they share is found such that DXA reads the person's aBMD. So a thin cortex may be a dense one, and the shape tells no more of the
+density than it does in patients; docs/simulation.md has the sources and what comes of it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,9 +14,9 @@ import numpy as np
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.deformity import diseased, reshaped
 from scripts.simulation.anatomy.disease import Disease
-from scripts.simulation.anatomy.dxa import Reading, mineralised
+from scripts.simulation.anatomy.dxa import YOUNG_TOTAL_HIP, Reading, mineralised
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import FemurMineral
+from scripts.simulation.anatomy.femur_bone import GROUPS, Cortex, FemurMineral, Trabeculae
 from scripts.simulation.anatomy.femur_shape import FemurShape
 from scripts.simulation.anatomy.fractures import draw_fragments
 from scripts.simulation.anatomy.roughness import Roughness, Unevenness, draw_unevenness
@@ -20,8 +25,24 @@ from scripts.simulation.population import Person
 
 _SIDE_DIFFERENCE_SD = 0.02
 """How far the two hips of a person differ in aBMD, g/cm²."""
+_THICKNESS_SD, _PLACE_SDS = 0.27, (0.45, 0.18, 0.10, 0.14)
+"""Of cortical thickness about what goes with a density: everywhere, and at the superior and the inferior neck, in the shaft and in
+the rest, in its logarithm."""
+_CORTICAL_DENSITY_SD = 0.09
+_SPONGY_SD, _GROUP_SD = 0.24, 0.12
+"""Of the mineral of all spongy bone and of each trabecular group, in its logarithm."""
+_PATTERN_SD = 0.32
+_STRANDS_SD = (0.12, 0.12, 0.15)
+"""Of number, thickness and anisotropy of the strands, in its logarithm."""
+_SIDE_SD = 0.015
+"""How far the compartments of one side differ from the person's, in the logarithm."""
 _TWO_SIDED = ("neck_shaft_angle", "offset", "neck_radius", "shaft_radius", "flare", "trochanter", "lesser_trochanter")
 _ADDED = ("flattening", "osteophytes", "spur")
+
+
+def draw_head_radius(person: Person, rng: np.random.Generator) -> float:
+    """Draw the radius of a person's femoral heads, mm."""
+    return float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
 
 
 def draw_shape(person: Person, rng: np.random.Generator, head_radius: float) -> FemurShape:
@@ -97,8 +118,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
     shape = _draw_smooth(person, rng, own_stream, head_radius)
     amounts = draw_unevenness(person.age, own_stream)
     anteversion = rng.normal(14.5, 7.8)
-    trabecular, shell = rng.normal(1, 0.08), rng.normal(1, 0.05)
-    lesser = rng.uniform(0.3, 1.1)
+    mineral = draw_mineral(person, rng)
     femurs = {}
     for side in HIP.sides:
         state = disease[side]
@@ -114,7 +134,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
             sclerosis=worn,
             streaks=amounts.spongy,
             anteversion=float(anteversion + rng.normal(0, 2.0)),
-            bone=FemurMineral(trabecular=float(trabecular), shell=float(shell), lesser=float(lesser)),
+            bone=_of_side(mineral, rng),
             mirrored=side == "left",
         )
         femur = replace(femur, roughness=_roughness(femur, amounts, own_stream))
@@ -124,3 +144,47 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
         broken = draw_fragments(state.fracture, state.displacement, femur, rng)
         femurs[side] = replace(femur, fragments=broken) if broken else femur
     return femurs
+
+
+def draw_mineral(person: Person, rng: np.random.Generator) -> FemurMineral:
+    """Draw what a person has of each compartment, with a ``strength`` still to be found.
+
+    Args:
+        person: the expected aBMD sets the pattern on average, sex and age the fat of the marrow.
+        rng: source of everything that varies.
+    """
+    everywhere = rng.normal(0, _THICKNESS_SD)
+    superior, inferior, shaft, rest = np.exp(everywhere + rng.normal(0, _PLACE_SDS)).tolist()
+    density = float(np.exp(rng.normal(0, _CORTICAL_DENSITY_SD)))
+    pattern = person.total_hip / YOUNG_TOTAL_HIP * np.exp(rng.normal(0, _PATTERN_SD))
+    number, thickness, anisotropy = np.exp(rng.normal(0, _STRANDS_SD)).tolist()
+    spongy = Trabeculae(
+        density=float(np.exp(rng.normal(0, _SPONGY_SD))),
+        groups=tuple(np.exp(rng.normal(0, _GROUP_SD, len(GROUPS))).tolist()),
+        pattern=float(np.clip(pattern, 0.3, 1.6)),
+        number=number,
+        thickness=thickness,
+        anisotropy=anisotropy,
+    )
+    return FemurMineral(
+        lesser=float(rng.uniform(0.3, 1.1)),
+        cortex=Cortex(superior, inferior, shaft, rest, density),
+        trabeculae=spongy,
+        marrow_fat=draw_marrow_fat(person, rng),
+    )
+
+
+def draw_marrow_fat(person: Person, rng: np.random.Generator) -> float:
+    """Draw the share of fat in the marrow of the proximal femur, 0.2 to 0.95.
+
+    It grows with age, in women most after the menopause, and men have more until then.
+    """
+    late = float(np.clip((person.age - 50) / 10, 0, 1))
+    mean = 0.60 + 0.004 * (person.age - 40) + (0.05 * late - 0.02 if person.sex == "F" else 0.03)
+    return float(np.clip(rng.normal(mean, 0.07), 0.2, 0.95))
+
+
+def _of_side(mineral: FemurMineral, rng: np.random.Generator) -> FemurMineral:
+    """The mineral of one side, nearly the other's."""
+    cortical, trabecular, thickness = np.exp(rng.normal(0, _SIDE_SD, 3)).tolist()
+    return mineral.denser(cortical, trabecular).thicker(thickness)

@@ -31,6 +31,11 @@ from scripts.simulation.population import Person
 
 __all__ = ["HALF_HIP_DISTANCE", "Pelvis", "draw_pelvis"]
 
+_FOLLOWS_HIP, _STRENGTH_SD = 0.7, 0.11
+"""Power of the hip's density that the pelvis follows, and the SD about it in logarithms: spine and hip correlate by 0.62."""
+_DENSITY_SD = 0.07
+"""Of the mineral in the pelvis beyond that, in its logarithm."""
+
 
 @dataclass(frozen=True)
 class Pelvis:
@@ -38,7 +43,7 @@ class Pelvis:
 
     ``hips`` holds the hip bone of each side. ``scale`` is the distance between the hip centres over 176 mm. ``upper`` stretches
     along z what lies above the hip centres, ``lower`` what lies below, and ``depth`` all along y. ``rotation`` (3, 3) tilts and
-    turns it about the origin.
+    turns it about the origin. ``density`` multiplies the mineral of all its bones, whatever their shape.
     """
 
     hips: Mapping[str, HipBone] = field(default_factory=lambda: {side: HipBone() for side in HIP.sides})
@@ -47,6 +52,7 @@ class Pelvis:
     upper: float = 1.0
     lower: float = 1.0
     depth: float = 1.0
+    density: float = 1.0
     rotation: Tensor = field(default_factory=lambda: torch.eye(3))
 
     @property
@@ -116,7 +122,7 @@ def draw_pelvis(person: Person, rng: np.random.Generator, head_radius: float, di
     """
     female = person.sex == "F"
     size = (person.height / (162 if female else 176)) ** 0.42
-    strength = float(np.clip(person.total_hip / 0.95 * rng.normal(1, 0.06), 0.45, 1.4))
+    strength = float(np.clip((person.total_hip / 0.95) ** _FOLLOWS_HIP * np.exp(rng.normal(0, _STRENGTH_SD)), 0.45, 1.5))
     shared = _draw_shape(person, rng)
     warp = _draw_warp(rng, 2.0)
     hips = {}
@@ -149,6 +155,7 @@ def draw_pelvis(person: Person, rng: np.random.Generator, head_radius: float, di
         upper=float((0.99 if female else 1.05) * rng.normal(1, 0.045)),
         lower=float((0.97 if female else 1.05) * np.clip(rng.normal(1, 0.06), 0.82, 1.18)),
         depth=float(np.clip(rng.normal(1, 0.05), 0.87, 1.13)),
+        density=float(np.exp(rng.normal(0, _DENSITY_SD))),
         rotation=_orientation(tilt, rng.normal(0, 3.5), rng.normal(0, 2.5)),
     )
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from scripts.simulation.anatomy.body_shape import Body, draw_body, envelope
+from scripts.simulation.anatomy.body_shape import Body, bulging, draw_body, envelope
 from scripts.simulation.anatomy.bowel import bladder_water, bowel_gas
 from scripts.simulation.anatomy.calcification import calcium
 from scripts.simulation.anatomy.curves import Grid, smooth_noise
@@ -58,7 +58,11 @@ def soft_tissue(body: Body, plane: ImagePlane, abduction: Mapping[str, float], g
     lean = lean + (layers.skin - layers.dermis)
     # Strands of connective tissue in the fat under the skin.
     strands = torch.exp(-((texture / 0.35) ** 2)) * 0.035 * (layers.skin - muscle)
-    total = (layers.skin + change * (layers.skin > 0)).clamp_min(0) + organ
+    # Bulges fade where the body ends, and never take all of a layer away.
+    inner, outer = (bulge * (layers.muscle / 90).clamp(0, 1) for bulge in bulging(body, grid))
+    inner, outer = torch.maximum(inner, -0.3 * lean), torch.maximum(outer, -0.5 * (layers.skin - lean))
+    lean = lean + inner
+    total = (layers.skin + inner + outer + change * (layers.skin > 0)).clamp_min(0) + organ
     lean = torch.minimum(lean + strands + organ * 0.8, total)
     gas = torch.minimum(bowel_gas(body, grid, generator), 0.6 * lean)
     lean = lean - gas

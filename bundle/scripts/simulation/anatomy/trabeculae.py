@@ -2,7 +2,8 @@
 
 Each group has its own curved coordinates (``femur_bone.strands``): across its strands and along them. Streak noise that is
 stretched along the strands is looked up there, so lines follow the fan from the calcar to the dome and the arcs from the lateral
-cortex, and cross where groups overlap. Trabeculae are 0.1-0.2 mm thick and some 0.7 mm apart; a radiograph sums many layers.
+cortex, and cross where groups overlap. Trabeculae are 0.1-0.2 mm thick and some 0.7 mm apart; a radiograph sums many layers, so
+no single distance stands out: power falls with frequency as in fractional Brownian motion (docs/simulation.md).
 """
 
 from functools import lru_cache
@@ -21,7 +22,11 @@ _COARSE_MM = 1.8
 _SEED = 20
 _COARSER = 0.8
 _STREAKS = 0.55
-_CONTRAST = (0.30, 0.22)
+_HURST = 0.65
+"""Exponent of the fractional Brownian motion that radiographs of trabeculae resemble."""
+_KNEE = 1.4
+"""Distance between strands, in these, above which the pattern has no more power."""
+_CONTRAST = (0.20, 0.17)
 """Coefficient of variation of the pattern in dense bone, and what is added when all is lost."""
 
 
@@ -34,12 +39,11 @@ def _tile(spacing: float, device: torch.device) -> Tensor:
     along = torch.fft.fftfreq(n, _TILE_SPACING)[:, None]
     across = torch.fft.fftfreq(n, _TILE_SPACING)[None, :]
     tiles = []
-    for apart, long in ((0.8, 3.0), (1.6, 4.0), (3.2, 9.0)):
-        band = torch.exp(-0.5 * (torch.log2((across.abs() + 1e-3) * apart) / 0.75).square())
-        shape = band * torch.exp(-0.5 * (along * long * 2.2).square())
+    for apart, long in ((0.8, 8.0), (1.6, 9.0), (3.2, 11.0)):
+        frequency = torch.hypot(across, along * long)
+        unblurred = (frequency.square() + (_KNEE * apart) ** -2).pow(-(_HURST + 1) / 2)
         # What a pixel cannot resolve is averaged away.
-        shape = shape * torch.exp(-2 * (torch.pi * 0.35 * spacing) ** 2 * (across.square() + along.square()))
-        unblurred = band * torch.exp(-0.5 * (along * long * 2.2).square())
+        shape = unblurred * torch.exp(-2 * (torch.pi * 0.35 * spacing) ** 2 * (across.square() + along.square()))
         noise = torch.fft.fft2(torch.randn(n, n, generator=generator))
         image = torch.fft.ifft2(noise * shape).real
         tiles.append(image / unblurred.square().mean().sqrt())
@@ -68,11 +72,12 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
     coarse_rows, coarse_columns = (max(2, round(n * plane.spacing / _COARSE_MM)) for n in (rows, columns))
     z = plane.top + (top + torch.linspace(0, rows - 1, coarse_rows, device=texture.device)) * plane.spacing
     x = plane.left + (left + torch.linspace(0, columns - 1, coarse_columns, device=texture.device)) * plane.spacing
-    local, within = _on_mid_plane(femur, plane, x, z)
+    local, within = on_mid_plane(femur, plane, x, z)
     bend = interpolate(wobble, size=(coarse_rows, coarse_columns), mode="bicubic", align_corners=True)[:, 0]
     found = strands(femur, local[..., 0], local[..., 2])
     fade = torch.sigmoid((femur.drop + 42.0 - local[..., 2]) / 7.0) * within
-    share = torch.tensor(group_share(femur.bone.strength)).to(texture)
+    spongy = femur.bone.trabeculae
+    share = torch.tensor([k * group for k, group in zip(group_share(femur.bone.pattern), spongy.groups, strict=True)]).to(texture)
     # A thin background keeps the pattern of the strongest groups everywhere.
     weight = (found.envelope + 0.04) * (0.15 + share[:, None, None])
     weight = weight / weight.square().sum(0).sqrt().clamp_min(1e-3)
@@ -83,7 +88,7 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
     count = len(GROUPS)
     across, along, weight, fade = maps[:count], maps[count : 2 * count], maps[2 * count : 3 * count], maps[-1]
 
-    lost = min(1.0, max(0.0, 1.0 - femur.bone.strength))
+    lost = min(1.0, max(0.0, 1.0 - femur.bone.pattern))
     tile = _tile(round(plane.spacing, 3), texture.device)
     # As bone is lost, and in Paget's disease, strands stand farther apart.
     wide = max(lost, femur.coarseness)
@@ -93,14 +98,14 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
     pattern = torch.zeros(rows, columns, device=texture.device)
     for group in range(count):
         for layer in range(_LAYERS):
-            u = across[group] * (1 + 0.31 * layer) / _TILE_MM + offsets[group, layer, 0, 0]
-            v = along[group] / _TILE_MM + offsets[group, layer, 0, 1] + 0.02 * layer * u
+            u = across[group] * (1 + 0.31 * layer) * spongy.number / _TILE_MM + offsets[group, layer, 0, 0]
+            v = along[group] / spongy.anisotropy / _TILE_MM + offsets[group, layer, 0, 1] + 0.02 * layer * u
             where = torch.stack([u - u.floor(), v - v.floor()], dim=-1) * 2 - 1
             looked_up = grid_sample(mixed, where[None], align_corners=True)[0, 0]
             pattern.addcmul_(looked_up, weight[group], value=_LAYERS**-0.5)
     # Thin strands vanish and the ones that are left stand out: the dark side of the pattern is flattened, the bright one not.
     sharp = torch.where(pattern > 0, pattern * (1 + 0.6 * lost), pattern * (1 - 0.35 * lost))
-    contrast = (_CONTRAST[0] + _CONTRAST[1] * lost) * (1 + _COARSER * femur.coarseness) * sharp * fade
+    contrast = (_CONTRAST[0] + _CONTRAST[1] * lost) * (1 + _COARSER * femur.coarseness) * spongy.thickness * sharp * fade
     inside = fade > 0.05
     if inside.any():
         contrast = contrast - fade * (contrast[inside].sum() / fade[inside].sum())
@@ -108,9 +113,9 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
     return texture
 
 
-def _on_mid_plane(femur: Femur, plane: ImagePlane, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Where rays meet the plane through shaft and neck, in the frame of the unbroken femur (rows, columns, 3), and whether that
-    is in the bone (0..1).
+def on_mid_plane(femur: Femur, plane: ImagePlane, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Where rays meet the plane through shaft and neck, in the frame of the unbroken femur (rows, columns, 3), mm before
+    ``size``, and whether that is in the bone (0..1).
 
     Seen along that plane, as in a lateral view, a ray has no such point nearby: it is taken no farther than 25 mm from the
     femur's depth.

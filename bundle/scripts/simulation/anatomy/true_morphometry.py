@@ -48,7 +48,7 @@ def measure_true_morphometry(femur: Femur) -> dict[str, float]:
     lateral, medial = torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 0.0])
     outer, canal = (_reach(femur, shaft, lateral, core) + _reach(femur, shaft, medial, core) for core in (False, True))
     lengths = (length, float(widths.min()), float(canal[0]), *outer[1:].tolist(), *canal[1:].tolist())
-    measured = (femur.neck_shaft_angle, *lengths, singh_grade(femur.bone.strength))
+    measured = (femur.neck_shaft_angle, *lengths, singh_grade(femur.bone.pattern))
     return dict(zip(MORPHOMETRY, measured, strict=True))
 
 

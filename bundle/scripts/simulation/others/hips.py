@@ -12,8 +12,7 @@ from torch import Tensor
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import FemurMineral
-from scripts.simulation.anatomy.femurs_of_person import draw_shape
+from scripts.simulation.anatomy.femurs_of_person import draw_head_radius, draw_mineral, draw_shape
 from scripts.simulation.anatomy.pelvis import Pelvis, draw_pelvis
 from scripts.simulation.anatomy.solids import about_x, about_y, about_z, intersection, vector
 from scripts.simulation.hardware.foreign_objects import draw_objects
@@ -34,10 +33,10 @@ width of the growth plates (mm of an adult's size)."""
 def _draw(rng: np.random.Generator, poses: dict[str, Pose]) -> tuple[Pelvis, dict[str, Femur]]:
     """Pelvis and femurs as they lie, without the search for a mineral that meets a DXA reading."""
     person = draw_person(rng)
-    radius = float((43.3 if person.sex == "F" else 48.5) / 2 * rng.normal(1, 0.04))
+    radius = draw_head_radius(person, rng)
     pelvis = draw_pelvis(person, rng, radius, {side: Disease() for side in HIP.sides})
     shape, turn = draw_shape(person, rng, radius), float(rng.normal(14.5, 7.8))
-    mineral = FemurMineral(strength=float(np.clip(rng.normal(0.95, 0.2), 0.4, 1.5)))
+    mineral = replace(draw_mineral(person, rng), strength=float(np.clip(rng.normal(0.95, 0.2), 0.4, 1.5)))
     femurs = {}
     for side in HIP.sides:
         pose = poses[side]

@@ -101,7 +101,7 @@ def take_scene(scene: Scene, rng: np.random.Generator, site: Site, spacing: floa
     shell, spongy, path, core = _bones(scene, unit, generator) * s
     lean, fat, thickness = _flesh(scene, unit, generator)
     metal = {name: _paths(pieces, unit, scene.detail)[0] * s for name, pieces in scene.metal.items()}
-    lean, fat = displaced(lean * s, fat * s, path, core, shell + spongy, sum(metal.values(), torch.zeros(())))
+    lean, fat = displaced(lean * s, fat * s, path, 0.5 * core, shell + spongy, sum(metal.values(), torch.zeros(())))
     for material, shadow in object_paths(scene.objects, plane).items():
         metal[material] = metal.get(material, 0) + shadow
     return Taken(develop(lean, fat, shell + spongy, metal, view, generator), view, float(np.clip(thickness * s, 10, 400)))

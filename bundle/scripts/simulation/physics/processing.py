@@ -2,9 +2,11 @@
 
 Six styles stand for what hospitals show: a plain logarithm, detector values under a power law with the tone curve left to the
 viewer, multi-scale contrast equalisation, strong edge enhancement of equalised tissue, a dark film-like curve, and a soft flat
-picture with the air beside the patient masked black.
+picture with the air beside the patient masked black. Two more are the detector's signal before any of that (FOR PROCESSING), as
+archives keep it now and then: its logarithm, or the signal itself.
 """
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -18,6 +20,7 @@ from scripts.simulation.physics.xray import low_pass
 _FILM_BASE, _FILM_RANGE = 0.2, 2.8  # optical densities of a radiographic film: base with fog, and above it
 _PERCEIVED = 0.35  # exponent from luminance to perceived brightness, in which display values are linear (DICOM PS3.14)
 _SATURATED, _BULK = 0.97, 0.4  # of the strongest signal: a ray missed the patient; it crossed more than the skin's edge
+_RAW_RANGE = 1000.0  # of a logarithmic detector's scale, strongest to weakest signal
 _SPARSE = (slice(None, None, 7), slice(None, None, 7))  # enough pixels for percentiles
 
 
@@ -27,6 +30,7 @@ class Curve(StrEnum):
     STRAIGHT = "straight"
     SIGMOID = "sigmoid"
     FILM = "film"
+    LOGARITHM = "logarithm"
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,12 @@ class Tone:
         """Map grey values, any shape, to display values 0..1; both are bone bright.
 
         Straight: clipped. Sigmoid: the function SIGMOID of DICOM PS3.3 C.11.2.1.3.1. Film: the luminance behind a film whose
-        density follows a logistic characteristic curve, scaled so that 0 and 1 stay.
+        density follows a logistic characteristic curve, scaled so that 0 and 1 stay. Logarithm: of a signal in ``width`` steps.
         """
         if self.curve is Curve.STRAIGHT:
             return grey.clamp(0, 1)
+        if self.curve is Curve.LOGARITHM:
+            return 1 - torch.log1p((1 - grey.clamp(0, 1)) * self.width) / math.log1p(self.width)
         bent = torch.sigmoid((grey - self.centre) * (4 / self.width))
         if self.curve is Curve.SIGMOID:
             return bent
@@ -67,7 +73,8 @@ class Style:
     (mm), or, where ``gain`` is above 1, at all scales, weak structures by ``gain``; ``coring`` (in units of the noise) spares the
     noise. The patient's percentiles ``low`` and ``high`` become 0 and 1 of ``tone``, which the viewer applies if it is ``stored``
     in the file; what is shown runs from ``floor`` to ``ceiling``, and where ``masked`` the air beside the patient is black.
-    ``bits`` are stored, inverted if ``monochrome1``.
+    ``bits`` are stored, inverted if ``monochrome1``. ``raw``: nothing is processed (FOR PROCESSING), and the signal is stored as
+    "LIN" or "LOG" says (DICOM's Pixel Intensity Relationship).
     """
 
     name: str
@@ -87,6 +94,7 @@ class Style:
     floor: float = 0.0
     ceiling: float = 1.0
     masked: bool = False
+    raw: str = ""
 
 
 STYLES = {
@@ -101,6 +109,11 @@ STYLES = {
     )
 }
 """By name; all that differs between makers is here, nothing in the physics."""
+
+FOR_PROCESSING = {style.name: style for style in (Style("L", 12, raw="LOG"), Style("R", 14, True, raw="LIN"))}
+"""The same before any processing, by name."""
+
+ALL_STYLES = STYLES | FOR_PROCESSING
 
 
 @dataclass(frozen=True)
@@ -153,6 +166,8 @@ def process(signal: Tensor, style: Style, spacing: float, exposed: Tensor | None
         exposed: (rows, columns) bool, where the collimator was open; None: everywhere.
         shuttered: whether what lies outside becomes black, and is left out of the processing; else it is shown as it is.
     """
+    if style.raw:
+        return _unprocessed(signal, style)
     strongest = signal.max()
     bulk = (signal < _BULK * strongest)[_SPARSE]
     if exposed is not None:
@@ -177,6 +192,14 @@ def process(signal: Tensor, style: Style, spacing: float, exposed: Tensor | None
         lit = exposed if lit is None else lit & exposed
     shown = grey.clamp_(0, 1) if style.stored else style.tone(grey).mul_(style.ceiling - style.floor).add_(style.floor)
     return Rendering(shown if lit is None else shown.mul_(lit), style.tone if style.stored else None)
+
+
+def _unprocessed(signal: Tensor, style: Style) -> Rendering:
+    """The detector's signal as it is, over the strongest; the collimator's border too is what was measured."""
+    relative = signal / signal.max()
+    if style.raw == "LIN":
+        return Rendering(1 - relative, Tone(Curve.LOGARITHM, width=float(2**style.bits - 1)))
+    return Rendering((-relative.log() / math.log(_RAW_RANGE)).clamp(0, 1))
 
 
 def _multiscale(dense: Tensor, style: Style, spacing: float) -> Tensor:
