@@ -48,6 +48,9 @@ CALLS = {
         "scripts.evaluation.gate.evaluation.evaluate_gate",
         {"valid_dir": "in", "refusable_results": "out2", "output_dir": "out", "splits": ["test", "external"]},
     ),
+    "compartments out --people 50 --seed 3": (
+        "scripts.simulation.compartments.study.measure_compartments", {"output_dir": "out", "people": 50, "seed": 3},
+    ),
     "export m.onnx": ("scripts.apps.export.export_network", {"output_file": "m.onnx"}),
     "fit-singh --dataset_dir in --output_file s.json --cohort seed1": (
         "scripts.training.singh_fit.fit_singh", {"dataset_dir": "in", "output_file": "s.json", "cohort": "seed1"},
