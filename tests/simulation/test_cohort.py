@@ -121,6 +121,36 @@ def test_a_second_call_finishes_what_the_first_began(cohort, tmp_path):
     assert (resumed / "data_card.md").read_text() == (cohort / "data_card.md").read_text()
 
 
+def test_states_are_the_same_radiograph_with_other_mineral_and_another_exposure(tmp_path, cohort):
+    simulate_cohort(str(tmp_path), patients=2, workers=2, states=2, **SETTINGS)
+    found = rows(tmp_path)
+    assert [Path(row["image"]).stem for row in found[:3]] == ["P000000", "P000000_state1", "P000000_state2"]
+    assert (tmp_path / found[0]["image"]).read_bytes() == (cohort / found[0]["image"]).read_bytes()
+    for row in found:
+        first = found[0] if row["patient_id"] == found[0]["patient_id"] else found[3]
+        assert (row["label"], row["landmarks"], row["region_label"]) == (
+            first["label"],
+            first["landmarks"],
+            first["region_label"],
+        )
+        factors = {name: float(row[f"{name}_factor"]) for name in ("cortex", "spongy", "pelvis")}
+        assert (set(factors.values()) == {1.0}) == (row is first)
+        maps, before = (np.asarray(Image.open(tmp_path / each["mineral_label"])).astype(float) for each in (row, first))
+        shape = np.asarray(Image.open(tmp_path / row["label"])).shape
+        assert maps.shape == (*shape, 3)
+        for channel, factor in enumerate(factors.values()):
+            bright = (before[..., channel] > 40) & (before[..., channel] < 150)
+            if bright.any():
+                assert (maps[..., channel][bright] / before[..., channel][bright]).mean() == pytest.approx(factor, rel=0.01)
+        for side in ("right", "left"):
+            if first[f"{side}_total_bmd_exact"]:
+                ratio = float(row[f"{side}_total_bmd_exact"]) / float(first[f"{side}_total_bmd_exact"])
+                low, high = sorted((factors["cortex"], factors["spongy"]))
+                assert low - 1e-3 <= ratio <= high + 1e-3
+                scanned = float(row[f"{side}_total_bmd"]) / float(first[f"{side}_total_bmd"])
+                assert scanned == pytest.approx(ratio, rel=1e-3)  # one scanner's error for all states
+
+
 def test_where_a_femur_is_seen_to_be_broken_is_drawn(tmp_path):
     simulate_cohort(str(tmp_path), patients=6, seed=2, workers=1, spacing_mm=1.0, faulty=True)
     drawn = [row for row in rows(tmp_path) if row["fracture_label"]]
@@ -242,6 +272,8 @@ def test_one_site_at_its_own_pixel_size(quick, tmp_path):
         ({"patients": 1, "repeats": 1}, "repeats is 1; expected 0, or 2 to 20"),
         ({"patients": 1, "faulty": "true"}, "faulty is 'true'; expected True or False"),
         ({"patients": 1, "operated": 1}, "operated is 1; expected True or False"),
+        ({"patients": 1, "states": 21}, "states is 21; expected 0 to 20"),
+        ({"patients": 1, "states": -1}, "states is -1"),
         ({"patients": 1, "sites": ["nowhere"]}, "sites: 'nowhere' is not in sites.json; expected some of simulated-1, "),
         ({"patients": 1, "sites": "simulated-1"}, "sites is 'simulated-1'; expected a list"),
         ({"patients": 1, "sites_file": "absent.json"}, "sites_file absent.json: there is no such file"),

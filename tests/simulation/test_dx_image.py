@@ -21,7 +21,7 @@ from PIL import Image
 from pydicom.pixels import pixel_array
 from scripts.radiograph.reader import read_radiograph
 from scripts.simulation.dx_image import Acquisition, Study, write_radiograph
-from scripts.simulation.physics.processing import STYLES, Rendering, process
+from scripts.simulation.physics.processing import ALL_STYLES, FOR_PROCESSING, STYLES, Rendering, process
 from scripts.simulation.physics.xray import Exposure
 from scripts.simulation.population import Person
 
@@ -33,12 +33,12 @@ ACQUISITION = Acquisition(Exposure(kvp=77, copper=0.1), 14.25, 1150, 1000, 0.148
 def rendering(style: str) -> Rendering:
     rows, columns = torch.meshgrid(torch.arange(150.0), torch.arange(130.0), indexing="ij")
     signal = 0.4 * torch.exp((columns / 40) + 0.3 * torch.sin(rows / 9) * torch.cos(columns / 7)).clamp_max(40)
-    return process(signal, STYLES[style], 0.3)
+    return process(signal, ALL_STYLES[style], 0.3)
 
 
 def written(folder: Path, style: str) -> Path:
     path = folder / f"{style}.dcm"
-    write_radiograph(path, rendering(style), STYLES[style], ACQUISITION, PERSON, STUDY)
+    write_radiograph(path, rendering(style), ALL_STYLES[style], ACQUISITION, PERSON, STUDY)
     return path
 
 
@@ -50,6 +50,18 @@ def test_the_reader_shows_what_the_vendor_meant(style, tmp_path):
     assert radiograph.meta["spacing_mm"] == pytest.approx((0.148 / 1.15, 0.148 / 1.15), rel=1e-3)
     assert radiograph.meta["view"] == "AP"
     assert not radiograph.meta["assumptions"]
+
+
+@pytest.mark.parametrize("style", FOR_PROCESSING)
+def test_what_is_for_processing_is_read_as_attenuation(style, tmp_path):
+    path = written(tmp_path, style)
+    file, radiograph = pydicom.dcmread(path), read_radiograph(path)
+    assert file.PresentationIntentType == "FOR PROCESSING" and "WindowCenter" not in file and "VOILUTSequence" not in file
+    assert (file.PixelIntensityRelationship, file.PixelIntensityRelationshipSign) == {"L": ("LOG", -1), "R": ("LIN", 1)}[style]
+    # Of a linear signal the darkest of 14 bits are few steps of its logarithm.
+    limit = {"L": 1e-3, "R": 0.02}[style]
+    assert np.abs(radiograph[0].numpy() - rendering(style).displayed().numpy()).max() < limit
+    assert any("FOR PROCESSING" in note or "linear" in note for note in radiograph.meta["assumptions"])
 
 
 @pytest.mark.parametrize("style", ["B", "E"])
@@ -108,7 +120,7 @@ def validator_errors(path: Path) -> list[str]:
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (Debian's dicom3tools) is not installed")
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", ALL_STYLES)
 def test_the_strictest_validator_finds_no_error(style, tmp_path):
     assert not validator_errors(written(tmp_path, style))
 

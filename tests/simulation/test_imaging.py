@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 from scripts.clinical.anatomy import HIP
+from scripts.dataset.minerals import MINERAL_STEP, REGION_BITS
 from scripts.simulation.anatomy.disease import Disease, Fracture, draw_diseases
 from scripts.simulation.anatomy.fragments import Fragment, Motion, draw_cut
 from scripts.simulation.anatomy.solids import about_y
 from scripts.simulation.hardware.implants import Implant
-from scripts.simulation.imaging import posed, take_radiograph
+from scripts.simulation.imaging import AS_IT_IS, State, draw_state, posed, take_radiograph, trace
+from scripts.simulation.mineral_map import map_mineral, map_regions
 from scripts.simulation.phantom import draw_phantom
+from scripts.simulation.physics.processing import FOR_PROCESSING
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import load_sites
 from scripts.simulation.view import Field, Marker, draw_view
@@ -193,3 +196,53 @@ def test_views_cover_what_hospitals_do():
     assert {view.only for view in views} == {"right", "left", ""}
     assert all(1.05 < view.source_detector / view.plane.focus_distance < 1.3 for view in views)
     assert {view.marker.side if view.marker else "" for view in views} == {"right", "left", ""}
+
+
+@pytest.fixture(scope="module")
+def traced(patient, view):
+    return trace(patient, view, torch.Generator().manual_seed(1))
+
+
+def test_the_map_over_dxas_regions_is_what_dxa_reads(patient, view):
+    """The neck lies parallel to the detector here, as on the scanner's table; rays are parallel there and fan out here."""
+    flat = {side: replace(view.poses[side], rotation=-patient.femurs[side].anteversion) for side in HIP.sides}
+    seen = trace(patient, replace(view, poses=flat), torch.Generator().manual_seed(1))
+    mineral, regions = map_mineral(seen, AS_IT_IS)[..., :2].sum(-1) * MINERAL_STEP, map_regions(seen)
+    half = mineral.shape[1] // 2
+    for side, part in (("right", slice(None, half)), ("left", slice(half, None))):
+        for site, bit in zip(HIP.sites, REGION_BITS, strict=True):
+            inside = (regions[:, part] & bit) > 0
+            read = getattr(patient.dxa[side], site)
+            assert mineral[:, part][inside].mean() == pytest.approx(read, rel=0.08), (side, site)
+
+
+def test_a_state_multiplies_the_mineral_of_its_compartment_alone(traced):
+    changed, plain = map_mineral(traced, State(cortex=1.2, pelvis=0.8)).astype(float), map_mineral(traced, AS_IT_IS).astype(float)
+    for channel, factor in enumerate((1.2, 1.0, 0.8)):
+        grey = (plain[..., channel] > 50) & (plain[..., channel] < 200)
+        assert (changed[..., channel][grey] / plain[..., channel][grey]).mean() == pytest.approx(factor, rel=0.01)
+
+
+def test_denser_bone_is_brighter_where_it_is_and_nowhere_else(traced, view, shot):
+    """The logarithm of the signal, by the style that stores it, under the same noise."""
+    style = replace(view, style=FOR_PROCESSING["L"])
+    plain, dense = (
+        traced.exposed(style, torch.Generator().manual_seed(2), state).rendering.displayed().numpy()
+        for state in (AS_IT_IS, State(cortex=1.2, spongy=1.2))
+    )
+    row, col = (round(place) for place in shot.landmarks["right"]["neck_base"])
+    change = dense - plain
+    assert change[row - 3 : row + 4, col - 3 : col + 4].mean() > 0.003
+    assert abs(np.median(change[shot.mask == 0])) < 0.0006
+
+
+def test_a_radiograph_is_what_was_traced_and_exposed(patient, view, shot):
+    generator = torch.Generator().manual_seed(1)
+    again = trace(patient, view, generator).exposed(view, generator)
+    assert torch.equal(again.rendering.values, shot.rendering.values) and np.array_equal(again.mask, shot.mask)
+
+
+def test_drawn_states_go_together_and_apart():
+    states = np.log([[s.cortex, s.spongy, s.pelvis] for s in (draw_state(np.random.default_rng(i)) for i in range(800))])
+    assert states.std(axis=0) == pytest.approx([0.144, 0.187, 0.144], rel=0.1)
+    assert 0.4 < np.corrcoef(states.T)[0, 1] < 0.7

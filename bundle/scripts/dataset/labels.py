@@ -26,12 +26,12 @@ FRACTURE: Final = ("background", "fracture")
 """The classes of a mask of where a femur is broken."""
 
 
-def read_label(path: str | Path, stored_shape: tuple[int, int], classes: Sequence[str] = HIP.classes) -> NDArray[np.uint8]:
+def read_label(path: str | Path, shape: tuple[int, int], classes: Sequence[str] = HIP.classes) -> NDArray[np.uint8]:
     """Read a mask: a grey PNG, or a 2D NIfTI in the (x, y) order of `read_nifti`.
 
     Args:
         path: of the mask.
-        stored_shape: rows and columns of the radiograph as its file stores it, which the mask must have too.
+        shape: rows and columns of the radiograph as its file stores it, which the mask must have too.
         classes: what its values mean, from 0.
 
     Returns:
@@ -50,9 +50,9 @@ def read_label(path: str | Path, stored_shape: tuple[int, int], classes: Sequenc
                 found = np.asarray(image)
     except (OSError, SyntaxError, EOFError, nib.filebasedimages.ImageFileError) as error:
         raise ValueError(f"{path}: the mask cannot be read; expected a grey PNG or a 2D NIfTI. Training stops.") from error
-    if found.shape != tuple(stored_shape):
+    if found.shape != tuple(shape):
         raise ValueError(
-            f"{path}: the mask's shape is {found.shape}, expected {tuple(stored_shape)} (rows, columns) as its radiograph has. "
+            f"{path}: the mask's shape is {found.shape}, expected {tuple(shape)} (rows, columns) as its radiograph has. "
             "Training stops."
         )
     wrong = np.setdiff1d(found, range(len(classes)))
@@ -127,9 +127,9 @@ class LoadLabeld(MapTransform):
         image = item[self.image_key]
         for key in self.key_iterator(item):
             paths = [item[key]] if item[key] else [item.get(f"{side}_label") for side in ("left", "right")]
-            masks = [read_label(path, _stored_shape(image.meta)) for path in paths if path]
+            masks = [read_label(path, stored_shape(image.meta)) for path in paths if path]
             if not masks and self.allow_none:
-                masks = [np.zeros(_stored_shape(image.meta), np.uint8)]
+                masks = [np.zeros(stored_shape(image.meta), np.uint8)]
             if not masks:
                 raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a mask. Training stops.")
             item[key] = _on_image(np.maximum.reduce(masks), image)
@@ -158,7 +158,7 @@ class LoadFractureLabeld(MapTransform):
         item = dict(data)
         image = item[self.image_key]
         for key in self.key_iterator(item):
-            stored = _stored_shape(image.meta)
+            stored = stored_shape(image.meta)
             item[key] = _on_image(read_label(item[key], stored, FRACTURE) if item[key] else np.zeros(stored, np.uint8), image)
         return item
 
@@ -186,7 +186,7 @@ class LoadLandmarksd(MapTransform):
         meta = item[self.image_key].meta
         for key in self.key_iterator(item):
             stored = read_landmarks(item[key]) if item[key] else np.full((len(HIP.sides), len(HIP.landmarks), 2), np.nan)
-            shown = meta["orientation"].points_to_display(stored, _stored_shape(meta))
+            shown = meta["orientation"].points_to_display(stored, stored_shape(meta))
             points = to_resampled_points(shown, meta.get("resample_scale", (1.0, 1.0)))
             item[key] = torch.from_numpy(points.astype(np.float32))
         return item
@@ -198,6 +198,7 @@ def _on_image(mask: NDArray[np.uint8], image: MetaTensor) -> MetaTensor:
     return MetaTensor(torch.from_numpy(np.ascontiguousarray(shown))[None], affine=image.affine)
 
 
-def _stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:
+def stored_shape(meta: Mapping[str, Any]) -> tuple[int, int]:
+    """Rows and columns of a radiograph as its file stores it, by the ``meta`` of its image."""
     rows, cols = meta["displayed_shape"]
     return (cols, rows) if meta["orientation"].transpose else (rows, cols)

@@ -2,6 +2,7 @@
 
 from scripts.networks.heads import Head, RegressionHead
 from scripts.networks.localisation import HipLocaliser
+from scripts.networks.mineral import MineralHead
 from scripts.networks.screening import ScreeningNetwork
 from scripts.networks.search import HipSearch
 from scripts.networks.segmentation import SegmentationNetwork
@@ -12,6 +13,7 @@ __all__ = [
     "Head",
     "HipLocaliser",
     "HipSearch",
+    "MineralHead",
     "RegressionHead",
     "ScreeningNetwork",
     "SegmentationNetwork",

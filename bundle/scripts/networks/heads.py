@@ -50,7 +50,8 @@ class Head(nn.Module, ABC):
         Args:
             seen: crops (B, 2, rows, cols) of the radiograph, right hip first, the left one mirrored, and 0 where not valid; poses
                 (B, 2, 2), see `HipLocaliser.poses`; valid (B, 2), 1 for a hip that is to be measured; covariates (B, 4), NaN =
-                unknown. Unless ``joint``, of `HipSearch.forward` also found, hip_features, shapes, breaks,
+                unknown. Unless ``joint``, also the image (B, 1, H, W) at 0.3 mm, the landmarks (B, 2, 5, 2) in its pixels with
+                their weight (B, 2, 5), 0 where not seen, and of `HipSearch.forward` found, hip_features, shapes, breaks,
                 radiograph_features, small and heads.
 
         Returns:

@@ -118,7 +118,7 @@ class HipLocaliser(nn.Module):
         self.crop_rows, self.crop_cols = crop_size
         millimetres = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks])
         right = (millimetres - torch.tensor(origin_mm)) / crop_spacing_mm
-        self.crop_spacing_mm = crop_spacing_mm
+        self.crop_spacing_mm, self.origin_mm = crop_spacing_mm, [float(place) for place in origin_mm]
         self.register_buffer("template", right, persistent=False)  # crop pixels, (5, 2)
         # TorchScript sees attributes only, no constants of a module.
         self.fewest = 3  # landmarks that place a hip: any two fit a similarity

@@ -144,6 +144,9 @@ class ScreeningNetwork(nn.Module):
             "poses": poses,
             "valid": valid,
             "covariates": covariates,
+            "image": image,
+            "landmarks": landmarks,
+            "weight": weight,
             "found": seen["found"],
             "hip_features": seen["hip_features"],
             "shapes": seen["shapes"],
@@ -249,6 +252,9 @@ class ScreeningNetwork(nn.Module):
             "poses": torch.zeros(1, 2, 2),
             "valid": torch.ones(1, 2),
             "covariates": torch.zeros(1, self.covariates),
+            "image": torch.zeros(1, 1, 256, 256),
+            "landmarks": self._template(),
+            "weight": torch.ones(1, 2, len(HIP.landmarks)),
             "found": torch.ones(1, 2),
             "hip_features": torch.zeros(1, 2, self.search.hip_features),
             "shapes": torch.zeros(1, 2, SHAPE),
@@ -257,6 +263,10 @@ class ScreeningNetwork(nn.Module):
             "small": torch.zeros(1, 1, 64, 64),
             "heads": torch.tensor([[[10.0, 10.0], [10.0, 50.0]]]),
         }
+
+    def _template(self) -> Tensor:
+        """Landmarks (1, 2, 5, 2) where both crops' own pixels have them."""
+        return self.localiser.template * torch.stack((torch.ones(2), self.localiser.mirror), dim=1)[None, :, None]
 
     def _heads(self) -> dict[str, Head]:
         return {name: head for name, head in self.heads.items() if isinstance(head, Head)}

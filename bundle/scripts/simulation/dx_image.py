@@ -122,8 +122,8 @@ def write_radiograph(
     # 1: larger values mean more exposure.
     d.PixelIntensityRelationship, d.PixelIntensityRelationshipSign = style.raw or "LOG", 1 if style.monochrome1 else -1
     d.RescaleIntercept, d.RescaleSlope, d.RescaleType = "0", "1", "US"
+    d.PresentationLUTShape = "INVERSE" if style.monochrome1 else "IDENTITY"
     if not style.raw:
-        d.PresentationLUTShape = "INVERSE" if style.monochrome1 else "IDENTITY"
         _write_tone(d, rendering.tone, style)
     d.compress(JPEGLSLossless, stored.astype(f"uint{allocated}"), generate_instance_uid=False)
 

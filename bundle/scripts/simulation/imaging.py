@@ -68,8 +68,8 @@ AS_IT_IS: Final = State()
 @dataclass(frozen=True)
 class Bones:
     """What rays meet in bone, images (rows, columns): mineral of the femurs' ``cortex`` and of their ``spongy`` bone and of the
-    ``pelvis`` (g/cm²), ``path`` (mm in bone), ``fat`` (share of fat in what marrow there is, times the path in spongy bone, mm) and
-    ``femur`` (mm in the femurs)."""
+    ``pelvis`` (g/cm²), ``path`` (mm in bone), ``fat`` (share of fat in what marrow there is, times the path in spongy bone, mm)
+    and ``femur`` (mm in the femurs)."""
 
     cortex: Tensor
     spongy: Tensor
@@ -120,7 +120,7 @@ class Traced:
 
 
 def draw_state(rng: np.random.Generator) -> State:
-    """Draw a state of the mineral: all of it by 12%, each compartment by 8% and spongy bone by another 12% (SDs, in logarithms)."""
+    """Draw a state of the mineral: all by 12%, each compartment by 8% and spongy bone by another 12% (SDs, in logarithms)."""
     cortex, spongy, pelvis = rng.normal(0, _TOGETHER_SD) + rng.normal(0, _APART_SD, 3)
     return State(*np.exp([cortex, spongy + rng.normal(0, _SPONGY_SD), pelvis]).tolist())
 

@@ -5,29 +5,24 @@ from typing import Final
 import numpy as np
 import torch
 
+from scripts.dataset.minerals import MINERAL_STEP, REGION_BITS
 from scripts.simulation.anatomy.dxa import regions
 from scripts.simulation.anatomy.trabeculae import on_mid_plane
 from scripts.simulation.imaging import State, Traced
-
-STEP: Final = 0.02
-"""Mineral that one grey level of a map stands for, g/cm²."""
-NECK: Final = 1
-TOTAL: Final = 2
-"""Bits of a pixel within the regions of the femoral neck and of the total hip."""
 
 _BONE_MM: Final = 0.6  # as in the mask
 
 
 def map_mineral(traced: Traced, state: State) -> np.ndarray:
-    """Return an image (rows, columns, 3) of uint8 in steps of `STEP`: mineral along the rays in the femurs' cortex, in their spongy
-    bone, and in pelvis and spine; none of a collimator, a style or noise."""
+    """Return an image (rows, columns, 3) of uint8 in steps of `MINERAL_STEP`: mineral along the rays in the femurs' cortex, in
+    their spongy bone, and in pelvis and spine; none of a collimator, a style or noise."""
     bones = traced.bones
     mineral = torch.stack([bones.cortex * state.cortex, bones.spongy * state.spongy, bones.pelvis * state.pelvis], dim=-1)
-    return (mineral / STEP).round().clamp(0, 255).to(torch.uint8).numpy()
+    return (mineral / MINERAL_STEP).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def map_regions(traced: Traced) -> np.ndarray:
-    """Return an image (rows, columns) of uint8 of the bits `NECK` and `TOTAL`: where the rays meet DXA's regions of an unbroken
+    """Return an image (rows, columns) of uint8 of the `REGION_BITS`: where the rays meet DXA's regions of an unbroken
     femur. They are those of its mid-plane, as it lies."""
     plane = traced.plane
     found = torch.zeros(plane.rows, plane.columns, dtype=torch.uint8)
@@ -38,6 +33,6 @@ def map_regions(traced: Traced) -> np.ndarray:
             continue
         points, within = on_mid_plane(femur, plane, x, z)
         own = (within > 0.5) & (traced.bones.femur > _BONE_MM)
-        neck, total = regions(femur, points)
-        found |= (own & neck) * NECK + (own & total) * TOTAL
+        for bit, region in zip(REGION_BITS, regions(femur, points), strict=True):
+            found |= (own & region) * bit
     return found.numpy()

@@ -38,14 +38,15 @@ _HIP_BMDS: Final = tuple(f"{side}_{site}_bmd" for side in ("left", "right") for 
 _STATE: Final = ("implant", "osteoarthritis", "fracture", "fracture_displacement_mm", "deformity", "deformity_grade")
 COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *_HIP_BMDS, "lumbar_bmd",
-    "label", "landmarks", "fracture_label", "mineral_label", "region_label", *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
+    "label", "landmarks", "fracture_label", "mineral_label", "region_label",
+    *(f"{name}_exact" for name in (*_HIP_BMDS, "lumbar_bmd")), "lowest_t",
     *(f"{side}_{what}" for what in _STATE for side in ("left", "right")),
     "objects", "view", "right_rotation_deg", "left_rotation_deg", "pelvic_turn_deg", "pelvic_tilt_deg",
     "style", "repeat", "cortex_factor", "spongy_factor", "pelvis_factor",
     *(f"{side}_{name}" for side in ("left", "right") for name in MORPHOMETRY),
 )  # fmt: skip
-"""Of the manifest; those with "exact" are what a faultless DXA would read, the factors by what the patient's mineral is multiplied,
-and the last ones measures of the bone itself."""
+"""Of the manifest; those with "exact" are what a faultless DXA would read, the factors by what the patient's mineral is
+multiplied, and the last ones measures of the bone itself."""
 
 EXTERNAL_WEIGHT: Final = 0.5
 """An external site gives half as many patients as another: most are to be trained on."""

@@ -49,7 +49,7 @@ class Phantom:
     @property
     def dxa(self) -> dict[str, Reading | None]:
         """What a faultless DXA scan reads by side."""
-        return {side: parts and parts.reading() for side, parts in self.scanned.items()}
+        return {side: None if parts is None else parts.reading() for side, parts in self.scanned.items()}
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site, load_sites
 from scripts.simulation.view import draw_view
 
-_TOTAL_HIP_BMD: Final = (0.85, 0.70, 0.61, 0.53, 0.45, 0.36)  # g/cm², of one woman; gives grades VI to I
+_TOTAL_HIP_BMD: Final = (0.85, 0.73, 0.64, 0.57, 0.48, 0.36)  # g/cm², of one woman; gives grades VI to I
 _NECK_OVER_TOTAL: Final = 0.84
 _ATTEMPTS: Final = 8  # views, until one shows the whole hip
 _SPACING_MM: Final = 0.34  # at the detector

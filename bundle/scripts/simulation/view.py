@@ -103,7 +103,7 @@ class View:
         )
 
     def exposed_as(self, exposure: Exposure, style: Style) -> "View":
-        """Return the view with another technique and processing; a viewer's export stays one, and of what was for presentation."""
+        """Return the view with another technique and processing; a viewer's export stays one, of what is for presentation."""
         if self.export is None:
             return replace(self, exposure=exposure, style=style)
         return replace(self, exposure=exposure, style=self.style if style.raw else _as_exported(style))

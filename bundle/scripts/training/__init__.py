@@ -10,6 +10,8 @@ from scripts.training.grid import ToCoarserGridd
 from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandRoughd, RandUnknownd
 from scripts.training.items import HipNumbersd, HipTargetsd, radiographs_without_hips, training_items
 from scripts.training.losses import GaussianLoss, KnownBCELoss, SegmentationLoss
+from scripts.training.mineral_crops import RandMineralCropsd
+from scripts.training.mineral_loss import MineralLoss
 from scripts.training.pose import RandRadiographPosed
 from scripts.training.processes import AverageStatistics, share_of_batch, with_common_statistics
 from scripts.training.provenance import training_provenance
@@ -41,12 +43,14 @@ __all__ = [
     "KnownQuantity",
     "LandmarkErrors",
     "LandmarkJitter",
+    "MineralLoss",
     "PrepareBatch",
     "RandAppearanced",
     "RandClutterd",
     "RandContourCropd",
     "RandDrawingd",
     "RandHipCropsd",
+    "RandMineralCropsd",
     "RandRadiographPosed",
     "RandRoughd",
     "RandUnknownd",

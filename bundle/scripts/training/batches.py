@@ -49,8 +49,8 @@ class AutocastInferer(SimpleInferer):
         super().__init__()
         self.enabled = enabled
 
-    def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
-        """Return the network's output."""
+    def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return the network's output, a tensor or several by name."""
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=self.enabled):
             output = network(inputs.float(), *args, **kwargs)  # the cache holds half precision
-        return output.float()
+        return {name: value.float() for name, value in output.items()} if isinstance(output, dict) else output.float()

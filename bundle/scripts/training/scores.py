@@ -65,16 +65,18 @@ class KnownQuantity:
 
     Args:
         index: of the quantity in the head.
+        key: of the head's output, and of the truth, where both are several by name.
     """
 
-    def __init__(self, index: int) -> None:
-        self.index = index
+    def __init__(self, index: int, key: str | None = None) -> None:
+        self.index, self.key = index, key
 
     def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
         """Return the pairs."""
-        truth = output["label"][:, :, self.index]
+        predicted, label = (output[name] if self.key is None else output[name][self.key] for name in ("pred", "label"))
+        truth = label[:, :, self.index]
         known = torch.isfinite(truth)
-        return output["pred"][:, :, self.index, 0][known], truth[known]
+        return predicted[:, :, self.index, 0][known], truth[known]
 
 
 class ViewColumns:

@@ -8,9 +8,10 @@ import torch
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy import femurs_of_person
 from scripts.simulation.anatomy.disease import Disease, Fracture
+from scripts.simulation.anatomy.dxa import scan
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import GROUPS, FemurMineral, group_share, mineral, places
-from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_shape
+from scripts.simulation.anatomy.femur_bone import GROUPS, FemurMineral, Trabeculae, group_share, mineral, places, singh_grade
+from scripts.simulation.anatomy.femurs_of_person import draw_femurs, draw_marrow_fat, draw_mineral, draw_shape
 from scripts.simulation.anatomy.roughness import Roughness, Unevenness, draw_unevenness
 from scripts.simulation.population import Person, draw_person
 
@@ -307,3 +308,48 @@ def test_the_old_are_less_even_than_the_young_and_both_vary():
     for drawn in (young, old):
         assert np.quantile(drawn, 0.05) < 0.5 < np.quantile(drawn, 0.95)
         assert drawn.min() >= 0 and drawn.max() <= 1
+
+
+def test_a_compartment_changes_by_itself():
+    bone, femur = FemurMineral(0.8), Femur()
+    points = torch.tensor([[0.0, 0.0, -8.0], [-30.0, 4.5, 130.0], [-20.0, 0.0, 18.0]])
+    at = places(femur, points, femur.outline(points))
+    cortex, interior = mineral(bone, at)
+    dense = bone.denser(cortical=1.2, trabecular=0.7)
+    assert dense.cortical_density == pytest.approx(1.2 * bone.cortical_density)
+    assert torch.equal(mineral(dense, at)[0], cortex) and torch.allclose(mineral(dense, at)[1], 0.7 * interior)
+    assert torch.allclose(mineral(bone.thicker(1.5), at)[0], 1.5 * cortex)
+    groups = replace(bone, trabeculae=Trabeculae(groups=(2.0, 1.0, 1.0, 1.0, 1.0)))
+    assert mineral(groups, at)[1][0] > 1.2 * interior[0] and torch.equal(mineral(groups, at)[0], cortex)
+
+
+def test_a_weak_cortex_is_a_porous_one():
+    assert FemurMineral(1.0).cortical_density == pytest.approx(1.15)
+    assert FemurMineral(0.7).cortical_density == pytest.approx(1.15 * 0.7**0.4)
+
+
+@pytest.mark.parametrize("pattern", [0.6, 0.75, 1.1])
+def test_another_pattern_keeps_the_mass(pattern):
+    whole = Femur(bone=FemurMineral(0.85))
+    other = replace(whole, bone=replace(whole.bone, trabeculae=Trabeculae(pattern=pattern)))
+    assert scan(other).total == pytest.approx(scan(whole).total, rel=0.05)
+    assert (singh_grade(other.bone.pattern) < singh_grade(whole.bone.pattern)) == (pattern < 0.85)
+
+
+def test_people_of_one_density_differ_in_every_compartment():
+    drawn = [draw_mineral(WOMAN, np.random.default_rng(seed)) for seed in range(400)]
+    thickness, density, spongy = np.log([(b.cortex.shaft, b.cortex.density, b.trabeculae.density) for b in drawn]).T
+    assert thickness.std() == pytest.approx(0.29, rel=0.12) and density.std() == pytest.approx(0.09, rel=0.12)
+    assert spongy.std() == pytest.approx(0.24, rel=0.12)
+    assert abs(np.corrcoef([thickness, density, spongy]) - np.eye(3)).max() < 0.15
+    patterns = np.array([bone.pattern for bone in drawn])
+    assert np.median(patterns) == pytest.approx(WOMAN.total_hip / 0.95, rel=0.06) and patterns.std() > 0.15
+
+
+def test_marrow_turns_to_fat_with_age_and_in_women_late():
+    def mean(age: float, sex: str) -> float:
+        person = replace(WOMAN, age=age, sex=sex)
+        return float(np.mean([draw_marrow_fat(person, np.random.default_rng(seed)) for seed in range(300)]))
+
+    assert mean(75, "F") > mean(45, "F") + 0.1 and mean(75, "M") > mean(45, "M") + 0.08
+    assert mean(45, "M") > mean(45, "F")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scripts.simulation.anatomy.body_shape import Body
+from scripts.simulation.anatomy.body_shape import Body, Bulge
 from scripts.simulation.anatomy.bowel import bladder_water, bowel_gas
 from scripts.simulation.anatomy.calcification import calcium
 from scripts.simulation.anatomy.curves import Grid, beside, smooth_curve
@@ -175,3 +175,21 @@ def test_coordinates_beside_a_curve_are_those_of_geometry():
     assert torch.allclose(near.across.abs()[inside], z.abs().expand_as(near.across)[inside], atol=1e-4)
     assert torch.allclose(near.along[inside], (x + 20).expand_as(near.along)[inside], atol=1e-3)
     assert near.length == pytest.approx(40)
+
+
+def test_tissue_before_and_behind_a_hip_is_not_that_beside_it():
+    plain = replace(body(3), bulges=())
+    there = Bulge(x=-90.0, z=20.0, reach=25.0, lean=12.0, fat=8.0)
+    smooth, more = tissue(plain), tissue(replace(plain, bulges=(there,)))
+    lean, fat = more.lean - smooth.lean, more.fat - smooth.fat
+    assert at(lean, -90, 20) == pytest.approx(12, abs=3) and at(fat, -90, 20) == pytest.approx(8, abs=3)
+    assert abs(at(lean, 90, 20)) < 1.0 and abs(at(fat, 90, 20)) < 1.0
+    less = tissue(replace(plain, bulges=(replace(there, lean=-500.0, fat=-500.0),)))
+    assert (less.lean >= 0).all() and (less.fat >= 0).all() and at(less.lean, -90, 20) > 0.3 * at(smooth.lean, -90, 20)
+
+
+def test_bodies_bulge_on_either_side():
+    drawn = [bulge for of in bodies(60) for bulge in of.bulges]
+    assert 3 * 60 <= len(drawn) <= 6 * 60
+    assert np.std([bulge.lean for bulge in drawn]) == pytest.approx(9, rel=0.2)
+    assert 0.35 < np.mean([bulge.x > 0 for bulge in drawn]) < 0.65

@@ -1,13 +1,14 @@
 """The trabecular pattern: mean 1, lines along the compressive fan, more contrast in weaker bone, at any pixel spacing."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from scripts.simulation.anatomy.disease import Fracture
 from scripts.simulation.anatomy.femur import Femur
-from scripts.simulation.anatomy.femur_bone import FemurMineral, strands
+from scripts.simulation.anatomy.femur_bone import FemurMineral, Trabeculae, strands
 from scripts.simulation.anatomy.fractures import draw_fragments
 from scripts.simulation.anatomy.trabeculae import trabecular_texture
 from scripts.simulation.physics.projection import ImagePlane
@@ -110,3 +111,24 @@ def test_the_same_generator_gives_the_same_pattern():
     assert torch.equal(pattern(0.7), pattern(0.7))
     other = trabecular_texture(Femur(bone=FemurMineral(0.7)), plane_of(0.2), torch.Generator().manual_seed(1))
     assert not torch.equal(pattern(0.7), other)
+
+
+def test_power_falls_with_frequency_as_in_fractional_brownian_motion():
+    texture = patch(pattern(0.9, 0.1), 0, 0, 12.0, 0.1)
+    spectrum = torch.fft.fftshift(torch.fft.fft2(texture - texture.mean())).abs().square()
+    n = texture.shape[0]
+    frequency = torch.hypot(*torch.meshgrid(*[(torch.arange(n) - n // 2) / (n * 0.1)] * 2, indexing="ij"))
+    edges = torch.tensor([0.7, 1.0, 1.4, 2.0, 2.8])
+    power = [spectrum[(frequency >= low) & (frequency < high)].mean() for low, high in pairwise(edges)]
+    slope = np.polyfit(np.log((edges[:-1] * edges[1:]).sqrt()), np.log(torch.stack(power)), 1)[0]
+    assert -4.5 < slope < -2.0
+
+
+def test_strands_of_another_number_thickness_and_direction_leave_the_mineral_alone():
+    plain = pattern(0.8)
+    for changes in ({"number": 0.6}, {"thickness": 1.5}, {"anisotropy": 2.0}):
+        changed = pattern(0.8, bone=FemurMineral(0.8, trabeculae=Trabeculae(**changes)))
+        assert float(changed.mean()) == pytest.approx(float(plain.mean()), abs=0.004)
+        assert not torch.allclose(changed, plain, atol=0.02)
+    thick = pattern(0.8, bone=FemurMineral(0.8, trabeculae=Trabeculae(thickness=1.5)))
+    assert patch(thick, 0, -5).std() == pytest.approx(1.5 * float(patch(plain, 0, -5).std()), rel=0.15)

@@ -138,8 +138,8 @@ def mineralised(femur: Femur, reading: Reading) -> Femur:
     """Set the femur's mineral so that ``scan`` reads about ``reading``.
 
     Its ``strength`` follows from the total hip; what the compartments were drawn to be is kept but for one factor on thickness of
-    the cortex and density of the spongy bone, which is found together with ``neck`` (least squares). Both are kept within the range
-    that bone can have, so an odd pair of numbers may not be met.
+    the cortex and density of the spongy bone, which is found together with ``neck`` (least squares). Both are kept within the
+    range that bone can have, so an odd pair of numbers may not be met.
     """
     table = Scan(femur, 1.5, 2.0)
     target = np.log([reading.neck, reading.total])

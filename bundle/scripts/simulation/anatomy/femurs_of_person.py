@@ -26,8 +26,8 @@ from scripts.simulation.population import Person
 _SIDE_DIFFERENCE_SD = 0.02
 """How far the two hips of a person differ in aBMD, g/cm²."""
 _THICKNESS_SD, _PLACE_SDS = 0.27, (0.45, 0.18, 0.10, 0.14)
-"""Of cortical thickness about what goes with a density: everywhere, and at the superior and the inferior neck, in the shaft and in
-the rest, in its logarithm."""
+"""Of cortical thickness about what goes with a density: everywhere, and at the superior and the inferior neck, in the shaft and
+in the rest, in its logarithm."""
 _CORTICAL_DENSITY_SD = 0.09
 _SPONGY_SD, _GROUP_SD = 0.24, 0.12
 """Of the mineral of all spongy bone and of each trabecular group, in its logarithm."""
