@@ -147,7 +147,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
 
 
 def draw_mineral(person: Person, rng: np.random.Generator) -> FemurMineral:
-    """Draw what a person has of each compartment, with a ``strength`` still to be found.
+    """Draw what a person has of each compartment; ``strength`` and the amount of it all are `mineralised`'s to find.
 
     Args:
         person: the expected aBMD sets the pattern on average, sex and age the fat of the marrow.
