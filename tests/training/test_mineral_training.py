@@ -141,7 +141,7 @@ def test_the_gain_is_the_grey_that_a_gram_of_mineral_makes_whatever_lies_over_it
 
 
 def item_of(shape: tuple[int, int], files: dict[str, str]) -> dict:
-    meta = {"displayed_shape": shape, "orientation": Orientation()}
+    meta = {"displayed_shape": shape, "orientation": Orientation(), "filename_or_obj": "film.dcm"}
     return {"image": MetaTensor(torch.zeros(1, *shape), meta=meta), **files}
 
 
@@ -162,7 +162,11 @@ def test_maps_are_read_onto_a_quarter_of_the_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("broken", "named"),
-    [("missing", "expected both"), ("text", "cannot be read"), ("shape", r"uint8 \(40, 42, 3\), expected uint8 \(50, 42, 3\)")],
+    [
+        ("missing", "film.dcm: has no mineral_label"),
+        ("text", "cannot be read"),
+        ("shape", r"uint8 \(40, 42, 3\), expected uint8 \(50, 42, 3\)"),
+    ],
 )
 def test_a_bad_map_is_named(broken: str, named: str, tmp_path: Path) -> None:
     file = tmp_path / "m.png"
@@ -188,7 +192,9 @@ def test_crops_and_their_maps_show_the_same_place() -> None:
     maps[0, 70:80, 50:60] = maps[0, 70:80, 190:200] = 50
     maps[4] = 255
     label, bmd = (image > 0).to(torch.uint8), torch.full((2, 2), 0.8)
-    item = RandMineralCropsd(head)({"image": image, "label": label, "landmarks": landmarks, "maps": maps, "bmd": bmd})
+    item = RandMineralCropsd(head.close, head.around.localiser)(
+        {"image": image, "label": label, "landmarks": landmarks, "maps": maps, "bmd": bmd}
+    )
     assert (
         item["valid"].tolist() == [1, 1] and item["mineral"].shape == (2, 3, 52, 52) and item["regions"].shape == (2, 2, 52, 52)
     )
@@ -196,6 +202,35 @@ def test_crops_and_their_maps_show_the_same_place() -> None:
     assert (seen - item["mineral"][:, 0]).abs().mean() < 0.004 and item["mineral"][:, 0].sum() == pytest.approx(50, rel=0.05)
     assert torch.allclose(item["mineral"][0], item["mineral"][1], atol=1e-3)
     assert item["gain"].tolist() == pytest.approx([0.0, 0.0], abs=0.06)
+
+
+def test_crops_stay_on_the_processor_whatever_device_the_head_goes_to() -> None:
+    head = small_head()
+    crops = RandMineralCropsd(head.close, head.around.localiser)
+    head.to("meta")
+    item = {"image": torch.rand(1, 600, 1000), "landmarks": torch.rand(2, 5, 2) * 500, "maps": torch.zeros(5, 150, 250)}
+    made = crops({**item, "label": torch.ones(1, 600, 1000, dtype=torch.uint8), "bmd": torch.full((2, 2), 0.8)})
+    assert made["around"].device.type == "cpu" and made["around"].shape == (2, 32, 32)
+
+
+def test_a_broken_femur_has_no_regions_and_teaches_none() -> None:
+    head = small_head()
+    found = head(
+        torch.rand(1, 2, 64, 64), torch.rand(1, 2, 32, 32), torch.zeros(1, 2, 2), torch.ones(1, 2), torch.full((1, 4), torch.nan)
+    )
+    regions = torch.zeros(1, 2, 2, 8, 8)
+    regions[:, 0, :, :4] = 1.0
+    target = {
+        "bmd": torch.full((1, 2, 2), torch.nan),
+        "mineral": torch.zeros(1, 2, 3, 8, 8),
+        "regions": regions,
+        "gain": torch.zeros(1, 2),
+    }
+    loss = MineralLoss()
+    before = loss(found, target)
+    other = {**found, "regions": torch.cat((found["regions"][:, :1], found["regions"][:, 1:] + 3.0), dim=1)}
+    assert loss(other, target) == before
+    assert loss({**found, "regions": found["regions"] + 3.0}, target) != before
 
 
 def test_what_is_not_known_of_a_hip_teaches_nothing() -> None:

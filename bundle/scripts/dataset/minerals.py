@@ -40,6 +40,9 @@ class LoadMineralMapsd(Transform):
         """Read the files that "mineral_label" and "region_label" name."""
         image = data["image"]
         shape = stored_shape(image.meta)
+        for key in ("mineral_label", "region_label"):
+            if not data[key]:
+                raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a map. Training stops.")
         mineral = _read(data["mineral_label"], (*shape, len("RGB")))
         regions = _read(data["region_label"], shape)
         shares = np.stack([(regions & bit > 0) * np.uint8(255) for bit in REGION_BITS])
@@ -52,12 +55,10 @@ class LoadMineralMapsd(Transform):
 
 
 def _read(path: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    if not path:
-        raise ValueError("A radiograph has no mineral_label or no region_label; expected both. Training stops.")
     try:
         with Image.open(Path(path)) as picture:
             found = np.asarray(picture)
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, EOFError) as error:
         raise ValueError(f"{path}: the map cannot be read; expected a PNG that simulate.yaml wrote. Training stops.") from error
     if found.shape != shape or found.dtype != np.uint8:
         raise ValueError(f"{path}: the map is {found.dtype} {found.shape}, expected uint8 {shape}. Training stops.")

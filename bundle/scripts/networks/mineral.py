@@ -23,6 +23,33 @@ TYPICAL_GAIN = 0.16
 """Grey (the radiograph's range is 1) for a g/cm² of mineral, on an ordinary radiograph."""
 
 
+class Surroundings(nn.Module):
+    """What surrounds the hips, wide and coarse.
+
+    Args:
+        localiser: places it.
+        factor: pixels of the image that are averaged to one before it is sampled.
+    """
+
+    def __init__(self, localiser: HipLocaliser, factor: int = 6) -> None:
+        super().__init__()
+        self.localiser, self.factor = localiser, factor
+
+    def forward(self, image: Tensor, landmarks: Tensor, weight: Tensor) -> Tensor:
+        """Cut it out.
+
+        Args:
+            image: (B, 1, H, W) at 0.3 mm.
+            landmarks: (B, 2, 5, 2), (row, col) in pixels of it.
+            weight: (B, 2, 5), 0 leaves a landmark out.
+
+        Returns:
+            (B, 2, h, w) of ``localiser``, the left hip's mirrored; what lies outside the image is 0.
+        """
+        placed = self.localiser.fit((landmarks + 0.5) / self.factor - 0.5, weight)
+        return self.localiser.sample(F.avg_pool2d(image, self.factor), placed)[:, :, 0]
+
+
 class MineralHead(Head):
     """Estimates areal bone mineral density of each hip as the mean of a map of its mineral over DXA's regions.
 
@@ -34,7 +61,7 @@ class MineralHead(Head):
     Args:
         sites: quantities that the two regions mean, in g/cm², of bones; the standard deviation of "x" is "x_sd".
         close: places the crops of the hips; their rows and columns are multiples of 32.
-        around: places what surrounds them, `ScreeningNetwork`'s image being averaged to 1.8 mm before.
+        around: places what surrounds them, see `Surroundings`.
         channels: of the four resolutions of a close crop, from 1/4 to 1/32; multiples of 8.
         surrounding_channels: alike, of the surroundings, from 1/2 to 1/16.
         hidden: width of the layers that join.
@@ -62,16 +89,15 @@ class MineralHead(Head):
         if close.crop_rows % 32 or close.crop_cols % 32:
             raise ValueError(f"Crops of {close.crop_rows} x {close.crop_cols} pixels; expected multiples of 32.")
         super().__init__([given for site in sites for given in (site, f"{site}_sd")])
-        self.close, self.around = close, around
+        self.close, self.around = close, Surroundings(around)
         self.image_mm = NETWORK_SPACING_MM
-        self.coarse = 6  # pixels of the image to one that the surroundings are sampled from
         first, second, third, deepest = channels
         outer = surrounding_channels
         self.stem = _block(1, first, 8, 4)
         self.down = nn.ModuleList([_Residual(a, b, 2) for a, b in itertools.pairwise(channels)])
         self.outside = nn.Sequential(_block(1, outer[0], 5, 2), *(_Residual(a, b, 2) for a, b in itertools.pairwise(outer)))
         known = 2 * len(COVARIATES) + 2
-        self.film = nn.Sequential(nn.Linear(2 * outer[3] + known, hidden), nn.LeakyReLU(), nn.Dropout(dropout))
+        self.circumstances = nn.Sequential(nn.Linear(2 * outer[3] + known, hidden), nn.LeakyReLU(), nn.Dropout(dropout))
         self.modulate = nn.ModuleList([nn.Linear(hidden, 2 * size) for size in (second, third, deepest)])
         self.up = nn.ModuleList([_Residual(deepest + third, third, 1), _Residual(third + second, second, 1)])
         self.draw = nn.Conv2d(second, MAPS, 1)
@@ -107,7 +133,7 @@ class MineralHead(Head):
         pose = ((poses - self.pose_mean) / self.pose_sd).clamp(-5.0, 5.0)
         by_hip = torch.cat((seen.view(batch, 2, -1), pose), dim=2)
         shared = torch.cat((mean_of_valid(seen.view(batch, 2, -1), valid), self.covariates(covariates)), dim=1)
-        code = self.film(torch.cat((by_hip, shared.unsqueeze(1).expand(-1, 2, -1)), dim=2)).flatten(0, 1)
+        code = self.circumstances(torch.cat((by_hip, shared.unsqueeze(1).expand(-1, 2, -1)), dim=2)).flatten(0, 1)
         levels: list[Tensor] = []
         for step, modulate in zip(self.down, self.modulate):  # noqa: B905 - TorchScript knows no strict
             x = step(x)
@@ -143,28 +169,13 @@ class MineralHead(Head):
         valid, image = seen["valid"], seen["image"]
         close = self.close.fit(seen["landmarks"], seen["weight"])
         crops = self.close.sample(image, close)[:, :, 0] * valid.unsqueeze(2).unsqueeze(3)
-        around = self.surroundings(image, seen["landmarks"], seen["weight"]) * valid.unsqueeze(2).unsqueeze(3)
+        around = self.around(image, seen["landmarks"], seen["weight"]) * valid.unsqueeze(2).unsqueeze(3)
         poses = self.close.poses(close, self.image_mm)
         found = self(crops, around, poses, valid, seen["covariates"])["bmd"].flatten(2) * valid.unsqueeze(2)
         values: dict[str, Tensor] = {}
         for index, name in enumerate(self.names):
             values[name] = found[:, :, index]
         return values
-
-    def surroundings(self, image: Tensor, landmarks: Tensor, weight: Tensor) -> Tensor:
-        """What surrounds the hips.
-
-        Args:
-            image: (B, 1, H, W) at 0.3 mm.
-            landmarks: (B, 2, 5, 2), (row, col) in pixels of it.
-            weight: (B, 2, 5), 0 leaves a landmark out.
-
-        Returns:
-            (B, 2, h, w) of ``around``, the left hip's mirrored; what lies outside the image is 0.
-        """
-        small = F.avg_pool2d(image, self.coarse)
-        placed = self.around.fit((landmarks + 0.5) / self.coarse - 0.5, weight)
-        return self.around.sample(small, placed)[:, :, 0]
 
     def _of_both(self, features: Tensor, valid: Tensor) -> Tensor:
         """The mean (2 B, F) over a radiograph's valid hips of (2 B, F), the same for both."""

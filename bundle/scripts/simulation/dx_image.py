@@ -112,7 +112,8 @@ def write_radiograph(
     _write_technique(d, acquisition)
     d.BurnedInAnnotation = "YES" if acquisition.marked else "NO"
     d.ImageType = ["ORIGINAL" if style.raw else "DERIVED", "PRIMARY"]
-    d.DerivationDescription = "Simulated radiograph of a phantom; not a patient"
+    if not style.raw:
+        d.DerivationDescription = "Simulated radiograph of a phantom; not a patient"
     d.LossyImageCompression = "00"
 
     d.SamplesPerPixel, d.PhotometricInterpretation = 1, "MONOCHROME1" if style.monochrome1 else "MONOCHROME2"

@@ -19,7 +19,7 @@ from scripts.simulation.hardware.implants import Implant
 from scripts.simulation.imaging import take_radiograph
 from scripts.simulation.others.kinds import KINDS
 from scripts.simulation.phantom import draw_phantom
-from scripts.simulation.physics.processing import ALL_STYLES, Rendering
+from scripts.simulation.physics.processing import FOR_PROCESSING, STYLES, Rendering
 from scripts.simulation.population import draw_person
 from scripts.simulation.sites import Site, load_sites
 from scripts.simulation.view import View, draw_view
@@ -45,7 +45,8 @@ class Tile:
 def sheets() -> dict[str, list[Tile]]:
     """Return what to simulate, by the name of the sheet."""
     return {
-        "styles": [Tile(f"vendor style {name}", style=name) for name in ALL_STYLES],
+        "styles": [Tile(f"vendor style {name}", style=name) for name in STYLES]
+        + [Tile(f"for processing, {name}", style=name) for name in FOR_PROCESSING],
         "diseases": [
             Tile("total hip 1.05 g/cm²", density=1.05),
             Tile("total hip 0.60 g/cm²", density=0.60),

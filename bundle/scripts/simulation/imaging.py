@@ -33,7 +33,8 @@ from scripts.simulation.view import Marker, View, collimator_transmission
 _FEMUR_SPACING, _PELVIS_SPACING = 0.45, 0.9
 _PELVIS_STEP, _METAL_STEP = 3.0, 1.0
 _SMOOTHING = 0.55  # SD in pixels of those spacings
-_BONE_MM, _METAL_MM = 0.6, 0.5
+BONE_MM: Final = 0.6
+_METAL_MM = 0.5
 """Path from which a ray counts as through bone or metal."""
 
 _TOGETHER_SD, _APART_SD, _SPONGY_SD = 0.12, 0.08, 0.12
@@ -142,7 +143,7 @@ def trace(phantom: Phantom, view: View, generator: torch.Generator) -> Traced:
         materials[material] = materials.get(material, 0) + path
     abduction = {side: pose.abduction + femurs[side].leg_abducted for side, pose in view.poses.items()}
     tissue = soft_tissue(phantom.body, plane, abduction, generator)
-    labels = (bones.femur > _BONE_MM).numpy().astype(np.uint8)
+    labels = (bones.femur > BONE_MM).numpy().astype(np.uint8)
     labels[masks["prosthesis"].numpy()] = 2
     labels[masks["fixation"].numpy()] = 3
     broken = [femur for side, femur in femurs.items() if phantom.diseases[side].fracture is not Fracture.NONE]  # not what healed
@@ -181,7 +182,7 @@ def develop(
     beam = attenuate(lean, fat, mineral, materials, view.exposure) * collimator_transmission(depth)
     signal = expose(beam, view.exposure, plane, view.source_detector, generator)
     rendering = process(signal, view.style, plane.spacing, depth > 0, view.field.shuttered)
-    if view.marker and view.marker.digital:
+    if view.marker and view.marker.digital and not view.style.raw:  # a letter is written into what is for presentation
         letter = 0.97 * _letter(view.marker, plane)
         rendering = replace(rendering, values=torch.maximum(rendering.values, letter))
     if view.export:

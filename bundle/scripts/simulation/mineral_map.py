@@ -1,16 +1,12 @@
 """The mineral that a radiograph shows, pixel by pixel, and which of it DXA reads: the truth behind its grey values."""
 
-from typing import Final
-
 import numpy as np
 import torch
 
 from scripts.dataset.minerals import MINERAL_STEP, REGION_BITS
 from scripts.simulation.anatomy.dxa import regions
 from scripts.simulation.anatomy.trabeculae import on_mid_plane
-from scripts.simulation.imaging import State, Traced
-
-_BONE_MM: Final = 0.6  # as in the mask
+from scripts.simulation.imaging import BONE_MM, State, Traced
 
 
 def map_mineral(traced: Traced, state: State) -> np.ndarray:
@@ -32,7 +28,7 @@ def map_regions(traced: Traced) -> np.ndarray:
         if femur.fragments:
             continue
         points, within = on_mid_plane(femur, plane, x, z)
-        own = (within > 0.5) & (traced.bones.femur > _BONE_MM)
+        own = (within > 0.5) & (traced.bones.femur > BONE_MM)
         for bit, region in zip(REGION_BITS, regions(femur, points), strict=True):
             found |= (own & region) * bit
     return found.numpy()

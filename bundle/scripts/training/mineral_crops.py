@@ -1,5 +1,6 @@
 """What a `scripts.networks.MineralHead` learns from: hips seen closely and widely, with the true map of their mineral."""
 
+import copy
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -10,8 +11,8 @@ from torch import Tensor
 
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
 from scripts.dataset.minerals import MINERAL_STEP
-from scripts.networks import HipLocaliser, MineralHead
-from scripts.networks.mineral import COMPARTMENTS, MAP_FACTOR, TYPICAL_GAIN
+from scripts.networks import HipLocaliser
+from scripts.networks.mineral import COMPARTMENTS, MAP_FACTOR, TYPICAL_GAIN, Surroundings
 from scripts.training.appearance import smooth
 from scripts.training.hip_crops import LandmarkJitter, RandHipCropsd
 
@@ -24,13 +25,13 @@ class RandMineralCropsd(RandomizableTransform):
     """Replaces a radiograph by what a mineral head sees of its hips, placed as uncertainly as a segmentation network places them.
 
     Gives "image" (2, rows, cols), "poses" and "valid" as `RandHipCropsd` does, "around" (2, h, w), see
-    `MineralHead.surroundings`, and of each hip the truth on the grid of its map: "mineral" (2, 3, rows / 8, cols / 8) in g/cm²,
-    "regions" (2, 2, ...), 0..1, and "gain" (2,), the natural logarithm of the grey that a g/cm² makes in this crop over
-    `TYPICAL_GAIN`. The gain is the slope of grey on mineral, both without what changes slowly. "bmd" and "gain" of a hip that is
-    not valid are NaN.
+    `scripts.networks.mineral.Surroundings`, and of each hip the truth on the grid of its map: "mineral" (2, 3, rows / 8,
+    cols / 8) in g/cm², "regions" (2, 2, ...), 0..1, and "gain" (2,), the natural logarithm of the grey that a g/cm² makes in this
+    crop over `TYPICAL_GAIN`. The gain is the slope of grey on mineral, both without what changes slowly. "bmd" and "gain" of a
+    hip that is not valid are NaN.
 
     Args:
-        head: whose crops they are.
+        close, around: those of the head.
         jitter: errors of the landmarks that place the crops; none where None.
         implant_threshold: fraction of metal in the femur's mask from which a hip is not valid.
         map_pixels: of the image, to one of the item's "maps", see `LoadMineralMapsd`.
@@ -38,17 +39,20 @@ class RandMineralCropsd(RandomizableTransform):
 
     def __init__(
         self,
-        head: MineralHead,
+        close: HipLocaliser,
+        around: HipLocaliser,
         jitter: LandmarkJitter | None = None,
         implant_threshold: float = 0.05,
         map_pixels: int = 4,
     ) -> None:
         super().__init__(prob=1.0)
-        self.head, self.map_pixels = head, map_pixels
-        self.crops = RandHipCropsd(head.close, NETWORK_SPACING_MM, None, implant_threshold)
+        # The head's own go to its device with it.
+        close, around = (copy.deepcopy(localiser).cpu() for localiser in (close, around))
+        self.around, self.map_pixels = Surroundings(around), map_pixels
+        self.crops = RandHipCropsd(close, NETWORK_SPACING_MM, None, implant_threshold)
         self.jitter = jitter or LandmarkJitter()
         # Twice as fine as the head's map, to be averaged as its crops are: the gain is told from both.
-        close, factor = head.close, MAP_FACTOR // 2
+        factor = MAP_FACTOR // 2
         spacing_mm = close.crop_spacing_mm * factor
         first = [origin + (spacing_mm - close.crop_spacing_mm) / 2 for origin in close.origin_mm]
         self.map = HipLocaliser((close.crop_rows // factor, close.crop_cols // factor), spacing_mm, first)
@@ -68,7 +72,7 @@ class RandMineralCropsd(RandomizableTransform):
         drawn = F.avg_pool2d(self.map.sample(maps, placed)[0], 2)
         mineral = drawn[:, : len(COMPARTMENTS)] * MINERAL_STEP
         gain = measure_gain(F.avg_pool2d(item["image"], MAP_FACTOR), mineral.sum(dim=1), 2 * self.map.crop_spacing_mm)
-        around = self.head.surroundings(image, guessed[None], weight[None])[0]
+        around = self.around(image, guessed[None], weight[None])[0]
         return {
             **item,
             "around": around * valid.view(2, 1, 1),

@@ -41,6 +41,7 @@ class MineralLoss(nn.Module):
         bmd, gain = target["bmd"], target["gain"]
         known, lit = torch.isfinite(bmd), torch.isfinite(gain)
         drawn = lit.to(bmd.dtype)
+        told = drawn * (target["regions"].amax(dim=(2, 3, 4)) > 0)  # of a broken femur there are none
         off = F.smooth_l1_loss(2 * predicted["mineral"], 2 * target["mineral"], reduction="none").mean(dim=(2, 3, 4))
         beside = F.binary_cross_entropy_with_logits(predicted["regions"], target["regions"], reduction="none").mean(dim=(2, 3, 4))
         brighter = F.smooth_l1_loss(10 * predicted["gain"][lit], 10 * gain[lit], reduction="sum")
@@ -48,7 +49,7 @@ class MineralLoss(nn.Module):
         hips = lit.sum()
         return (
             self.mineral * mean_over_processes((off * drawn).sum(), hips)
-            + self.regions * mean_over_processes((beside * drawn).sum(), hips)
+            + self.regions * mean_over_processes((beside * told).sum(), told.sum())
             + self.gain * mean_over_processes(brighter, hips)
             + self.read * mean_over_processes(denser, known.sum())
             + self.bmd * self.likelihood(predicted["bmd"], bmd)
