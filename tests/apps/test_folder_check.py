@@ -78,6 +78,7 @@ def test_a_folder_that_has_everything_lacks_nothing() -> None:
         ),
         ([*WHOLE, {**WHOLE[0], "split": "test", "image": "/data/x.dcm"}], "Note", "1 patients stand in several splits"),
         ([{**WHOLE[4], "label_by": "networks"}], "Evaluation", "masks of 0, landmarks of 1"),
+        ([{**WHOLE[3], "dxa_maker": "lunar"}, *WHOLE[:3]], "DXA results", "of 3 radiographs the manifest does not name"),
         ([{**WHOLE[4], "label_by": "networks"}], "Note", "on 1 radiographs masks or landmarks are the networks' own"),
         ([item(0, refusal=Reason(Code.NOT_A_HIP, "a chest")), item(1)], "Files", "their header (1 NOT_A_HIP); 0 are of no"),
         (

@@ -11,7 +11,7 @@ from ignite.handlers.tqdm_logger import ProgressBar
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose, Transform
 from scripts.apps.main_job import screen_pending
-from scripts.clinical import CHANNELS, Channels, Code, Of, Reason, RefusedError
+from scripts.clinical import CHANNELS, Channels, Code, Of, Quantity, Reason, RefusedError
 from scripts.dataset.listing import PassedOver
 from scripts.dataset.pseudonyms import pseudonymise
 from scripts.measurement.hip_geometry import HipGeometryd
@@ -164,12 +164,12 @@ class MainJob:
     def __call__(self, items: list[dict], network: torch.nn.Module | None = None) -> Path:
         return self.run(items, fake_screen(network, self.reader))
 
-    def run(self, items: list[dict], screen: Screen) -> Path:
+    def run(self, items: list[dict], screen: Screen, *more: Quantity) -> Path:
         self.out.mkdir(exist_ok=True)
         ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
         ledger.open()
         tables = [write_results_table, write_columns_table, write_rejected_table, write_report, write_document]
-        writer = ResultsWriter(ledger, screen.interpretation.channels.table, NOTICE, self.pictures, tables)
+        writer = ResultsWriter(ledger, (*screen.interpretation.channels.table, *more), NOTICE, self.pictures, tables)
         evaluator = ledger.pending() and SupervisedEvaluator(
             device="cpu",
             val_data_loader=StudyDataset(ledger.pending(), screen.reader),

@@ -117,6 +117,11 @@ def _doubts(items: Sequence[Item]) -> list[str]:
         lines.append(
             f"Note: on {drawn} radiographs masks or landmarks are the networks' own, which evaluation passes over; correct them"
         )
+    if nameless := sum(read_truth(item).has_bmd and not item.get("dxa_maker") for item in items):
+        lines.append(
+            f"DXA results: of {nameless} radiographs the manifest does not name the maker (column dxa_maker); they are taken as "
+            "Hologic's"
+        )
     splits = Counter(patient for patient, _ in {(item["patient"], item.get("split", "")) for item in items})
     if several := sum(count > 1 for count in splits.values()):
         lines.append(

@@ -2,6 +2,7 @@
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
+from scripts.clinical.dxa_makers import OURS, Maker, convert_bmd, quantities_on_scale
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
 from scripts.clinical.gate import Gate, load_gate
@@ -15,6 +16,7 @@ __all__ = [
     "COVARIATES",
     "HIP",
     "NETWORK_SPACING_MM",
+    "OURS",
     "QUANTITIES",
     "Category",
     "Caution",
@@ -28,6 +30,7 @@ __all__ = [
     "Hip",
     "Limits",
     "Lowest",
+    "Maker",
     "Of",
     "Quantity",
     "RadiographFacts",
@@ -39,8 +42,10 @@ __all__ = [
     "Triage",
     "Values",
     "classify",
+    "convert_bmd",
     "interpret",
     "load_criteria",
     "load_gate",
     "load_reference",
+    "quantities_on_scale",
 ]

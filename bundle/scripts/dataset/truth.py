@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.clinical import HIP, Category, Criteria, Reference
+from scripts.clinical import HIP, OURS, Category, Criteria, Reference, convert_bmd
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -52,12 +52,13 @@ _LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of 
 class TrueHip:
     """What a row knows of one hip: its columns that begin with "right_" or "left_". NaN or "" where unknown.
 
-    bmd: areal BMD by DXA, g/cm², by site ("neck", "total"); columns `neck_bmd` and `total_bmd`.
+    bmd: areal BMD by DXA, g/cm², by site ("neck", "total"), on the scale of the estimates (`scripts.clinical.OURS`); columns
+        `neck_bmd` and `total_bmd`, converted where the row's `dxa_maker` is another.
     implant, fracture, deformity: what kind it has, such as "total_hip", "basicervical" and "paget", or "none".
     rotation_deg: of the femur about its long axis; above 0 outward, below 0 inward.
     osteoarthritis: how severe, from 0 (none) to 1.
-    numbers: every column by its name without the side, such as "singh_grade"; NaN where it holds a text. A simulated cohort
-        gives the true values of most quantities.
+    numbers: every column by its name without the side, such as "singh_grade"; NaN where it holds a text, and BMDs as in
+        `bmd`. A simulated cohort gives the true values of most quantities.
     """
 
     bmd: Mapping[str, float]
@@ -198,8 +199,11 @@ def read_truth(item: Mapping[str, Any]) -> Truth:
 
 def _read_hip(item: Mapping[str, Any], side: str) -> TrueHip:
     numbers = {column.removeprefix(side): _number(cell) for column, cell in item.items() if column.startswith(side)}
+    maker = _text(item, "dxa_maker") or OURS
+    bmd = {site: convert_bmd(numbers.get(f"{site}_bmd", math.nan), site, maker, OURS) for site in HIP.sites}
+    numbers |= {f"{site}_bmd": value for site, value in bmd.items() if f"{site}_bmd" in numbers}
     return TrueHip(
-        bmd={site: numbers.get(f"{site}_bmd", math.nan) for site in HIP.sites},
+        bmd=bmd,
         implant=_text(item, f"{side}implant"),
         fracture=_text(item, f"{side}fracture"),
         deformity=_text(item, f"{side}deformity"),
