@@ -5,6 +5,7 @@ from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, 
 from scripts.clinical.dxa_makers import OURS, Maker, convert_bmd, quantities_on_scale
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
+from scripts.clinical.frax import FraxNeck
 from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.limits import Limits
 from scripts.clinical.outcomes import Caution, Code, Doubt, Reason, RefusedError
@@ -26,6 +27,7 @@ __all__ = [
     "Doubt",
     "Estimate",
     "Expectation",
+    "FraxNeck",
     "Gate",
     "Hip",
     "Limits",

@@ -17,7 +17,7 @@ from scripts.results.record import Record
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "3.0"
+SCHEMA_VERSION: Final = "3.1"
 
 
 def make_document(
