@@ -5,6 +5,7 @@ from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, 
 from scripts.clinical.dxa_makers import OURS, Maker, convert_bmd, quantities_on_scale
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
+from scripts.clinical.follow_up import LEAST_SIGNIFICANT, Change, Precision, judge_change, load_precision
 from scripts.clinical.frax import FraxNeck
 from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.limits import Limits
@@ -16,11 +17,13 @@ __all__ = [
     "CHANNELS",
     "COVARIATES",
     "HIP",
+    "LEAST_SIGNIFICANT",
     "NETWORK_SPACING_MM",
     "OURS",
     "QUANTITIES",
     "Category",
     "Caution",
+    "Change",
     "Channels",
     "Code",
     "Criteria",
@@ -34,6 +37,7 @@ __all__ = [
     "Lowest",
     "Maker",
     "Of",
+    "Precision",
     "Quantity",
     "RadiographFacts",
     "Reason",
@@ -46,8 +50,10 @@ __all__ = [
     "classify",
     "convert_bmd",
     "interpret",
+    "judge_change",
     "load_criteria",
     "load_gate",
+    "load_precision",
     "load_reference",
     "quantities_on_scale",
 ]

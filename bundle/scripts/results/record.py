@@ -99,6 +99,7 @@ def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) 
     return {
         "study": str(items[0]["study"]),
         "patient": str(items[0]["patient"]),
+        "date": next((item["date"] for item in items if item.get("date")), None),
         "films": [str(item["name"]) for item in items],
         "status": "measured" if found.screening else "refused",
         "reason": _reason(found.reason),

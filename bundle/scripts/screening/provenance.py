@@ -23,8 +23,10 @@ from scripts.files import sha256
 _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
 _MEANING = (REFERENCE_FILE, DIAGNOSIS_FILE, FRAX_FILE, DXA_MAKERS_FILE, GATE_FILE)
 _CODE = Path(__file__).parents[1]
-_WITHOUT_EFFECT = frozenset({"checkpoint", "notice", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"})
-"""Overrides that change no number; of the checkpoint the hash counts."""
+_WITHOUT_EFFECT = frozenset(
+    {"checkpoint", "notice", "precision_file", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"}
+)
+"""Overrides that change no number of a study; of the checkpoint the hash counts."""
 
 
 def describe_run(

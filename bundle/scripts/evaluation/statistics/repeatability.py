@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_SIGNIFICANT: Final = 2.77
-"""Times the RMS-SD: a change between two measurements beyond their error with 95% confidence, 1.96 times the root of 2."""
+from scripts.clinical import LEAST_SIGNIFICANT
 
 
 def measure_repeats(groups: Sequence[NDArray[np.float64]]) -> dict[str, float]:
@@ -24,7 +22,8 @@ def measure_repeats(groups: Sequence[NDArray[np.float64]]) -> dict[str, float]:
 
     Returns:
         hips, the number of groups; degrees_of_freedom (N - 1 of each); rms_sd in the unit of the values; rms_cv, of SD over
-        mean, a share; least_significant_change, `LEAST_SIGNIFICANT` times rms_sd. NaN where no group has two values.
+        mean, a share; least_significant_change, `scripts.clinical.LEAST_SIGNIFICANT` times rms_sd. NaN where no group has two
+        values.
 
     Example:
         >>> found = measure_repeats([np.array([0.80, 0.82]), np.array([0.70, 0.70])])
