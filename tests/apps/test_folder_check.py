@@ -29,8 +29,9 @@ def item(index: int, split: str = "", **known: Any) -> dict[str, Any]:
 
 
 DRAWN = {"label": "/data/m.png", "landmarks": "/data/l.json"}
+MAPPED = {"mineral_label": "/data/c.png", "region_label": "/data/r.png"}
 THIN, DENSE = {"right_total_bmd": 0.5}, {"left_total_bmd": 1.0}
-WHOLE = [item(index, split, **DRAWN, **bmd) for index, (split, bmd) in enumerate(
+WHOLE = [item(index, split, **DRAWN, **MAPPED, **bmd) for index, (split, bmd) in enumerate(
     [("train", THIN), ("train", DENSE), ("validation", THIN), ("validation", DENSE), ("test", THIN)]
 )]  # fmt: skip
 
@@ -64,6 +65,11 @@ def test_a_folder_that_has_everything_lacks_nothing() -> None:
         ),
         ([item(0, "train", **DRAWN), item(1, "validation", **DRAWN)], "Training of siamese", "lacks DXA results"),
         ([item(0, "train", **DRAWN), item(1, "validation", **DRAWN)], "To get DXA results", "right_neck_bmd"),
+        (
+            [item(0, "train", **DRAWN, **THIN), item(1, "validation", **DRAWN, **THIN)],
+            "Training of mineral",
+            "lacks maps of the mineral, maps of DXA's regions",
+        ),
         ([item(0, "train"), item(1, "validation")], "Training of view", "1 radiographs to learn from, 1 to validate on"),
         (
             [*WHOLE[:2], *[{**each, "right_total_bmd": 1.0} for each in WHOLE[2:]]],
@@ -72,6 +78,7 @@ def test_a_folder_that_has_everything_lacks_nothing() -> None:
         ),
         ([*WHOLE, {**WHOLE[0], "split": "test", "image": "/data/x.dcm"}], "Note", "1 patients stand in several splits"),
         ([{**WHOLE[4], "label_by": "networks"}], "Evaluation", "masks of 0, landmarks of 1"),
+        ([{**WHOLE[3], "dxa_maker": "lunar"}, *WHOLE[:3]], "DXA results", "of 3 radiographs the manifest does not name"),
         ([{**WHOLE[4], "label_by": "networks"}], "Note", "on 1 radiographs masks or landmarks are the networks' own"),
         ([item(0, refusal=Reason(Code.NOT_A_HIP, "a chest")), item(1)], "Files", "their header (1 NOT_A_HIP); 0 are of no"),
         (

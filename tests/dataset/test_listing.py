@@ -302,6 +302,7 @@ COLUMNS = [
     ("segmentation_path", "label"), ("lable", "label"), ("mask_left", "left_label"), ("keypoints", "landmarks"),
     ("bmd_left_neck", "left_neck_bmd"), ("R total hip BMD (g/cm²)", "right_total_bmd"), ("spine_bmd", "lumbar_bmd"),
     ("neck_bmd", "left_neck_bmd or right_neck_bmd"), ("hospital", "site"),
+    ("DXA manufacturer", "dxa_maker"), ("densitometer", "dxa_maker"), ("dxa_makr", "dxa_maker"),
 ]  # fmt: skip
 
 
@@ -368,3 +369,10 @@ def test_manifests_of_other_things_are_no_hindrance(tmp_path):
     others = ["manifest.json", "manifest-md5.txt", "tagmanifest-sha256.txt", "manifest.tcia", "AndroidManifest.xml", "labels.csv"]
     touch(tmp_path, "a.dcm", *others, ".cache/manifest.csv")
     assert names(tmp_path) == ["a.dcm", "manifest.tcia"]
+
+
+def test_an_unknown_maker_of_dxa_stops_with_those_that_are_known(tmp_path):
+    touch(tmp_path, "a.dcm")
+    write_manifest(tmp_path, "image,left_neck_bmd,dxa_maker", "a.dcm,0.9,Norland")
+    with pytest.raises(ValueError, match=r"column dxa_maker: found 'Norland', expected one of hologic, lunar, standardised or"):
+        list_radiographs(tmp_path)

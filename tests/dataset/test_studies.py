@@ -253,3 +253,20 @@ def test_a_key_that_is_none_is_refused(tmp_path, content):
         (tmp_path / "key").write_bytes(content)
     with pytest.raises(ValueError, match="Make one by: head -c 32"):
         read_key(tmp_path / "key")
+
+
+@pytest.mark.parametrize(
+    ("header", "manifest", "date"),
+    [
+        ("20240301", "", "2024-03-01"),
+        ("2024.03.01", "", "2024-03-01"),
+        ("20240301", "2026-05-02", "2026-05-02"),
+        ("", "20260502", "2026-05-02"),
+        ("20240199", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_studys_date_is_of_the_manifest_else_of_the_header(tmp_path, header, manifest, date):
+    write(tmp_path, name="a.dcm", StudyDate=header)
+    (tmp_path / "manifest.csv").write_text(f"image,study_date\na.dcm,{manifest}\n")
+    assert by_file(tmp_path)["a.dcm"]["date"] == date

@@ -2,6 +2,7 @@ import math
 
 import pytest
 from scripts.clinical import load_reference
+from scripts.dataset.manifest import read_manifest
 from scripts.dataset.truth import held_out_radiographs, read_truth
 
 
@@ -66,3 +67,20 @@ def test_a_row_tells_what_it_knows_and_no_more():
 )
 def test_a_femur_looks_broken_where_a_reader_could_tell(row, expected):
     assert read_truth(row).hips["right"].looks_broken == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("maker", "neck", "total"),
+    [("", 1.038, 1.008), ("hologic", 1.038, 1.008), ("lunar", 0.858, 0.942), ("standardised", 0.937, 0.994)],
+)
+def test_dxa_of_another_maker_is_converted_to_the_scale_of_the_estimates(maker, neck, total, tmp_path):
+    (tmp_path / "a.dcm").touch()
+    columns = "image,dxa_maker,right_neck_bmd,right_total_bmd,left_neck_bmd"
+    (tmp_path / "manifest.csv").write_text(f"{columns}\na.dcm,{maker},1.038,1.008,\n")
+    (row,) = read_manifest(tmp_path / "manifest.csv").values()
+    right, left = read_truth(row).hips.values()
+    assert right.bmd == pytest.approx({"neck": neck, "total": total}, abs=6e-4)
+    assert (right.number("neck_bmd"), right.number("total_bmd")) == tuple(right.bmd.values()), "a head of the user's own too"
+    assert math.isnan(left.bmd["neck"]) and math.isnan(left.number("neck_bmd"))
+    if maker == "lunar":
+        assert read_truth(row).lowest_t_score(load_reference()) == pytest.approx(0.0, abs=0.01)

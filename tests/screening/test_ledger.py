@@ -16,7 +16,7 @@ from scripts.screening.ledger import JOURNAL_NAME
 
 FILES = tuple(f"film{index}.dcm" for index in range(5))
 NAMES = [pseudonymise(KEY, file) for file in FILES]
-TABLES = ("results.csv", "columns.csv", "rejected.csv", "results.json", "results.schema.json", "index.html")
+TABLES = ("results.csv", "columns.csv", "rejected.csv", "follow_up.csv", "results.json", "results.schema.json", "index.html")
 
 
 @pytest.fixture

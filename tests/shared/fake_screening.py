@@ -11,7 +11,7 @@ from ignite.handlers.tqdm_logger import ProgressBar
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose, Transform
 from scripts.apps.main_job import screen_pending
-from scripts.clinical import CHANNELS, Channels, Code, Of, Reason, RefusedError
+from scripts.clinical import CHANNELS, Channels, Code, Of, Precision, Quantity, Reason, RefusedError
 from scripts.dataset.listing import PassedOver
 from scripts.dataset.pseudonyms import pseudonymise
 from scripts.measurement.hip_geometry import HipGeometryd
@@ -21,6 +21,7 @@ from scripts.results import (
     ResultsWriter,
     write_columns_table,
     write_document,
+    write_follow_up_table,
     write_rejected_table,
     write_report,
     write_results_table,
@@ -156,6 +157,7 @@ class MainJob:
         self.reader = FakeReader()
         self.pictures = [MaskWriter(), OverlayWriter()]
         self.passed_over: list[PassedOver] = []
+        self.precision: Precision | None = None
 
     @property
     def screened(self) -> list[str]:
@@ -164,12 +166,14 @@ class MainJob:
     def __call__(self, items: list[dict], network: torch.nn.Module | None = None) -> Path:
         return self.run(items, fake_screen(network, self.reader))
 
-    def run(self, items: list[dict], screen: Screen) -> Path:
+    def run(self, items: list[dict], screen: Screen, *more: Quantity) -> Path:
         self.out.mkdir(exist_ok=True)
         ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
         ledger.open()
-        tables = [write_results_table, write_columns_table, write_rejected_table, write_report, write_document]
-        writer = ResultsWriter(ledger, screen.interpretation.channels.table, NOTICE, self.pictures, tables)
+        tables = [write_results_table, write_columns_table, write_rejected_table, write_follow_up_table]
+        tables += [write_report, write_document]
+        quantities = (*screen.interpretation.channels.table, *more)
+        writer = ResultsWriter(ledger, quantities, NOTICE, self.pictures, tables, self.precision)
         evaluator = ledger.pending() and SupervisedEvaluator(
             device="cpu",
             val_data_loader=StudyDataset(ledger.pending(), screen.reader),

@@ -17,12 +17,21 @@ from scripts.training.items import has_what_is_required
 Item = Mapping[str, Any]
 
 _SPLITS: Final = ("train", "validation")
-_WORDS: Final = {"label": "masks", "landmarks": "landmarks", "bmd": "DXA results", "split": "a split"}
+_WORDS: Final = {
+    "label": "masks",
+    "landmarks": "landmarks",
+    "bmd": "DXA results",
+    "split": "a split",
+    "mineral_label": "maps of the mineral",
+    "region_label": "maps of DXA's regions",
+}
 _GET: Final = {
     "split": "fill the manifest's column split with train, validation or test; all radiographs of a patient have the same.",
     "label": "osteoxr annotate FOLDER writes those that the networks draw; correct them in MONAI Label (osteoxr label FOLDER).",
     "landmarks": "osteoxr annotate FOLDER writes those that the networks find; correct them.",
     "bmd": "fill the manifest's columns right_neck_bmd, right_total_bmd, left_neck_bmd and left_total_bmd, in g/cm².",
+    "mineral_label": "only a simulated cohort has them: osteoxr simulate OUT --states 3.",
+    "region_label": "only a simulated cohort has them: osteoxr simulate OUT --states 3.",
 }
 
 
@@ -107,6 +116,11 @@ def _doubts(items: Sequence[Item]) -> list[str]:
     if drawn:
         lines.append(
             f"Note: on {drawn} radiographs masks or landmarks are the networks' own, which evaluation passes over; correct them"
+        )
+    if nameless := sum(read_truth(item).has_bmd and not item.get("dxa_maker") for item in items):
+        lines.append(
+            f"DXA results: of {nameless} radiographs the manifest does not name the maker (column dxa_maker); they are taken as "
+            "Hologic's"
         )
     splits = Counter(patient for patient, _ in {(item["patient"], item.get("split", "")) for item in items})
     if several := sum(count > 1 for count in splits.values()):

@@ -2,8 +2,11 @@
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
+from scripts.clinical.dxa_makers import OURS, Maker, convert_bmd, quantities_on_scale
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
+from scripts.clinical.follow_up import LEAST_SIGNIFICANT, Change, Precision, judge_change, load_precision
+from scripts.clinical.frax import FraxNeck
 from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.limits import Limits
 from scripts.clinical.outcomes import Caution, Code, Doubt, Reason, RefusedError
@@ -14,21 +17,27 @@ __all__ = [
     "CHANNELS",
     "COVARIATES",
     "HIP",
+    "LEAST_SIGNIFICANT",
     "NETWORK_SPACING_MM",
+    "OURS",
     "QUANTITIES",
     "Category",
     "Caution",
+    "Change",
     "Channels",
     "Code",
     "Criteria",
     "Doubt",
     "Estimate",
     "Expectation",
+    "FraxNeck",
     "Gate",
     "Hip",
     "Limits",
     "Lowest",
+    "Maker",
     "Of",
+    "Precision",
     "Quantity",
     "RadiographFacts",
     "Reason",
@@ -39,8 +48,12 @@ __all__ = [
     "Triage",
     "Values",
     "classify",
+    "convert_bmd",
     "interpret",
+    "judge_change",
     "load_criteria",
     "load_gate",
+    "load_precision",
     "load_reference",
+    "quantities_on_scale",
 ]

@@ -11,6 +11,7 @@ from scripts.clinical.anatomy import HIP
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import Values
+from scripts.clinical.frax import FraxNeck, choose_frax_neck
 from scripts.clinical.gate import FOREMOST, Gate, Judgement, load_gate
 from scripts.clinical.laterality import contradiction, side_note
 from scripts.clinical.outcomes import Caution, Code, Reason
@@ -73,7 +74,8 @@ class Screening:
 
     values: of the radiograph, by the name of their quantity. lowest, category, triage: None below the age of T-scores, where
     expectation (by the lowest Z-score) stands in their place. category: None, too, where triage leaves it to DXA.
-    osteoporosis_probability: 0..1, of the classifier. notes: limitations, one sentence each, for a report's reader.
+    osteoporosis_probability: 0..1, of the classifier. frax: the neck for FRAX, at the ages that it takes. notes: limitations, one
+    sentence each, for a report's reader.
     """
 
     hips: tuple[Hip, Hip]
@@ -84,6 +86,7 @@ class Screening:
     expectation: Expectation | None
     triage: Triage | None
     osteoporosis_probability: float | None
+    frax: FraxNeck | None
     notes: tuple[str, ...]
 
 
@@ -139,6 +142,7 @@ def interpret(
         expectation=None if estimator.adult else _expectation(right, left, criteria),
         triage=triage,
         osteoporosis_probability=probability,
+        frax=choose_frax_neck(_necks(right, left), radiograph.age_years, reference),
         notes=gate.notes if reason else (*gate.notes, *_notes(radiograph, right, left, criteria, estimator.adult)),
     )
 
@@ -218,6 +222,12 @@ def _lowest(right: Hip, left: Hip) -> Lowest | None:
         if estimate.t_score is not None and estimate.t_interval is not None
     ]
     return min(measured, key=lambda lowest: lowest.t_score, default=None)
+
+
+def _necks(*hips: Hip) -> dict[str, tuple[float, float, float]]:
+    """Of the measured hips, by side, the neck's BMD and its interval, g/cm²."""
+    necks = {hip.side: hip.estimates["neck"] for hip in hips if "neck" in hip.estimates}
+    return {side: (neck.bmd, *neck.bmd_interval) for side, neck in necks.items()}
 
 
 def _expectation(right: Hip, left: Hip, criteria: Criteria) -> Expectation | None:

@@ -16,7 +16,7 @@ mineral and of DXA's regions, relative to the manifest's folder."""
 
 COLUMNS: Final = (
     "image", "patient_id", "study_date", "site", "split", "age_years", "sex", "weight_kg", "height_cm", *BMD_COLUMNS,
-    *LABEL_COLUMNS,
+    "dxa_maker", *LABEL_COLUMNS,
 )  # fmt: skip
 """Those whose cells are checked."""
 
@@ -63,6 +63,10 @@ _MEANINGS: Final = {
     "weight_kg": ("weight", "bodyweight", "mass"),
     "height_cm": ("height", "stature", "size", "bodyheight"),
     "lumbar_bmd": ("lumbar bmd", "spine bmd", "lumbar spine bmd", "ls bmd", "vertebral bmd"),
+    "dxa_maker": (
+        "dxa manufacturer", "dxa vendor", "dxa device", "dxa machine", "dxa scanner", "dxa system", "dexa maker",
+        "dexa manufacturer", "densitometer",
+    ),
     "label": ("label", "labels", "mask", "masks", "segmentation", "seg", "contour", "contours", "annotation"),
     "landmarks": ("landmark", "landmarks", "points", "keypoints"),
     "fracture_label": ("fracture mask", "fracture segmentation"),

@@ -35,7 +35,8 @@ bounds of time and memory."""
 class Identity:
     """What a first look tells of a file; "" where unknown.
 
-    sop_uid, study_uid: DICOM UIDs. issuer, patient_id: Issuer of Patient ID and Patient ID.
+    sop_uid, study_uid: DICOM UIDs. issuer, patient_id: Issuer of Patient ID and Patient ID. study_date: Study
+    Date, as it stands there.
     reason: why it is refused already, or None where the reader has to decide.
     """
 
@@ -43,6 +44,7 @@ class Identity:
     study_uid: str = ""
     issuer: str = ""
     patient_id: str = ""
+    study_date: str = ""
     reason: Reason | None = None
 
 
@@ -103,6 +105,7 @@ def _by_header(file: BinaryIO) -> Identity:
             study_uid=text(dataset, "StudyInstanceUID"),
             issuer=text(dataset, "IssuerOfPatientID"),
             patient_id=text(dataset, "PatientID"),
+            study_date=text(dataset, "StudyDate"),
             reason=reason,
         )
     except Exception:  # in a damaged header any value may have any type; the reader says what is wrong with it

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from scripts.clinical import Maker
 from scripts.dataset.columns import BMD_COLUMNS, LABEL_COLUMNS, is_known, meant_column
 from scripts.dataset.spreadsheet import read_table
 from scripts.radiograph.archives import source_of
@@ -192,5 +193,6 @@ _PARSERS: Final[dict[str, Callable[[str, Path], tuple[Any, str]]]] = {
     "split": partial(_choice, choices=SPLITS),
     "sex": partial(_choice, choices=("F", "M")),
     **_NUMBERS,
+    "dxa_maker": partial(_choice, choices=tuple(Maker)),
     **{column: _label for column in LABEL_COLUMNS},
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import os
+import re
 import sys
 import warnings
 from collections import defaultdict
@@ -38,7 +40,8 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
 
     Returns:
         The items, those of one study one after another, in the order of the studies' first paths. Each gets "name",
-        "study" and "patient", pseudonyms of the radiograph (unique; fit for a file name), its study and its patient; and
+        "study" and "patient", pseudonyms of the radiograph (unique; fit for a file name), its study and its patient; "date", of
+        its study by manifest or header, as YYYY-MM-DD, "" where unknown; and
         "refusal", a `Reason`, where it is refused without being read: one of `identify`, or DUPLICATE for a file with
         the UID and the bytes of another.
 
@@ -79,6 +82,7 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
             "name": names[index],
             "study": pseudonymise(key, "study", *study),
             "patient": pseudonymise(key, "patient", *(patients[study] or study)),
+            "date": _date(items[index].get("study_date") or identities[index].study_date),
         }
         reason = identities[index].reason or refusals.get(index)
         sorted_items.append({**item, "refusal": reason} if reason else item)
@@ -157,6 +161,14 @@ def _digest(path: Path, opener: ArchiveOpener) -> bytes:
             return hashlib.file_digest(whole, "sha256").digest()
     except (OSError, RefusedError):
         return os.fsencode(path)
+
+
+def _date(found: str) -> str:
+    """A date as YYYY-MM-DD, whatever stands between its parts; "" where it is none."""
+    try:
+        return datetime.date.fromisoformat(re.sub(r"\D", "", found)).isoformat()
+    except ValueError:
+        return ""
 
 
 def _patient(item: Mapping[str, Any], identity: Identity) -> _Parts:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.clinical import HIP, Category, Criteria, Reference
+from scripts.clinical import HIP, OURS, Category, Criteria, Reference, convert_bmd
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ GROSS: Final = 0.4
 GROWING: Final = frozenset({"child_pelvis"})
 """Kinds of radiographs, in the manifest's words, on which the growth plates of the femurs are open."""
 
+_MINERAL: Final = ("cortex_factor", "spongy_factor", "pelvis_factor")  # of the states of a simulated patient's bones
 _NONE: Final = ("", "none")
 _LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of shaft and canal
 
@@ -52,12 +53,13 @@ _LEVELS_MM: Final = (40.0, 100.0)  # for which the manifest tells the widths of 
 class TrueHip:
     """What a row knows of one hip: its columns that begin with "right_" or "left_". NaN or "" where unknown.
 
-    bmd: areal BMD by DXA, g/cm², by site ("neck", "total"); columns `neck_bmd` and `total_bmd`.
+    bmd: areal BMD by DXA, g/cm², by site ("neck", "total"), on the scale of the estimates (`scripts.clinical.OURS`); columns
+        `neck_bmd` and `total_bmd`, converted where the row's `dxa_maker` is another.
     implant, fracture, deformity: what kind it has, such as "total_hip", "basicervical" and "paget", or "none".
     rotation_deg: of the femur about its long axis; above 0 outward, below 0 inward.
     osteoarthritis: how severe, from 0 (none) to 1.
-    numbers: every column by its name without the side, such as "singh_grade"; NaN where it holds a text. A simulated cohort
-        gives the true values of most quantities.
+    numbers: every column by its name without the side, such as "singh_grade"; NaN where it holds a text, and BMDs as in
+        `bmd`. A simulated cohort gives the true values of most quantities.
     """
 
     bmd: Mapping[str, float]
@@ -126,6 +128,7 @@ class Truth:
     name: the radiograph's pseudonym, of `sort_studies`. patient: column `patient_id`.
     site: where it was taken. split: one of `scripts.dataset.manifest.SPLITS`.
     kind: what it shows that is no hip, such as "chest"; "" for hips. view: such as "AP".
+    repeat: which of the patient's repeated radiographs it is, such as "2". mineral: what the manifest says of altered mineral.
     pelvic_turn_deg: of the pelvis about the body's long axis. pelvic_tilt_deg: of its upper end forward.
     age_years, weight_kg, height_cm: of the patient.
     label, landmarks: paths of the mask of both hips and of their landmarks.
@@ -138,6 +141,8 @@ class Truth:
     split: str
     kind: str
     view: str
+    repeat: str
+    mineral: tuple[str, ...]
     pelvic_turn_deg: float
     pelvic_tilt_deg: float
     age_years: float
@@ -156,6 +161,11 @@ class Truth:
     def has_bmd(self) -> bool:
         """Whether the BMD of any hip is known."""
         return bool(np.isfinite(self.bmd).any())
+
+    @property
+    def repeat_of(self) -> tuple[str, ...]:
+        """What radiographs of the same bone have in common; () of one that the manifest does not call a repeat."""
+        return (self.patient, *self.mineral) if self.patient and self.repeat else ()
 
     def lowest_t_score(self, reference: Reference) -> float:
         """Find the lowest T-score over hips and sites; NaN where no BMD is known.
@@ -185,6 +195,8 @@ def read_truth(item: Mapping[str, Any]) -> Truth:
         split=_text(item, "split"),
         kind=_text(item, "kind"),
         view=_text(item, "view"),
+        repeat=_text(item, "repeat"),
+        mineral=tuple(_text(item, column) for column in _MINERAL),
         pelvic_turn_deg=_number(item.get("pelvic_turn_deg")),
         pelvic_tilt_deg=_number(item.get("pelvic_tilt_deg")),
         age_years=_number(item.get("age_years")),
@@ -198,8 +210,11 @@ def read_truth(item: Mapping[str, Any]) -> Truth:
 
 def _read_hip(item: Mapping[str, Any], side: str) -> TrueHip:
     numbers = {column.removeprefix(side): _number(cell) for column, cell in item.items() if column.startswith(side)}
+    maker = _text(item, "dxa_maker") or OURS
+    bmd = {site: convert_bmd(numbers.get(f"{site}_bmd", math.nan), site, maker, OURS) for site in HIP.sites}
+    numbers |= {f"{site}_bmd": value for site, value in bmd.items() if f"{site}_bmd" in numbers}
     return TrueHip(
-        bmd={site: numbers.get(f"{site}_bmd", math.nan) for site in HIP.sites},
+        bmd=bmd,
         implant=_text(item, f"{side}implant"),
         fracture=_text(item, f"{side}fracture"),
         deformity=_text(item, f"{side}deformity"),

@@ -1,6 +1,7 @@
 """The results of a run: pictures, tables, results.json and the HTML report, written from what the screen found."""
 
 from scripts.results.document import write_document
+from scripts.results.follow_up import write_follow_up_table
 from scripts.results.pictures import MaskWriter, OverlayWriter
 from scripts.results.report import write_report
 from scripts.results.tables import write_columns_table, write_rejected_table, write_results_table
@@ -12,6 +13,7 @@ __all__ = [
     "ResultsWriter",
     "write_columns_table",
     "write_document",
+    "write_follow_up_table",
     "write_rejected_table",
     "write_report",
     "write_results_table",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.clinical import QUANTITIES, Of, Quantity
 from scripts.files import replacing
+from scripts.results.follow_up import FOLLOW_UP_COLUMNS
 from scripts.results.tables import REJECTED_COLUMNS, describe_columns
 
 _HEAD = """\
@@ -32,6 +33,13 @@ One row for every radiograph that was refused whole, and for every refused hip o
 [data.md](data.md#what-is-refused).
 
 """
+_FOLLOW_UP = """
+## follow_up.csv
+
+One row for every site of every hip that was measured on several dated studies of a patient: see
+[data.md](data.md#output-and-privacy).
+
+"""
 _DOCUMENT = """
 ## Numbers of results.json alone
 
@@ -49,6 +57,7 @@ def make_dictionary(quantities: Sequence[Quantity]) -> str:
     bounds = {quantity.name: _range(quantity) for quantity in quantities}
     results = ((f"`{name}`", unit, bounds.get(name, ""), says) for name, (unit, says) in describe_columns(quantities).items())
     rejected = ((f"`{name}`", says) for name, says in REJECTED_COLUMNS.items())
+    follow_up = ((f"`{name}`", unit, says) for name, (unit, says) in FOLLOW_UP_COLUMNS.items())
     document = (
         (f"`{_place(quantity)}`", quantity.unit, _range(quantity), quantity.meaning)
         for quantity in quantities
@@ -61,6 +70,8 @@ def make_dictionary(quantities: Sequence[Quantity]) -> str:
             _table(titles, results),
             _REJECTED,
             _table(("Column", "Meaning"), rejected),
+            _FOLLOW_UP,
+            _table(("Column", "Unit", "Meaning"), follow_up),
             _DOCUMENT,
             _table(("Number", *titles[1:]), document),
         )

@@ -10,14 +10,15 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
-from scripts.clinical import Category, Of, Quantity, Triage
+from scripts.clinical import Category, Of, Precision, Quantity, Triage
 from scripts.files import replacing
+from scripts.results.follow_up import make_follow_up
 from scripts.results.record import Record
 
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "3.0"
+SCHEMA_VERSION: Final = "3.1"
 
 
 def make_document(
@@ -26,6 +27,7 @@ def make_document(
     passed_over: Sequence[Record],
     provenance: Mapping[str, Any],
     notice: str,
+    precision: Precision | None = None,
 ) -> dict[str, Any]:
     """Join the records of all radiographs and studies into one document.
 
@@ -35,6 +37,7 @@ def make_document(
         passed_over: of files that nobody looked into, see `record.make_passed_over_record`.
         provenance: see `provenance.describe_run`.
         notice: the sentence that every result carries.
+        precision: of repeated radiographs; None where it was not measured.
     """
     measured = [record for record in records if record["status"] == "measured"]
     outcomes = [study["outcome"] for study in studies if study["outcome"]]
@@ -55,6 +58,7 @@ def make_document(
             "categories": {str(category): categories[category] for category in Category},
             "triage": {str(advice): triage[advice] for advice in Triage},
         },
+        "follow_up": make_follow_up(records, studies, precision),
         "studies": list(studies),
         "radiographs": list(records),
         "passed_over": list(passed_over),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.clinical import QUANTITIES, Estimate, Of, Quantity, Reason, Screening
+from scripts.clinical import QUANTITIES, Estimate, FraxNeck, Of, Quantity, Reason, Screening
 from scripts.clinical.anatomy import HIP
 from scripts.measurement.regions import REGIONS, Region
 from scripts.radiograph import to_displayed_points
@@ -99,6 +99,7 @@ def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) 
     return {
         "study": str(items[0]["study"]),
         "patient": str(items[0]["patient"]),
+        "date": next((item["date"] for item in items if item.get("date")), None),
         "films": [str(item["name"]) for item in items],
         "status": "measured" if found.screening else "refused",
         "reason": _reason(found.reason),
@@ -121,7 +122,12 @@ def _outcome(screening: Screening) -> dict[str, Any]:
         "expectation": screening.expectation,
         "triage": screening.triage,
         "osteoporosis_probability": screening.osteoporosis_probability,
+        "frax": screening.frax and _frax(screening.frax),
     }
+
+
+def _frax(neck: FraxNeck) -> dict[str, Any]:
+    return {"neck_t_score": neck.t_score, "neck_t_interval": list(neck.t_interval), "side": neck.side, "expects": neck.expects}
 
 
 def _hip(seen: Seen, index: int, quantities: Sequence[Quantity]) -> dict[str, Any]:

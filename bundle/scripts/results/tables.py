@@ -53,6 +53,12 @@ _OUTCOME_COLUMNS: Final = {
         "",
         "osteoporosis likely, osteoporosis unlikely or uncertain: DXA decides; what T-score and classifier say together",
     ),
+    "patient_frax_neck_t_score": (
+        "",
+        "T-score of the femoral neck for FRAX: of the lower of the necks measured, against NHANES III's women of 20 to 29 years "
+        "for both sexes; only from 40 to 90 years of age. FRAX was made for DXA's",
+    ),
+    "patient_frax_neck_side": ("", "right or left: the hip of that neck"),
     "age_years": ("years", "of the patient"),
     "sex": ("", "F or M; empty where unknown"),
     "spacing_source": ("", "where the pixel size comes from"),
@@ -165,6 +171,8 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequ
             "patient_osteoporosis_probability": _rounded(outcome["osteoporosis_probability"], 3),
             "patient_triage": outcome["triage"],
         }
+        if frax := outcome["frax"]:
+            row |= {"patient_frax_neck_t_score": _rounded(frax["neck_t_score"], 2), "patient_frax_neck_side": frax["side"]}
     row["cautions"] = ";".join(caution["code"] for caution in hip["cautions"])
     if hip["reason"]:
         row |= {"code": hip["reason"]["code"], "reason": hip["reason"]["sentence"]}

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator
 
-from scripts.clinical import Quantity, Reason
+from scripts.clinical import Precision, Quantity, Reason
 from scripts.files import in_utf8
 from scripts.radiograph import REFUSAL
 from scripts.results.document import make_document
@@ -50,6 +50,7 @@ class ResultsWriter:
         notice: the sentence that every result carries.
         pictures: writers of each radiograph that was seen.
         tables: writers of the whole run, in the order of writing.
+        precision: of repeated radiographs, for patients with several studies; None where it was not measured.
     """
 
     def __init__(
@@ -59,11 +60,12 @@ class ResultsWriter:
         notice: str,
         pictures: Sequence[PictureWriter],
         tables: Sequence[RunWriter],
+        precision: Precision | None = None,
     ) -> None:
         self.ledger = ledger
         self.output_dir = ledger.output_dir
         self.quantities, self.notice = quantities, notice
-        self.pictures, self.tables = pictures, tables
+        self.pictures, self.tables, self.precision = pictures, tables, precision
 
     def attach(self, engine: Engine) -> None:
         """Register with the evaluator, of which one iteration is one study."""
@@ -95,7 +97,7 @@ class ResultsWriter:
             studies.append({**record, "films": [item["name"] for item in items]})
 
         passed_over = [make_passed_over_record(in_utf8(one.file), one.reason) for one in self.ledger.passed_over]
-        document = make_document(records, studies, passed_over, self.ledger.provenance, self.notice)
+        document = make_document(records, studies, passed_over, self.ledger.provenance, self.notice, self.precision)
         for write in self.tables:
             write(document, self.quantities, self.output_dir)
         self.ledger.finish([path for record in records for path in record["outputs"].values() if path])

@@ -1,5 +1,6 @@
 """The screen: one way from radiographs to findings, its scale finding, studies, ledger, provenance and weights."""
 
+from scripts.screening.dxa_scale import AddScaledBmdd
 from scripts.screening.findings import Findings, RadiographFindings, Seen, StudyFindings
 from scripts.screening.interpretation import DrawMaskd, Interpretd
 from scripts.screening.ledger import Ledger
@@ -10,6 +11,7 @@ from scripts.screening.second_reader import SecondReader
 from scripts.screening.weights import load_weights
 
 __all__ = [
+    "AddScaledBmdd",
     "DrawMaskd",
     "Findings",
     "Interpretd",

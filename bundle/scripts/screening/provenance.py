@@ -14,14 +14,19 @@ from typing import Any
 import torch
 
 from scripts.clinical.diagnosis import DIAGNOSIS_FILE
+from scripts.clinical.dxa_makers import DXA_MAKERS_FILE
+from scripts.clinical.frax import FRAX_FILE
 from scripts.clinical.limits import GATE_FILE
 from scripts.clinical.reference import REFERENCE_FILE
 from scripts.files import sha256
 
 _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
+_MEANING = (REFERENCE_FILE, DIAGNOSIS_FILE, FRAX_FILE, DXA_MAKERS_FILE, GATE_FILE)
 _CODE = Path(__file__).parents[1]
-_WITHOUT_EFFECT = frozenset({"checkpoint", "notice", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"})
-"""Overrides that change no number; of the checkpoint the hash counts."""
+_WITHOUT_EFFECT = frozenset(
+    {"checkpoint", "notice", "precision_file", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"}
+)
+"""Overrides that change no number of a study; of the checkpoint the hash counts."""
 
 
 def describe_run(
@@ -52,7 +57,7 @@ def describe_run(
         "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
         "seed": seed,
         "device": str(device),
-        "reference": [_described(file) for file in (REFERENCE_FILE, DIAGNOSIS_FILE, GATE_FILE, Path(gate_file))],
+        "reference": [_described(file) for file in (*_MEANING, Path(gate_file))],
     }
 
 

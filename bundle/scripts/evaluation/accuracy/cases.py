@@ -66,7 +66,7 @@ class Case:
     code: why no hip was measured, "" if one was. probability: of osteoporosis, 0..1. lowest_t, dxa_lowest_t: the deciding
     T-score, estimated and true. covariates: age (years), sex (0 female, 1 male), weight (kg), height (cm). NaN = unknown
     everywhere. dice: by class; NaN where the truth has none of it. false_alarms: by class, whether it was drawn where the
-    truth has none of it; False where there is no mask to compare with.
+    truth has none of it; False where there is no mask to compare with. repeat_of: see `Truth`.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Case:
     dice: Mapping[str, float]
     false_alarms: Mapping[str, bool]
     hips: tuple[HipCase, HipCase]
+    repeat_of: tuple[str, ...] = ()
 
 
 def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
@@ -107,6 +108,7 @@ def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Cas
         dice=dict.fromkeys(MASK_CLASSES, math.nan),
         false_alarms=dict.fromkeys(MASK_CLASSES, False),
         hips=(right, left),
+        repeat_of=truth.repeat_of,
     )
 
 
@@ -152,6 +154,7 @@ def make_screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
             name: label is not None and false_alarm(mask == value, label == value, area_mm2) for name, value in classes.items()
         },
         hips=(hips[0], hips[1]),
+        repeat_of=truth.repeat_of,
     )
 
 

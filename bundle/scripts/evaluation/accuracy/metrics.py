@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from scripts.evaluation.accuracy.strata import hip_femur
 from scripts.evaluation.statistics.agreement import mean_absolute_error, measure_bmd_agreement, pearson_r
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
 from scripts.evaluation.statistics.discrimination import auc_delong, operating_point
+from scripts.evaluation.statistics.repeatability import measure_repeats
 
 OPERATING_PROBABILITY: Final = 0.5
 SIMULATED: Final = "simulated"
@@ -183,6 +184,11 @@ def measure_bmd(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[st
     return {site: _bmd(cases, site, seed) for site in reversed(HIP.sites)}
 
 
+def measure_repeatability(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
+    """How far the estimates of one hip on the manifest's repeated radiographs lie apart, g/cm², by site; DXA is not asked."""
+    return {site: measure_repeats(_repeats(cases, site)) for site in reversed(HIP.sites)}
+
+
 def measure_morphometry(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
     """The agreement of every quantity of a hip with the truth that the manifest has of it."""
     return measure_agreement([hip for case in cases for hip in case.hips])
@@ -191,6 +197,16 @@ def measure_morphometry(cases: Sequence[Case], criteria: Criteria, seed: int) ->
 def compare_grades(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
     """The agreement of the Singh-like grade with the true one."""
     return grade_agreement([hip for case in cases for hip in case.hips])
+
+
+def _repeats(cases: Sequence[Case], site: str) -> list[np.ndarray]:
+    """Of each hip that is the same bone on several radiographs, the estimates, g/cm²."""
+    groups: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
+    for case in cases:
+        for hip in case.hips if case.repeat_of else ():
+            if math.isfinite(hip.bmd[site]):
+                groups[*case.repeat_of, hip.side].append(hip.bmd[site])
+    return [np.array(values) for values in groups.values()]
 
 
 def _bmd(cases: Sequence[Case], site: str, seed: int) -> dict[str, Any]:

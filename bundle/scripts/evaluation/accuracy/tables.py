@@ -183,6 +183,18 @@ def _bmd_rows(sites: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[
         )
 
 
+def _repeat_rows(sites: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    for key, name in (("total", "Total hip"), ("neck", "Femoral neck")):
+        found = sites[key]
+        yield (
+            f"{name} BMD of repeated radiographs: RMS-SD (least significant change), g/cm²; RMS-CV",
+            f"{text(found['rms_sd'])} ({text(found['least_significant_change'])}); {found['rms_cv']:.1%}, {found['hips']} hips, "
+            f"{found['degrees_of_freedom']} degrees of freedom"
+            if found["hips"]
+            else _NO_VALUE,
+        )
+
+
 def _measure_rows(measures: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     for key, found in measures.items():
         name, unit, decimals = _MEASURE_NAMES.get(key, (key.replace("_", " ").capitalize(), "", 3))
@@ -204,6 +216,7 @@ _ROWS: Final = {
     "landmarks": _landmark_rows,
     "osteoporosis": _diagnosis_rows,
     "bmd": _bmd_rows,
+    "repeatability": _repeat_rows,
     "morphometry": _measure_rows,
     "singh_grade": _grade_rows,
 }
