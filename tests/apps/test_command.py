@@ -63,7 +63,7 @@ MISTYPED = [
     ("train bmd --output_dir out", "FOLDER is missing"),
     ("train view in out", "--further_dirs is missing (FAULTY and OTHERS)"),
     ("domain-gap in nowhere out", "--reference_dir nowhere: there is no such folder"),
-    ("calibrate", "--valid_dir is missing"),
+    ("calibrate-gate", "--valid_dir is missing"),
     # options
     ("screen in out --sed 1", "has no option --sed; did you mean --seed?"),
     ("screen in out --weights x.pt", "has no option --weights"),

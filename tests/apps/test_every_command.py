@@ -40,7 +40,7 @@ CALLS = {
         "scripts.development.reading_speed.time_reading", {"megabytes": 1.0, "repeats": 2},
     ),
     "benchmark simulation --patients 2 --seed 3": ("scripts.simulation.benchmark.time_simulation", {"patients": 2, "seed": 3}),
-    f"calibrate {GATE} --output_file gate.json --accept 0.9 --splits test": (
+    f"calibrate-gate {GATE} --output_file gate.json --accept 0.9 --splits test": (
         "scripts.evaluation.gate.calibration.calibrate_gate",
         {"valid_dir": "in", "faulty_results": "out3", "output_file": "gate.json", "accept": 0.9, "splits": ["test"]},
     ),
