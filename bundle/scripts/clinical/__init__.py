@@ -1,6 +1,7 @@
 """Clinical meaning of measurements: T- and Z-scores, categories, the quality gate and the reasons for refusals. No torch."""
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
+from scripts.clinical.calibration import Calibration, load_calibration
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
@@ -16,6 +17,7 @@ __all__ = [
     "HIP",
     "NETWORK_SPACING_MM",
     "QUANTITIES",
+    "Calibration",
     "Category",
     "Caution",
     "Channels",
@@ -40,6 +42,7 @@ __all__ = [
     "Values",
     "classify",
     "interpret",
+    "load_calibration",
     "load_criteria",
     "load_gate",
     "load_reference",

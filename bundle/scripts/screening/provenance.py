@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from scripts.clinical.calibration import Calibration
 from scripts.clinical.diagnosis import DIAGNOSIS_FILE
 from scripts.clinical.limits import GATE_FILE
 from scripts.clinical.reference import REFERENCE_FILE
@@ -20,8 +21,10 @@ from scripts.files import sha256
 
 _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
 _CODE = Path(__file__).parents[1]
-_WITHOUT_EFFECT = frozenset({"checkpoint", "notice", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"})
-"""Overrides that change no number; of the checkpoint the hash counts."""
+_WITHOUT_EFFECT = frozenset(
+    {"checkpoint", "calibration_file", "notice", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"}
+)
+"""Overrides that change no number; of checkpoint and calibration the hash counts."""
 
 
 def describe_run(
@@ -31,6 +34,7 @@ def describe_run(
     gate_file: str | Path,
     seed: int,
     device: torch.device | str,
+    calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """The provenance of a run, as `results.json` holds it.
 
@@ -41,6 +45,7 @@ def describe_run(
         gate_file: the gate's thresholds for them.
         seed: of all random generators.
         device: where the network ran.
+        calibration: the hospital's, if any.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,6 +55,7 @@ def describe_run(
             "overrides": {key: str(value) for key, value in overrides.items()},
         },
         "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
+        "calibration": calibration and calibration.describe(),
         "seed": seed,
         "device": str(device),
         "reference": [_described(file) for file in (REFERENCE_FILE, DIAGNOSIS_FILE, GATE_FILE, Path(gate_file))],
@@ -72,6 +78,7 @@ def fingerprint(provenance: Mapping[str, Any]) -> str:
         "configuration": [file["sha256"] for file in configuration["files"]],
         "overrides": overrides,
         "weights": provenance["weights"]["sha256"],
+        "calibration": provenance.get("calibration"),
         "code": code.hexdigest(),
     }
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
