@@ -63,6 +63,12 @@ MISTYPED = [
     ("train bmd --output_dir out", "FOLDER is missing"),
     ("train view in out", "--further_dirs is missing (FAULTY and OTHERS)"),
     ("domain-gap in nowhere out", "--reference_dir nowhere: there is no such folder"),
+    ("calibrate", "FOLDER is missing"),
+    ("calibrate in", "OUT is missing"),
+    ("calibrate in out --fewest_patients 5", "--fewest_patients is '5'; expected a whole number from 20."),
+    ("calibrate in out --calibration_file in/film.png", "has no option --calibration_file"),
+    ("check-calibration in out", "--calibration_file is missing (what calibrate.yaml wrote)"),
+    ("screen in out --calibration_file nowhere.json", "--calibration_file nowhere.json: there is no such file"),
     ("calibrate-gate", "--valid_dir is missing"),
     # options
     ("screen in out --sed 1", "has no option --sed; did you mean --seed?"),

@@ -166,7 +166,7 @@ class MainJob:
 
     def run(self, items: list[dict], screen: Screen) -> Path:
         self.out.mkdir(exist_ok=True)
-        ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
+        self.ledger = ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
         ledger.open()
         tables = [write_results_table, write_columns_table, write_rejected_table, write_report, write_document]
         writer = ResultsWriter(ledger, screen.interpretation.channels.table, NOTICE, self.pictures, tables)
