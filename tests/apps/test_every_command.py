@@ -45,7 +45,7 @@ CALLS = {
         "scripts.evaluation.local.calibrate.calibrate", {"output_dir": "out", "fewest_patients": 60, "folds": 10},
     ),
     "check-calibration in out --calibration_file local.json": (
-        "scripts.evaluation.local.drift.check_calibration", {"calibration_file": "local.json", "fewest_patients": 20},
+        "scripts.evaluation.local.drift.check_calibration", {"output_dir": "out", "fewest_patients": 20},
     ),
     f"calibrate-gate {GATE} --output_file gate.json --accept 0.9 --splits test": (
         "scripts.evaluation.gate.calibration.calibrate_gate",
@@ -95,7 +95,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "in" / "film.dcm").symlink_to(BUNDLE / "examples/images/normal.dcm")
     (tmp_path / "in" / "manifest.csv").write_text("image,right_neck_bmd\nfilm.dcm,0.8\n")
     weights = (BUNDLE / "models/model.pt.sha256").read_text().split()[0]
-    local = {"neck": {"offset_g_cm2": 0.0, "slope": 0.9, "sd_factor": 1.0}}
+    local = {"neck": {"offset_g_cm2": 0.0, "slope": 0.9, "sd_factor": 1.0, "after": None}}
     (tmp_path / "local.json").write_text(json.dumps({"version": 1, "weights_sha256": weights, "patients": 50, "sites": local}))
     monkeypatch.chdir(tmp_path)
     return tmp_path

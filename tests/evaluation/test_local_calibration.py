@@ -11,7 +11,7 @@ from scripts.clinical.calibration import SLOPES, load_calibration
 from scripts.evaluation.local.agreement import Agreement, half_width_in_sd, measure_agreement
 from scripts.evaluation.local.calibrate import calibrate
 from scripts.evaluation.local.choice import Kept, choose, choose_all
-from scripts.evaluation.local.drift import check_calibration, compare, difference_interval
+from scripts.evaluation.local.drift import check_calibration, compare, difference_interval, read_expected
 from scripts.evaluation.local.fit import fit_line, fit_with_line, interval_factor, predict_unseen
 from scripts.evaluation.local.pairs import Pairs
 from scripts.screening import Interpretd
@@ -176,7 +176,7 @@ def test_a_hospital_calibrates_applies_and_checks(hospital, capsys):
     same = hospital("second", calibration_file=file)
     document = json.loads((same.out / "results.json").read_text())
     assert all(any("of 30 patients was applied" in note for note in one["notes"]) for one in document["radiographs"])
-    check = partial(check_calibration, calibration_file=str(file), notice="Research use only", consequence=CONSEQUENCE)
+    check = partial(check_calibration, expected=read_expected(str(file)), notice="Research use only", consequence=CONSEQUENCE)
     assert not any(change.drifted for change in check(same.ledger, output_dir=str(same.out)))
     assert "The calibration holds, as far as 30 patients tell" in capsys.readouterr().out
 
@@ -196,14 +196,13 @@ def test_a_refused_calibration_writes_nothing(hospital):
     assert not list(job.out.glob("*calibration*"))
 
 
-def test_a_file_that_does_not_tell_what_was_found_is_refused(hospital, tmp_path):
-    job = hospital("first")
+def test_a_file_that_does_not_tell_what_was_found_is_refused(tmp_path):
     site = {"offset_g_cm2": 0, "slope": 1, "sd_factor": 1}
     (file := tmp_path / "mine.json").write_text(
         json.dumps({"version": 1, "weights_sha256": "0" * 64, "patients": 50, "sites": {"neck": site}})
     )
     with pytest.raises(ValueError, match="does not tell patients of neck after calibration"):
-        check_calibration(job.ledger, str(file), str(job.out), "", CONSEQUENCE)
+        read_expected(str(file))
 
 
 def agreement(bias, half):

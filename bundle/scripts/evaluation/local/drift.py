@@ -46,7 +46,7 @@ class Change:
 
 def check_calibration(
     ledger: Ledger,
-    calibration_file: str,
+    expected: Mapping[str, Agreement],
     output_dir: str,
     notice: str,
     consequence: Mapping[str, float],
@@ -57,7 +57,7 @@ def check_calibration(
 
     Args:
         ledger: of the finished run of a screen that applied the calibration.
-        calibration_file: that calibration.
+        expected: what that calibration had found, see `read_expected`.
         output_dir: where to; it must exist.
         notice: the sentence that every result carries.
         consequence: differences that matter, of "bias" (g/cm²), "slope" and "coverage".
@@ -65,11 +65,10 @@ def check_calibration(
         seed: of the bootstrap.
 
     Raises:
-        ValueError: where no site has enough patients, or the file does not tell what the calibration had found.
+        ValueError: where no site has enough patients.
         OSError: where the file cannot be written.
     """
-    expected, pairs = read_expected(calibration_file), pair_with_dxa(ledger)
-    known = {site: of_site for site, of_site in pairs.items() if site in expected}
+    known = {site: of_site for site, of_site in pair_with_dxa(ledger).items() if site in expected}
     enough = {site: of_site for site, of_site in known.items() if of_site.count_patients >= fewest_patients}
     if not enough:
         counts = ", ".join(f"{HIP.site_names[site]} {of_site.count_patients}" for site, of_site in known.items())
@@ -115,7 +114,7 @@ def read_expected(calibration_file: str) -> dict[str, Agreement]:
         if missing := [field.name for field in fields(Agreement) if after.get(field.name) is None]:
             raise ValueError(
                 f"{calibration_file}: does not tell {missing[0]} of {site} after calibration; expected a file that osteoxr "
-                "calibrate wrote. The calibration was not checked."
+                "calibrate wrote. Nothing was analysed."
             )
         figures: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in after.items()}
         expected[site] = Agreement(**figures)
