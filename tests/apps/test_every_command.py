@@ -7,6 +7,7 @@ robustness, interventions and domain-gap in `tests/evaluation`, simulate in `tes
 
 import importlib
 import inspect
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,13 @@ CALLS = {
         "scripts.development.reading_speed.time_reading", {"megabytes": 1.0, "repeats": 2},
     ),
     "benchmark simulation --patients 2 --seed 3": ("scripts.simulation.benchmark.time_simulation", {"patients": 2, "seed": 3}),
-    f"calibrate {GATE} --output_file gate.json --accept 0.9 --splits test": (
+    "calibrate in out --fewest_patients 60 --folds 10": (
+        "scripts.evaluation.local.calibrate.calibrate", {"output_dir": "out", "fewest_patients": 60, "folds": 10},
+    ),
+    "check-calibration in out --calibration_file local.json": (
+        "scripts.evaluation.local.drift.check_calibration", {"output_dir": "out", "fewest_patients": 20},
+    ),
+    f"calibrate-gate {GATE} --output_file gate.json --accept 0.9 --splits test": (
         "scripts.evaluation.gate.calibration.calibrate_gate",
         {"valid_dir": "in", "faulty_results": "out3", "output_file": "gate.json", "accept": 0.9, "splits": ["test"]},
     ),
@@ -86,6 +93,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file in ("a.pt", "b.pt"):
         (tmp_path / file).touch()
     (tmp_path / "in" / "film.dcm").symlink_to(BUNDLE / "examples/images/normal.dcm")
+    (tmp_path / "in" / "manifest.csv").write_text("image,right_neck_bmd\nfilm.dcm,0.8\n")
+    weights = (BUNDLE / "models/model.pt.sha256").read_text().split()[0]
+    local = {"neck": {"offset_g_cm2": 0.0, "slope": 0.9, "sd_factor": 1.0, "after": None}}
+    (tmp_path / "local.json").write_text(json.dumps({"version": 1, "weights_sha256": weights, "patients": 50, "sites": local}))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -4,6 +4,9 @@ import math
 
 import pytest
 from evaluation_cases import make_case, make_hip
+from fake_screening import provenance
+
+__all__ = ["provenance"]
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ class MainJob:
 
     def run(self, items: list[dict], screen: Screen, *more: Quantity) -> Path:
         self.out.mkdir(exist_ok=True)
-        ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
+        self.ledger = ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
         ledger.open()
         tables = [write_results_table, write_columns_table, write_rejected_table, write_follow_up_table]
         tables += [write_report, write_document]

@@ -1,6 +1,7 @@
 """Clinical meaning of measurements: T- and Z-scores, categories, the quality gate and the reasons for refusals. No torch."""
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
+from scripts.clinical.calibration import Calibration, load_calibration
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
 from scripts.clinical.dxa_makers import OURS, Maker, convert_bmd, quantities_on_scale
 from scripts.clinical.facts import RadiographFacts
@@ -21,6 +22,7 @@ __all__ = [
     "NETWORK_SPACING_MM",
     "OURS",
     "QUANTITIES",
+    "Calibration",
     "Category",
     "Caution",
     "Change",
@@ -51,6 +53,7 @@ __all__ = [
     "convert_bmd",
     "interpret",
     "judge_change",
+    "load_calibration",
     "load_criteria",
     "load_gate",
     "load_precision",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from scripts.clinical.anatomy import HIP
+from scripts.clinical.calibration import Calibration
 from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import Values
@@ -98,6 +99,7 @@ def interpret(
     reference: Reference | None = None,
     criteria: Criteria | None = None,
     sex_specific: bool = False,
+    calibration: Calibration | None = None,
 ) -> Screening:
     """Give the cascade's numbers their clinical meaning.
 
@@ -108,6 +110,7 @@ def interpret(
         reference: young adults for the T-score; the shipped NHANES III if None.
         criteria: cut points; the shipped `diagnosis.json` if None.
         sex_specific: compare men with young men; by default the female reference serves both sexes (ISCD).
+        calibration: of the hospital, applied to BMD and its standard deviation before anything is told of them; none if None.
 
     Example:
         >>> from scripts.clinical import CHANNELS
@@ -126,7 +129,7 @@ def interpret(
         or gate.picture_reason(found.radiograph, judged)
         or contradiction(radiograph.laterality, radiograph.markers, shown)
     )
-    estimator = _Estimator(radiograph, reference, criteria, sex_specific)
+    estimator = _Estimator(radiograph, reference, criteria, sex_specific, calibration)
     doubts = [(*cautions, *gate.picture_cautions(found.radiograph)) for cautions in radiograph.cautions]
     right, left = (_hip(*hip, whole, estimator, gate) for hip in zip(HIP.sides, seen, judged, doubts, strict=True))
     reason = _refusal_of_all(right, left)
@@ -143,7 +146,13 @@ def interpret(
         triage=triage,
         osteoporosis_probability=probability,
         frax=choose_frax_neck(_necks(right, left), radiograph.age_years, reference),
-        notes=gate.notes if reason else (*gate.notes, *_notes(radiograph, right, left, criteria, estimator.adult)),
+        notes=gate.notes
+        if reason
+        else (
+            *gate.notes,
+            *([calibration.note] if calibration else []),
+            *_notes(radiograph, right, left, criteria, estimator.adult),
+        ),
     )
 
 
@@ -169,10 +178,18 @@ def _hip(
 class _Estimator:
     """Turns the BMDs of one patient into estimates, by what is known of age and sex."""
 
-    def __init__(self, radiograph: RadiographFacts, reference: Reference, criteria: Criteria, sex_specific: bool) -> None:
+    def __init__(
+        self,
+        radiograph: RadiographFacts,
+        reference: Reference,
+        criteria: Criteria,
+        sex_specific: bool,
+        calibration: Calibration | None,
+    ) -> None:
         self.radiograph = radiograph
         self.reference = reference
         self.criteria = criteria
+        self.calibration = calibration
         self.young_sex = "M" if sex_specific and radiograph.sex == "M" else "F"
         self.adult = radiograph.age_years is None or radiograph.age_years >= criteria.youngest_age_years
 
@@ -181,6 +198,8 @@ class _Estimator:
         return {site: self._estimate(hip[f"{site}_bmd"], widened * hip[f"{site}_bmd_sd"], site) for site in HIP.sites}
 
     def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:
+        if self.calibration:
+            bmd, sd = self.calibration.apply(site, bmd, sd)
         low, high = self.criteria.interval(bmd, sd)
         t_scores = [self.reference.t_score(value, site, self.young_sex) for value in (bmd, low, high)] if self.adult else None
         age, sex, z_scores = self.radiograph.age_years, self.radiograph.sex, None

@@ -13,7 +13,7 @@ from monai.transforms import Transform
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, HIP, Channels, Gate, RadiographFacts, Screening, interpret
+from scripts.clinical import CHANNELS, HIP, Calibration, Channels, Gate, RadiographFacts, Screening, interpret
 from scripts.measurement.contours import NOTHING, classify_pixels, fill_holes, remove_strays, sharpen_metal, trim_spurs
 from scripts.measurement.quality import measure_exposure, measure_head_density, measure_head_diameter, select_measured_femur
 from scripts.radiograph.exposure import find_white_frames
@@ -32,10 +32,17 @@ class Interpretd(Transform):
         channels: names of the cascade's channels.
         sex_specific: take men's T-scores from young men; by default the female reference serves both sexes (ISCD).
         gate: what is measured at all; the shipped limits if None.
+        calibration: the hospital's, of BMD and its standard deviation; none if None.
     """
 
-    def __init__(self, channels: Channels = CHANNELS, sex_specific: bool = False, gate: Gate | None = None) -> None:
-        self.channels, self.sex_specific, self.gate = channels, sex_specific, gate
+    def __init__(
+        self,
+        channels: Channels = CHANNELS,
+        sex_specific: bool = False,
+        gate: Gate | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.channels, self.sex_specific, self.gate, self.calibration = channels, sex_specific, gate, calibration
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Interpret one item."""
@@ -45,7 +52,8 @@ class Interpretd(Transform):
 
     def interpret(self, channels: Tensor, facts: RadiographFacts) -> Screening:
         """Interpret the (K,) channels of a radiograph, or of the radiographs of a study together."""
-        return interpret(self.channels.unpack(channels.tolist()), facts, gate=self.gate, sex_specific=self.sex_specific)
+        found = self.channels.unpack(channels.tolist())
+        return interpret(found, facts, gate=self.gate, sex_specific=self.sex_specific, calibration=self.calibration)
 
 
 class DrawMaskd(Transform):

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from scripts.clinical.calibration import Calibration
 from scripts.clinical.diagnosis import DIAGNOSIS_FILE
 from scripts.clinical.dxa_makers import DXA_MAKERS_FILE
 from scripts.clinical.frax import FRAX_FILE
@@ -24,9 +25,12 @@ _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
 _MEANING = (REFERENCE_FILE, DIAGNOSIS_FILE, FRAX_FILE, DXA_MAKERS_FILE, GATE_FILE)
 _CODE = Path(__file__).parents[1]
 _WITHOUT_EFFECT = frozenset(
-    {"checkpoint", "notice", "precision_file", "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri"}
-)
-"""Overrides that change no number of a study; of the checkpoint the hash counts."""
+    {
+        "checkpoint", "calibration_file", "notice", "precision_file", "num_workers", "tracking", "run_name", "experiment_name",
+        "tracking_uri",
+    }
+)  # fmt: skip
+"""Overrides that change no number of a study; of checkpoint and calibration the hash counts."""
 
 
 def describe_run(
@@ -36,6 +40,7 @@ def describe_run(
     gate_file: str | Path,
     seed: int,
     device: torch.device | str,
+    calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """The provenance of a run, as `results.json` holds it.
 
@@ -46,6 +51,7 @@ def describe_run(
         gate_file: the gate's thresholds for them.
         seed: of all random generators.
         device: where the network ran.
+        calibration: the hospital's, if any.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -55,6 +61,7 @@ def describe_run(
             "overrides": {key: str(value) for key, value in overrides.items()},
         },
         "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
+        "calibration": calibration and calibration.describe(),
         "seed": seed,
         "device": str(device),
         "reference": [_described(file) for file in (*_MEANING, Path(gate_file))],
@@ -77,6 +84,7 @@ def fingerprint(provenance: Mapping[str, Any]) -> str:
         "configuration": [file["sha256"] for file in configuration["files"]],
         "overrides": overrides,
         "weights": provenance["weights"]["sha256"],
+        "calibration": provenance.get("calibration"),
         "code": code.hexdigest(),
     }
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()

@@ -63,6 +63,7 @@ def measure_interventions(
     settings = {
         "seed": seed,
         "weights": provenance.get("weights", {}).get("sha256"),
+        "calibration": (provenance.get("calibration") or {}).get("sha256"),
         "sites": [site.name for site in chosen],
         "sites_sha256": sha256(SITES_FILE),
         "changes": [[kind.name, [kind.told(level) for level in kind.levels]] for kind in kinds],

@@ -1,0 +1,80 @@
+"""What a screen estimated of each hip beside what DXA measured, from the ledger of its run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.clinical.anatomy import HIP
+from scripts.dataset.truth import read_truth
+from scripts.evaluation.statistics.agreement import Floats
+from scripts.screening.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Of one site, one pair a hip and radiograph.
+
+    estimate, sd, dxa: (N,) g/cm²; sd is the standard deviation of the estimate. patients: (N,) whose hip it is, numbered from 0
+    by their first appearance.
+    """
+
+    estimate: Floats
+    sd: Floats
+    dxa: Floats
+    patients: NDArray[np.int64]
+
+    @property
+    def count_patients(self) -> int:
+        """How many patients they are of."""
+        return len(np.unique(self.patients))
+
+    def take(self, chosen: NDArray[Any]) -> Pairs:
+        """Those of some indices or of a mask, with their patients numbered anew."""
+        _, patients = np.unique(self.patients[chosen], return_inverse=True)
+        return Pairs(self.estimate[chosen], self.sd[chosen], self.dxa[chosen], patients.astype(np.int64))
+
+
+def pair_with_dxa(ledger: Ledger) -> dict[str, Pairs]:
+    """The pairs of every site, by name, of hips that were measured and have DXA in the manifest.
+
+    Args:
+        ledger: of a run that is finished; its radiographs carry their rows of the manifest.
+    """
+    rows: dict[str, list[tuple[float, float, float, str]]] = {site: [] for site in HIP.sites}
+    for item, record in _screened(ledger):
+        truth = read_truth(item)
+        for hip in record["hips"]:
+            for site, found in hip["estimates"].items():
+                dxa = truth.hips[hip["side"]].bmd[site]
+                if math.isfinite(dxa):
+                    rows[site].append((found["bmd_g_cm2"], found["bmd_sd_g_cm2"], dxa, str(item["patient"])))
+    return {site: _joined(found) for site, found in rows.items()}
+
+
+def study_dates(ledger: Ledger) -> tuple[str, str] | None:
+    """The first and the last of the manifest's dates of measured radiographs, YYYY-MM-DD; None where it has none."""
+    given = [str(item.get("study_date") or "").replace("-", "") for item, _ in _screened(ledger)]
+    dates = [f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in sorted(filter(None, given))]
+    return (dates[0], dates[-1]) if dates else None
+
+
+def _screened(ledger: Ledger) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The items of the radiographs that were measured, each with its record."""
+    for entry in ledger.entries.values():
+        for record in entry["content"]["radiographs"]:
+            if record["status"] == "measured":
+                yield ledger.items[record["name"]], record
+
+
+def _joined(rows: list[tuple[float, float, float, str]]) -> Pairs:
+    numbers = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
+    places = {patient: place for place, patient in enumerate(dict.fromkeys(row[3] for row in rows))}
+    patients = np.array([places[row[3]] for row in rows], dtype=np.int64)
+    estimate, sd, dxa = numbers.T
+    return Pairs(estimate, sd, dxa, patients)
