@@ -16,7 +16,7 @@ EVERY = [(of, to, site) for of in Maker for to in Maker for site in ("neck", "to
         (1.0, "total", "hologic", "standardised", 1.014),
         (1.0, "neck", "lunar", "standardised", 0.916),
         (1.0, "total", "lunar", "standardised", 0.948),
-        # NHANES III's young women, by Hologic, and as GE Lunar's software gives them
+        # NHANES III's young women, by Hologic, and the means of GE Lunar's software for them (recalled)
         (0.858, "neck", "hologic", "lunar", 1.038),
         (0.942, "total", "hologic", "lunar", 1.008),
         (1.038, "neck", "lunar", "hologic", 0.858),
