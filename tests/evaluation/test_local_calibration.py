@@ -96,6 +96,14 @@ def test_what_helps_is_kept():
     assert abs(choice.after.coverage - 0.9) < abs(choice.before.coverage - 0.9)
 
 
+def test_a_bias_that_is_no_chance_is_taken_out_at_hardly_more_error():
+    choice = choose("total", pairs_of(60, -0.025, 1.0, 0.09, 0.09, seed=10), 50, 5, 0)
+    assert choice.kept is Kept.BOTH and choice.before.rmse < choice.after.rmse < 1.02 * choice.before.rmse
+    assert choice.before.bias_ci95[0] > 0 and abs(choice.after.bias) < choice.before.bias / 2
+    by_chance = choose("total", pairs_of(60, -0.012, 1.0, 0.09, 0.09, seed=10), 50, 5, 0)
+    assert by_chance.kept is not Kept.BOTH and by_chance.before.bias_ci95[0] < 0
+
+
 def no_gain(covered):
     """Estimates that are right on average and in slope, so that a line fitted to some patients makes others worse, and that hold
     such a share of the DXA values in their intervals."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import Final
 
 from scripts.clinical import load_criteria
 from scripts.clinical.anatomy import HIP
@@ -13,6 +14,9 @@ from scripts.clinical.calibration import SiteCalibration
 from scripts.evaluation.local.agreement import Agreement, measure_agreement
 from scripts.evaluation.local.fit import fit_intervals, fit_with_line, predict_unseen
 from scripts.evaluation.local.pairs import Pairs
+
+_HARDLY: Final = 0.02
+"""By how much of itself the RMSE may rise where a bias is taken out."""
 
 
 class Kept(StrEnum):
@@ -42,8 +46,8 @@ class Choice:
 def choose(site: str, pairs: Pairs, fewest: int, folds: int, seed: int) -> Choice:
     """Calibrate one site, and keep what cross-validation by patient bears out.
 
-    Line and factor are kept where the cross-validated RMSE is below the present one; else the factor alone, where it brings
-    the coverage nearer to what it must be; else nothing.
+    Line and factor are kept where the cross-validated RMSE is below the present one, or hardly above it while a bias that is no
+    chance is at least halved; else the factor alone, where it brings the coverage nearer to what it must be; else nothing.
 
     Args:
         site: of `HIP.sites`.
@@ -59,7 +63,7 @@ def choose(site: str, pairs: Pairs, fewest: int, folds: int, seed: int) -> Choic
     before = measure_agreement(pairs, seed)
     fit = partial(fit_with_line, folds=folds, seed=seed)
     lined = measure_agreement(predict_unseen(pairs, fit, folds, seed), seed)
-    if lined.rmse < before.rmse:
+    if _is_better(lined, before):
         return Choice(Kept.BOTH, fit(pairs), before, lined, "")
     why = (
         f"{name}: a line does not make the estimates of other patients better, by an RMSE of {lined.rmse:.4f} g/cm² with it and "
@@ -82,6 +86,13 @@ def choose_all(pairs: Mapping[str, Pairs], fewest: int, folds: int, seed: int) -
     if all(choice.kept is Kept.NOTHING for choice in chosen.values()):
         raise ValueError(" ".join([*(choice.why for choice in chosen.values()), "No calibration was written."]))
     return chosen
+
+
+def _is_better(lined: Agreement, before: Agreement) -> bool:
+    low, high = before.bias_ci95
+    certain = low > 0 or high < 0
+    halved = certain and abs(lined.bias) <= abs(before.bias) / 2 and lined.rmse <= (1 + _HARDLY) * before.rmse
+    return lined.rmse < before.rmse or halved
 
 
 def _off(agreement: Agreement) -> float:
