@@ -8,18 +8,13 @@ from pathlib import Path
 import pytest
 import scripts
 import torch
-from bundle_command import bundle
+from bundle_command import bundle, exported, laid
 from scripts.networks.checkpoint import read_checkpoint
 
 BUNDLE = Path(scripts.__file__).parents[1]
 WEIGHTS = BUNDLE / "models" / "model.pt"
 EXAMPLE = "normal"
 TRUE_MM = {"right": 42.0, "left": 43.5}
-
-
-def laid(*configs: str) -> str:
-    """The files of configs, each laid over those before it."""
-    return str([str(BUNDLE / "configs" / f"{name}.yaml") for name in configs])
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +74,5 @@ def test_its_estimates_are_in_the_results_and_in_the_evaluation(joined: Path, ex
 
 
 def test_it_is_exported(joined: Path, tmp_path: Path) -> None:
-    bundle(
-        tmp_path, "ckpt_export", "--config_file", laid("inference", "head"), "--net_id", "network_def",
-        "--filepath", str(tmp_path / "model.ts"), "--ckpt_file", str(joined),
-        "--meta_file", str(BUNDLE / "configs" / "metadata.json"),
-    )  # fmt: skip
     with torch.no_grad():
-        assert torch.jit.load(tmp_path / "model.ts")(torch.rand(1, 1, 300, 400)).shape == (1, 33)
+        assert exported(tmp_path, joined, "inference", "head")(torch.rand(1, 1, 300, 400)).shape == (1, 33)

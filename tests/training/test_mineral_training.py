@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scripts
 import torch
-from bundle_command import bundle
+from bundle_command import bundle, exported, laid
 from monai.data import MetaTensor
 from PIL import Image
 from scripts.dataset.minerals import MINERAL_STEP, LoadMineralMapsd
@@ -22,11 +22,6 @@ from scripts.training.mineral_crops import measure_gain
 
 BUNDLE = Path(scripts.__file__).parents[1]
 WEIGHTS = BUNDLE / "models" / "model.pt"
-
-
-def laid(*configs: str) -> str:
-    """The files of configs, each laid over those before it."""
-    return str([str(BUNDLE / "configs" / f"{name}.yaml") for name in configs])
 
 
 def small_head() -> MineralHead:
@@ -93,13 +88,8 @@ def test_it_screens_and_is_exported(joined: Path, tmp_path: Path) -> None:
     assert [entry["file"] for entry in document["provenance"]["configuration"]["files"]] == ["inference.yaml", "mineral.yaml"]
     rows = list(csv.DictReader((tmp_path / "out" / "results.csv").open(newline="")))
     assert all(0 < float(row["total_bmd_g_cm2"]) < 3 and float(row["total_bmd_sd_g_cm2"]) >= 0.0294 for row in rows)
-    bundle(
-        tmp_path, "ckpt_export", "--config_file", laid("inference", "mineral"), "--net_id", "network_def",
-        "--filepath", str(tmp_path / "model.ts"), "--ckpt_file", str(joined),
-        "--meta_file", str(BUNDLE / "configs" / "metadata.json"),
-    )  # fmt: skip
     with torch.no_grad():
-        assert torch.jit.load(tmp_path / "model.ts")(torch.rand(1, 1, 300, 400)).shape == (1, 29)
+        assert exported(tmp_path, joined, "inference", "mineral")(torch.rand(1, 1, 300, 400)).shape == (1, 29)
 
 
 def test_the_density_is_the_maps_mean_over_its_region_before_anything_is_learnt() -> None:

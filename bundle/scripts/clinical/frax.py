@@ -6,8 +6,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from scripts.clinical.reference import Reference
 
@@ -44,10 +45,16 @@ def choose_frax_neck(
         >>> neck.side, round(neck.t_score, 2)
         ('left', -2.0)
     """
-    content = json.loads(FRAX_FILE.read_text(encoding="utf-8"))
+    content = _content()
     taken = age_years is not None and content["youngest_age_years"] <= math.floor(age_years) <= content["oldest_age_years"]
     if not necks or not taken:
         return None
     side = min(necks, key=lambda side: necks[side][0])
     t_score, low, high = (reference.t_score(bmd, "neck") for bmd in necks[side])
     return FraxNeck(side, t_score, (low, high), content["expects"])
+
+
+@cache
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(FRAX_FILE.read_text(encoding="utf-8"))
+    return content

@@ -82,7 +82,7 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
             "name": names[index],
             "study": pseudonymise(key, "study", *study),
             "patient": pseudonymise(key, "patient", *(patients[study] or study)),
-            "date": _date(items[index].get("study_date") or identities[index].study_date),
+            "date": iso_date(items[index].get("study_date") or identities[index].study_date),
         }
         reason = identities[index].reason or refusals.get(index)
         sorted_items.append({**item, "refusal": reason} if reason else item)
@@ -163,7 +163,7 @@ def _digest(path: Path, opener: ArchiveOpener) -> bytes:
         return os.fsencode(path)
 
 
-def _date(found: str) -> str:
+def iso_date(found: str) -> str:
     """A date as YYYY-MM-DD, whatever stands between its parts; "" where it is none."""
     try:
         return datetime.date.fromisoformat(re.sub(r"\D", "", found)).isoformat()

@@ -13,7 +13,7 @@ from scripts.simulation.patient import COLUMNS, Plan, rows_path, simulate_patien
 from scripts.simulation.production import Production, check_whole, checked_spacing, checked_split, chosen_sites
 from scripts.simulation.sites import SITES_FILE
 
-_MOST_REPEATS: Final = 20
+_MOST: Final = 20  # repeats of a patient, and states of a pose
 
 
 def simulate_cohort(
@@ -64,8 +64,8 @@ def simulate_cohort(
             raise ValueError(f"{name} is {given!r}; expected True or False. Nothing was written.")
     file = Path(sites_file) if sites_file else SITES_FILE
     check_whole("states", states, 0)
-    if states > _MOST_REPEATS:
-        raise ValueError(f"states is {states}; expected 0 to {_MOST_REPEATS}. Nothing was written.")
+    if states > _MOST:
+        raise ValueError(f"states is {states}; expected 0 to {_MOST}. Nothing was written.")
     plan = Plan(
         seed,
         chosen_sites(file, sites),
@@ -102,6 +102,6 @@ def simulate_cohort(
 
 def _checked_repeats(repeats: int) -> int:
     check_whole("repeats", repeats, 0)
-    if repeats == 1 or repeats > _MOST_REPEATS:
-        raise ValueError(f"repeats is {repeats}; expected 0, or 2 to {_MOST_REPEATS}. Nothing was written.")
+    if repeats == 1 or repeats > _MOST:
+        raise ValueError(f"repeats is {repeats}; expected 0, or 2 to {_MOST}. Nothing was written.")
     return repeats

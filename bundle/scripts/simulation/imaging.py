@@ -79,9 +79,9 @@ class Bones:
     fat: Tensor
     femur: Tensor
 
-    def mineral(self, state: State = AS_IT_IS) -> Tensor:
-        """All mineral in a state, g/cm²."""
-        return self.cortex * state.cortex + self.spongy * state.spongy + self.pelvis * state.pelvis
+    def compartments(self, state: State) -> tuple[Tensor, Tensor, Tensor]:
+        """Mineral of the femurs' cortex, of their spongy bone and of the pelvis in a state, g/cm²."""
+        return self.cortex * state.cortex, self.spongy * state.spongy, self.pelvis * state.pelvis
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ class Traced:
             state: of the bones' mineral.
         """
         view, bones = view.framed(), self.bones
-        mineral = bones.mineral(state)
+        cortex, spongy, pelvis = bones.compartments(state)
+        mineral = cortex + spongy + pelvis
         lean, fat = displaced(self.tissue.lean, self.tissue.fat, bones.path, bones.fat, mineral, self.metal)
         rendering = develop(lean, fat, mineral + self.tissue.mineral, self.materials, view, generator)
         exposed = view.field.depth(self.plane) > 0

@@ -12,8 +12,7 @@ from scripts.simulation.imaging import BONE_MM, State, Traced
 def map_mineral(traced: Traced, state: State) -> np.ndarray:
     """Return an image (rows, columns, 3) of uint8 in steps of `MINERAL_STEP`: mineral along the rays in the femurs' cortex, in
     their spongy bone, and in pelvis and spine; none of a collimator, a style or noise."""
-    bones = traced.bones
-    mineral = torch.stack([bones.cortex * state.cortex, bones.spongy * state.spongy, bones.pelvis * state.pelvis], dim=-1)
+    mineral = torch.stack(traced.bones.compartments(state), dim=-1)
     return (mineral / MINERAL_STEP).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
@@ -27,8 +26,9 @@ def map_regions(traced: Traced) -> np.ndarray:
     for femur in traced.femurs.values():
         if femur.fragments:
             continue
-        points, within = on_mid_plane(femur, plane, x, z)
-        own = (within > 0.5) & (traced.bones.femur > BONE_MM)
+        window = plane.window(*femur.box())
+        points, within = on_mid_plane(femur, plane, x[window[1]], z[window[0]])
+        own = (within > 0.5) & (traced.bones.femur[window] > BONE_MM)
         for bit, region in zip(REGION_BITS, regions(femur, points), strict=True):
-            found |= (own & region) * bit
+            found[window] |= (own & region) * bit
     return found.numpy()

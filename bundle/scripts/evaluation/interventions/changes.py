@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from scripts.evaluation.choosing import choose_changes
 from scripts.evaluation.interventions.exam import REFERENCE_KVP, Exam
 from scripts.simulation.anatomy.dxa import Parts, Scan
 from scripts.simulation.anatomy.femur import Femur
@@ -54,41 +55,43 @@ def _mineral(part: str) -> Callable[[Exam, float], Exam]:
     return lambda exam, factor: replace(exam, state=State(**dict.fromkeys(parts, factor)))
 
 
-def _bone(change: Callable[[Femur, float], FemurMineral]) -> Callable[[Exam, float], Exam]:
-    """Change the bone of both femurs, and scan them anew."""
+def _bone(change: Callable[[FemurMineral, float, Scan], FemurMineral]) -> Callable[[Exam, float], Exam]:
+    """Change the bone of both femurs, each on a scanner's table, and scan it anew."""
 
     def apply(exam: Exam, level: float) -> Exam:
-        femurs = {side: replace(femur, bone=change(femur, level)) for side, femur in exam.phantom.femurs.items()}
-        scanned: dict[str, Parts | None] = {side: Scan(femur).parts(femur.bone) for side, femur in femurs.items()}
+        femurs, scanned = dict[str, Femur](), dict[str, Parts | None]()
+        for side, femur in exam.phantom.femurs.items():
+            table = Scan(femur)
+            bone = change(femur.bone, level, table)
+            femurs[side], scanned[side] = replace(femur, bone=bone), table.parts(bone)
         return replace(exam, phantom=replace(exam.phantom, femurs=femurs, scanned=scanned))
 
     return apply
 
 
-def _thicken(femur: Femur, factor: float) -> FemurMineral:
-    return femur.bone.thicker(factor)
+def _thicken(bone: FemurMineral, factor: float, table: Scan) -> FemurMineral:
+    return bone.thicker(factor)
 
 
-def _lower_pattern(femur: Femur, by: float) -> FemurMineral:
+def _lower_pattern(bone: FemurMineral, by: float, table: Scan) -> FemurMineral:
     """Lose trabecular groups and spread their mineral over the spongy bone that is left, so that the total hip reads the same."""
-    lowered = replace(femur.bone, trabeculae=replace(femur.bone.trabeculae, pattern=femur.bone.pattern + by))
-    table = Scan(femur)
-    before, after = (table.parts(bone).spongy.total for bone in (femur.bone, lowered))
+    lowered = replace(bone, trabeculae=replace(bone.trabeculae, pattern=bone.pattern + by))
+    before, after = (table.parts(one).spongy.total for one in (bone, lowered))
     return lowered.denser(trabecular=before / after)
 
 
 def _texture(name: str) -> Callable[[Exam, float], Exam]:
     """Multiply the "number", "thickness" or "anisotropy" of the strands on the picture."""
 
-    def change(femur: Femur, factor: float) -> FemurMineral:
-        own = femur.bone.trabeculae
-        return replace(femur.bone, trabeculae=replace(own, **{name: getattr(own, name) * factor}))
+    def change(bone: FemurMineral, factor: float, table: Scan) -> FemurMineral:
+        own = bone.trabeculae
+        return replace(bone, trabeculae=replace(own, **{name: getattr(own, name) * factor}))
 
     return _bone(change)
 
 
-def _fatten_marrow(femur: Femur, by: float) -> FemurMineral:
-    return replace(femur.bone, marrow_fat=min(1.0, max(0.0, femur.bone.marrow_fat + by)))
+def _fatten_marrow(bone: FemurMineral, by: float, table: Scan) -> FemurMineral:
+    return replace(bone, marrow_fat=min(1.0, max(0.0, bone.marrow_fat + by)))
 
 
 def _body(**shares: float) -> Callable[[Exam, float], Exam]:
@@ -216,12 +219,4 @@ def choose_kinds(names: Sequence[str] | None) -> tuple[Kind, ...]:
     Raises:
         ValueError: when there is none of a name.
     """
-    known = {kind.name: kind for kind in KINDS}
-    if names is None:
-        return KINDS
-    if isinstance(names, str) or not names or (unknown := [name for name in names if name not in known]):
-        wrong = names if isinstance(names, str) or not names else unknown
-        raise ValueError(
-            f"changes: found {wrong!r}; expected a list of some of {', '.join(known)}, such as \"['femurs']\". Nothing was run."
-        )
-    return tuple(known[name] for name in dict.fromkeys(names))
+    return choose_changes(KINDS, names, "femurs")

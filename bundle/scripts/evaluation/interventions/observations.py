@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -53,10 +54,10 @@ def observe(exam: Exam, kinds: Sequence[Kind], screen: Screen) -> Iterator[list[
         OSError: a radiograph cannot be written.
     """
     traced = exam.traced()
-    changes = [(kind.name, kind.told(level), kind.apply(exam, level)) for kind in kinds for level in kind.levels]
+    changes = ((kind.name, kind.told(level), kind.apply(exam, level)) for kind in kinds for level in kind.levels)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "radiograph.dcm"
-        for change, level, changed in [(REFERENCE, "", exam), *changes]:
+        for change, level, changed in chain([(REFERENCE, "", exam)], changes):
             changed.write(traced if changed.is_traced_as(exam) else changed.traced(), path)
             hips = _hips(changed, change, level, screen.files([path]))
             yield hips

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.clinical.anatomy import HIP
+from scripts.dataset.studies import iso_date
 from scripts.dataset.truth import read_truth
 from scripts.evaluation.statistics.agreement import Floats
 from scripts.screening.ledger import Ledger
@@ -59,8 +60,7 @@ def pair_with_dxa(ledger: Ledger) -> dict[str, Pairs]:
 
 def study_dates(ledger: Ledger) -> tuple[str, str] | None:
     """The first and the last of the manifest's dates of measured radiographs, YYYY-MM-DD; None where it has none."""
-    given = [str(item.get("study_date") or "").replace("-", "") for item, _ in _screened(ledger)]
-    dates = [f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in sorted(filter(None, given))]
+    dates = sorted(filter(None, (iso_date(item.get("study_date") or "") for item, _ in _screened(ledger))))
     return (dates[0], dates[-1]) if dates else None
 
 

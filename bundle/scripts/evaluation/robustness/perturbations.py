@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter, zoom
 
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
+from scripts.evaluation.choosing import choose_changes
 from scripts.radiograph import NormaliseRadiographd
 
 _LOW, _HIGH = NormaliseRadiographd.limits
@@ -200,12 +201,4 @@ def choose_perturbations(names: Sequence[str] | None) -> tuple[Perturbation, ...
     Raises:
         ValueError: when there is none of a name.
     """
-    known = {kind.name: kind for kind in PERTURBATIONS}
-    if names is None:
-        return PERTURBATIONS
-    if isinstance(names, str) or not names or (unknown := [name for name in names if name not in known]):
-        wrong = names if isinstance(names, str) or not names else unknown
-        raise ValueError(
-            f"changes: found {wrong!r}; expected a list of some of {', '.join(known)}, such as \"['blur']\". Nothing was run."
-        )
-    return tuple(known[name] for name in dict.fromkeys(names))
+    return choose_changes(PERTURBATIONS, names, "blur")

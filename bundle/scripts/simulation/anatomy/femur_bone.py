@@ -71,9 +71,9 @@ class Trabeculae:
 class FemurMineral:
     """How much mineral a femur holds, and where.
 
-    ``strength`` (0.1 to 3) is about its areal density over a young adult's; ``neck`` multiplies the cortex and the trabeculae of
-    the femoral neck, ``lesser`` those of the lesser trochanter, which may be pale. ``cortex`` and ``trabeculae`` are the person's
-    own compartments, ``marrow_fat`` (0..1) the share of fat in the marrow.
+    ``strength`` (0.15 to 2.5) is about its areal density over a young adult's; ``neck`` multiplies the cortex and the trabeculae
+    of the femoral neck, ``lesser`` those of the lesser trochanter, which may be pale. ``cortex`` and ``trabeculae`` are the
+    person's own compartments, ``marrow_fat`` (0..1) the share of fat in the marrow.
     """
 
     strength: float = 1.0
@@ -271,8 +271,8 @@ def mineral(bone: FemurMineral, at: Places, sclerosis: float = 0.0) -> tuple[Ten
     if spongy.pattern is not None:
         # What the groups have lost is spread over all spongy bone.
         whole, seen = (
-            among + _GROUP_VOLUME * sum(d * part for d, part in zip(_DENSITY, group_share(of), strict=True))
-            for of in (s, bone.pattern)
+            among + _GROUP_VOLUME * sum(d * part for d, part in zip(_DENSITY, shares, strict=True))
+            for shares in (group_share(s), left)
         )
         density = density * (whole / seen)
     density = density * (1 - (0.45 + 1.2 * lost) / (1 + 0.7 * lost) * at.ward) * (1 - 0.42 * at.neck) * s**0.2 * factor

@@ -1,7 +1,7 @@
 """How the two femurs of a person are drawn: a shape that both share, small differences of the sides, and the mineral.
 
-What a person has of each compartment is drawn apart from all others and from the shape (`draw_mineral`); then the strength that
-they share is found such that DXA reads the person's aBMD. So a thin cortex may be a dense one, and the shape tells no more of the
+What a person has of each compartment is drawn apart from all others and from the shape (`draw_mineral`); then the amount of it
+all is found such that DXA reads the person's aBMD. So a thin cortex may be a dense one, and the shape tells little more of the
 density than it does in patients; docs/simulation.md has the sources and what comes of it.
 """
 
@@ -106,13 +106,13 @@ def _draw_warp(rng: np.random.Generator) -> Warp:
 
 
 def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, disease: Mapping[str, Disease]) -> dict[str, Femur]:
-    """Draw both femurs of a person, at the origin, with mineral that makes DXA read the person's aBMD.
+    """Draw the femurs of a person, at the origin, with mineral that makes DXA read the person's aBMD.
 
     Args:
         person: demographics and the expected aBMD; the two sides scatter about it by 0.02 g/cm².
         rng: source of everything that varies.
         head_radius: of the femoral heads, mm.
-        disease: of each side ("right", "left").
+        disease: of each side ("right", "left") that is wanted; a right femur is the same without the left one.
     """
     own_stream = rng.spawn(1)[0]
     shape = _draw_smooth(person, rng, own_stream, head_radius)
@@ -120,7 +120,7 @@ def draw_femurs(person: Person, rng: np.random.Generator, head_radius: float, di
     anteversion = rng.normal(14.5, 7.8)
     mineral = draw_mineral(person, rng)
     femurs = {}
-    for side in HIP.sides:
+    for side in (side for side in HIP.sides if side in disease):
         state = disease[side]
         own: dict[str, Any] = {name: float(getattr(shape, name) * rng.normal(1, 0.012)) for name in _TWO_SIDED}
         worn = state.osteoarthritis

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
 from scripts.simulation.anatomy.disease import Disease
+from scripts.simulation.anatomy.dxa import YOUNG_TOTAL_HIP
 from scripts.simulation.anatomy.hip_bone import HALF_HIP_DISTANCE, HIGH, LOW, HipBone
 from scripts.simulation.anatomy.solids import Warp, about_x, about_y, about_z, draw_warp, vector
 from scripts.simulation.anatomy.spine import LUMBAR_BOX, SACRUM_BOX, Spine
@@ -122,7 +123,9 @@ def draw_pelvis(person: Person, rng: np.random.Generator, head_radius: float, di
     """
     female = person.sex == "F"
     size = (person.height / (162 if female else 176)) ** 0.42
-    strength = float(np.clip((person.total_hip / 0.95) ** _FOLLOWS_HIP * np.exp(rng.normal(0, _STRENGTH_SD)), 0.45, 1.5))
+    strength = float(
+        np.clip((person.total_hip / YOUNG_TOTAL_HIP) ** _FOLLOWS_HIP * np.exp(rng.normal(0, _STRENGTH_SD)), 0.45, 1.5)
+    )
     shared = _draw_shape(person, rng)
     warp = _draw_warp(rng, 2.0)
     hips = {}

@@ -61,14 +61,11 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
     texture = torch.ones(plane.rows, plane.columns, device=femur.position.device)
     offsets = torch.rand(len(GROUPS), _LAYERS, 2, 2, generator=generator).to(texture)
     wobble = torch.randn(2, 1, 26, 15, generator=generator).to(texture)
-    low, high = femur.box()
-    corners = plane.pixel_of(torch.cartesian_prod(*torch.stack([low, high], dim=-1)))
-    top, left = corners.amin(0).floor().long().clamp_min(0).tolist()
-    bottom, right = (int(v) for v in corners.amax(0).ceil())
-    bottom, right = min(bottom + 1, plane.rows), min(right + 1, plane.columns)
-    if bottom - top < 2 or right - left < 2:
+    window = plane.window(*femur.box())
+    rows, columns = (part.stop - part.start for part in window)
+    if rows < 2 or columns < 2:
         return texture
-    rows, columns = bottom - top, right - left
+    top, left = (part.start for part in window)
     coarse_rows, coarse_columns = (max(2, round(n * plane.spacing / _COARSE_MM)) for n in (rows, columns))
     z = plane.top + (top + torch.linspace(0, rows - 1, coarse_rows, device=texture.device)) * plane.spacing
     x = plane.left + (left + torch.linspace(0, columns - 1, coarse_columns, device=texture.device)) * plane.spacing
@@ -109,7 +106,7 @@ def trabecular_texture(femur: Femur, plane: ImagePlane, generator: torch.Generat
     inside = fade > 0.05
     if inside.any():
         contrast = contrast - fade * (contrast[inside].sum() / fade[inside].sum())
-    texture[top:bottom, left:right] += contrast.clamp_min(-0.85)
+    texture[window] += contrast.clamp_min(-0.85)
     return texture
 
 

@@ -84,8 +84,7 @@ def measure_hip(index: int, seed: int = 0) -> dict[str, Any]:
     """
     rng = np.random.default_rng([seed, index])
     person = _draw_older(rng)
-    sound = {side: Disease() for side in HIP.sides}
-    femur = draw_femurs(person, rng, draw_head_radius(person, rng), sound)["right"]
+    femur = draw_femurs(person, rng, draw_head_radius(person, rng), {"right": Disease()})["right"]
     scan = Scan(femur)
     parts = scan.parts(femur.bone)
     read = parts.reading()

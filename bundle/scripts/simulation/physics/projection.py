@@ -41,6 +41,17 @@ class ImagePlane:
         z = self.focus_z + (points[..., 2] - self.focus_z) * stretch
         return torch.stack([(z - self.top) / self.spacing, (x - self.left) / self.spacing], dim=-1)
 
+    def window(self, low: Tensor, high: Tensor) -> tuple[slice, slice]:
+        """The rows and columns on which a box casts its shadow, none where it misses the plane.
+
+        Args:
+            low, high: its corners (3,) in mm.
+        """
+        corners = self.pixel_of(torch.cartesian_prod(*torch.stack([low, high], dim=-1)))
+        top, left = corners.amin(0).floor().long().clamp_min(0).tolist()
+        bottom, right = (int(v) for v in corners.amax(0).ceil())
+        return slice(top, max(top, min(bottom + 1, self.rows))), slice(left, max(left, min(right + 1, self.columns)))
+
     def at_spacing(self, spacing: float) -> "ImagePlane":
         """Return the same field of view with pixels of another ``spacing`` (mm)."""
         ratio = self.spacing / spacing
