@@ -8,6 +8,7 @@ from scripts.networks import HipLocaliser
 from scripts.networks.segmentation import coarser
 from scripts.networks.view import OUTPUTS
 from scripts.training import (
+    HipMetald,
     LandmarkJitter,
     RandAppearanced,
     RandClutterd,
@@ -336,7 +337,7 @@ def test_jitter_moves_the_crops_a_little_and_differently_each_time() -> None:
 def test_an_implanted_hip_teaches_nothing() -> None:
     data = hip_item()
     data["label"][:, :, 500:] = 2
-    out = RandHipCropsd(HipLocaliser())(data)
+    out = RandHipCropsd(HipLocaliser())(HipMetald(HipLocaliser())(data))
     assert out["valid"].tolist() == [1.0, 0.0]
     np.testing.assert_allclose(out["bmd"].numpy(), [[0.7, 0.8], [NAN, NAN]], rtol=1e-6)
     assert float(out["osteoporosis"]) == 0.0
@@ -356,3 +357,16 @@ def test_covariates_are_hidden_at_about_the_given_rate() -> None:
     hide.set_random_state(0)
     hidden = [torch.isnan(hide({"covariates": torch.ones(4)})["covariates"]).float().mean() for _ in range(200)]
     assert 0.25 < float(torch.stack(hidden).mean()) < 0.35
+
+
+def test_what_is_cut_from_the_same_radiograph_gets_the_same_curve_and_nothing_else() -> None:
+    level = torch.linspace(0.0, 1.0, 64).expand(1, 64, 64)
+    plain = RandAppearanced(also=["around"], blur=0.0, field=0.0, objects=0.0, noise=0.0)
+    busy = RandAppearanced(also=["around"], blur=0.0, field=1.0, objects=0.0, noise=1.0)
+    for appearance in (plain, busy):
+        appearance.set_random_state(3)
+    out = plain({"image": level, "around": level, "other": level})
+    assert torch.equal(out["image"], out["around"]) and not torch.equal(out["image"], level) and out["other"] is level
+    out = busy({"image": level, "around": level})
+    assert not torch.equal(out["image"], out["around"])
+    assert torch.equal(out["around"], out["around"][:, :1].expand(1, 64, 64)), "neither noise nor field"

@@ -17,7 +17,7 @@ from scripts.networks import HipLocaliser, MineralHead
 from scripts.networks.checkpoint import read_checkpoint
 from scripts.networks.mineral import TYPICAL_GAIN
 from scripts.radiograph import Orientation
-from scripts.training import MineralLoss, RandMineralCropsd
+from scripts.training import HipMetald, MeasureGaind, MineralLoss, RandMineralCropsd
 from scripts.training.mineral_crops import measure_gain
 
 BUNDLE = Path(scripts.__file__).parents[1]
@@ -182,9 +182,8 @@ def test_crops_and_their_maps_show_the_same_place() -> None:
     maps[0, 70:80, 50:60] = maps[0, 70:80, 190:200] = 50
     maps[4] = 255
     label, bmd = (image > 0).to(torch.uint8), torch.full((2, 2), 0.8)
-    item = RandMineralCropsd(head.close, head.around.localiser)(
-        {"image": image, "label": label, "landmarks": landmarks, "maps": maps, "bmd": bmd}
-    )
+    whole = {"image": image, "label": label, "landmarks": landmarks, "maps": maps, "bmd": bmd}
+    item = MeasureGaind(0.3)(RandMineralCropsd(head.close, head.around.localiser)(HipMetald(head.close)(whole)))
     assert (
         item["valid"].tolist() == [1, 1] and item["mineral"].shape == (2, 3, 52, 52) and item["regions"].shape == (2, 2, 52, 52)
     )
@@ -192,6 +191,8 @@ def test_crops_and_their_maps_show_the_same_place() -> None:
     assert (seen - item["mineral"][:, 0]).abs().mean() < 0.004 and item["mineral"][:, 0].sum() == pytest.approx(50, rel=0.05)
     assert torch.allclose(item["mineral"][0], item["mineral"][1], atol=1e-3)
     assert item["gain"].tolist() == pytest.approx([0.0, 0.0], abs=0.06)
+    fainter = MeasureGaind(0.3)({**item, "image": 0.5 * item["image"], "valid": torch.tensor([1.0, 0.0])})["gain"]
+    assert float(fainter[0]) == pytest.approx(float(item["gain"][0]) + np.log(0.5), abs=1e-4) and fainter[1].isnan()
 
 
 def test_crops_stay_on_the_processor_whatever_device_the_head_goes_to() -> None:
@@ -199,7 +200,7 @@ def test_crops_stay_on_the_processor_whatever_device_the_head_goes_to() -> None:
     crops = RandMineralCropsd(head.close, head.around.localiser)
     head.to("meta")
     item = {"image": torch.rand(1, 600, 1000), "landmarks": torch.rand(2, 5, 2) * 500, "maps": torch.zeros(5, 150, 250)}
-    made = crops({**item, "label": torch.ones(1, 600, 1000, dtype=torch.uint8), "bmd": torch.full((2, 2), 0.8)})
+    made = crops({**item, "metal": torch.zeros(2), "bmd": torch.full((2, 2), 0.8)})
     assert made["around"].device.type == "cpu" and made["around"].shape == (2, 32, 32)
 
 

@@ -184,13 +184,16 @@ class MineralHead(Head):
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside a straight way; normalised by groups, for an absent hip must not enter a batch's statistics."""
+    """Two convolutions beside a straight way.
+
+    Normalised by batches: a crop's own contrast, which normalising it by itself would take out, is what the map is read from.
+    """
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
         self.one, self.two = _block(before, after, 3, stride), nn.Conv2d(after, after, 3, padding=1)
         self.straight = nn.Conv2d(before, after, 1, stride=stride)
-        self.norm = nn.GroupNorm(8, after)
+        self.norm = nn.BatchNorm2d(after)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, before, h, w) to (N, after, h / stride, w / stride)."""
@@ -199,7 +202,7 @@ class _Residual(nn.Module):
 
 def _block(before: int, after: int, size: int, stride: int) -> nn.Sequential:
     padding = (size - stride) // 2 if size > 3 and size % 2 == 0 else size // 2
-    return nn.Sequential(nn.Conv2d(before, after, size, stride, padding), nn.GroupNorm(8, after), nn.LeakyReLU())
+    return nn.Sequential(nn.Conv2d(before, after, size, stride, padding), nn.BatchNorm2d(after), nn.LeakyReLU())
 
 
 def _twice(x: Tensor) -> Tensor:

@@ -7,10 +7,10 @@ from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_
 from scripts.training.checkpoint import ResumableCheckpoint, Statistics, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
 from scripts.training.grid import ToCoarserGridd
-from scripts.training.hip_crops import LandmarkJitter, RandContourCropd, RandHipCropsd, RandRoughd, RandUnknownd
+from scripts.training.hip_crops import HipMetald, LandmarkJitter, RandContourCropd, RandHipCropsd, RandRoughd, RandUnknownd
 from scripts.training.items import HipNumbersd, HipTargetsd, radiographs_without_hips, training_items
 from scripts.training.losses import GaussianLoss, KnownBCELoss, SegmentationLoss
-from scripts.training.mineral_crops import RandMineralCropsd
+from scripts.training.mineral_crops import MeasureGaind, RandMineralCropsd
 from scripts.training.mineral_loss import MineralLoss
 from scripts.training.pose import RandRadiographPosed
 from scripts.training.processes import AverageStatistics, share_of_batch, with_common_statistics
@@ -37,12 +37,14 @@ __all__ = [
     "FitView",
     "GatheredMetric",
     "GaussianLoss",
+    "HipMetald",
     "HipNumbersd",
     "HipTargetsd",
     "KnownBCELoss",
     "KnownQuantity",
     "LandmarkErrors",
     "LandmarkJitter",
+    "MeasureGaind",
     "MineralLoss",
     "PrepareBatch",
     "RandAppearanced",

@@ -1,6 +1,6 @@
 """Random appearances: what exposure, detectors and vendors' processing do to grey values, and bone no simulator makes."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ class RandAppearanced(RandomizableTransform):
 
     Args:
         key: (C, rows, cols) float, normalised; the channels (both hips of one radiograph) get the same curve.
+        also: keys of what else is cut from the same radiograph; it gets the same curve, and nothing else.
         strength: multiplies all that follows but the probabilities: 1 for the widest variation (segmentation of radiographs
             never seen); less where the grey values themselves are to be measured; 0 changes nothing.
         blur: probability of blur or edge enhancement.
@@ -43,6 +44,7 @@ class RandAppearanced(RandomizableTransform):
         self,
         key: Hashable = "image",
         strength: float = 1.0,
+        also: Sequence[Hashable] = (),
         blur: float = 0.4,
         sharpest: float = 1.5,
         field: float = 0.5,
@@ -57,7 +59,7 @@ class RandAppearanced(RandomizableTransform):
         noise_sd: float = 0.03,
     ) -> None:
         super().__init__(prob=1.0)
-        self.key, self.strength = key, strength
+        self.key, self.strength, self.also = key, strength, also
         self.blur, self.sharpest, self.field, self.field_sd = blur, sharpest, field, field_sd
         self.steps_sd, self.gamma_sd, self.contrast_sd, self.brightness_sd = steps_sd, gamma_sd, contrast_sd, brightness_sd
         self.invert, self.objects, self.noise, self.noise_sd = invert, objects, noise, noise_sd
@@ -69,14 +71,17 @@ class RandAppearanced(RandomizableTransform):
             image = self._sharpen_or_blur(image)
         if self.R.random() < self.field:
             image = image + self._uneven_field(image)
-        image = self._tone(image)
+        curve = self._curve()
+        image = _looked_up(curve, image)
+        others = {key: _looked_up(curve, torch.as_tensor(data[key]).float()).clamp(LOW, HIGH) for key in self.also}
         if self.R.random() < self.objects:
             image = self._cover(image)
         if self.R.random() < self.noise:
             image = image + self._noise(image)
-        return {**data, self.key: image.clamp(LOW, HIGH)}
+        return {**data, **others, self.key: image.clamp(LOW, HIGH)}
 
-    def _tone(self, image: Tensor) -> Tensor:
+    def _curve(self) -> Tensor:
+        """Draw a tone curve: what each of the levels from `LOW` to `HIGH` becomes."""
         s = self.strength
         level = np.linspace(0.0, 1.0, _LEVELS)
         knots = np.linspace(0.0, 1.0, 9)
@@ -87,9 +92,7 @@ class RandAppearanced(RandomizableTransform):
         curve = (curve - 0.5) * contrast + 0.5 + brightness
         if self.R.random() < self.invert:
             curve = curve[::-1].copy()
-        table = torch.as_tensor(LOW + (HIGH - LOW) * curve, dtype=torch.float32)
-        position = ((image - LOW) * ((_LEVELS - 1) / (HIGH - LOW))).clamp(0, _LEVELS - 1)
-        return table[position.round().long()]
+        return torch.as_tensor(LOW + (HIGH - LOW) * curve, dtype=torch.float32)
 
     def _uneven_field(self, image: Tensor) -> Tensor:
         size = int(self.R.randint(2, 6))
@@ -119,6 +122,11 @@ class RandAppearanced(RandomizableTransform):
             patch = image[:, top : top + height, left : left + width]
             patch.lerp_(torch.tensor(value, dtype=patch.dtype), opacity)
         return image
+
+
+def _looked_up(curve: Tensor, image: Tensor) -> Tensor:
+    position = ((image - LOW) * ((_LEVELS - 1) / (HIGH - LOW))).clamp(0, _LEVELS - 1)
+    return curve[position.round().long()]
 
 
 class RandClutterd(RandomizableTransform):
@@ -248,7 +256,8 @@ class RandClutterd(RandomizableTransform):
 
 
 def smooth(image: Tensor, width: int) -> Tensor:
-    """Two box filters of 2 width + 1 pixels: close to a Gaussian, at a cost that does not grow with the width."""
+    """Two box filters of 2 width + 1 pixels: close to a Gaussian."""
     for _ in range(2):
-        image = F.avg_pool2d(image, 2 * width + 1, stride=1, padding=width, count_include_pad=False)
+        for window, padding in (((2 * width + 1, 1), (width, 0)), ((1, 2 * width + 1), (0, width))):
+            image = F.avg_pool2d(image, window, stride=1, padding=padding, count_include_pad=False)
     return image

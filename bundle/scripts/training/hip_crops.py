@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from monai.transforms import RandomizableTransform
+from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
@@ -68,6 +68,26 @@ class LandmarkJitter:
         return centre + turned + shift / spacing_mm
 
 
+class HipMetald(Transform):
+    """Replaces a radiograph's mask, "label", by "metal" (2,) float32, 0..1: how much of the mask in each hip's crop is metal.
+
+    Args:
+        localiser: the cascade's own.
+    """
+
+    def __init__(self, localiser: Localiser) -> None:
+        self.localiser = localiser
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Measure."""
+        classes, points = torch.as_tensor(data["label"])[None], torch.as_tensor(data["landmarks"]).float()[None]
+        weight = torch.isfinite(points).all(dim=3).float()
+        masks = torch.cat((classes == 1, classes > 1), dim=1).float()
+        area = self.localiser.sample(masks, self.localiser.fit(torch.nan_to_num(points), weight))[0].sum(dim=(2, 3))
+        rest = {key: value for key, value in data.items() if key != "label"}
+        return {**rest, "metal": area[:, 1] / area.sum(dim=1).clamp(min=1.0)}
+
+
 class RandHipCropsd(RandomizableTransform):
     """Replaces a radiograph by the canonical crops of its hips, with landmarks as uncertain as a segmentation network's.
 
@@ -96,30 +116,25 @@ class RandHipCropsd(RandomizableTransform):
         self.implant_threshold = implant_threshold
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the item with "image" (2, rows, cols), "poses" and "valid" instead of the radiograph, mask and landmarks."""
+        """Return the item with "image" (2, rows, cols), "poses" and "valid" instead of the radiograph, metal and landmarks."""
         radiograph = torch.as_tensor(data["image"]).float()[None]
         points = torch.as_tensor(data["landmarks"]).float()[None]
         visible = torch.isfinite(points).all(dim=3)
         points, weight = torch.nan_to_num(points), visible.float()
         valid = visible[:, :, : HIP.locating].all(dim=2).float()
-        if "label" in data:
-            valid = valid * (self._metal(torch.as_tensor(data["label"])[None], points, weight) < self.implant_threshold)
+        if "metal" in data:
+            valid = valid * (torch.as_tensor(data["metal"]) < self.implant_threshold)
         guessed = self.jitter.apply(points[0], weight[0], self.spacing_mm, self.R)
         transforms = self.localiser.fit(guessed[None], weight)
         crops = self.localiser.sample(radiograph, transforms)[0, :, 0]
         poses = self.localiser.poses(transforms, self.spacing_mm)[0]
-        rest = {key: value for key, value in data.items() if key not in ("image", "label", "landmarks")}
+        rest = {key: value for key, value in data.items() if key not in ("image", "metal", "landmarks")}
         unknown = torch.tensor(float("nan"))
         for key in {"bmd", "quantities"} & rest.keys():
             rest[key] = torch.where(valid[0].view(2, 1) > 0, torch.as_tensor(data[key]), unknown)
         if "osteoporosis" in rest:
             rest["osteoporosis"] = torch.where(valid[0].max() > 0, torch.as_tensor(data["osteoporosis"]), unknown)
         return {**rest, "image": crops * valid[0].view(2, 1, 1), "poses": poses, "valid": valid[0]}
-
-    def _metal(self, classes: Tensor, points: Tensor, weight: Tensor) -> Tensor:
-        masks = torch.cat((classes == 1, classes > 1), dim=1).float()
-        area = self.localiser.sample(masks, self.localiser.fit(points, weight)).sum(dim=(3, 4))
-        return area[:, :, 1] / area.sum(dim=2).clamp(min=1.0)
 
 
 class RandContourCropd(RandomizableTransform):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from monai.transforms import RandomizableTransform
+from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor
 
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
@@ -26,9 +26,7 @@ class RandMineralCropsd(RandomizableTransform):
 
     Gives "image" (2, rows, cols), "poses" and "valid" as `RandHipCropsd` does, "around" (2, h, w), see
     `scripts.networks.mineral.Surroundings`, and of each hip the truth on the grid of its map: "mineral" (2, 3, rows / 8,
-    cols / 8) in g/cm², "regions" (2, 2, ...), 0..1, and "gain" (2,), the natural logarithm of the grey that a g/cm² makes in this
-    crop over `TYPICAL_GAIN`. The gain is the slope of grey on mineral, both without what changes slowly. "bmd" and "gain" of a
-    hip that is not valid are NaN.
+    cols / 8) in g/cm², and "regions" (2, 2, ...), 0..1. "bmd" of a hip that is not valid is NaN.
 
     Args:
         close, around: those of the head.
@@ -51,7 +49,7 @@ class RandMineralCropsd(RandomizableTransform):
         self.around, self.map_pixels = Surroundings(around), map_pixels
         self.crops = RandHipCropsd(close, NETWORK_SPACING_MM, None, implant_threshold)
         self.jitter = jitter or LandmarkJitter()
-        # Twice as fine as the head's map, to be averaged as its crops are: the gain is told from both.
+        # Twice as fine as the head's map, to be averaged as its crops are: `MeasureGaind` compares them.
         factor = MAP_FACTOR // 2
         spacing_mm = close.crop_spacing_mm * factor
         first = [origin + (spacing_mm - close.crop_spacing_mm) / 2 for origin in close.origin_mm]
@@ -71,15 +69,32 @@ class RandMineralCropsd(RandomizableTransform):
         placed = self.map.fit((guessed[None] + 0.5) / self.map_pixels - 0.5, weight[None])
         drawn = F.avg_pool2d(self.map.sample(maps, placed)[0], 2)
         mineral = drawn[:, : len(COMPARTMENTS)] * MINERAL_STEP
-        gain = measure_gain(F.avg_pool2d(item["image"], MAP_FACTOR), mineral.sum(dim=1), 2 * self.map.crop_spacing_mm)
         around = self.around(image, guessed[None], weight[None])[0]
         return {
             **item,
             "around": around * valid.view(2, 1, 1),
             "mineral": mineral,
             "regions": drawn[:, len(COMPARTMENTS) :] / 255,
-            "gain": torch.where(valid > 0, gain, torch.tensor(float("nan"))),
         }
+
+
+class MeasureGaind(Transform):
+    """Adds "gain" (2,) to an item of `RandMineralCropsd`: natural logarithm of the grey that a g/cm² makes in each crop, as it
+    now looks, over `TYPICAL_GAIN`. It is the slope of grey on mineral, both without what changes slowly; NaN where the hip is not
+    valid.
+
+    Args:
+        spacing_mm: of the pixels of a crop.
+    """
+
+    def __init__(self, spacing_mm: float) -> None:
+        self.spacing_mm = spacing_mm
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Measure."""
+        grey, mineral = F.avg_pool2d(data["image"], MAP_FACTOR), data["mineral"].sum(dim=1)
+        gain = measure_gain(grey, mineral, MAP_FACTOR * self.spacing_mm)
+        return {**data, "gain": torch.where(data["valid"] > 0, gain, torch.tensor(float("nan")))}
 
 
 def measure_gain(grey: Tensor, mineral: Tensor, spacing_mm: float) -> Tensor:

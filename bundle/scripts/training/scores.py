@@ -61,22 +61,24 @@ def known_labels(output: Output) -> tuple[Tensor, Tensor]:
 
 
 class KnownQuantity:
-    """Takes what a `scripts.networks.RegressionHead` predicts of one quantity, and the truth, (N,), of the hips that have both.
+    """Takes what a head predicts of one quantity, and the truth, (N,), of the hips that have both.
 
     Args:
-        index: of the quantity in the head.
+        index: of the quantity in the head's output (B, 2, Q, 2), as of a `scripts.networks.RegressionHead`; None where the output
+            is the quantity, (B, 2).
         key: of the head's output, and of the truth, where both are several by name.
     """
 
-    def __init__(self, index: int, key: str | None = None) -> None:
+    def __init__(self, index: int | None = None, key: str | None = None) -> None:
         self.index, self.key = index, key
 
     def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
         """Return the pairs."""
         predicted, label = (output[name] if self.key is None else output[name][self.key] for name in ("pred", "label"))
-        truth = label[:, :, self.index]
-        known = torch.isfinite(truth)
-        return predicted[:, :, self.index, 0][known], truth[known]
+        if self.index is not None:
+            predicted, label = predicted[:, :, self.index, 0], label[:, :, self.index]
+        known = torch.isfinite(label)
+        return predicted[known], label[known]
 
 
 class ViewColumns:
