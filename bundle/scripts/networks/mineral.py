@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
+from scripts.clinical.findings import Quantity
 from scripts.networks.heads import Head
 from scripts.networks.hips import CovariateInput, mean_of_valid
 from scripts.networks.localisation import HipLocaliser
@@ -58,14 +59,20 @@ class MineralHead(Head):
     skin and air lie under the same beam and curve. The gain is an output of its own. It scales the map, whose mean over each of
     the regions that are drawn too is the density, but for a correction by what else is known (pose, covariates, the other hip).
 
+    Gain and correction are told by several members, each of which sees its own half of the features (the random subspace method,
+    Ho 1998). Their mixture has the variance that they expect (aleatoric) and that of their means (epistemic: they differ where
+    a radiograph is unlike those of the training), as of Lakshminarayanan et al., NeurIPS 2017.
+
     Args:
-        sites: quantities that the two regions mean, in g/cm², of bones; the standard deviation of "x" is "x_sd".
+        sites: quantities that the two regions mean, in g/cm², of bones; the standard deviation of "x" is "x_sd", and the part of
+            it in which the members differ "x_epistemic_sd".
         close: places the crops of the hips; their rows and columns are multiples of 32.
         around: places what surrounds them, see `Surroundings`.
         channels: of the four resolutions of a close crop, from 1/4 to 1/32; multiples of 8.
         surrounding_channels: alike, of the surroundings, from 1/2 to 1/16.
-        hidden: width of the layers that join.
+        hidden: width of the layers that join; a member's are half as wide.
         dropout: probability in them.
+        members: how many tell gain and correction.
 
     Raises:
         ValueError: when a quantity is none of bones or not known, or a crop has another size.
@@ -73,6 +80,7 @@ class MineralHead(Head):
 
     pose_mean: Tensor
     pose_sd: Tensor
+    subspaces: Tensor
 
     def __init__(
         self,
@@ -83,12 +91,13 @@ class MineralHead(Head):
         surrounding_channels: Sequence[int] = (16, 24, 40, 64),
         hidden: int = 64,
         dropout: float = 0.1,
+        members: int = 5,
     ) -> None:
         if len(sites) != len(HIP.sites):
             raise ValueError(f"{len(sites)} quantities ({', '.join(sites)}); expected one for each of {', '.join(HIP.sites)}.")
         if close.crop_rows % 32 or close.crop_cols % 32:
             raise ValueError(f"Crops of {close.crop_rows} x {close.crop_cols} pixels; expected multiples of 32.")
-        super().__init__([given for site in sites for given in (site, f"{site}_sd")])
+        super().__init__([given for site in sites for given in (site, f"{site}_sd", _epistemic(site))])
         self.close, self.around = close, Surroundings(around)
         self.image_mm = NETWORK_SPACING_MM
         first, second, third, deepest = channels
@@ -101,12 +110,15 @@ class MineralHead(Head):
         self.modulate = nn.ModuleList([nn.Linear(hidden, 2 * size) for size in (second, third, deepest)])
         self.up = nn.ModuleList([_Residual(deepest + third, third, 1), _Residual(third + second, second, 1)])
         self.draw = nn.Conv2d(second, MAPS, 1)
-        self.gain = nn.Sequential(nn.Linear(hidden + 2 * deepest, hidden), nn.LeakyReLU(), nn.Linear(hidden, 1))
-        last = nn.Linear(hidden, 2 * len(HIP.sites))
-        nn.init.zeros_(last.weight)  # the map is the estimate that training begins with
-        nn.init.zeros_(last.bias)
-        told = hidden + 2 * deepest + len(HIP.sites) + 1
-        self.correct = nn.Sequential(nn.Linear(told, hidden), nn.LeakyReLU(), nn.Dropout(dropout), last)
+        features = hidden + 2 * deepest
+        self.gains = nn.ModuleList([_layers(features, hidden // 2, dropout, 1) for _ in range(members)])
+        own = features + len(HIP.sites) + 1
+        self.corrections = nn.ModuleList([_layers(own, hidden // 2, dropout, 2 * len(HIP.sites)) for _ in range(members)])
+        for correction in self.corrections:  # the map is the estimate that training begins with
+            nn.init.zeros_(correction[-1].weight)  # type: ignore[index]
+            nn.init.zeros_(correction[-1].bias)  # type: ignore[index]
+        halves = torch.rand(members, features, generator=torch.Generator().manual_seed(0)).argsort(dim=1) < (features + 1) // 2
+        self.register_buffer("subspaces", halves.float(), persistent=False)
         self.covariates = CovariateInput()
         self.compartments, self.femoral = len(COMPARTMENTS), 2
         self.register_buffer("pose_mean", torch.tensor([math.log(close.crop_spacing_mm), 0.0]), persistent=False)
@@ -123,9 +135,11 @@ class MineralHead(Head):
             covariates: (B, 4), NaN = unknown.
 
         Returns:
-            "bmd" (B, 2, 2, 2): side, site, mean and standard deviation in g/cm²; "mineral" (B, 2, 3, rows / 8, cols / 8) in g/cm²
-            by compartment; "regions" (B, 2, 2, rows / 8, cols / 8), logits by site; "gain" (B, 2), natural logarithm of the gain
-            over `TYPICAL_GAIN`; "read" (B, 2, 2), the maps' means over the regions, g/cm². What is not valid means nothing.
+            "bmd" (B, 2, 2, 3): side, site, mean, standard deviation and its epistemic part in g/cm²; "members" (B, 2, K, 2, 2):
+            side, member, site, mean and standard deviation; "mineral" (B, 2, 3, rows / 8, cols / 8) in g/cm² by compartment;
+            "regions" (B, 2, 2, rows / 8, cols / 8), logits by site; "gain" (B, 2), natural logarithm of the gain over
+            `TYPICAL_GAIN`, the mean of the "gains" (B, 2, K) of the members; "read" (B, 2, 2), the maps' means over the regions,
+            g/cm². What is not valid means nothing.
         """
         batch = crops.shape[0]
         x = self.stem(crops.flatten(0, 1).unsqueeze(1))
@@ -142,30 +156,47 @@ class MineralHead(Head):
             levels.append(x)
         deepest = levels[2].mean(dim=(2, 3))
         both = torch.cat((deepest, self._of_both(deepest, valid)), dim=1)
-        gain = self.gain(torch.cat((code, both), dim=1))[:, 0].clamp(-2.0, 2.0)
+        features = torch.cat((code, both), dim=1)
+        told: list[Tensor] = []
+        for index, member in enumerate(self.gains):
+            told.append(member(features * self.subspaces[index]))
+        gains = torch.cat(told, dim=1).float().clamp(-2.0, 2.0)
+        gain = gains.mean(dim=1)
         x = self.up[0](torch.cat((_twice(levels[2]), levels[1]), dim=1))
         x = self.up[1](torch.cat((_twice(x), levels[0]), dim=1))
         drawn = self.draw(x).float()
         # What is drawn is grey; the gain makes mineral of it, and is learnt by itself.
-        mineral = F.softplus(drawn[:, : self.compartments]) * torch.exp(-gain.detach().float()).view(-1, 1, 1, 1)
+        mineral = F.softplus(drawn[:, : self.compartments]) * torch.exp(-gain.detach()).view(-1, 1, 1, 1)
         regions = drawn[:, self.compartments :]
         weight = torch.sigmoid(regions)
         femur = mineral[:, : self.femoral].sum(dim=1, keepdim=True)
         read = (femur * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp(min=1.0)  # (2 B, sites)
-        told = torch.cat((code, both, read, gain.detach().unsqueeze(1)), dim=1)
-        change, spread = self.correct(told).float().chunk(2, dim=1)
-        mean = read * torch.exp(change.clamp(-1.0, 1.0))
-        sd = 0.08 * torch.exp(spread.clamp(-1.0, 1.5))  # 0.03 g/cm² at least: less makes the likelihood leap
+        also = torch.cat((read, gain.detach().unsqueeze(1)), dim=1).to(features.dtype)
+        means: list[Tensor] = []
+        variances: list[Tensor] = []
+        for index, correction in enumerate(self.corrections):
+            found = correction(torch.cat((features * self.subspaces[index], also), dim=1))
+            change, spread = found.float().chunk(2, dim=1)
+            own = (gain - gains[:, index]).detach().unsqueeze(1)
+            means.append(read * torch.exp((change + own).clamp(-1.0, 1.0)))
+            # 0.03 g/cm² at least: less makes the likelihood leap
+            variances.append((0.08 * torch.exp(spread.clamp(-1.0, 1.5))).square())
+        mean, variance = torch.stack(means, dim=1), torch.stack(variances, dim=1)  # (2 B, K, sites)
+        epistemic = mean.var(dim=1, unbiased=False)
+        total = torch.sqrt(variance.mean(dim=1) + epistemic)
+        members = torch.stack((mean, torch.sqrt(variance)), dim=3)
         return {
-            "bmd": torch.stack((mean, sd), dim=2).view(batch, 2, -1, 2),
+            "bmd": torch.stack((mean.mean(dim=1), total, torch.sqrt(epistemic)), dim=2).unflatten(0, (batch, 2)),
+            "members": members.unflatten(0, (batch, 2)),
             "mineral": mineral.unflatten(0, (batch, 2)),
             "regions": regions.unflatten(0, (batch, 2)),
-            "gain": gain.float().view(batch, 2),
+            "gain": gain.view(batch, 2),
+            "gains": gains.unflatten(0, (batch, 2)),
             "read": read.view(batch, 2, -1),
         }
 
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Give each mean and standard deviation, 0 where the hip is not valid; see `Head.estimate`."""
+        """Give each mean and its standard deviations, 0 where the hip is not valid; see `Head.estimate`."""
         valid, image = seen["valid"], seen["image"]
         close = self.close.fit(seen["landmarks"], seen["weight"])
         crops = self.close.sample(image, close)[:, :, 0] * valid.unsqueeze(2).unsqueeze(3)
@@ -198,6 +229,17 @@ class _Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, before, h, w) to (N, after, h / stride, w / stride)."""
         return F.leaky_relu(self.norm(self.two(self.one(x))) + self.straight(x))
+
+
+def _epistemic(site: str) -> Quantity:
+    meaning = (
+        f"the part of {site}_sd in which the network's members differ: more where a radiograph is unlike the learnt ones"
+    )
+    return Quantity(f"{site}_epistemic_sd", "g/cm2", meaning, decimals=4, bounds=(0.0, None))
+
+
+def _layers(before: int, hidden: int, dropout: float, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(before, hidden), nn.LeakyReLU(), nn.Dropout(dropout), nn.Linear(hidden, after))
 
 
 def _block(before: int, after: int, size: int, stride: int) -> nn.Sequential:

@@ -16,9 +16,9 @@ class MineralLoss(nn.Module):
     Args:
         mineral: weight of the map's mineral, smooth L1 in units of half a g/cm².
         regions: weight of the regions' cross-entropy.
-        gain: weight of the logarithm of the gain, smooth L1 in units of 0.1.
+        gain: weight of the logarithm of the gain as each member tells it, smooth L1 in units of 0.1.
         read: weight of the densities that the map alone gives, smooth L1 in units of 0.1 g/cm².
-        bmd: weight of the final densities' likelihood.
+        bmd: weight of the likelihood of each member's densities.
     """
 
     def __init__(
@@ -44,13 +44,14 @@ class MineralLoss(nn.Module):
         told = drawn * (target["regions"].amax(dim=(2, 3, 4)) > 0)  # of a broken femur there are none
         off = F.smooth_l1_loss(2 * predicted["mineral"], 2 * target["mineral"], reduction="none").mean(dim=(2, 3, 4))
         beside = F.binary_cross_entropy_with_logits(predicted["regions"], target["regions"], reduction="none").mean(dim=(2, 3, 4))
-        brighter = F.smooth_l1_loss(10 * predicted["gain"][lit], 10 * gain[lit], reduction="sum")
+        gains, members = predicted["gains"], predicted["members"]
+        brighter = F.smooth_l1_loss(10 * gains[lit], 10 * gain[lit].unsqueeze(1).expand_as(gains[lit]), reduction="none")
         denser = F.smooth_l1_loss(10 * predicted["read"][known], 10 * bmd[known], reduction="sum")
         hips = lit.sum()
         return (
             self.mineral * mean_over_processes((off * drawn).sum(), hips)
             + self.regions * mean_over_processes((beside * told).sum(), told.sum())
-            + self.gain * mean_over_processes(brighter, hips)
+            + self.gain * mean_over_processes(brighter.mean(dim=1).sum(), hips)
             + self.read * mean_over_processes(denser, known.sum())
-            + self.bmd * self.likelihood(predicted["bmd"], bmd)
+            + self.bmd * self.likelihood(members, bmd.unsqueeze(2).expand(members.shape[:-1]))
         )
