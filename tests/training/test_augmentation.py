@@ -14,6 +14,7 @@ from scripts.training import (
     RandClutterd,
     RandContourCropd,
     RandDrawingd,
+    RandEqualised,
     RandHipCropsd,
     RandRadiographPosed,
     RandRoughd,
@@ -370,3 +371,19 @@ def test_what_is_cut_from_the_same_radiograph_gets_the_same_curve_and_nothing_el
     out = busy({"image": level, "around": level})
     assert not torch.equal(out["image"], out["around"])
     assert torch.equal(out["around"], out["around"][:, :1].expand(1, 64, 64)), "neither noise nor field"
+
+
+def test_equalising_takes_out_what_is_slow_and_keeps_detail_and_range() -> None:
+    across = torch.linspace(0.0, 1.0, 800).expand(1, 640, 800)
+    detail = torch.zeros(1, 640, 800)
+    detail[:, 300:340, ::40] = 0.1
+    equalise = RandEqualised(prob=1.0, amount=(0.5, 0.5), slow_mm=(30.0, 30.0))
+    out = equalise({"image": across + detail, "other": 1})
+    stretch = float((out["image"][0, 320, 400] - out["image"][0, 250, 400]) / 0.1)
+    assert out["other"] == 1 and 1.2 < stretch < 2.1, "what is left of the range is stretched to all of it, detail with it"
+    assert torch.allclose(
+        out["image"].quantile(torch.tensor([0.02, 0.98])), across.quantile(torch.tensor([0.02, 0.98])), atol=0.03
+    )
+    rise = out["image"][0, 100, 600] - out["image"][0, 100, 200]
+    assert float(rise) / stretch < 0.35, "of 0.5 about half is taken out"
+    assert torch.equal(RandEqualised(prob=0.0)({"image": across})["image"], across)

@@ -1,6 +1,6 @@
 """What the trainings need and MONAI lacks: targets, augmentation, losses, resumable checkpoints, provenance."""
 
-from scripts.training.appearance import RandAppearanced, RandClutterd
+from scripts.training.appearance import RandAppearanced, RandClutterd, RandEqualised
 from scripts.training.assembly import assemble, start_from
 from scripts.training.averaging import average_weights
 from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_fast
@@ -51,6 +51,7 @@ __all__ = [
     "RandClutterd",
     "RandContourCropd",
     "RandDrawingd",
+    "RandEqualised",
     "RandHipCropsd",
     "RandMineralCropsd",
     "RandRadiographPosed",

@@ -1,5 +1,6 @@
 """Random appearances: what exposure, detectors and vendors' processing do to grey values, and bone no simulator makes."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,14 @@ import torch.nn.functional as F
 from monai.transforms import RandomizableTransform
 from torch import Tensor
 
+from scripts.clinical.anatomy import NETWORK_SPACING_MM
+
 LOW, HIGH = -0.25, 1.25
 """The range that normalised radiographs are clipped to."""
 
 _LEVELS = 1024
+_COARSER = 8  # pixels of a radiograph to one of what changes slowly
+_ENDS = torch.tensor([0.02, 0.98])  # quantiles that stay
 
 
 class RandAppearanced(RandomizableTransform):
@@ -127,6 +132,48 @@ class RandAppearanced(RandomizableTransform):
 def _looked_up(curve: Tensor, image: Tensor) -> Tensor:
     position = ((image - LOW) * ((_LEVELS - 1) / (HIGH - LOW))).clamp(0, _LEVELS - 1)
     return curve[position.round().long()]
+
+
+class RandEqualised(RandomizableTransform):
+    """Takes out, or puts back, a share of what changes slowly across a radiograph, as vendors' dynamic range compression does.
+
+    How much brighter bone is than the tissue beside it stays; how much brighter thick parts are than thin ones does not, nor
+    how both compare. The range of the radiograph stays what it is normalised to.
+
+    Args:
+        key: (1, H, W) float, normalised.
+        prob: probability of it.
+        amount: range of the share that is taken out; what is put back is negative.
+        slow_mm: range of the standard deviation (mm) of the smoothing that tells what is slow.
+        spacing_mm: pixel size of the image.
+    """
+
+    def __init__(
+        self,
+        key: Hashable = "image",
+        prob: float = 0.6,
+        amount: tuple[float, float] = (-0.5, 0.6),
+        slow_mm: tuple[float, float] = (20.0, 55.0),
+        spacing_mm: float = NETWORK_SPACING_MM,
+    ) -> None:
+        super().__init__(prob=prob)
+        self.key, self.amount, self.slow_mm, self.spacing_mm = key, amount, slow_mm, spacing_mm
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item with its image equalised, or not."""
+        if self.R.random() >= self.prob:
+            return dict(data)
+        image = torch.as_tensor(data[self.key]).float()
+        small = F.avg_pool2d(image, _COARSER)
+        amount, slow_mm = float(self.R.uniform(*self.amount)), float(self.R.uniform(*self.slow_mm))
+        # Two boxes of 2 w + 1 pixels have a variance of 2 w (w + 1) / 3.
+        width = max(1, round(math.sqrt(1.5) * slow_mm / (_COARSER * self.spacing_mm) - 0.5))
+        slow = smooth(small, min(width, (min(small.shape[1:]) - 1) // 2))
+        slow = slow - slow.mean()
+        before, after = (torch.quantile(shown, _ENDS) for shown in (small, small - amount * slow))
+        stretch = (before[1] - before[0]) / (after[1] - after[0]).clamp(min=1e-3)
+        changed = image - amount * F.interpolate(slow[None], size=image.shape[1:], mode="bilinear")[0]
+        return {**data, self.key: ((changed - after[0]) * stretch + before[0]).clamp(LOW, HIGH)}
 
 
 class RandClutterd(RandomizableTransform):
