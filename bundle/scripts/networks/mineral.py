@@ -232,9 +232,7 @@ class _Residual(nn.Module):
 
 
 def _epistemic(site: str) -> Quantity:
-    meaning = (
-        f"the part of {site}_sd in which the network's members differ: more where a radiograph is unlike the learnt ones"
-    )
+    meaning = f"the part of {site}_sd in which the network's members differ: more where a radiograph is unlike the learnt ones"
     return Quantity(f"{site}_epistemic_sd", "g/cm2", meaning, decimals=4, bounds=(0.0, None))
 
 
