@@ -70,6 +70,10 @@ MISTYPED = [
     ("check-calibration in out", "--calibration_file is missing (what calibrate.yaml wrote)"),
     ("screen in out --calibration_file nowhere.json", "--calibration_file nowhere.json: there is no such file"),
     ("calibrate-gate", "--valid_dir is missing"),
+    ("calibrate-uncertainty in", "OUT is missing"),
+    ("calibrate-uncertainty in out --uncertainty_file in/film.png", "has no option --uncertainty_file"),
+    ("screen in out --uncertainty_file nowhere.json", "--uncertainty_file nowhere.json: there is no such file"),
+    ("screen in out --prevalence 1", "--prevalence is '1'; expected a number above 0 below 1"),
     # options
     ("screen in out --sed 1", "has no option --sed; did you mean --seed?"),
     ("screen in out --weights x.pt", "has no option --weights"),

@@ -47,6 +47,9 @@ CALLS = {
     "check-calibration in out --calibration_file local.json": (
         "scripts.evaluation.local.drift.check_calibration", {"output_dir": "out", "fewest_patients": 20},
     ),
+    "calibrate-uncertainty in out --fewest_patients 60 --split external": (
+        "scripts.evaluation.uncertainty.calibrate.calibrate_uncertainty", {"output_dir": "out", "fewest_patients": 60},
+    ),
     f"calibrate-gate {GATE} --output_file gate.json --accept 0.9 --splits test": (
         "scripts.evaluation.gate.calibration.calibrate_gate",
         {"valid_dir": "in", "faulty_results": "out3", "output_file": "gate.json", "accept": 0.9, "splits": ["test"]},
@@ -93,7 +96,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file in ("a.pt", "b.pt"):
         (tmp_path / file).touch()
     (tmp_path / "in" / "film.dcm").symlink_to(BUNDLE / "examples/images/normal.dcm")
-    (tmp_path / "in" / "manifest.csv").write_text("image,right_neck_bmd\nfilm.dcm,0.8\n")
+    (tmp_path / "in" / "manifest.csv").write_text("image,split,right_neck_bmd\nfilm.dcm,external,0.8\n")
     weights = (BUNDLE / "models/model.pt.sha256").read_text().split()[0]
     local = {"neck": {"offset_g_cm2": 0.0, "slope": 0.9, "sd_factor": 1.0, "after": None}}
     (tmp_path / "local.json").write_text(json.dumps({"version": 1, "weights_sha256": weights, "patients": 50, "sites": local}))

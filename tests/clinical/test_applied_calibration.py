@@ -1,9 +1,10 @@
 """A hospital's calibration changes BMD and its standard deviation before anything is told of them, and fits its weights alone."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from scripts.clinical import Calibration, Category, RadiographFacts, interpret, load_calibration, load_reference
+from scripts.clinical import Calibration, Category, RadiographFacts, interpret, load_calibration, load_reference, load_uncertainty
 from scripts.clinical.calibration import LEAST_BMD, SiteCalibration
 from values import found
 
@@ -18,8 +19,8 @@ def content(**changes):
 
 
 def test_scores_intervals_and_category_are_of_the_calibrated_bmd():
-    plain = interpret(found(left={"neck_bmd": 0.66}, osteoporosis_probability=0.8), ADULT)
-    local = interpret(found(left={"neck_bmd": 0.66}, osteoporosis_probability=0.8), ADULT, calibration=LOCAL)
+    plain = interpret(found(left={"neck_bmd": 0.66, "neck_bmd_sd": 0.015}), ADULT)
+    local = interpret(found(left={"neck_bmd": 0.66, "neck_bmd_sd": 0.015}), ADULT, calibration=LOCAL)
     before, after = plain.hips[1].estimates["neck"], local.hips[1].estimates["neck"]
     assert after.bmd == pytest.approx(0.9 * 0.66 - 0.1) and after.bmd_sd == pytest.approx(2 * before.bmd_sd)
     assert after.t_score == pytest.approx(load_reference().t_score(after.bmd, "neck"))
@@ -28,7 +29,15 @@ def test_scores_intervals_and_category_are_of_the_calibrated_bmd():
     assert widths[1] == pytest.approx(2 * widths[0])
     assert local.hips[1].estimates["total"] == plain.hips[1].estimates["total"]
     assert (local.category, local.lowest.t_score) == (Category.OSTEOPOROSIS, after.t_score)
-    assert plain.category is not Category.OSTEOPOROSIS
+    assert plain.category is Category.LOW_BONE_MASS
+    assert plain.osteoporosis_probability < 0.01 and local.osteoporosis_probability > 0.95
+
+
+def test_the_intervals_beside_the_weights_are_those_of_the_calibrated_sd():
+    measured = replace(load_uncertainty(), quantiles={"neck": (-1.0, 3.0), "total": (-2.0, 2.0)})
+    neck = interpret(found(), ADULT, calibration=LOCAL, uncertainty=measured).hips[0].estimates["neck"]
+    assert neck.bmd_sd == pytest.approx(0.1)
+    assert neck.bmd_interval == (pytest.approx(neck.bmd - 0.1), pytest.approx(neck.bmd + 0.3))
 
 
 def test_every_result_that_was_calibrated_says_so_and_no_other():

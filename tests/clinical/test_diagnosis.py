@@ -1,5 +1,5 @@
 import pytest
-from scripts.clinical import Category, Expectation, Triage, classify, load_criteria, load_reference
+from scripts.clinical import Category, Expectation, classify, load_criteria, load_reference
 
 
 @pytest.mark.parametrize(
@@ -51,25 +51,8 @@ def test_a_bmd_exactly_on_a_cut_point_is_not_moved_across_it_by_rounding():
         assert classify(reference.t_score(reference.bmd(-1.0, site), site)) == Category.NORMAL
 
 
-@pytest.mark.parametrize(
-    ("t_score", "probability", "triage"),
-    [
-        (-2.9, 0.5, Triage.LIKELY),
-        (-2.89, 0.9, Triage.UNCERTAIN),
-        (-2.3, 0.1, Triage.UNCERTAIN),
-        (-2.29, 0.49, Triage.UNLIKELY),
-        (-3.5, 0.08, Triage.UNCERTAIN),
-        (-2.9, 0.49, Triage.UNCERTAIN),
-        (0.0, 0.5, Triage.UNCERTAIN),
-    ],
-)
-def test_triage_leaves_to_dxa_what_lies_between_or_is_contradicted(t_score, probability, triage):
-    assert load_criteria().triage(t_score, probability) == triage
-
-
-def test_interval_is_the_central_90_percent():
-    low, high = load_criteria().interval(0.8, 0.05)
-    assert (low, high) == (pytest.approx(0.8 - 1.6449 * 0.05, abs=1e-5), pytest.approx(0.8 + 1.6449 * 0.05, abs=1e-5))
+def test_a_normal_interval_is_the_central_90_percent():
+    assert load_criteria().normal_quantiles == (pytest.approx(-1.6449, abs=1e-4), pytest.approx(1.6449, abs=1e-4))
 
 
 @pytest.mark.parametrize(

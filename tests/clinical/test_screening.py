@@ -2,6 +2,7 @@ import json
 import math
 import pickle
 from dataclasses import replace
+from statistics import NormalDist
 
 import pytest
 from scripts.clinical import (
@@ -11,13 +12,16 @@ from scripts.clinical import (
     Code,
     Doubt,
     Expectation,
+    LowestT,
     RadiographFacts,
     Reason,
     RefusedError,
+    Thresholds,
     Triage,
     interpret,
     load_gate,
     load_reference,
+    load_uncertainty,
 )
 from scripts.clinical.gate import Gate
 from scripts.clinical.laterality import SideMarker
@@ -45,15 +49,21 @@ def test_channels_are_twenty_nine_right_first():
 
 
 def test_both_hips_are_measured_and_the_lowest_t_score_decides():
-    screening = interpret(found(left={"neck_bmd": 0.498}, osteoporosis_probability=0.8), ADULT)
+    screening = interpret(found(left={"neck_bmd": 0.498, "neck_bmd_sd": 0.03}, osteoporosis_probability=0.8), ADULT)
     assert screening.reason is None
     assert [set(hip.estimates) for hip in screening.hips] == [{"neck", "total"}] * 2
     assert (screening.lowest.side, screening.lowest.site) == ("left", "neck")
     assert screening.lowest.t_score == pytest.approx(-3.0)
-    assert screening.lowest.t_interval == (pytest.approx(-3.685, abs=1e-3), pytest.approx(-2.315, abs=1e-3))
+    assert screening.lowest.t_sd == pytest.approx(0.25)
+    assert screening.lowest.t_interval == (pytest.approx(-3.411, abs=1e-3), pytest.approx(-2.589, abs=1e-3))
     assert screening.category == Category.OSTEOPOROSIS
     assert screening.triage == Triage.LIKELY
-    assert screening.osteoporosis_probability == 0.8
+    assert screening.osteoporosis_probability == pytest.approx(NormalDist().cdf(2.0))
+    assert screening.low_bone_mass_probability == pytest.approx(1.0)
+    assert screening.classifier_probability == 0.8
+
+
+JOINED = replace(load_uncertainty(), lowest_t=LowestT(-0.2, 0.9, -0.25, 1.5), thresholds=Thresholds(0.8, 0.15), notes=())
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.08, 0.499, 0.5, 0.97, 1.0])
@@ -61,14 +71,33 @@ def test_both_hips_are_measured_and_the_lowest_t_score_decides():
 def test_triage_category_and_probability_never_contradict_each_other(t_score, probability):
     neck = load_reference().bmd(t_score, "neck")
     bones = {"neck_bmd": neck, "total_bmd": 1.3}
-    screening = interpret(found(bones, bones, osteoporosis_probability=probability), ADULT)
-    assert screening.lowest.t_score == pytest.approx(t_score) and screening.osteoporosis_probability == probability
+    screening = interpret(found(bones, bones, osteoporosis_probability=probability), ADULT, uncertainty=JOINED)
+    assert screening.lowest.t_score == pytest.approx(t_score) and screening.classifier_probability == probability
     agreed = {
-        Triage.LIKELY: t_score <= -2.5 and probability >= 0.5 and screening.category is Category.OSTEOPOROSIS,
-        Triage.UNLIKELY: t_score > -2.5 and probability < 0.5 and screening.category in (Category.LOW_BONE_MASS, Category.NORMAL),
-        Triage.UNCERTAIN: screening.category is None,
+        Triage.LIKELY: screening.osteoporosis_probability >= 0.8 and screening.category in (Category.OSTEOPOROSIS, None),
+        Triage.UNLIKELY: screening.osteoporosis_probability < 0.15 and screening.category is not Category.OSTEOPOROSIS,
+        Triage.UNCERTAIN: 0.15 <= screening.osteoporosis_probability < 0.8 and screening.category is None,
     }
     assert agreed[screening.triage]
+    assert screening.osteoporosis_probability <= screening.low_bone_mass_probability
+
+
+def test_the_one_probability_joins_the_lowest_t_score_and_the_classifier():
+    right, left = {"neck_bmd": 0.858 - 2.6 * 0.12, "neck_bmd_sd": 0.06}, {"neck_bmd": 0.9}
+    screening = interpret(found(right, left, osteoporosis_probability=0.7), ADULT, uncertainty=JOINED)
+    true_t = NormalDist(-0.2 - 0.9 * 2.6 - 0.25 * math.log(0.7 / 0.3), 1.5 * 0.5)
+    assert screening.osteoporosis_probability == pytest.approx(true_t.cdf(-2.5), abs=1e-6)
+    assert screening.low_bone_mass_probability == pytest.approx(true_t.cdf(-1.0), abs=1e-6)
+    assert screening.triage is Triage.UNCERTAIN and screening.category is None
+    surer = interpret(found(right, left, osteoporosis_probability=1.0), ADULT, uncertainty=JOINED)
+    assert surer.osteoporosis_probability > screening.osteoporosis_probability, "1 is clipped, and no end of the world"
+
+
+def test_a_category_that_triage_does_not_agree_with_is_not_told():
+    sure = replace(JOINED, lowest_t=LowestT(-1.5, 1.0, 0.0, 1.0))
+    bones = {"neck_bmd": 0.858 - 2.4 * 0.12, "total_bmd": 1.0}
+    screening = interpret(found(bones, bones), ADULT, uncertainty=sure)
+    assert screening.triage is Triage.LIKELY and screening.category is None
 
 
 def test_an_implanted_hip_is_refused_and_the_other_decides():
@@ -114,6 +143,7 @@ def test_a_radiograph_whose_every_hip_is_refused_is_refused_for_the_same_reason(
     assert words in screening.reason.sentence
     assert not any(hip.estimates for hip in screening.hips)
     assert screening.lowest is screening.category is screening.triage is screening.osteoporosis_probability is None
+    assert screening.low_bone_mass_probability is screening.classifier_probability is None
 
 
 def test_hips_refused_for_different_reasons_are_both_told():

@@ -2,19 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 from fake_screening import RIGHT, FakeCascade, MainJob, channels_of, fake_screen, item_of
+from scripts.clinical import load_criteria
 from scripts.clinical.calibration import SLOPES, load_calibration
-from scripts.evaluation.local.agreement import Agreement, half_width_in_sd, measure_agreement
+from scripts.evaluation.local.agreement import Agreement, measure_agreement
 from scripts.evaluation.local.calibrate import calibrate
 from scripts.evaluation.local.choice import Kept, choose, choose_all
 from scripts.evaluation.local.drift import check_calibration, compare, difference_interval, read_expected
 from scripts.evaluation.local.fit import fit_line, fit_with_line, interval_factor, predict_unseen
 from scripts.evaluation.local.pairs import Pairs
 from scripts.screening import Interpretd
+
+HALF = load_criteria().normal_quantiles[1]
 
 CONSEQUENCE = {"bias": 0.02, "slope": 0.1, "coverage": 0.05}
 
@@ -26,7 +30,13 @@ def pairs_of(patients, offset=0.0, slope=1.0, scatter=0.05, told_sd=0.05, seed=0
     estimate = np.repeat(random.normal(0.8, 0.14, patients), 2) + random.normal(0, 0.03, 2 * patients)
     shared, own = np.repeat(random.normal(0, 0.8, patients), 2), random.normal(0, 0.6, 2 * patients)
     dxa = offset + slope * estimate + scatter * (shared + own)
-    return Pairs(estimate, np.full(2 * patients, told_sd), dxa, people)
+    return with_intervals(estimate, np.full(2 * patients, told_sd), dxa, people)
+
+
+def with_intervals(estimate, sd, dxa, people, low=-HALF, high=HALF):
+    """Of one hospital; the intervals reach so many standard deviations from the estimate, normal ones by default."""
+    ends = (np.full(len(dxa), end) for end in (low, high))
+    return Pairs(estimate, sd, dxa, *ends, people, np.full(len(dxa), "simulated-1"))
 
 
 @pytest.mark.parametrize(("offset", "slope"), [(0.0, 1.0), (0.1, 1.0), (-0.05, 1.2), (0.3, 0.6)])
@@ -47,7 +57,7 @@ def test_a_slope_that_no_calibration_can_have_is_set_to_the_nearest_and_leaves_n
 
 def test_estimates_that_do_not_vary_are_shifted_alone():
     pairs = pairs_of(20)
-    made = fit_line(Pairs(np.full(40, 0.75), pairs.sd, pairs.dxa, pairs.patients))
+    made = fit_line(replace(pairs, estimate=np.full(40, 0.75)))
     assert (made.slope, made.offset_g_cm2) == (1.0, pytest.approx(pairs.dxa.mean() - 0.75))
 
 
@@ -59,7 +69,7 @@ def test_new_patients_are_covered_as_often_as_promised(patients):
         made = fit_with_line(pairs_of(patients, 0.1, 0.8, 0.08, 0.05, seed), folds=5, seed=seed)
         new = pairs_of(200, 0.1, 0.8, 0.08, 0.05, 1000 + seed)
         estimate, sd = np.array([made.apply(*both) for both in zip(new.estimate, new.sd, strict=True)]).T
-        covered.append(measure_agreement(Pairs(estimate, sd, new.dxa, new.patients), 0).coverage)
+        covered.append(measure_agreement(replace(new, estimate=estimate, sd=sd), 0).coverage)
     assert 0.89 <= np.mean(covered) <= 0.93
 
 
@@ -70,7 +80,7 @@ def test_each_patient_counts_once_for_the_factor_however_many_radiographs_there_
 
 
 def test_five_patients_tell_no_interval():
-    with pytest.raises(ValueError, match=r"5 patients do not tell a 90% interval; expected 9 or more\..*No calibration"):
+    with pytest.raises(ValueError, match=r"No 90% interval: 5 patients do not tell .*; expected 9 or more\..*No calibration"):
         interval_factor(pairs_of(5))
 
 
@@ -110,8 +120,16 @@ def no_gain(covered):
     pairs = pairs_of(60)
     line = fit_line(pairs)
     estimate = line.offset_g_cm2 + line.slope * pairs.estimate
-    sd = np.quantile(np.abs(estimate - pairs.dxa), covered) / half_width_in_sd()
-    return Pairs(estimate, np.full(120, sd), pairs.dxa, pairs.patients)
+    sd = np.quantile(np.abs(estimate - pairs.dxa), covered) / HALF
+    return with_intervals(estimate, np.full(120, sd), pairs.dxa, pairs.patients)
+
+
+def test_the_factor_widens_each_end_of_an_interval_that_is_not_symmetric():
+    pairs = pairs_of(200)
+    skewed = with_intervals(pairs.estimate, pairs.sd, pairs.dxa, pairs.patients, low=-0.5, high=2.0)
+    factor = interval_factor(skewed)
+    assert not (skewed.inside.mean() > 0.85) and factor > 1
+    assert replace(skewed, sd=factor * skewed.sd).inside.mean() == pytest.approx(0.9, abs=0.02)
 
 
 def test_where_a_line_does_not_help_only_better_intervals_are_kept():

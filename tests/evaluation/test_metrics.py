@@ -48,9 +48,21 @@ def test_auc_is_of_the_patients_not_refused_and_says_how_many_those_are(document
     diagnosis = document["overall"]["osteoporosis"]
     assert (diagnosis["patients_with_dxa"], diagnosis["patients_with_osteoporosis"]) == (4, 2)
     assert (diagnosis["patients_measured"], diagnosis["measured_with_osteoporosis"]) == (3, 1)
-    assert diagnosis["classifier"]["auc"] == 1.0
-    assert diagnosis["classifier"]["specificity"] == 0.5  # b has 0.6
+    assert diagnosis["joint_probability"]["auc"] == 1.0
+    assert diagnosis["joint_probability"]["specificity"] == 0.5  # b has 0.6
     assert diagnosis["lowest_t_score"]["specificity"] == 1.0
+
+
+def test_the_probability_is_judged_by_brier_and_by_what_was_expected(document, tmp_path):
+    found = document["overall"]["osteoporosis"]["joint_probability"]
+    assert found["brier"] == pytest.approx((0.2**2 + 0.6**2 + 0.1**2) / 3)
+    assert [(one["expected"], one["observed"]) for one in found["reliability"].values()] == [(0.1, 0.0), (0.6, 0.0), (0.8, 1.0)]
+    assert "| Joint probability: Brier score | 0.137 |" in format_report(document)
+    write_metrics_table(document, tmp_path / "metrics.csv")
+    assert (
+        "overall,simulated,osteoporosis.joint_probability.reliability.part_3.observed,1.0"
+        in (tmp_path / "metrics.csv").read_text()
+    )
 
 
 def test_bmd_is_of_the_measured_hips(document):
@@ -94,7 +106,7 @@ def test_two_radiographs_of_a_patient_are_one_patient(cases):
     again = dataclasses.replace(cases[1], name="b2", probability=0.2)
     diagnosis = summarised([*cases, again])["overall"]["osteoporosis"]
     assert diagnosis["patients_measured"] == 3
-    assert diagnosis["classifier"]["false_positives"] == 0  # the mean of 0.6 and 0.2
+    assert diagnosis["joint_probability"]["false_positives"] == 0  # the mean of 0.6 and 0.2
 
 
 def test_the_lowest_t_score_of_all_radiographs_is_the_patients_truth(cases):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from statistics import NormalDist
 
 import pytest
 from fake_screening import (
@@ -58,7 +59,15 @@ def test_two_films_of_one_hip_each_make_one_patient(right_only, left_only):
     assert found.sources == (0, 1)
     assert found.screening.lowest.side == "right" and found.screening.category == Category.OSTEOPOROSIS
     assert found.screening.hips[1].estimates["total"].bmd == pytest.approx(0.90)
-    assert found.screening.osteoporosis_probability == pytest.approx(JOINT_PROBABILITY), "estimated anew from both films"
+    assert found.screening.classifier_probability == pytest.approx(JOINT_PROBABILITY), "estimated anew from both films"
+
+
+def test_the_probability_of_a_study_is_by_its_own_lowest_t_score(load_film, right_only, left_only):
+    lower = load_film(channels_of(ABSENT, {**LEFT, "neck_bmd": 0.45, "neck_bmd_sd": 0.06}, 0.2))
+    for films, t_score, t_sd in (([right_only, left_only], -3.0, 0.25), ([right_only, lower], -3.4, 0.5)):
+        screening = outcome(films).screening
+        assert (screening.lowest.t_score, screening.lowest.t_sd) == (pytest.approx(t_score), pytest.approx(t_sd))
+        assert screening.osteoporosis_probability == pytest.approx(NormalDist(t_score, t_sd).cdf(-2.5))
 
 
 def test_a_hip_measured_with_a_caution_is_the_same_in_its_study(load_film, left_only):
@@ -76,7 +85,7 @@ def test_a_hip_measured_with_a_caution_is_the_same_in_its_study(load_film, left_
 def test_a_radiograph_of_one_hip_is_a_patient(right_only):
     found = outcome([right_only])
     assert found.sources == (0, None) and found.screening.lowest.t_score == right_only.seen.screening.lowest.t_score
-    assert found.screening.osteoporosis_probability == pytest.approx(0.7)
+    assert found.screening.classifier_probability == pytest.approx(0.7)
 
 
 def test_a_hip_on_two_films_counts_where_it_is_seen_best(load_film, left_only):
@@ -95,7 +104,7 @@ def test_a_film_that_the_gate_refuses_lends_nothing(load_film, right_only):
     lateral = load_film(channels_of(ABSENT, {**LEFT, "neck_bmd": 0.3}, 0.99), view="LATERAL")
     found = outcome([right_only, lateral])
     assert found.sources == (0, None) and found.screening.lowest.side == "right"
-    assert found.screening.osteoporosis_probability == pytest.approx(0.7)
+    assert found.screening.classifier_probability == pytest.approx(0.7)
 
 
 def test_a_study_of_which_nothing_can_be_measured_has_a_reason(load_film):
@@ -128,4 +137,4 @@ def test_every_row_of_a_study_tells_the_patients_outcome(screening):
     names = [pseudonymise(KEY, file) for file in ("r.dcm", "l.dcm", "chest.dcm", "again.dcm")]
     assert study["films"] == names and study["hips"] == {"right": names[0], "left": names[1]}
     page = (out / "index.html").read_text()
-    assert page.count("Lowest T-score") == 1 and page.count('<article class="card">') == 1 and "better on" in page
+    assert page.count("lowest T-score <b>") == 1 and page.count('<article class="card">') == 1 and "better on" in page

@@ -177,7 +177,7 @@ def test_the_page_shows_every_radiograph_and_links_only_to_files_beside_it(outpu
     page = Links()
     page.feed((output / "index.html").read_text(encoding="utf-8"))
     assert NOTICE in page.text
-    for words in (HIP, pseudonymise(KEY, "broken.dcm"), "NOT_A_HIP", "IMPLANT", "-3.00", "0.498", "osteoporosis likely", "91%"):
+    for words in (HIP, pseudonymise(KEY, "broken.dcm"), "NOT_A_HIP", "IMPLANT", "-3.00", "0.498", "osteoporosis likely", "98%"):
         assert words in page.text
     assert set(page.links) == {f"overlays/{HIP}.png", f"overlays/{TRANSPOSED}.png"}
     assert all((output / link).is_file() for link in page.links)

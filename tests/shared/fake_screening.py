@@ -11,7 +11,7 @@ from ignite.handlers.tqdm_logger import ProgressBar
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose, Transform
 from scripts.apps.main_job import screen_pending
-from scripts.clinical import CHANNELS, Channels, Code, Of, Precision, Quantity, Reason, RefusedError
+from scripts.clinical import CHANNELS, Channels, Code, Of, Precision, Quantity, Reason, RefusedError, load_uncertainty
 from scripts.dataset.listing import PassedOver
 from scripts.dataset.pseudonyms import pseudonymise
 from scripts.measurement.hip_geometry import HipGeometryd
@@ -45,7 +45,7 @@ RIGHT = {
     "shaft_abduction_deg": 4.0,
     "contour_agreement": 0.98,
     "neck_bmd": 0.498,
-    "neck_bmd_sd": 0.04,
+    "neck_bmd_sd": 0.03,
     "total_bmd": 0.70,
     "total_bmd_sd": 0.05,
 }
@@ -199,6 +199,7 @@ def provenance() -> dict:
         "software": {"osteoxr": "0", "python": "3", "torch": "2", "monai": "1", "numpy": np.__version__},
         "configuration": {"files": [], "overrides": {}},
         "weights": {"file": "model.pt", "sha256": "0" * 64, "provenance": {"data": "simulated"}},
+        "uncertainty": load_uncertainty().describe(),
         "seed": 0,
         "device": "cpu",
         "reference": [],

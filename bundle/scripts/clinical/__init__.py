@@ -2,7 +2,7 @@
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
 from scripts.clinical.calibration import Calibration, load_calibration
-from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, classify, load_criteria
+from scripts.clinical.diagnosis import Category, Criteria, Expectation, classify, load_criteria
 from scripts.clinical.dxa_makers import OURS, Maker, convert_bmd, quantities_on_scale
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
@@ -10,9 +10,12 @@ from scripts.clinical.follow_up import LEAST_SIGNIFICANT, Change, Precision, jud
 from scripts.clinical.frax import FraxNeck
 from scripts.clinical.gate import Gate, load_gate
 from scripts.clinical.limits import Limits
+from scripts.clinical.lowest_t import LowestT
 from scripts.clinical.outcomes import Caution, Code, Doubt, Reason, RefusedError
 from scripts.clinical.reference import Reference, load_reference
 from scripts.clinical.screening import Estimate, Hip, Lowest, Screening, interpret
+from scripts.clinical.triage import Thresholds, Triage, find_thresholds
+from scripts.clinical.uncertainty import Uncertainty, load_uncertainty
 
 __all__ = [
     "CHANNELS",
@@ -37,6 +40,7 @@ __all__ = [
     "Hip",
     "Limits",
     "Lowest",
+    "LowestT",
     "Maker",
     "Of",
     "Precision",
@@ -47,10 +51,13 @@ __all__ = [
     "RefusedError",
     "Screening",
     "Source",
+    "Thresholds",
     "Triage",
+    "Uncertainty",
     "Values",
     "classify",
     "convert_bmd",
+    "find_thresholds",
     "interpret",
     "judge_change",
     "load_calibration",
@@ -58,5 +65,6 @@ __all__ = [
     "load_gate",
     "load_precision",
     "load_reference",
+    "load_uncertainty",
     "quantities_on_scale",
 ]

@@ -1,4 +1,4 @@
-"""From a T-score to its WHO category and triage advice, from a Z-score to what is expected for age, and their intervals."""
+"""From a T-score to its WHO category, from a Z-score to what is expected for age, and what is asked of intervals and triage."""
 
 from __future__ import annotations
 
@@ -30,37 +30,33 @@ class Expectation(StrEnum):
     BELOW = "below the expected range for age"
 
 
-class Triage(StrEnum):
-    """What a screening radiograph advises next."""
-
-    LIKELY = "osteoporosis likely"
-    UNCERTAIN = "uncertain: DXA decides"
-    UNLIKELY = "osteoporosis unlikely"
-
-
 @dataclass(frozen=True)
 class Criteria:
-    """The cut points of a diagnosis.
+    """The cut points of a diagnosis, and what its intervals and its triage must keep.
 
     Args:
         osteoporosis_at_most: T-score at or below which the category is osteoporosis.
         normal_at_least: T-score at or above which it is normal; low bone mass lies between.
         youngest_age_years: below it there is no T-score and no category, but a Z-score.
         below_expected_at_most: Z-score at or below which a younger person's bone is below the expected range for age.
-        rule_in_at_most: T-score at or below which triage says that osteoporosis is likely, if the classifier does not object.
-        rule_out_above: T-score above which triage says that it is unlikely, if the classifier does not object.
-        probability_at_least: the classifier's probability from which on it objects to "unlikely", and below which to "likely".
         coverage: probability that an interval holds the truth, 0..1.
+        ppv_at_least: share with osteoporosis, at least, of the patients of whom triage says that it is likely.
+        npv_at_least: share without, at least, of those of whom it says that it is unlikely.
+        prevalence: of osteoporosis among those who are screened, at which these shares are meant, 0..1.
+        likely_at_least: probability from which on osteoporosis is likely, where no patients of the weights in use tell more.
+        unlikely_below: probability below which it is unlikely, likewise.
     """
 
     osteoporosis_at_most: float
     normal_at_least: float
     youngest_age_years: float
     below_expected_at_most: float
-    rule_in_at_most: float
-    rule_out_above: float
-    probability_at_least: float
     coverage: float
+    ppv_at_least: float
+    npv_at_least: float
+    prevalence: float
+    likely_at_least: float
+    unlikely_below: float
 
     def classify(self, t_score: float) -> Category:
         """WHO category of a T-score."""
@@ -74,36 +70,28 @@ class Criteria:
         below = round(z_score, _DECIMALS) <= self.below_expected_at_most
         return Expectation.BELOW if below else Expectation.WITHIN
 
-    def triage(self, t_score: float, probability: float) -> Triage:
-        """Whether osteoporosis is likely or unlikely, by T-score and classifier alike; else a DXA scan is to say.
-
-        Args:
-            t_score: the lowest of the patient.
-            probability: of osteoporosis, 0..1, of the classifier.
-        """
-        t_score, osteoporosis = round(t_score, _DECIMALS), probability >= self.probability_at_least
-        if t_score <= self.rule_in_at_most and osteoporosis:
-            return Triage.LIKELY
-        return Triage.UNLIKELY if t_score > self.rule_out_above and not osteoporosis else Triage.UNCERTAIN
-
-    def interval(self, mean: float, sd: float) -> tuple[float, float]:
-        """The central interval, (low, high), that holds `coverage` of a normal distribution; in the units given."""
-        half = NormalDist().inv_cdf(0.5 + self.coverage / 2) * sd
-        return (mean - half, mean + half)
+    @property
+    def normal_quantiles(self) -> tuple[float, float]:
+        """(low, high), in standard deviations: the central interval that holds `coverage` of a normal distribution."""
+        high = NormalDist().inv_cdf(0.5 + self.coverage / 2)
+        return (-high, high)
 
 
 def load_criteria(path: Path = DIAGNOSIS_FILE) -> Criteria:
     """Read the cut points from their JSON file, which names the source of each."""
     content = json.loads(path.read_text(encoding="utf-8"))
+    triage = content["triage"]
     return Criteria(
         osteoporosis_at_most=content["categories"]["osteoporosis_at_most"],
         normal_at_least=content["categories"]["normal_at_least"],
         youngest_age_years=content["youngest_age_for_t_score_years"],
         below_expected_at_most=content["expected_range"]["z_score_below_at_most"],
-        rule_in_at_most=content["triage"]["rule_in_at_most"],
-        rule_out_above=content["triage"]["rule_out_above"],
-        probability_at_least=content["triage"]["probability_at_least"],
         coverage=content["interval_coverage"],
+        ppv_at_least=triage["ppv_at_least"],
+        npv_at_least=triage["npv_at_least"],
+        prevalence=triage["prevalence"],
+        likely_at_least=triage["unfitted"]["likely_at_least"],
+        unlikely_below=triage["unfitted"]["unlikely_below"],
     )
 
 

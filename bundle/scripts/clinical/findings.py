@@ -436,7 +436,8 @@ QUANTITIES: Final = (
     Quantity(
         "osteoporosis_probability",
         "",
-        "probability that the lowest T-score of the patient's hips is -2.5 or less; 0 where no hip was measured",
+        "the classifier's own probability that the lowest T-score of the patient's hips is -2.5 or less; 0 where no hip was "
+        "measured",
         of=Of.PATIENT,
         bounds=_SHARE,
     ),

@@ -9,7 +9,7 @@ from typing import Final
 
 from scripts.clinical.anatomy import HIP
 from scripts.clinical.calibration import Calibration
-from scripts.clinical.diagnosis import Category, Criteria, Expectation, Triage, load_criteria
+from scripts.clinical.diagnosis import Category, Criteria, Expectation, load_criteria
 from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import Values
 from scripts.clinical.frax import FraxNeck, choose_frax_neck
@@ -17,6 +17,8 @@ from scripts.clinical.gate import FOREMOST, Gate, Judgement, load_gate
 from scripts.clinical.laterality import contradiction, side_note
 from scripts.clinical.outcomes import Caution, Code, Reason
 from scripts.clinical.reference import Reference, load_reference
+from scripts.clinical.triage import Triage
+from scripts.clinical.uncertainty import Uncertainty, load_uncertainty
 
 Interval = tuple[float, float]
 
@@ -29,14 +31,16 @@ no BMD of an adult's hip can be looked for."""
 class Estimate:
     """One site of one hip. T-score fields are None where the patient's age allows no T-score.
 
-    bmd, bmd_sd, bmd_interval: g/cm². t_score, t_interval: standard deviations of young adults. z_score, z_interval: of people of
-    the patient's age and sex; None where either is unknown.
+    bmd, bmd_sd, bmd_interval: g/cm²; DXA lies in the interval as often as `Criteria.coverage` says. t_score, t_sd, t_interval:
+    standard deviations of young adults. z_score, z_interval: of people of the patient's age and sex; None where either is
+    unknown.
     """
 
     bmd: float
     bmd_sd: float
     bmd_interval: Interval
     t_score: float | None
+    t_sd: float | None
     t_interval: Interval | None
     z_score: float | None
     z_interval: Interval | None
@@ -61,11 +65,12 @@ class Hip:
 
 @dataclass(frozen=True)
 class Lowest:
-    """The site whose T-score decides: the lowest of those measured."""
+    """The site whose T-score decides: the lowest of those measured; t_sd is its standard deviation, T-scores."""
 
     side: str
     site: str
     t_score: float
+    t_sd: float
     t_interval: Interval
 
 
@@ -74,9 +79,11 @@ class Screening:
     """The outcome of one radiograph. `reason` is set exactly where no hip of it is measured.
 
     values: of the radiograph, by the name of their quantity. lowest, category, triage: None below the age of T-scores, where
-    expectation (by the lowest Z-score) stands in their place. category: None, too, where triage leaves it to DXA.
-    osteoporosis_probability: 0..1, of the classifier. frax: the neck for FRAX, at the ages that it takes. notes: limitations, one
-    sentence each, for a report's reader.
+    expectation (by the lowest Z-score) stands in their place, and there is no probability either. category: None, too, where
+    triage leaves it to DXA, or does not agree with it. osteoporosis_probability: that the true lowest T-score means osteoporosis,
+    0..1; triage follows it alone. low_bone_mass_probability: that it means low bone mass or osteoporosis, 0..1.
+    classifier_probability: what the classifier alone said of osteoporosis, 0..1; it is part of both, and told to nobody.
+    frax: the neck for FRAX, at the ages that it takes. notes: limitations, one sentence each, for a report's reader.
     """
 
     hips: tuple[Hip, Hip]
@@ -87,6 +94,8 @@ class Screening:
     expectation: Expectation | None
     triage: Triage | None
     osteoporosis_probability: float | None
+    low_bone_mass_probability: float | None
+    classifier_probability: float | None
     frax: FraxNeck | None
     notes: tuple[str, ...]
 
@@ -100,6 +109,7 @@ def interpret(
     criteria: Criteria | None = None,
     sex_specific: bool = False,
     calibration: Calibration | None = None,
+    uncertainty: Uncertainty | None = None,
 ) -> Screening:
     """Give the cascade's numbers their clinical meaning.
 
@@ -111,6 +121,7 @@ def interpret(
         criteria: cut points; the shipped `diagnosis.json` if None.
         sex_specific: compare men with young men; by default the female reference serves both sexes (ISCD).
         calibration: of the hospital, applied to BMD and its standard deviation before anything is told of them; none if None.
+        uncertainty: how far the estimates of the weights in use are from DXA; as of a normal distribution if None.
 
     Example:
         >>> from scripts.clinical import CHANNELS
@@ -119,6 +130,7 @@ def interpret(
         'NOT_A_HIP'
     """
     gate, reference, criteria = gate or load_gate(), reference or load_reference(), criteria or load_criteria()
+    uncertainty = uncertainty or load_uncertainty(criteria=criteria)
     seen = [{**bone, **measured} for bone, measured in zip(found.bones, radiograph.measured, strict=True)]
     judged = [gate.judge(side, values) for side, values in zip(HIP.sides, seen, strict=True)]
     shown = [side for side, hip in zip(HIP.sides, judged, strict=True) if hip.shown]
@@ -129,28 +141,36 @@ def interpret(
         or gate.picture_reason(found.radiograph, judged)
         or contradiction(radiograph.laterality, radiograph.markers, shown)
     )
-    estimator = _Estimator(radiograph, reference, criteria, sex_specific, calibration)
+    estimator = _Estimator(radiograph, reference, criteria, sex_specific, calibration, uncertainty)
     doubts = [(*cautions, *gate.picture_cautions(found.radiograph)) for cautions in radiograph.cautions]
     right, left = (_hip(*hip, whole, estimator, gate) for hip in zip(HIP.sides, seen, judged, doubts, strict=True))
     reason = _refusal_of_all(right, left)
     lowest = _lowest(right, left)
-    probability = found.patient["osteoporosis_probability"] if lowest else None
-    triage = criteria.triage(lowest.t_score, probability) if lowest and probability is not None else None
+    classifier = found.patient["osteoporosis_probability"] if lowest else None
+    true_t = (
+        uncertainty.lowest_t.distribution(lowest.t_score, lowest.t_sd, classifier) if lowest and classifier is not None else None
+    )
+    probability = true_t.cdf(criteria.osteoporosis_at_most) if true_t else None
+    triage = uncertainty.thresholds.advise(probability) if probability is not None else None
+    category = criteria.classify(lowest.t_score) if lowest else None
     return Screening(
         hips=(right, left),
         values=found.radiograph,
         reason=reason,
         lowest=lowest,
-        category=criteria.classify(lowest.t_score) if lowest and triage is not Triage.UNCERTAIN else None,
+        category=category if category and triage and triage.agrees(category) else None,
         expectation=None if estimator.adult else _expectation(right, left, criteria),
         triage=triage,
         osteoporosis_probability=probability,
+        low_bone_mass_probability=true_t.cdf(criteria.normal_at_least) if true_t else None,
+        classifier_probability=classifier,
         frax=choose_frax_neck(_necks(right, left), radiograph.age_years, reference),
         notes=gate.notes
         if reason
         else (
             *gate.notes,
             *([calibration.note] if calibration else []),
+            *uncertainty.notes,
             *_notes(radiograph, right, left, criteria, estimator.adult),
         ),
     )
@@ -185,11 +205,11 @@ class _Estimator:
         criteria: Criteria,
         sex_specific: bool,
         calibration: Calibration | None,
+        uncertainty: Uncertainty,
     ) -> None:
         self.radiograph = radiograph
         self.reference = reference
-        self.criteria = criteria
-        self.calibration = calibration
+        self.calibration, self.uncertainty = calibration, uncertainty
         self.young_sex = "M" if sex_specific and radiograph.sex == "M" else "F"
         self.adult = radiograph.age_years is None or radiograph.age_years >= criteria.youngest_age_years
 
@@ -200,7 +220,7 @@ class _Estimator:
     def _estimate(self, bmd: float, sd: float, site: str) -> Estimate:
         if self.calibration:
             bmd, sd = self.calibration.apply(site, bmd, sd)
-        low, high = self.criteria.interval(bmd, sd)
+        low, high = self.uncertainty.interval(site, bmd, sd)
         t_scores = [self.reference.t_score(value, site, self.young_sex) for value in (bmd, low, high)] if self.adult else None
         age, sex, z_scores = self.radiograph.age_years, self.radiograph.sex, None
         if age is not None and sex is not None:
@@ -210,6 +230,7 @@ class _Estimator:
             bmd_sd=sd,
             bmd_interval=(low, high),
             t_score=t_scores[0] if t_scores else None,
+            t_sd=sd / self.reference.young_adults[self.young_sex][site].sd if t_scores else None,
             t_interval=(t_scores[1], t_scores[2]) if t_scores else None,
             z_score=z_scores[0] if z_scores else None,
             z_interval=(z_scores[1], z_scores[2]) if z_scores else None,
@@ -235,10 +256,10 @@ def _refusal_of_all(right: Hip, left: Hip) -> Reason | None:
 
 def _lowest(right: Hip, left: Hip) -> Lowest | None:
     measured = [
-        Lowest(hip.side, site, estimate.t_score, estimate.t_interval)
+        Lowest(hip.side, site, estimate.t_score, estimate.t_sd, estimate.t_interval)
         for hip in (right, left)
         for site, estimate in hip.estimates.items()
-        if estimate.t_score is not None and estimate.t_interval is not None
+        if estimate.t_score is not None and estimate.t_sd is not None and estimate.t_interval is not None
     ]
     return min(measured, key=lambda lowest: lowest.t_score, default=None)
 

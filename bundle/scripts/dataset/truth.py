@@ -18,6 +18,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 HELD_OUT: Final = ("test", "external", "")
 """The splits evaluated where none is named: whatever no training has seen. "" is a radiograph without a split."""
 
+VALIDATION: Final = "validation"
+"""The split that weights are chosen by: no training has learnt from it."""
+
 ALL: Final = "all"
 
 MEASURES: Final = (
@@ -282,6 +285,21 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
             len(known) - len(chosen),
         )
     return chosen
+
+
+def calibration_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | None = None) -> list[dict[str, Any]]:
+    """Choose the radiographs by which some weights are calibrated, as `held_out_radiographs` does those to evaluate.
+
+    Args:
+        radiographs: items of `list_radiographs`.
+        split: one of the manifest's, or "all"; by default validation where the manifest has that, else all but train.
+
+    Raises:
+        ValueError: when none is left.
+    """
+    if split is None and any(item.get("split") == VALIDATION for item in radiographs):
+        split = VALIDATION
+    return held_out_radiographs(radiographs, split)
 
 
 def is_osteoporosis(t_score: float, criteria: Criteria) -> bool:

@@ -116,12 +116,15 @@ def _outcome(screening: Screening) -> dict[str, Any]:
     lowest = screening.lowest
     return {
         "lowest_t_score": lowest and lowest.t_score,
+        "lowest_t_sd": lowest and lowest.t_sd,
         "lowest_t_interval": lowest and list(lowest.t_interval),
         "lowest_site": lowest and f"{lowest.side} {lowest.site}",
         "category": screening.category,
         "expectation": screening.expectation,
         "triage": screening.triage,
         "osteoporosis_probability": screening.osteoporosis_probability,
+        "low_bone_mass_probability": screening.low_bone_mass_probability,
+        "classifier_probability": screening.classifier_probability,
         "frax": screening.frax and _frax(screening.frax),
     }
 

@@ -42,16 +42,24 @@ _OUTCOME_COLUMNS: Final = {
     "patient_lowest_site": ("", "side and site of that T-score, such as left neck"),
     "patient_category": (
         "",
-        "normal, low bone mass or osteoporosis: the WHO's category of that T-score; empty where DXA decides",
+        "normal, low bone mass or osteoporosis: the WHO's category of that T-score; empty where DXA decides, or triage and that "
+        "category do not agree",
     ),
     "patient_expectation": (
         "",
         "within or below the expected range for age, by the lowest Z-score; only below the age of T-scores",
     ),
-    "patient_osteoporosis_probability": ("", "by the classifier, 0 to 1"),
+    "patient_osteoporosis_probability": (
+        "",
+        "probability that the true lowest T-score is -2.5 or less, 0 to 1: by the estimated one and the classifier together",
+    ),
+    "patient_low_bone_mass_probability": (
+        "",
+        "probability that the true lowest T-score is below -1.0, which is low bone mass or osteoporosis, 0 to 1; likewise",
+    ),
     "patient_triage": (
         "",
-        "osteoporosis likely, osteoporosis unlikely or uncertain: DXA decides; what T-score and classifier say together",
+        "osteoporosis likely, osteoporosis unlikely or uncertain: DXA decides; by patient_osteoporosis_probability alone",
     ),
     "patient_frax_neck_t_score": (
         "",
@@ -169,6 +177,7 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequ
             "patient_category": outcome["category"],
             "patient_expectation": outcome["expectation"],
             "patient_osteoporosis_probability": _rounded(outcome["osteoporosis_probability"], 3),
+            "patient_low_bone_mass_probability": _rounded(outcome["low_bone_mass_probability"], 3),
             "patient_triage": outcome["triage"],
         }
         if frax := outcome["frax"]:

@@ -13,7 +13,7 @@ from monai.transforms import Transform
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scripts.clinical import CHANNELS, HIP, Calibration, Channels, Gate, RadiographFacts, Screening, interpret
+from scripts.clinical import CHANNELS, HIP, Calibration, Channels, Gate, RadiographFacts, Screening, Uncertainty, interpret
 from scripts.measurement.contours import NOTHING, classify_pixels, fill_holes, remove_strays, sharpen_metal, trim_spurs
 from scripts.measurement.quality import measure_exposure, measure_head_density, measure_head_diameter, select_measured_femur
 from scripts.radiograph.exposure import find_white_frames
@@ -33,6 +33,7 @@ class Interpretd(Transform):
         sex_specific: take men's T-scores from young men; by default the female reference serves both sexes (ISCD).
         gate: what is measured at all; the shipped limits if None.
         calibration: the hospital's, of BMD and its standard deviation; none if None.
+        uncertainty: how far the estimates are from DXA; as of a normal distribution if None.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class Interpretd(Transform):
         sex_specific: bool = False,
         gate: Gate | None = None,
         calibration: Calibration | None = None,
+        uncertainty: Uncertainty | None = None,
     ) -> None:
-        self.channels, self.sex_specific, self.gate, self.calibration = channels, sex_specific, gate, calibration
+        self.channels, self.sex_specific, self.gate = channels, sex_specific, gate
+        self.calibration, self.uncertainty = calibration, uncertainty
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Interpret one item."""
@@ -53,7 +56,14 @@ class Interpretd(Transform):
     def interpret(self, channels: Tensor, facts: RadiographFacts) -> Screening:
         """Interpret the (K,) channels of a radiograph, or of the radiographs of a study together."""
         found = self.channels.unpack(channels.tolist())
-        return interpret(found, facts, gate=self.gate, sex_specific=self.sex_specific, calibration=self.calibration)
+        return interpret(
+            found,
+            facts,
+            gate=self.gate,
+            sex_specific=self.sex_specific,
+            calibration=self.calibration,
+            uncertainty=self.uncertainty,
+        )
 
 
 class DrawMaskd(Transform):

@@ -19,6 +19,7 @@ from scripts.clinical.dxa_makers import DXA_MAKERS_FILE
 from scripts.clinical.frax import FRAX_FILE
 from scripts.clinical.limits import GATE_FILE
 from scripts.clinical.reference import REFERENCE_FILE
+from scripts.clinical.uncertainty import Uncertainty, load_uncertainty
 from scripts.files import sha256
 
 _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
@@ -26,11 +27,11 @@ _MEANING = (REFERENCE_FILE, DIAGNOSIS_FILE, FRAX_FILE, DXA_MAKERS_FILE, GATE_FIL
 _CODE = Path(__file__).parents[1]
 _WITHOUT_EFFECT = frozenset(
     {
-        "checkpoint", "calibration_file", "notice", "precision_file", "num_workers", "tracking", "run_name", "experiment_name",
-        "tracking_uri",
+        "checkpoint", "calibration_file", "uncertainty_file", "notice", "precision_file", "num_workers", "tracking", "run_name",
+        "experiment_name", "tracking_uri",
     }
 )  # fmt: skip
-"""Overrides that change no number of a study; of checkpoint and calibration the hash counts."""
+"""Overrides that change no number of a study; of checkpoint, calibration and uncertainty the hash counts."""
 
 
 def describe_run(
@@ -41,6 +42,7 @@ def describe_run(
     seed: int,
     device: torch.device | str,
     calibration: Calibration | None = None,
+    uncertainty: Uncertainty | None = None,
 ) -> dict[str, Any]:
     """The provenance of a run, as `results.json` holds it.
 
@@ -52,6 +54,7 @@ def describe_run(
         seed: of all random generators.
         device: where the network ran.
         calibration: the hospital's, if any.
+        uncertainty: how far the estimates of these weights are from DXA; as of a normal distribution if None.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -62,6 +65,7 @@ def describe_run(
         },
         "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
         "calibration": calibration and calibration.describe(),
+        "uncertainty": (uncertainty or load_uncertainty()).describe(),
         "seed": seed,
         "device": str(device),
         "reference": [_described(file) for file in (*_MEANING, Path(gate_file))],
@@ -84,7 +88,7 @@ def fingerprint(provenance: Mapping[str, Any]) -> str:
         "configuration": [file["sha256"] for file in configuration["files"]],
         "overrides": overrides,
         "weights": provenance["weights"]["sha256"],
-        "calibration": provenance.get("calibration"),
+        **{key: provenance.get(key) for key in ("calibration", "uncertainty")},
         "code": code.hexdigest(),
     }
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()

@@ -71,7 +71,7 @@ def _roc(cases: Sequence[Case], criteria: Criteria, kind: str) -> Figure | None:
     figure = Figure(figsize=(5.5, 5.5), layout="constrained")
     axes: Axes = figure.subplots()
     scores = {
-        "Classifier": np.array([patient.probability for patient in measured]),
+        "Joint probability": np.array([patient.probability for patient in measured]),
         "Lowest estimated T-score": -np.array([patient.lowest_t for patient in measured]),
     }
     for (name, score), colour in zip(scores.items(), (_INK, _ACCENT), strict=True):

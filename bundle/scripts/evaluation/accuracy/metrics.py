@@ -20,7 +20,7 @@ from scripts.evaluation.accuracy.points import median_and_p95
 from scripts.evaluation.accuracy.strata import hip_femur
 from scripts.evaluation.statistics.agreement import mean_absolute_error, measure_bmd_agreement, pearson_r
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
-from scripts.evaluation.statistics.discrimination import auc_delong, operating_point
+from scripts.evaluation.statistics.discrimination import auc_delong, brier_score, operating_point, reliability
 from scripts.evaluation.statistics.repeatability import measure_repeats
 
 OPERATING_PROBABILITY: Final = 0.5
@@ -152,7 +152,7 @@ def measure_landmarks(cases: Sequence[Case], criteria: Criteria, seed: int) -> d
 
 
 def measure_diagnosis(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
-    """How well classifier, lowest T-score and covariates alone tell patients with osteoporosis."""
+    """How well the joint probability, the lowest T-score and covariates alone tell patients with osteoporosis."""
     patients = group_patients(cases, criteria)
     measured = [patient for patient in patients if patient.measured]
     positive = np.array([patient.positive for patient in measured], dtype=bool)
@@ -166,7 +166,11 @@ def measure_diagnosis(cases: Sequence[Case], criteria: Criteria, seed: int) -> d
         "patients_with_osteoporosis": sum(patient.positive for patient in patients),
         "patients_measured": len(measured),
         "measured_with_osteoporosis": int(positive.sum()),
-        "classifier": _discrimination(probability, positive, probability >= OPERATING_PROBABILITY),
+        "joint_probability": {
+            **_discrimination(probability, positive, probability >= OPERATING_PROBABILITY),
+            "brier": brier_score(probability, positive),
+            "reliability": reliability(probability, positive),
+        },
         "lowest_t_score": _discrimination(-lowest_t, positive, below),
         "covariates_only": None
         if by_covariates is None

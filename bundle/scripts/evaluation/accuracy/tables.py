@@ -76,7 +76,8 @@ def format_report(document: Mapping[str, Any]) -> str:
         lines += [
             f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who got an answer "
             f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} got none: refused, or too young for a T-score); "
-            "the truth is osteoporosis by the lowest T-score of the hip sites with DXA (T <= -2.5).",
+            "the truth is osteoporosis by the lowest T-score of the hip sites with DXA (T <= -2.5). The joint probability is "
+            "the one that results tell, by the lowest estimated T-score and the classifier together.",
             "",
         ]
     return "\n".join(lines)
@@ -154,7 +155,7 @@ def _diagnosis_rows(diagnosis: Mapping[str, Any], goals: Mapping[str, float]) ->
         f"({diagnosis['patients_with_osteoporosis']})",
     )
     for key, name, point in (
-        ("classifier", "Classifier", "probability >= 0.5"),
+        ("joint_probability", "Joint probability", "probability >= 0.5"),
         ("lowest_t_score", "Lowest estimated T-score", "T <= -2.5"),
         ("covariates_only", "Covariates only", "probability >= 0.5"),
     ):
@@ -162,6 +163,10 @@ def _diagnosis_rows(diagnosis: Mapping[str, Any], goals: Mapping[str, float]) ->
         yield f"{name}: AUC", _with_interval(found, "auc") if found else _NO_VALUE
         yield f"{name}: sensitivity at {point}", _with_interval(found, "sensitivity") if found else _NO_VALUE
         yield f"{name}: specificity at {point}", _with_interval(found, "specificity") if found else _NO_VALUE
+        if found and "brier" in found:
+            yield f"{name}: Brier score", text(found["brier"])
+            fifths = (f"{100 * one['expected']:.0f}/{100 * one['observed']:.0f}" for one in found["reliability"].values())
+            yield f"{name}: expected / observed with osteoporosis in fifths of patients, %", ", ".join(fifths)
 
 
 def _bmd_rows(sites: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[tuple[str, str]]:

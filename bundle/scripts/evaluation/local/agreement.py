@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from scripts.clinical import load_criteria
 from scripts.evaluation.local.pairs import Pairs
 from scripts.evaluation.statistics.agreement import (
     Floats,
@@ -51,7 +50,7 @@ def measure_agreement(pairs: Pairs, seed: int) -> Agreement:
         pairs: of one site, at least three.
         seed: of the bootstrap.
     """
-    inside = (np.abs(pairs.estimate - pairs.dxa) <= half_width_in_sd() * pairs.sd).astype(np.float64)
+    inside = pairs.inside.astype(np.float64)
     people, dxa = pairs.patients.tolist(), pairs.dxa
     return Agreement(
         patients=pairs.count_patients,
@@ -65,11 +64,6 @@ def measure_agreement(pairs: Pairs, seed: int) -> Agreement:
         coverage=float(inside.mean()),
         coverage_ci95=bootstrap_ci95(_first_mean, inside, dxa, people, seed, RESAMPLES),
     )
-
-
-def half_width_in_sd() -> float:
-    """Half the width of an estimate's interval, in its standard deviations."""
-    return load_criteria().interval(0.0, 1.0)[1]
 
 
 def slope_of_dxa(estimate: Floats, dxa: Floats) -> float:

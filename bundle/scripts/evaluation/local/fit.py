@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from sklearn.model_selection import GroupKFold
 
 from scripts.clinical import load_criteria
 from scripts.clinical.calibration import SLOPES, SiteCalibration
-from scripts.evaluation.local.agreement import half_width_in_sd, slope_of_dxa
+from scripts.evaluation.local.agreement import slope_of_dxa
 from scripts.evaluation.local.pairs import Pairs
-from scripts.evaluation.statistics.agreement import Floats
+from scripts.evaluation.statistics.conformal import conformal_quantile
 
 Fit = Callable[[Pairs], SiteCalibration]
 
@@ -62,19 +63,17 @@ def predict_unseen(pairs: Pairs, fit: Fit, folds: int, seed: int) -> Pairs:
         the same pairs, in their order, as calibrated.
     """
     estimate, sd = np.empty_like(pairs.estimate), np.empty_like(pairs.sd)
-    for seen, unseen in _split(pairs, folds, seed):
+    for seen, unseen in split_by_patient(pairs.patients, folds, seed):
         made = fit(pairs.take(seen))
         found = [made.apply(*both) for both in zip(pairs.estimate[unseen], pairs.sd[unseen], strict=True)]
         estimate[unseen], sd[unseen] = np.array(found).T
-    return Pairs(estimate, sd, pairs.dxa, pairs.patients)
+    return replace(pairs, estimate=estimate, sd=sd)
 
 
 def interval_factor(pairs: Pairs) -> float:
     """What the standard deviations are multiplied by so that a new patient's DXA lies in the interval as often as it must.
 
-    The conformal quantile of |estimate - DXA| / SD, where each patient counts once, shared by the hips, and one more patient
-    counts as an error without bounds (Lee, Barber and Willett, arXiv 2306.06342: hierarchical conformal prediction). How often:
-    `Criteria.coverage`.
+    The `conformal_quantile` of the error over that end of the interval which lies on its side. How often: `Criteria.coverage`.
 
     Args:
         pairs: with estimates of fits that did not see the patient.
@@ -82,20 +81,22 @@ def interval_factor(pairs: Pairs) -> float:
     Raises:
         ValueError: where there are too few patients for that.
     """
-    wanted, patients = load_criteria().coverage, pairs.count_patients
-    share = 1.0 / np.bincount(pairs.patients)[pairs.patients]
-    score: Floats = np.abs(pairs.estimate - pairs.dxa) / pairs.sd
-    order = np.argsort(score)
-    place = int(np.searchsorted(np.cumsum(share[order]), wanted * (patients + 1) - 1e-9))
-    if place >= len(order):
-        fewest = math.ceil(wanted / (1 - wanted) - 1e-9)
-        raise ValueError(
-            f"{patients} patients do not tell a {100 * wanted:.0f}% interval; expected {fewest} or more. "
-            "No calibration was written."
-        )
-    return float(score[order][place]) / half_width_in_sd()
+    error = (pairs.dxa - pairs.estimate) / pairs.sd
+    with np.errstate(divide="ignore"):  # an end at the estimate itself is left by any error
+        beyond = np.where(error == 0, 0.0, error / np.where(error > 0, pairs.high, pairs.low))
+    wanted = load_criteria().coverage
+    try:
+        return conformal_quantile(beyond, pairs.patients, wanted)
+    except ValueError as error_of_few:
+        raise ValueError(f"No {100 * wanted:.0f}% interval: {error_of_few} No calibration was written.") from error_of_few
 
 
-def _split(pairs: Pairs, folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Indices of pairs to fit to and of those to predict, by patient."""
-    return GroupKFold(folds, shuffle=True, random_state=seed).split(pairs.estimate, groups=pairs.patients)
+def split_by_patient(patients: NDArray[np.int64], folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Indices to fit to and indices to predict, so many times; each is predicted once, and no patient is in both.
+
+    Args:
+        patients: (N,) whose each is; at least as many as there are folds.
+        folds: parts that the patients are split into.
+        seed: of the split.
+    """
+    return GroupKFold(folds, shuffle=True, random_state=seed).split(patients, groups=patients)

@@ -84,3 +84,39 @@ def operating_point(flagged: NDArray[np.bool_], positive: NDArray[np.bool_]) -> 
         "specificity_ci95": wilson_interval(counts["true_negatives"], without),
         **counts,
     }
+
+
+def brier_score(probability: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """Mean square of probability - truth (Brier, Mon Weather Rev 1950;78:1); 0 is best; NaN where there is nobody.
+
+    Args:
+        probability: (N,) of the disease, 0..1.
+        positive: (N,) truth.
+    """
+    return float(np.mean((probability - positive) ** 2)) if len(positive) else math.nan
+
+
+def reliability(
+    probability: NDArray[np.float64], positive: NDArray[np.bool_], parts: int = 5
+) -> dict[str, dict[str, float | int]]:
+    """How many were expected to have the disease and how many have it, in equal parts of the patients by their probability.
+
+    Args:
+        probability: (N,) of the disease, 0..1.
+        positive: (N,) truth.
+        parts: how many.
+
+    Returns:
+        by "part_1" (the least probable) and so on: "patients", "expected" (mean probability) and "observed" (share with the
+        disease); parts without anybody are left out.
+    """
+    order = np.argsort(probability, kind="stable")
+    return {
+        f"part_{number}": {
+            "patients": len(chosen),
+            "expected": float(probability[chosen].mean()),
+            "observed": float(positive[chosen].mean()),
+        }
+        for number, chosen in enumerate(np.array_split(order, parts), start=1)
+        if len(chosen)
+    }
