@@ -217,18 +217,18 @@ class MineralHead(Head):
 class _Residual(nn.Module):
     """Two convolutions beside a straight way.
 
-    Normalised by batches: a crop's own contrast, which normalising it by itself would take out, is what the map is read from.
+    Nothing is normalised: the map is read from a crop's own contrast, which its own statistics would take out, and a batch's would
+    compare with that of others.
     """
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
-        self.one, self.two = _block(before, after, 3, stride), nn.Conv2d(after, after, 3, padding=1)
-        self.straight = nn.Conv2d(before, after, 1, stride=stride)
-        self.norm = nn.BatchNorm2d(after)
+        self.one, self.two = _block(before, after, 3, stride), _convolution(after, after, 3)
+        self.straight = _convolution(before, after, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, before, h, w) to (N, after, h / stride, w / stride)."""
-        return F.leaky_relu(self.norm(self.two(self.one(x))) + self.straight(x))
+        return F.leaky_relu((self.two(self.one(x)) + self.straight(x)) * 0.7071)  # so that the sum varies as each does
 
 
 def _epistemic(site: str) -> Quantity:
@@ -241,8 +241,16 @@ def _layers(before: int, hidden: int, dropout: float, after: int) -> nn.Sequenti
 
 
 def _block(before: int, after: int, size: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(_convolution(before, after, size, stride), nn.LeakyReLU())
+
+
+def _convolution(before: int, after: int, size: int, stride: int = 1) -> nn.Conv2d:
+    """One that keeps the variance of what it sees (He et al., ICCV 2015)."""
     padding = (size - stride) // 2 if size > 3 and size % 2 == 0 else size // 2
-    return nn.Sequential(nn.Conv2d(before, after, size, stride, padding), nn.BatchNorm2d(after), nn.LeakyReLU())
+    made = nn.Conv2d(before, after, size, stride, padding)
+    nn.init.kaiming_normal_(made.weight, nonlinearity="leaky_relu", a=0.01)
+    nn.init.zeros_(made.bias)  # type: ignore[arg-type]
+    return made
 
 
 def _twice(x: Tensor) -> Tensor:
