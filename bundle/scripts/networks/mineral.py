@@ -217,8 +217,8 @@ class MineralHead(Head):
 class _Residual(nn.Module):
     """Two convolutions beside a straight way.
 
-    Nothing is normalised: the map is read from a crop's own contrast, which its own statistics would take out, and which those of a
-    batch would compare with that of others.
+    Nothing is normalised: the map is read from a crop's own contrast, which its own statistics would take out, and which those of
+    a batch would compare with that of others.
     """
 
     def __init__(self, before: int, after: int, stride: int) -> None:
