@@ -47,8 +47,8 @@ class ScreeningNetwork(nn.Module):
         >>> network = load_screen().network
         >>> with torch.inference_mode():
         ...     numbers = network(torch.rand(1, 1, 512, 640))  # 0.3 mm pixels, normalised; covariates unknown
-        >>> numbers.shape, network.channels.names[28]
-        (torch.Size([1, 33]), 'osteoporosis_probability')
+        >>> numbers.shape, network.channels.names[24]
+        (torch.Size([1, 29]), 'osteoporosis_probability')
     """
 
     def __init__(self, search: HipSearch, localiser: HipLocaliser, heads: Mapping[str, Head], implant_threshold: float) -> None:
