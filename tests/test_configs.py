@@ -22,7 +22,7 @@ from scripts.simulation.others.collection import simulate_others
 CONFIGS = Path(scripts.__file__).parent.parent / "configs"
 SPLITS = ("train",) * 5 + ("validation",) * 3 + ("test",) * 2
 NETWORKS = ("localisation", "segmentation", "view", "siamese", "bmd")
-OVERLAYS = {"siamese": ("train_hips.yaml", "train_siamese.yaml")}
+OVERLAYS = {"siamese": ("train_bmd.yaml", "train_siamese.yaml")}
 
 
 @pytest.fixture(scope="module")

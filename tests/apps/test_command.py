@@ -209,7 +209,7 @@ def test_what_is_typed_is_what_is_run(place: Path, ran: list[dict[str, object]])
         "name": "screen", "files": ["inference.yaml", "more.yaml"], "tracking": None,
         "dataset_dir": "2024_05_02", "output_dir": "out #2", "sex_specific": False,
     }  # fmt: skip
-    assert ran[1]["files"] == ["inference.yaml", "train.yaml", "train_hips.yaml", "train_siamese.yaml"]
+    assert ran[1]["files"] == ["inference.yaml", "train.yaml", "train_bmd.yaml", "train_siamese.yaml"]
     assert ran[1]["learning_rate"] == 0.001 and ran[1]["output_dir"] == "2024_06"
     assert Path(str(ran[1]["tracking"])).name == "mlflow.yaml"
     assert ran[2]["sites"] == ["a", "b", "c"] and ran[2]["spacing_mm"] is None and ran[2]["faulty"] is True

@@ -22,9 +22,8 @@ def joined(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights that ship, and the head after two epochs."""
     work = tmp_path_factory.mktemp("head")
     bundle(
-        work, "run", "--config_file", laid("inference", "head", "train", "train_hips", "train_head"),
-        "--dataset_dir", str(cohort), "--output_dir", str(work / "canal"), "--cache_dir", str(work / "cache"), "--epochs", "2",
-        "--batch_size", "2",
+        work, "run", "--config_file", laid("inference", "head", "train", "train_bmd", "train_head"), "--dataset_dir", str(cohort),
+        "--output_dir", str(work / "canal"), "--cache_dir", str(work / "cache"), "--epochs", "2", "--batch_size", "2",
     )  # fmt: skip
     bundle(
         work, "run", "--config_file", laid("inference", "assemble", "head"), "--base_file", str(WEIGHTS),

@@ -20,20 +20,31 @@ def saved(network: nn.Module, folder: Path) -> str:
     return str(folder / "best.pt")
 
 
+def test_the_encoder_is_taken_over_and_nothing_else(tmp_path):
+    teacher, pupil = Network(), Network()
+    fusion = pupil.fusion.weight.clone()
+    assert len(start_from(pupil, saved(teacher, tmp_path), "encoder") or "") == 64
+    assert torch.equal(pupil.encoder.weight, teacher.encoder.weight)
+    assert torch.equal(pupil.fusion.weight, fusion)
+
+
 def test_a_network_is_found_in_a_cascade_s_weights(tmp_path):
     cascade, pupil = nn.ModuleDict({"search": nn.ModuleDict({"it": Network()}), "other": Network()}), Network()
     start_from(pupil, saved(cascade, tmp_path), place="search.it")
     assert torch.equal(pupil.fusion.weight, cascade["search"]["it"].fusion.weight)
-    assert torch.equal(pupil.encoder.weight, cascade["search"]["it"].encoder.weight)
+    fusion = pupil.fusion.weight.clone()
+    start_from(pupil, saved(cascade, tmp_path), "encoder", "other")
+    assert torch.equal(pupil.encoder.weight, cascade["other"].encoder.weight)
+    assert torch.equal(pupil.fusion.weight, fusion)
 
 
 def test_without_a_file_nothing_changes():
     assert start_from(Network(), None) is None
 
 
-def test_a_network_of_another_size_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="its weights are of another network"):
-        start_from(Network(4), saved(Network(3), tmp_path))
+def test_an_encoder_of_another_size_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="its weights are of another encoder"):
+        start_from(Network(4), saved(Network(3), tmp_path), "encoder")
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -43,5 +54,5 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_whole_network_is_taken_over_for_fine_tuning(tmp_path):
     teacher, pupil = Network(), Network()
-    assert len(start_from(pupil, saved(teacher, tmp_path)) or "") == 64
+    start_from(pupil, saved(teacher, tmp_path))
     assert torch.equal(pupil.fusion.weight, teacher.fusion.weight)

@@ -73,13 +73,13 @@ def trained(uneven: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("trained")
     settings: dict[str, Any] = {
         "dataset_dir": uneven, "cache_dir": work / "cache", "epochs": 2, "batch_size": 2, "bfloat16": False,
-        "siamese_def#encoder": ENCODER, "siamese_def#dropout": 0.0, "augmentation": "@validation_transforms",
+        "bmd_def#encoder": ENCODER, "bmd_def#dropout": 0.0, "augmentation": "@validation_transforms",
         "train#optimizer#eps": 1.0e-3, # else Adam makes whole steps of what is rounding alone
     }  # fmt: skip
     for first, second, folder in ((ALONE, TOGETHER, work / "alone"), (TOGETHER, ALONE, work / "together")):
-        run(first, "train", "train_hips", "train_siamese", output_dir=folder, **settings, **{"train#trainer#max_epochs": 1})
+        run(first, "train", "train_bmd", output_dir=folder, **settings, **{"train#trainer#max_epochs": 1})
         shutil.copytree(folder, work / f"{folder.name}_1")
-        printed = run(second, "train", "train_hips", "train_siamese", output_dir=folder, **settings)
+        printed = run(second, "train", "train_bmd", output_dir=folder, **settings)
         assert printed.count("Trained 2 epochs") == 1 and printed.count("Epoch[2] Metrics") == 1
         assert "Epoch[1] Metrics" not in printed
     return work
@@ -105,8 +105,8 @@ def test_a_training_shared_by_two_processes_is_that_of_one_and_each_resumes_the_
 
 
 def test_two_processes_report_the_metric_that_one_finds_with_their_weights(trained: Path, uneven: Path, tmp_path: Path) -> None:
-    def validate(names: tuple[str, ...], folder: Path, settings: dict[str, object]) -> float:
-        content = ConfigParser.load_config_files(files("inference", "train", *names))
+    def validate(name: str, folder: Path, settings: dict[str, object]) -> float:
+        content = ConfigParser.load_config_files(files("inference", "train", f"train_{name}"))
         parser = ConfigParser(content)
         for key, value in {"dataset_dir": str(uneven), "cache_dir": str(tmp_path), "bfloat16": False, **settings}.items():
             parser[key] = value
@@ -120,13 +120,13 @@ def test_two_processes_report_the_metric_that_one_finds_with_their_weights(train
         TOGETHER, "train", "train_localisation", dataset_dir=uneven, output_dir=tmp_path / "localisation", epochs=1, batch_size=4,
         bfloat16=False, **{"augmentation#0#size": "[96,128]"},
     )  # fmt: skip
-    for names, folder, settings in (
-        (("train_localisation",), tmp_path / "localisation", {}),
-        (("train_hips", "train_siamese"), trained / "together_1", {"siamese_def#encoder": ENCODER}),
+    for name, folder, settings in (
+        ("localisation", tmp_path / "localisation", {}),
+        ("bmd", trained / "together_1", {"bmd_def#encoder": ENCODER}),
     ):
         saved = load(folder / "best.pt")
         assert not any(key.startswith("module.") for key in saved["state_dict"])
-        assert saved["provenance"]["best_metric"]["value"] == pytest.approx(validate(names, folder, settings), abs=1e-5)
+        assert saved["provenance"]["best_metric"]["value"] == pytest.approx(validate(name, folder, settings), abs=1e-5)
 
 
 def test_a_process_that_fails_ends_the_others(uneven: Path, tmp_path: Path) -> None:

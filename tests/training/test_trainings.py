@@ -18,7 +18,7 @@ TRAININGS = {
     "localisation": (*SHARED, "train_localisation.yaml"),
     "segmentation": (*SHARED, "train_segmentation.yaml"),
     "view": (*SHARED, "train_view.yaml"),
-    "siamese": (*SHARED, "train_hips.yaml", "train_siamese.yaml"),
+    "siamese": (*SHARED, "train_bmd.yaml", "train_siamese.yaml"),
     "bmd": (*SHARED, "train_bmd.yaml"),
 }
 ASSEMBLY = ("inference.yaml", "assemble.yaml")
@@ -161,17 +161,17 @@ def test_a_file_that_swaps_an_encoder_reaches_training_assembly_and_inference(
 ) -> None:
     swap = tmp_path / "densenet.yaml"
     swap.write_text(
-        "siamese_def#encoder: {_target_: monai.networks.nets.DenseNet, spatial_dims: 2, in_channels: 1, out_channels: 128, "
+        "bmd_def#encoder: {_target_: monai.networks.nets.DenseNet, spatial_dims: 2, in_channels: 1, out_channels: 128, "
         "init_features: 16, growth_rate: 8, block_config: [2, 2, 2, 2]}\n"
     )
     result = run(
-        (*TRAININGS["siamese"], str(swap)), work, "--dataset_dir", str(cohort), "--output_dir", str(tmp_path / "siamese"),
+        (*TRAININGS["bmd"], str(swap)), work, "--dataset_dir", str(cohort), "--output_dir", str(tmp_path / "bmd"),
         "--cache_dir", str(work / "cache"), "--epochs", "1", "--batch_size", "2",
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
-    assert torch.load(tmp_path / "siamese" / "best.pt", weights_only=True)["provenance"]["config"][-1] == "densenet.yaml"
+    assert torch.load(tmp_path / "bmd" / "best.pt", weights_only=True)["provenance"]["config"][-1] == "densenet.yaml"
     files = [text for name in SMALL for text in (f"--{name}_file", str(work / name / "best.pt"))]
-    files[files.index("--siamese_file") + 1] = str(tmp_path / "siamese" / "best.pt")
+    files[files.index("--bmd_file") + 1] = str(tmp_path / "bmd" / "best.pt")
     result = run((*ASSEMBLY, str(swap)), work, *files, "--output_file", str(tmp_path / "model.pt"))
     assert result.returncode == 0, result.stderr
 
@@ -182,7 +182,7 @@ def test_a_file_that_swaps_an_encoder_reaches_training_assembly_and_inference(
         return parser.get_parsed_content("weights")
 
     assert weights("inference.yaml", str(swap))["provenance"]["trainings"].keys() == SMALL.keys()
-    with pytest.raises(SystemExit, match="siamese"):
+    with pytest.raises(SystemExit, match="bmd"):
         weights("inference.yaml")
 
 

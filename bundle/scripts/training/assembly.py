@@ -83,12 +83,13 @@ def _write(network: ScreeningNetwork, trainings: Mapping[str, Any], destination:
     return destination
 
 
-def start_from(network: nn.Module, checkpoint: str | None, place: str = "") -> str | None:
-    """Load a checkpoint's weights into a network before it is trained, for fine-tuning.
+def start_from(network: nn.Module, checkpoint: str | None, part: str = "", place: str = "") -> str | None:
+    """Load a checkpoint's weights into a network before it is trained, for fine-tuning or to lend it an encoder.
 
     Args:
         network: changed in place.
         checkpoint: file that a training or `assemble` wrote; None does nothing.
+        part: name of the submodule to take over, "encoder" say; all of the network when empty.
         place: of the network in a cascade, "search.segmentation" say, should the file hold a whole one's weights.
 
     Returns:
@@ -102,12 +103,16 @@ def start_from(network: nn.Module, checkpoint: str | None, place: str = "") -> s
     path = Path(checkpoint)
     if not path.is_file():
         raise ValueError(f"{checkpoint}: there is no such checkpoint to start from. Nothing was trained.")
+    prefix = f"{part}." if part else ""
     state, _ = read_checkpoint(path)
-    prefix = f"{place}." if place and any(key.startswith(f"{place}.") for key in state) else ""
+    if place and any(key.startswith(f"{place}.") for key in state):
+        prefix = f"{place}.{prefix}"
     try:
-        network.load_state_dict({key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)})
+        network.get_submodule(part).load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
     except RuntimeError as error:
-        raise ValueError(f"{checkpoint}: its weights are of another network ({error}). Nothing was trained.") from error
+        raise ValueError(
+            f"{checkpoint}: its weights are of another {part or 'network'} ({error}). Nothing was trained."
+        ) from error
     return sha256(path)
 
 
