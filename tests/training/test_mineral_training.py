@@ -57,7 +57,7 @@ def mapped(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def joined(mapped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights that ship, but the regressor of density after two epochs."""
+    """The weights that ship, but the regressor of density after two epochs on radiographs with maps."""
     work = tmp_path_factory.mktemp("mineral")
     bundle(
         work, "run", "--config_file", laid("inference", "mineral", "train", "train_bmd", "train_mineral"), "--dataset_dir",
@@ -154,7 +154,7 @@ def test_maps_are_read_onto_a_quarter_of_the_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "named"),
     [
-        ("missing", "film.dcm: has no mineral_label"),
+        ("alone", "film.dcm: has a region_label and no mineral_label"),
         ("text", "cannot be read"),
         ("shape", r"uint8 \(40, 42, 3\), expected uint8 \(50, 42, 3\)"),
     ],
@@ -165,7 +165,7 @@ def test_a_bad_map_is_named(broken: str, named: str, tmp_path: Path) -> None:
         file.write_text("no picture")
     else:
         Image.fromarray(np.zeros((40, 42, 3), np.uint8)).save(file)
-    files = {"mineral_label": "" if broken == "missing" else str(file), "region_label": str(file)}
+    files = {"mineral_label": "" if broken == "alone" else str(file), "region_label": str(file)}
     with pytest.raises(ValueError, match=named):
         LoadMineralMapsd()(item_of((50, 42), files))
 
@@ -262,3 +262,21 @@ def test_the_members_differ_and_their_mixture_has_the_variance_of_both_kinds() -
     assert torch.allclose(sd**2, sds.square().mean(dim=2) + epistemic**2, atol=1e-6)
     assert torch.allclose(found["gain"], found["gains"].mean(dim=2))
     assert len({tuple(half.tolist()) for half in head.subspaces}) == 5 and (head.subspaces.mean(dim=1) - 0.5).abs().max() < 0.01
+
+
+def test_without_maps_dxa_alone_teaches() -> None:
+    close = HipLocaliser((416, 416), 0.3)
+    head = MineralHead(["neck_bmd", "total_bmd"], close, HipLocaliser((128, 128), 2.0, (-90.0, -150.0)))
+    landmarks = torch.stack(
+        [close.template * torch.tensor([1.0, sign]) + torch.tensor([90.0, col]) for sign, col in ((1, 30.0), (-1, 969.0))]
+    )
+    item = LoadMineralMapsd()(item_of((600, 1000), {"mineral_label": "", "region_label": ""}))
+    assert item["maps"].shape == (5, 150, 250) and not item["maps"].any()
+    whole = {"image": torch.rand(1, 600, 1000), "landmarks": landmarks, "maps": item["maps"], "bmd": torch.full((2, 2), 0.8)}
+    seen = MeasureGaind(0.3)(RandMineralCropsd(head.close, head.around.localiser)(whole))
+    assert seen["gain"].isnan().all()
+    batch = {key: value[None] for key, value in seen.items()}
+    found = head(batch["image"], batch["around"], batch["poses"], batch["valid"], torch.full((1, 4), torch.nan))
+    MineralLoss()(found, {key: batch[key] for key in ("bmd", "mineral", "regions", "gain")}).backward()
+    grown = {name for name, weight in head.named_parameters() if weight.grad is not None and weight.grad.abs().sum() > 0}
+    assert any(name.startswith("draw") for name in grown) and not any(name.startswith("gains") for name in grown)

@@ -20,17 +20,19 @@ MINERAL_STEP: Final = 0.02
 REGION_BITS: Final = (1, 2)
 """Bits of a pixel within the regions of the femoral neck and of the total hip."""
 
+_KEYS: Final = ("mineral_label", "region_label")
+
 
 class LoadMineralMapsd(Transform):
     """Adds "maps" (5, rows, cols) uint8 to an item, at a quarter of its image's resolution: mineral of the femurs' cortex, of
     their spongy bone and of the pelvis in steps of `MINERAL_STEP`, and how much of a pixel lies in the regions of neck and total
-    hip, 0 to 255.
+    hip, 0 to 255. Of a radiograph without maps, as all real ones are, they are 0: nothing is known of its mineral.
 
     Args:
         factor: pixels of the image to one of the maps.
 
     Raises:
-        ValueError: if a map is missing, cannot be read, or has another shape than its radiograph.
+        ValueError: if one of the two maps is missing alone, cannot be read, or has another shape than its radiograph.
     """
 
     def __init__(self, factor: int = 4) -> None:
@@ -40,9 +42,16 @@ class LoadMineralMapsd(Transform):
         """Read the files that "mineral_label" and "region_label" name."""
         image = data["image"]
         shape = stored_shape(image.meta)
-        for key in ("mineral_label", "region_label"):
-            if not data[key]:
-                raise ValueError(f"{image.meta['filename_or_obj']}: has no {key}, expected a map. Training stops.")
+        rest = {key: value for key, value in data.items() if key not in _KEYS}
+        given = [key for key in _KEYS if data.get(key)]
+        if not given:
+            rows, cols = (size // self.factor for size in image.shape[-2:])
+            return {**rest, "maps": torch.zeros(len("RGB") + len(REGION_BITS), rows, cols, dtype=torch.uint8)}
+        if missing := set(_KEYS) - set(given):
+            raise ValueError(
+                f"{image.meta['filename_or_obj']}: has a {given[0]} and no {missing.pop()}; expected both, or none. "
+                "Training stops."
+            )
         mineral = _read(data["mineral_label"], (*shape, len("RGB")))
         regions = _read(data["region_label"], shape)
         shares = np.stack([(regions & bit > 0) * np.uint8(255) for bit in REGION_BITS])
@@ -50,7 +59,6 @@ class LoadMineralMapsd(Transform):
         stored = torch.from_numpy(image.meta["orientation"].to_display(both)).float()[None]
         whole = F.interpolate(stored, size=tuple(image.shape[-2:]), mode="bilinear", antialias=True)
         maps = F.avg_pool2d(whole, self.factor)[0].round().to(torch.uint8)  # what makes no whole pixel is left out
-        rest = {key: value for key, value in data.items() if key not in ("mineral_label", "region_label")}
         return {**rest, "maps": maps}
 
 
