@@ -19,7 +19,7 @@ METRICS = {
     "prosthesis_iou": "Prosthesis IoU, mean",
     "fixation_iou": "Fixation IoU, mean",
     "landmark_error_median_mm": "Landmark error, median",
-    "osteoporosis_auc": "Classifier: AUC",
+    "osteoporosis_auc": "Joint probability: AUC",
     "lowest_t_score_auc": "Lowest estimated T-score: AUC",
     "total_hip_bmd_r": "Total hip BMD: Pearson r",
     "total_hip_bmd_mae_g_cm2": "Total hip BMD: MAE",
