@@ -145,3 +145,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_dates_are_dates():
     assert SITES["simulated-1"].habits.dates == (date(2019, 1, 1), date(2023, 12, 31))
+
+
+def test_the_further_sites_are_others_and_nothing_is_trained_on_them() -> None:
+    further = load_sites(SITES_FILE.with_name("more_sites.json"))
+    assert not set(further) & set(SITES) and all(site.external for site in further.values())
