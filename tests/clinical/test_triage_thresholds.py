@@ -31,7 +31,7 @@ def test_predictive_values_hold_at_the_prevalence_and_no_step_further(prevalence
     assert ppv >= 0.95 and npv >= 0.95
     if found.likely_at_least > 0.5:
         assert ppv < 0.97 and values_of(Thresholds(found.likely_at_least - 0.02, 0.5), ill, well, prevalence)[0] < 0.95
-    if found.unlikely_below < 0.5:
+    if found.unlikely_below < 0.2:
         assert npv < 0.97 and values_of(Thresholds(0.5, found.unlikely_below + 0.02), ill, well, prevalence)[1] < 0.95
 
 
@@ -45,8 +45,16 @@ def test_where_osteoporosis_is_rarer_it_is_called_likely_later_and_unlikely_soon
     ill, well = told_of(3000, 3.0)
     found = [find_thresholds(ill, well, prevalence, 0.95, 0.95) for prevalence in (0.1, 0.3, 0.5)]
     likely, unlikely = ([getattr(one, name) for one in found] for name in ("likely_at_least", "unlikely_below"))
-    assert likely == sorted(likely, reverse=True) and likely[0] > likely[-1]
+    never = [1.0 if one is None else one for one in likely]
+    assert never == sorted(never, reverse=True) and never[0] > never[-1]
     assert unlikely == sorted(unlikely, reverse=True) and unlikely[0] > unlikely[-1]
+
+
+def test_one_patient_more_than_there_are_counts_as_called_so_wrongly():
+    """Of 100 well ones below and none of n ill ones, the share of the ill below is taken as 1 / (n + 1)."""
+    enough = next(n for n in range(1, 50) if 0.95 * (0.743 + 0.257 / (n + 1)) <= 0.743)
+    for ill, said in ((enough, 0.2), (enough - 1, None)):
+        assert find_thresholds([0.9] * ill, [0.1] * 100, 0.257, 0.95, 0.95).unlikely_below == said
 
 
 def test_a_word_that_cannot_be_kept_is_never_said():
@@ -61,15 +69,16 @@ def test_patients_of_one_kind_tell_no_threshold(ill, well):
 
 
 def test_ten_patients_at_least_must_be_called_so():
-    nine, ten = [0.9] * 9 + [0.1] * 20, [0.9] * 10 + [0.1] * 20
-    assert find_thresholds(nine, [0.1] * 50, 0.257, 0.95, 0.95).likely_at_least is None
-    assert find_thresholds(ten, [0.1] * 50, 0.257, 0.95, 0.95).likely_at_least == 0.5
+    nine, ten = [0.9] * 9, [0.9] * 10
+    assert find_thresholds(nine, [0.1] * 100, 0.257, 0.95, 0.95).likely_at_least is None
+    assert find_thresholds(ten, [0.1] * 100, 0.257, 0.95, 0.95).likely_at_least == 0.5
 
 
 def test_no_word_contradicts_its_probability():
-    found = find_thresholds([0.3] * 30, [0.1] * 30, 0.257, 0.95, 0.95)
-    assert found == Thresholds(None, 0.3), "0.3 tells all from all, but is not likely"
-    assert find_thresholds([0.9] * 30, [0.7] * 30, 0.257, 0.95, 0.95) == Thresholds(0.9, None)
+    found = find_thresholds([0.3] * 100, [0.1] * 100, 0.257, 0.95, 0.95)
+    assert found == Thresholds(None, 0.2), "0.3 tells all from all, but is not likely"
+    assert find_thresholds([0.9] * 100, [0.7] * 100, 0.257, 0.95, 0.95) == Thresholds(0.9, None)
+    assert find_thresholds([0.9] * 100, [0.3] * 100, 0.01, 0.95, 0.95).unlikely_below is None, "30% is not unlikely, however rare"
 
 
 def test_thresholds_belong_to_what_is_likely_and_to_what_is_left_to_dxa():
@@ -79,9 +88,15 @@ def test_thresholds_belong_to_what_is_likely_and_to_what_is_left_to_dxa():
 
 
 def test_a_category_agrees_with_what_is_advised_or_not():
-    agreed = {(advice, category) for advice in Triage for category in Category if advice.agrees(category)}
+    agreed = {
+        (advice, category, low)
+        for advice in Triage
+        for category in Category
+        for low in (0.2, 0.8)
+        if advice.agrees(category, low)
+    }
     assert agreed == {
-        (Triage.LIKELY, Category.OSTEOPOROSIS),
-        (Triage.UNLIKELY, Category.NORMAL),
-        (Triage.UNLIKELY, Category.LOW_BONE_MASS),
+        (Triage.LIKELY, Category.OSTEOPOROSIS, 0.8),
+        (Triage.UNLIKELY, Category.NORMAL, 0.2),
+        (Triage.UNLIKELY, Category.LOW_BONE_MASS, 0.8),
     }

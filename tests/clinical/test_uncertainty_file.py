@@ -45,7 +45,7 @@ def test_it_is_read_for_its_weights(file):
 
 
 def test_a_prevalence_of_ones_own_moves_the_thresholds(file):
-    groups = {"with_osteoporosis": [0.6, 0.7, *[0.9] * 18], "without_osteoporosis": [*[0.1] * 97, 0.6, 0.7, 0.7]}
+    groups = {"with_osteoporosis": [0.6, 0.7, *[0.9] * 18], "without_osteoporosis": [*[0.1] * 497, 0.6, 0.7, 0.7]}
     for prevalence in (0.05, 0.257, 0.5):
         read = load_uncertainty(file(probabilities=groups), WEIGHTS, prevalence)
         assert read.prevalence == prevalence
@@ -58,7 +58,7 @@ def test_a_prevalence_of_ones_own_moves_the_thresholds(file):
 def test_without_one_for_these_weights_intervals_are_normal_and_every_result_says_so(file, given, why):
     read = load_uncertainty(file() if given else None, "b" * 64)
     assert read.quantiles == dict.fromkeys(("neck", "total"), load_criteria().normal_quantiles)
-    assert read.lowest_t == LowestT() and read.thresholds == Thresholds(0.95, 0.05)
+    assert read.lowest_t is None and read.true_lowest_t("neck") == LowestT() and read.thresholds == Thresholds(0.95, 0.05)
     assert (read.patients, read.sha256) == (None, None)
     notes = interpret(found(), ADULT, uncertainty=read).notes
     assert sum(why in note and "normal distribution" in note for note in notes) == 1
@@ -77,6 +77,11 @@ def test_with_one_no_result_says_so(file):
         ({"version": 2}, "version is 2; expected 1"),
         ({"weights_sha256": None}, "weights_sha256 is None; expected a SHA-256"),
         ({"patients": "many"}, "patients is 'many'; expected a whole number"),
+        ({"patients": True}, "patients is True; expected a whole number from 1"),
+        ({"patients": 0}, "patients is 0; expected a whole number from 1"),
+        ({"text": "[" * 100000}, r"cannot be read \((RecursionError|JSONDecodeError)\)"),
+        ({"lowest_t": {**LOWEST, "offset": 10**400}}, "offset of lowest_t is 1000"),
+        ({"probabilities": {**PROBABILITIES, "with_osteoporosis": []}}, r"with_osteoporosis is \[\]; expected a list of one"),
         ({"coverage": 0.8}, "coverage is 0.8; expected 0.9"),
         ({"sites": {"neck": SITES["neck"]}}, r"sites is \['neck'\]; expected neck and total"),
         ({"sites": {**SITES, "neck": {"low": -1}}}, "high of neck is None; expected a number"),
@@ -85,7 +90,7 @@ def test_with_one_no_result_says_so(file):
         ({"lowest_t": {**LOWEST, "logit_slope": 0.1}}, "logit_slope 0.1.*expected .* a logit_slope of 0 or less"),
         ({"lowest_t": {**LOWEST, "sd_factor": 0}}, "sd_factor 0; expected"),
         ({"lowest_t": None}, "offset of lowest_t is None"),
-        ({"probabilities": {"with_osteoporosis": []}}, "probabilities without_osteoporosis is None; expected a list"),
+        ({"probabilities": {"with_osteoporosis": [0.5]}}, "probabilities without_osteoporosis is None; expected a list"),
         ({"probabilities": {**PROBABILITIES, "with_osteoporosis": [1.2]}}, "with_osteoporosis has 1.2; expected numbers from 0"),
     ],
 )
@@ -97,3 +102,9 @@ def test_a_fault_is_named_with_file_field_and_value(file, fault, said):
 def test_one_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"none\.json: how far .* cannot be read \(FileNotFoundError\)"):
         load_uncertainty(tmp_path / "none.json", WEIGHTS)
+
+
+def test_a_prevalence_that_would_change_nothing_is_refused(file):
+    for given in (None, file()):
+        with pytest.raises(ValueError, match=r"prevalence is 0\.1, but .* would change nothing"):
+            load_uncertainty(given, "b" * 64, 0.1)

@@ -172,7 +172,7 @@ def hospital(tmp_path, provenance):
             items.append(item_of(job.folder, f"{number:02}.dcm") | dxa | day | {"patient_id": f"MRN-{number}"})
         hips = [channels_of({**RIGHT, "neck_bmd": bmd, "neck_bmd_sd": 0.02}, {}) for bmd in bmds]
         screen = fake_screen(FakeCascade(*hips))
-        calibration = load_calibration(calibration_file, provenance["weights"]["sha256"])
+        calibration = load_calibration(calibration_file, provenance["weights"]["sha256"], provenance["uncertainty"]["sha256"])
         interpretation = Interpretd(calibration=calibration)
         screen.interpretation, screen.postprocessing.transforms = (
             interpretation,
@@ -225,7 +225,9 @@ def test_a_refused_calibration_writes_nothing(hospital):
 def test_a_file_that_does_not_tell_what_was_found_is_refused(tmp_path):
     site = {"offset_g_cm2": 0, "slope": 1, "sd_factor": 1}
     (file := tmp_path / "mine.json").write_text(
-        json.dumps({"version": 1, "weights_sha256": "0" * 64, "patients": 50, "sites": {"neck": site}})
+        json.dumps(
+            {"version": 2, "weights_sha256": "0" * 64, "uncertainty_sha256": None, "patients": 50, "sites": {"neck": site}}
+        )
     )
     with pytest.raises(ValueError, match="does not tell patients of neck after calibration"):
         read_expected(str(file))

@@ -305,6 +305,10 @@ def test_a_manifest_tells_what_a_film_shows(row: dict[str, str], femurs: list[fl
     np.testing.assert_equal(target[column("view", "femur")], [view, *femurs])
 
 
+def measured_item() -> dict:
+    return HipMetald(HipLocaliser())(hip_item())
+
+
 def hip_item() -> dict[str, torch.Tensor]:
     template = torch.tensor([HIP.template_mm[name] for name in HIP.landmarks]) / 0.3
     left = template * torch.tensor([1.0, -1.0])
@@ -319,7 +323,7 @@ def hip_item() -> dict[str, torch.Tensor]:
 
 
 def test_without_jitter_the_crops_are_the_cascades_own() -> None:
-    data, localiser = hip_item(), HipLocaliser()
+    data, localiser = measured_item(), HipLocaliser()
     out = RandHipCropsd(localiser)(data)
     transforms = localiser.fit(data["landmarks"][None], torch.ones(1, 2, 5))
     assert torch.equal(out["image"], localiser.sample(data["image"][None], transforms)[0, :, 0])
@@ -330,7 +334,7 @@ def test_without_jitter_the_crops_are_the_cascades_own() -> None:
 def test_jitter_moves_the_crops_a_little_and_differently_each_time() -> None:
     crops = RandHipCropsd(HipLocaliser(), jitter=LandmarkJitter(2.0, 1.5, 0.03, 2.5))
     crops.set_random_state(0)
-    first, second, exact = crops(hip_item()), crops(hip_item()), RandHipCropsd(HipLocaliser())(hip_item())
+    first, second, exact = crops(measured_item()), crops(measured_item()), RandHipCropsd(HipLocaliser())(measured_item())
     assert not torch.equal(first["image"], second["image"])
     assert (first["poses"] - exact["poses"]).abs().max() < 0.3
 
@@ -346,7 +350,7 @@ def test_an_implanted_hip_teaches_nothing() -> None:
 
 
 def test_a_hip_needs_no_shaft_landmark_but_every_other() -> None:
-    data = hip_item()
+    data = measured_item()
     data["landmarks"][:, 4] = NAN
     assert RandHipCropsd(HipLocaliser())(data)["valid"].tolist() == [1.0, 1.0]
     data["landmarks"][0, 0] = NAN
@@ -387,3 +391,12 @@ def test_equalising_takes_out_what_is_slow_and_keeps_detail_and_range() -> None:
     rise = out["image"][0, 100, 600] - out["image"][0, 100, 200]
     assert float(rise) / stretch < 0.35, "of 0.5 about half is taken out"
     assert torch.equal(RandEqualised(prob=0.0)({"image": across})["image"], across)
+
+
+def test_metal_is_measured_whatever_device_the_network_goes_to_and_a_mask_is_no_metal() -> None:
+    localiser = HipLocaliser()
+    metal = HipMetald(localiser)
+    localiser.to("meta")
+    assert metal(hip_item())["metal"].tolist() == [0.0, 0.0]
+    with pytest.raises(ValueError, match="Give another --cache_dir"):
+        RandHipCropsd(HipLocaliser())(hip_item())

@@ -34,8 +34,8 @@ def test_the_lowest_t_score_decides(bmd: list, expected: float) -> None:
 
 
 def test_items_of_a_split(cohort) -> None:
-    validation = training_items(str(cohort), "validation", ["bmd"])
+    validation = training_items(str(cohort), ["validation"], ["bmd"])
     assert [Path(item["image"]).stem for item in validation] == ["P5", "P6", "P7", "P8"]
-    assert len(training_items(str(cohort), "train", ["label", "landmarks"])) == 5
+    assert len(training_items(str(cohort), ["train"], ["label", "landmarks"])) == 5
     with pytest.raises(ValueError, match="9 radiographs, 0 of them with 'test'"):
-        training_items(str(cohort), "test", [])
+        training_items(str(cohort), ["test"], [])

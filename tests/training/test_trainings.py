@@ -83,7 +83,7 @@ def test_training_says_where_its_weights_are_and_what_made_them(name: str, train
 
 
 def test_the_hip_trainings_share_one_cache(trained: dict[str, str], work: Path) -> None:
-    assert len(list((work / "cache" / "hips").glob("*.pt"))) == 9
+    assert len(list((work / "cache" / "hips_and_metal").glob("*.pt"))) == 9
 
 
 def test_the_same_command_again_trains_no_further(trained: dict[str, str], cohort: Path, work: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from scripts.clinical.anatomy import HIP
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the file's layout."""
 
 SLOPES: Final = (0.5, 2.0)
@@ -75,15 +75,17 @@ class Calibration:
         return {"patients": self.patients, "sha256": self.sha256, "sites": {site: vars(one) for site, one in self.sites.items()}}
 
 
-def load_calibration(file: str | Path | None, weights_sha256: str) -> Calibration | None:
+def load_calibration(file: str | Path | None, weights_sha256: str, uncertainty_sha256: str | None) -> Calibration | None:
     """Read a hospital's calibration for the weights in use.
 
     Args:
         file: as the command `calibrate` writes it; None for none.
         weights_sha256: hash of the weights in use.
+        uncertainty_sha256: hash of the file of their uncertainty, whose intervals a calibration widens or narrows; None where
+            intervals are as of a normal distribution.
 
     Raises:
-        ValueError: where the file cannot be read, is no calibration, or is one of other weights.
+        ValueError: where the file cannot be read, is no calibration, or is one of other weights or of other intervals.
     """
     if file is None:
         return None
@@ -93,6 +95,14 @@ def load_calibration(file: str | Path | None, weights_sha256: str) -> Calibratio
             f"{file}: is a calibration of the weights {content['weights_sha256'][:12]}..., but those in use are "
             f"{weights_sha256[:12]}...; name its weights by --checkpoint, or make it anew by osteoxr calibrate. Nothing was "
             "analysed."
+        )
+    if content["uncertainty_sha256"] != uncertainty_sha256:
+        made, used = (
+            f"those of {sha[:12]}..." if sha else "normal ones" for sha in (content["uncertainty_sha256"], uncertainty_sha256)
+        )
+        raise ValueError(
+            f"{file}: widens or narrows other intervals ({made}) than those in use ({used}); name theirs by --uncertainty_file, "
+            "or make it anew by osteoxr calibrate. Nothing was analysed."
         )
     sites = {site: SiteCalibration(**{key: found[key] for key in _NUMBERS}) for site, found in content["sites"].items()}
     return Calibration(sites, content["patients"], sha256)
@@ -123,6 +133,8 @@ def _fault(content: Any) -> str:
         return f"is no calibration of version {VERSION}"
     if not isinstance(content.get("weights_sha256"), str) or not isinstance(content.get("patients"), int):
         return "does not say of which weights and of how many patients it is"
+    if not isinstance(content.get("uncertainty_sha256", 0), (str, type(None))):
+        return "does not say which intervals it widens or narrows"
     sites = content.get("sites")
     if not isinstance(sites, dict) or not set(sites) <= set(HIP.sites):
         return f"'sites' are not {' and '.join(HIP.sites)}"

@@ -142,27 +142,32 @@ def interpret(
         or contradiction(radiograph.laterality, radiograph.markers, shown)
     )
     estimator = _Estimator(radiograph, reference, criteria, sex_specific, calibration, uncertainty)
+    if calibration or estimator.young_sex == "M":
+        uncertainty = uncertainty.elsewhere(criteria)  # T-scores are not those that it was measured for
     doubts = [(*cautions, *gate.picture_cautions(found.radiograph)) for cautions in radiograph.cautions]
     right, left = (_hip(*hip, whole, estimator, gate) for hip in zip(HIP.sides, seen, judged, doubts, strict=True))
     reason = _refusal_of_all(right, left)
     lowest = _lowest(right, left)
     classifier = found.patient["osteoporosis_probability"] if lowest else None
-    true_t = (
-        uncertainty.lowest_t.distribution(lowest.t_score, lowest.t_sd, classifier) if lowest and classifier is not None else None
-    )
+    true_t = None
+    if lowest and classifier is not None:
+        true_t = uncertainty.true_lowest_t(lowest.site).distribution(lowest.t_score, lowest.t_sd, classifier)
     probability = true_t.cdf(criteria.osteoporosis_at_most) if true_t else None
     triage = uncertainty.thresholds.advise(probability) if probability is not None else None
+    low_bone_mass = true_t.cdf(criteria.normal_at_least) if true_t else None
     category = criteria.classify(lowest.t_score) if lowest else None
+    if triage is None or category is None or low_bone_mass is None or not triage.agrees(category, low_bone_mass):
+        category = None
     return Screening(
         hips=(right, left),
         values=found.radiograph,
         reason=reason,
         lowest=lowest,
-        category=category if category and triage and triage.agrees(category) else None,
+        category=category,
         expectation=None if estimator.adult else _expectation(right, left, criteria),
         triage=triage,
         osteoporosis_probability=probability,
-        low_bone_mass_probability=true_t.cdf(criteria.normal_at_least) if true_t else None,
+        low_bone_mass_probability=low_bone_mass,
         classifier_probability=classifier,
         frax=choose_frax_neck(_necks(right, left), radiograph.age_years, reference),
         notes=gate.notes

@@ -15,8 +15,10 @@ from scripts.clinical.diagnosis import Category
 FEWEST_FLAGGED: Final = 10
 """Patients, at least, of whom a threshold's predictive value is told."""
 
-_EVEN: Final = 0.5
-"""Osteoporosis is never called likely at a lower probability, nor unlikely at this or a higher one."""
+LEAST_LIKELY: Final = 0.5
+MOST_UNLIKELY: Final = 0.2
+"""Osteoporosis is never called likely at a probability below the one, nor unlikely at or above the other. The probability is that
+of patients like those that it was measured on, whatever prevalence is stated."""
 
 _EXACT: Final = 1e-12
 
@@ -30,11 +32,16 @@ class Triage(StrEnum):
     UNCERTAIN = "uncertain: DXA decides"
     UNLIKELY = "osteoporosis unlikely"
 
-    def agrees(self, category: Category) -> bool:
-        """Whether the category of the lowest T-score says the same; where DXA decides, none does."""
-        if self is Triage.UNCERTAIN:
+    def agrees(self, category: Category, low_bone_mass_probability: float) -> bool:
+        """Whether the category of the lowest T-score says the same; where DXA decides, none does.
+
+        Args:
+            category: of the lowest T-score.
+            low_bone_mass_probability: that the true one is below normal, 0..1.
+        """
+        if self is Triage.UNCERTAIN or (self is Triage.LIKELY) is not (category is Category.OSTEOPOROSIS):
             return False
-        return (self is Triage.LIKELY) is (category is Category.OSTEOPOROSIS)
+        return (category is Category.NORMAL) is (low_bone_mass_probability < LEAST_LIKELY)
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,10 @@ def find_thresholds(
     """Find the thresholds at which the advice is right as often as it must, by patients whose diagnosis is known.
 
     Patients with and without osteoporosis are weighed so that the former are the share ``prevalence`` of all. The threshold from
-    which on osteoporosis is likely is the smallest probability, 0.5 or more, from which on the share of patients with it (PPV) is
-    at least ``ppv_at_least``; that below which it is unlikely is the largest, 0.5 or less, below which the share without it (NPV)
-    is at least ``npv_at_least``. `FEWEST_FLAGGED` patients must be on that side.
+    which on osteoporosis is likely is the smallest probability, `LEAST_LIKELY` or more, from which on the share of patients with
+    it (PPV) is at least ``ppv_at_least``; that below which it is unlikely is the largest, `MOST_UNLIKELY` or less, below which
+    the share without it (NPV) is at least ``npv_at_least``. One patient more than there are counts as called so wrongly, and
+    `FEWEST_FLAGGED` must be on that side.
 
     Args:
         with_osteoporosis: the probability that was told of each patient with it, 0..1; cross-validated.
@@ -82,19 +90,20 @@ def find_thresholds(
         thresholds of None where there is no such probability, or no patient of one kind.
 
     Example:
-        >>> find_thresholds([0.9] * 20, [0.1] * 20, 0.3, 0.95, 0.95)
-        Thresholds(likely_at_least=0.5, unlikely_below=0.5)
+        >>> find_thresholds([0.9] * 30, [0.1] * 100, 0.3, 0.95, 0.95)
+        Thresholds(likely_at_least=0.5, unlikely_below=0.2)
     """
     ill, well = np.asarray(with_osteoporosis, dtype=np.float64), np.asarray(without_osteoporosis, dtype=np.float64)
     if not (len(ill) and len(well)):
         return Thresholds(None, None)
-    candidates = np.unique(np.concatenate((ill, well, [_EVEN])))
-    above, below = candidates[candidates >= _EVEN], candidates[candidates <= _EVEN][::-1]
+    candidates = np.unique(np.concatenate((ill, well, [LEAST_LIKELY, MOST_UNLIKELY])))
+    above, below = candidates[candidates >= LEAST_LIKELY], candidates[candidates <= MOST_UNLIKELY][::-1]
 
     def keeps(right: _Floats, of_right: int, wrong: _Floats, of_wrong: int, weight: float, least: float) -> NDArray[np.bool_]:
         """Whether, of so many flagged rightly and wrongly at each candidate, enough are right; ``weight``: of the right kind."""
         share = weight * right / of_right
-        enough: NDArray[np.bool_] = share >= least * (share + (1 - weight) * wrong / of_wrong) - _EXACT
+        wrongly = (1 - weight) * (wrong + 1) / (of_wrong + 1)
+        enough: NDArray[np.bool_] = share >= least * (share + wrongly) - _EXACT
         return enough & (right + wrong >= FEWEST_FLAGGED)
 
     rule_in = keeps(_from(ill, above), len(ill), _from(well, above), len(well), prevalence, ppv_at_least)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,21 +28,26 @@ _UNFITTED: Final = (
     "are from DXA {why}. Measure it for them by osteoxr calibrate-uncertainty."
 )
 
+_ELSEWHERE: Final = (
+    "Probability of osteoporosis and triage are as of a normal distribution about the T-score that is told here, after a local "
+    "calibration or by young men: how often they are right was measured without these."
+)
+
 
 @dataclass(frozen=True)
 class Uncertainty:
     """Of some weights.
 
     quantiles: by site, the (low, high) between which (DXA - estimate) / SD of new patients lies as often as `Criteria.coverage`
-    says. lowest_t: of the true lowest T-score. thresholds: of triage, at the ``prevalence`` of osteoporosis, 0..1. patients: by
-    whom it was measured; None where it was not. sha256: of the file; None where there is none. notes: what every result must
-    tell of it.
+    says. lowest_t: of the true lowest T-score; None where that is as the interval of the estimate says. thresholds: of triage, at
+    the ``prevalence`` of osteoporosis, 0..1, which is None where they were not measured. patients: by whom it was measured; None
+    where it was not. sha256: of the file; None where there is none. notes: what every result must tell of it.
     """
 
     quantiles: Mapping[str, tuple[float, float]]
-    lowest_t: LowestT
+    lowest_t: LowestT | None
     thresholds: Thresholds
-    prevalence: float
+    prevalence: float | None
     patients: int | None = None
     sha256: str | None = None
     notes: tuple[str, ...] = ()
@@ -58,13 +63,31 @@ class Uncertainty:
         low, high = self.quantiles[site]
         return (bmd + low * sd, bmd + high * sd)
 
+    def true_lowest_t(self, site: str) -> LowestT:
+        """How the lowest estimated T-score, which is of a site, tells of the true one."""
+        if self.lowest_t:
+            return self.lowest_t
+        low, high = self.quantiles[site]
+        normal_low, normal_high = load_criteria().normal_quantiles
+        return LowestT(sd_factor=(high - low) / (normal_high - normal_low))
+
+    def elsewhere(self, criteria: Criteria) -> Uncertainty:
+        """The same where T-scores are others than those that it was measured for.
+
+        Intervals stay, the true lowest T-score is as they say, and what triage makes of it was not measured.
+        """
+        if self.lowest_t is None:
+            return self
+        thresholds = Thresholds(criteria.likely_at_least, criteria.unlikely_below)
+        return replace(self, lowest_t=None, thresholds=thresholds, prevalence=None, notes=(*self.notes, _ELSEWHERE))
+
     def describe(self) -> dict[str, Any]:
         """What a result's provenance holds of it."""
         return {
             "sha256": self.sha256,
             "patients": self.patients,
             "quantiles": {site: list(ends) for site, ends in self.quantiles.items()},
-            "lowest_t": asdict(self.lowest_t),
+            "lowest_t": asdict(self.lowest_t) if self.lowest_t else None,
             "prevalence": self.prevalence,
             **asdict(self.thresholds),
         }
@@ -88,15 +111,16 @@ def load_uncertainty(
         that of a normal distribution, with a sentence that says so, where there is no file, or it is of other weights.
 
     Raises:
-        ValueError: where the file cannot be read, or has what it cannot have: field, value and what was expected are named.
+        ValueError: where the file cannot be read, or has what it cannot have: field, value and what was expected are named; or
+            where a prevalence is given that would have no effect.
     """
     criteria = criteria or load_criteria()
-    prevalence = criteria.prevalence if prevalence is None else prevalence
     if file is None:
         return _unfitted(criteria, prevalence, "was not measured")
     content, sha256 = read_uncertainty(file, criteria)
     if weights_sha256 not in (None, content["weights_sha256"]):
         return _unfitted(criteria, prevalence, "was measured for other weights")
+    prevalence = criteria.prevalence if prevalence is None else prevalence
     probabilities = content["probabilities"]
     return Uncertainty(
         quantiles={site: (found["low"], found["high"]) for site, found in content["sites"].items()},
@@ -127,7 +151,7 @@ def read_uncertainty(file: str | Path, criteria: Criteria) -> tuple[dict[str, An
     try:
         data = Path(file).read_bytes()
         content = json.loads(data)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{file}: how far the estimates are from DXA cannot be read ({type(error).__name__}); expected a JSON file, as "
             "osteoxr calibrate-uncertainty writes it. Nothing was analysed."
@@ -137,12 +161,17 @@ def read_uncertainty(file: str | Path, criteria: Criteria) -> tuple[dict[str, An
     return content, hashlib.sha256(data).hexdigest()
 
 
-def _unfitted(criteria: Criteria, prevalence: float, why: str) -> Uncertainty:
+def _unfitted(criteria: Criteria, prevalence: float | None, why: str) -> Uncertainty:
+    if prevalence is not None:
+        raise ValueError(
+            f"prevalence is {prevalence:g}, but how far the estimates of the weights in use are from DXA {why}, so it would "
+            "change nothing; name their file by --uncertainty_file, or leave the prevalence out. Nothing was analysed."
+        )
     return Uncertainty(
         quantiles=dict.fromkeys(HIP.sites, criteria.normal_quantiles),
-        lowest_t=LowestT(),
+        lowest_t=None,
         thresholds=Thresholds(criteria.likely_at_least, criteria.unlikely_below),
-        prevalence=prevalence,
+        prevalence=None,
         notes=(_UNFITTED.format(why=why),),
     )
 
@@ -156,6 +185,8 @@ def _fault(content: Any, criteria: Criteria) -> str:
     for field, (kind, words) in expected.items():
         if not isinstance(content.get(field), kind):
             return f"{field} is {content.get(field)!r}; expected {words}"
+    if isinstance(content["patients"], bool) or content["patients"] < 1:
+        return f"patients is {content['patients']!r}; expected a whole number from 1"
     if content.get("coverage") != criteria.coverage:
         return f"coverage is {content.get('coverage')!r}; expected {criteria.coverage:g}, as the intervals of all results have"
     return _fault_of_sites(content.get("sites")) or _fault_of_lowest_t(content.get("lowest_t")) or _fault_of_groups(content)
@@ -189,8 +220,8 @@ def _fault_of_groups(content: Mapping[str, Any]) -> str:
     groups = content.get("probabilities")
     for group in GROUPS:
         values = groups.get(group) if isinstance(groups, dict) else None
-        if not isinstance(values, list):
-            return f"probabilities {group} is {values!r}; expected a list of probabilities"
+        if not isinstance(values, list) or not values:
+            return f"probabilities {group} is {values!r}; expected a list of one probability or more"
         for value in values:
             if not (_is_number(value) and 0 <= value <= 1):
                 return f"probabilities {group} has {value!r}; expected numbers from 0 to 1"
@@ -198,4 +229,7 @@ def _fault_of_groups(content: Mapping[str, Any]) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False

@@ -16,10 +16,10 @@ from scripts.clinical import HIP, OURS, Category, Criteria, Reference, convert_b
 _LOGGER: Final = logging.getLogger(__name__)
 
 HELD_OUT: Final = ("test", "external", "")
-"""The splits evaluated where none is named: whatever no training has seen. "" is a radiograph without a split."""
+"""The splits evaluated where none is named: whatever no training sees, but one of --splits. "" is none in the manifest."""
 
 VALIDATION: Final = "validation"
-"""The split that weights are chosen by: no training has learnt from it."""
+"""The split that weights are chosen by: no training learns from it."""
 
 ALL: Final = "all"
 

@@ -118,7 +118,7 @@ class MineralHead(Head):
             nn.init.zeros_(correction[-1].weight)  # type: ignore[index]
             nn.init.zeros_(correction[-1].bias)  # type: ignore[index]
         halves = torch.rand(members, features, generator=torch.Generator().manual_seed(0)).argsort(dim=1) < (features + 1) // 2
-        self.register_buffer("subspaces", halves.float(), persistent=False)
+        self.register_buffer("subspaces", halves.float())
         self.covariates = CovariateInput()
         self.compartments, self.femoral = len(COMPARTMENTS), 2
         self.register_buffer("pose_mean", torch.tensor([math.log(close.crop_spacing_mm), 0.0]), persistent=False)

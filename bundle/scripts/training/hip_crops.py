@@ -1,5 +1,6 @@
 """Crops of hips, made as the cascade makes them and placed as uncertainly as its search places them."""
 
+import copy
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
+from scripts.networks.localisation import HipLocaliser
 from scripts.networks.sampling import sample_at
 from scripts.training.appearance import smooth
 
@@ -75,8 +77,8 @@ class HipMetald(Transform):
         localiser: the cascade's own.
     """
 
-    def __init__(self, localiser: Localiser) -> None:
-        self.localiser = localiser
+    def __init__(self, localiser: HipLocaliser) -> None:
+        self.localiser = copy.deepcopy(localiser).cpu()  # a head's own goes to its device with it
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Measure."""
@@ -100,6 +102,9 @@ class RandHipCropsd(RandomizableTransform):
         spacing_mm: pixel spacing of the radiograph.
         jitter: errors of the landmarks that place the crops; none where None.
         implant_threshold: fraction of metal in the femur's mask from which a hip is not valid.
+
+    Raises:
+        ValueError: when an item holds a mask.
     """
 
     def __init__(
@@ -117,6 +122,8 @@ class RandHipCropsd(RandomizableTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the item with "image" (2, rows, cols), "poses" and "valid" instead of the radiograph, metal and landmarks."""
+        if "label" in data:
+            raise ValueError("A mask is where its metal must be: the cache is of an older version. Give another --cache_dir.")
         radiograph = torch.as_tensor(data["image"]).float()[None]
         points = torch.as_tensor(data["landmarks"]).float()[None]
         visible = torch.isfinite(points).all(dim=3)

@@ -25,12 +25,12 @@ _SHOW_FEMURS = (
 )  # fmt: skip
 
 
-def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> list[dict[str, Any]]:
-    """List the radiographs of a split that have what a training needs.
+def training_items(dataset_dir: str, splits: Sequence[str], required: Sequence[str]) -> list[dict[str, Any]]:
+    """List the radiographs of some splits that have what a training needs.
 
     Args:
         dataset_dir: folder with radiographs and a `manifest.csv`.
-        split: "train" or "validation", as in the manifest's column `split`.
+        splits: as in the manifest's column `split`, such as "train" or "validation".
         required: "label" (of both hips or of one), "landmarks", "bmd" (at least one hip BMD), or a column of the manifest without
             its side (of at least one hip); a radiograph that lacks one is left out.
 
@@ -42,11 +42,12 @@ def training_items(dataset_dir: str, split: str, required: Sequence[str]) -> lis
         ValueError: when no radiograph is left.
     """
     found = list_radiographs(dataset_dir)
-    of_split = [item for item in found if item.get("split") == split]
-    items = [item for item in of_split if all(has_what_is_required(item, need) for need in required)]
+    of_splits = [item for item in found if item.get("split") in splits]
+    items = [item for item in of_splits if all(has_what_is_required(item, need) for need in required)]
     if not items:
+        named = " or ".join(map(repr, splits))
         raise ValueError(
-            f"{dataset_dir}: {len(found)} radiographs, {len(of_split)} of them with {split!r} in the manifest's column split, "
+            f"{dataset_dir}: {len(found)} radiographs, {len(of_splits)} of them with {named} in the manifest's column split, "
             f"none of which has {' and '.join(required)}; expected at least one. Nothing was trained."
         )
     none = {"label": "", "landmarks": "", "fracture_label": ""}
@@ -71,7 +72,7 @@ def radiographs_without_hips(folder: str | None, split: str, read: Read) -> list
         split: "train" or "validation".
         read: see `radiographs_of_other_kinds`.
     """
-    return radiographs_of_other_kinds(training_items(folder, split, []), _SHOW_FEMURS, read) if folder else []
+    return radiographs_of_other_kinds(training_items(folder, [split], []), _SHOW_FEMURS, read) if folder else []
 
 
 def radiographs_of_other_kinds(items: Sequence[Mapping[str, Any]], but: Collection[str], read: Read) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def view_items(folders: Sequence[str], split: str, read: Read, networks: Sequenc
         networks: files of the networks that look at the radiographs; an item names their hash, so that other
             networks look anew.
     """
-    items = [item for folder in folders for item in training_items(folder, split, [])]
+    items = [item for folder in folders for item in training_items(folder, [split], [])]
     other = radiographs_of_other_kinds([item for item in items if item.get("kind")], (), read)
     seen_by = hashlib.sha256(b"".join(Path(file).read_bytes() for file in networks)).hexdigest()
     hips = [item for item in items if not item.get("kind")]

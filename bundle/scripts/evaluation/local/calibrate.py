@@ -47,6 +47,7 @@ def calibrate(ledger: Ledger, output_dir: str, notice: str, fewest_patients: int
         "version": VERSION,
         "notice": notice,
         "weights_sha256": ledger.provenance["weights"]["sha256"],
+        "uncertainty_sha256": ledger.provenance["uncertainty"]["sha256"],
         "patients": patients,
         "hips": max(len(of_site.dxa) for of_site in pairs.values()),
         "first_study_date": dates and dates[0],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -51,7 +53,7 @@ def calibrate_uncertainty(
         OSError: where the file cannot be written.
     """
     pairs, patients = pair_with_dxa(ledger), gather_patients(ledger)
-    _check_numbers(pairs, patients, fewest_patients)
+    _check_numbers(pairs, patients, max(fewest_patients, _fewest_for(folds)))
     try:
         quantiles = {site: fit_quantiles(of_site) for site, of_site in pairs.items()}
         unseen = {site: apply_unseen(of_site, folds, seed) for site, of_site in pairs.items()}
@@ -93,11 +95,24 @@ def calibrate_uncertainty(
     return file
 
 
+def _fewest_for(folds: int) -> int:
+    """The fewest patients of whom each fold leaves enough to tell a tail of half of what the intervals leave out."""
+    tail = (1 - load_criteria().coverage) / 2
+    told = math.ceil((1 - tail) / tail - 1e-9)
+    return next(count for count in itertools.count(told) if count - math.ceil(count / folds) >= told)
+
+
 def _check_numbers(pairs: Mapping[str, Pairs], patients: Patients, fewest: int) -> None:
     counts = {HIP.site_names[site].capitalize(): of_site.count_patients for site, of_site in pairs.items()}
     counts["Lowest T-score"] = len(patients)
     if few := [f"{name}: {count} patients have both an answer and DXA." for name, count in counts.items() if count < fewest]:
         raise ValueError(f"{' '.join(few)} Expected {fewest} or more of each. No uncertainty was written.")
+    if patients.positive.all() or not patients.positive.any():
+        with_it = "all" if patients.positive.all() else "none"
+        raise ValueError(
+            f"Of {len(patients)} patients {with_it} have osteoporosis by DXA; expected some with it and some without. "
+            "No uncertainty was written."
+        )
 
 
 def _sentences(
