@@ -7,6 +7,7 @@ robustness, interventions and domain-gap in `tests/evaluation`, simulate in `tes
 
 import importlib
 import inspect
+import hashlib
 import json
 import subprocess
 import sys
@@ -99,7 +100,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "in" / "manifest.csv").write_text("image,split,right_neck_bmd\nfilm.dcm,external,0.8\n")
     weights = (BUNDLE / "models/model.pt.sha256").read_text().split()[0]
     local = {"neck": {"offset_g_cm2": 0.0, "slope": 0.9, "sd_factor": 1.0, "after": None}}
-    (tmp_path / "local.json").write_text(json.dumps({"version": 1, "weights_sha256": weights, "patients": 50, "sites": local}))
+    intervals = hashlib.sha256((BUNDLE / "models/uncertainty.json").read_bytes()).hexdigest()
+    made = {"version": 2, "weights_sha256": weights, "uncertainty_sha256": intervals, "patients": 50, "sites": local}
+    (tmp_path / "local.json").write_text(json.dumps(made))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
