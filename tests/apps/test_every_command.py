@@ -5,9 +5,9 @@ What the functions do is tested beside them. The commands that are not here are 
 robustness, interventions and domain-gap in `tests/evaluation`, simulate in `tests/simulation/test_cohort.py`.
 """
 
+import hashlib
 import importlib
 import inspect
-import hashlib
 import json
 import subprocess
 import sys
