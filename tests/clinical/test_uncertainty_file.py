@@ -58,7 +58,11 @@ def test_a_prevalence_of_ones_own_moves_the_thresholds(file):
 def test_without_one_for_these_weights_intervals_are_normal_and_every_result_says_so(file, given, why):
     read = load_uncertainty(file() if given else None, "b" * 64)
     assert read.quantiles == dict.fromkeys(("neck", "total"), load_criteria().normal_quantiles)
-    assert read.lowest_t is None and read.true_lowest_t("neck") == LowestT() and read.thresholds == Thresholds(0.95, 0.05)
+    assert (
+        read.lowest_t is None
+        and read.true_lowest_t("neck", load_criteria()) == LowestT()
+        and read.thresholds == Thresholds(0.95, 0.05)
+    )
     assert (read.patients, read.sha256) == (None, None)
     notes = interpret(found(), ADULT, uncertainty=read).notes
     assert sum(why in note and "normal distribution" in note for note in notes) == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.clinical.anatomy import HIP
+from scripts.clinical.fitted_file import read_fitted_file
 
 VERSION: Final = 2
 """Of the file's layout."""
@@ -114,17 +113,10 @@ def read_calibration(file: str | Path) -> tuple[dict[str, Any], str]:
     Raises:
         ValueError: where it cannot be read, or is no calibration.
     """
-    try:
-        data = Path(file).read_bytes()
-        content = json.loads(data)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{file}: the local calibration cannot be read ({type(error).__name__}); expected a JSON file, as osteoxr calibrate "
-            "writes it. Nothing was analysed."
-        ) from error
+    content, sha256 = read_fitted_file(file, "the local calibration", "osteoxr calibrate")
     if fault := _fault(content):
         raise ValueError(f"{file}: {fault}; expected a local calibration, as osteoxr calibrate writes it. Nothing was analysed.")
-    return content, hashlib.sha256(data).hexdigest()
+    return content, sha256
 
 
 def _fault(content: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from scripts.clinical.findings import QUANTITIES
+from scripts.clinical.fitted_file import read_fitted_file
 
 GATE_FILE: Final = Path(__file__).with_name("gate.json")
 """Limits that hold for any weights: {"version", "limits": {name: {"value", "why", "source"}}}."""
@@ -72,13 +72,7 @@ def clinical_limits() -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{path}: the gate's thresholds cannot be read ({type(error).__name__}); expected a JSON file, as "
-            "calibrate_gate.yaml writes it. Nothing was analysed."
-        ) from error
+    content, _ = read_fitted_file(path, "the gate's thresholds", "calibrate_gate.yaml")
     if not isinstance(content, dict):
         raise ValueError(f"{path}: the gate's thresholds are no JSON object. Nothing was analysed.")
     return content

@@ -151,7 +151,7 @@ def interpret(
     classifier = found.patient["osteoporosis_probability"] if lowest else None
     true_t = None
     if lowest and classifier is not None:
-        true_t = uncertainty.true_lowest_t(lowest.site).distribution(lowest.t_score, lowest.t_sd, classifier)
+        true_t = uncertainty.true_lowest_t(lowest.site, criteria).distribution(lowest.t_score, lowest.t_sd, classifier)
     probability = true_t.cdf(criteria.osteoporosis_at_most) if true_t else None
     triage = uncertainty.thresholds.advise(probability) if probability is not None else None
     low_bone_mass = true_t.cdf(criteria.normal_at_least) if true_t else None

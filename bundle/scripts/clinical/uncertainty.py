@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +10,7 @@ from typing import Any, Final
 
 from scripts.clinical.anatomy import HIP
 from scripts.clinical.diagnosis import Criteria, load_criteria
+from scripts.clinical.fitted_file import read_fitted_file
 from scripts.clinical.lowest_t import LowestT
 from scripts.clinical.triage import Thresholds, find_thresholds
 
@@ -63,12 +62,12 @@ class Uncertainty:
         low, high = self.quantiles[site]
         return (bmd + low * sd, bmd + high * sd)
 
-    def true_lowest_t(self, site: str) -> LowestT:
+    def true_lowest_t(self, site: str, criteria: Criteria) -> LowestT:
         """How the lowest estimated T-score, which is of a site, tells of the true one."""
         if self.lowest_t:
             return self.lowest_t
         low, high = self.quantiles[site]
-        normal_low, normal_high = load_criteria().normal_quantiles
+        normal_low, normal_high = criteria.normal_quantiles
         return LowestT(sd_factor=(high - low) / (normal_high - normal_low))
 
     def elsewhere(self, criteria: Criteria) -> Uncertainty:
@@ -148,17 +147,10 @@ def read_uncertainty(file: str | Path, criteria: Criteria) -> tuple[dict[str, An
     Raises:
         ValueError: see `load_uncertainty`.
     """
-    try:
-        data = Path(file).read_bytes()
-        content = json.loads(data)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{file}: how far the estimates are from DXA cannot be read ({type(error).__name__}); expected a JSON file, as "
-            "osteoxr calibrate-uncertainty writes it. Nothing was analysed."
-        ) from error
+    content, sha256 = read_fitted_file(file, "how far the estimates are from DXA", "osteoxr calibrate-uncertainty")
     if fault := _fault(content, criteria):
         raise ValueError(f"{file}: {fault}, as osteoxr calibrate-uncertainty writes it. Nothing was analysed.")
-    return content, hashlib.sha256(data).hexdigest()
+    return content, sha256
 
 
 def _unfitted(criteria: Criteria, prevalence: float | None, why: str) -> Uncertainty:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from scripts.evaluation.statistics.agreement import Floats
 
 
 def conformal_quantile(score: Floats, patients: NDArray[np.int64], share: float) -> float:
@@ -33,9 +33,15 @@ def conformal_quantile(score: Floats, patients: NDArray[np.int64], share: float)
     # The place is where the patients up to it, of one more than there are, reach the share.
     place = int(np.searchsorted(np.cumsum(share_by_patient(patients)[order]), share * (count + 1) - 1e-9))
     if place >= len(order):
-        fewest = math.ceil(share / (1 - share) - 1e-9)
-        raise ValueError(f"{count} patients do not tell a quantile of {100 * share:.3g}%; expected {fewest} or more.")
+        raise ValueError(
+            f"{count} patients do not tell a quantile of {100 * share:.3g}%; expected {fewest_patients(share)} or more."
+        )
     return float(score[order][place])
+
+
+def fewest_patients(share: float) -> int:
+    """How many it takes for a `conformal_quantile` of a share, above 0 and below 1, to be told."""
+    return math.ceil(share / (1 - share) - 1e-9)
 
 
 def share_by_patient(patients: NDArray[np.int64]) -> Floats:

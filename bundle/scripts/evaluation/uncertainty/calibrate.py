@@ -18,6 +18,8 @@ from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.tables import plain
 from scripts.evaluation.local.pairs import Pairs, pair_with_dxa, study_dates
 from scripts.evaluation.statistics.agreement import Floats
+from scripts.evaluation.statistics.conformal import fewest_patients
+from scripts.evaluation.statistics.discrimination import brier_score
 from scripts.evaluation.uncertainty.fit import apply_unseen, fit_lowest_t, fit_quantiles, predict_osteoporosis
 from scripts.evaluation.uncertainty.patients import Patients, gather_patients
 from scripts.evaluation.uncertainty.tables import describe_coverage, format_coverage, measure_coverage
@@ -97,8 +99,7 @@ def calibrate_uncertainty(
 
 def _fewest_for(folds: int) -> int:
     """The fewest patients of whom each fold leaves enough to tell a tail of half of what the intervals leave out."""
-    tail = (1 - load_criteria().coverage) / 2
-    told = math.ceil((1 - tail) / tail - 1e-9)
+    told = fewest_patients(0.5 + load_criteria().coverage / 2)
     return next(count for count in itertools.count(told) if count - math.ceil(count / folds) >= told)
 
 
@@ -132,7 +133,7 @@ def _sentences(
         criteria.npv_at_least,
     )
     before = patients.probabilities(LowestT())
-    brier = [f"{np.mean((told - positive) ** 2):.4f}" for told in (before, probability)]
+    brier = [f"{brier_score(told, positive):.4f}" for told in (before, probability)]
     return [
         *ends,
         f"Lowest T-score: normal, mean {lowest_t.offset:+.3f} + {lowest_t.slope:.3f} x estimate {lowest_t.logit_slope:+.3f} x "
