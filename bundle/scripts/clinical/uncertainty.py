@@ -173,12 +173,11 @@ def _fault(content: Any, criteria: Criteria) -> str:
     if not isinstance(content, dict) or content.get("version") != VERSION:
         found = content.get("version") if isinstance(content, dict) else content
         return f"version is {found!r}; expected {VERSION}"
-    expected = {"weights_sha256": (str, "a SHA-256"), "patients": (int, "a whole number")}
-    for field, (kind, words) in expected.items():
-        if not isinstance(content.get(field), kind):
-            return f"{field} is {content.get(field)!r}; expected {words}"
-    if isinstance(content["patients"], bool) or content["patients"] < 1:
-        return f"patients is {content['patients']!r}; expected a whole number from 1"
+    weights, patients = content.get("weights_sha256"), content.get("patients")
+    if not isinstance(weights, str):
+        return f"weights_sha256 is {weights!r}; expected a SHA-256"
+    if not isinstance(patients, int) or isinstance(patients, bool) or patients < 1:
+        return f"patients is {patients!r}; expected a whole number from 1"
     if content.get("coverage") != criteria.coverage:
         return f"coverage is {content.get('coverage')!r}; expected {criteria.coverage:g}, as the intervals of all results have"
     return _fault_of_sites(content.get("sites")) or _fault_of_lowest_t(content.get("lowest_t")) or _fault_of_groups(content)

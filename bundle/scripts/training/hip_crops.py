@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +15,6 @@ from scripts.clinical.anatomy import HIP
 from scripts.networks.localisation import HipLocaliser
 from scripts.networks.sampling import sample_at
 from scripts.training.appearance import smooth
-
-
-class Localiser(Protocol):
-    """What a `scripts.networks.HipLocaliser` has and does."""
-
-    crop_rows: int
-    crop_cols: int
-
-    def fit(self, points: Tensor, confidence: Tensor) -> Tensor: ...  # noqa: D102
-    def poses(self, transforms: Tensor, spacing_mm: float) -> Tensor: ...  # noqa: D102
-    def sample(self, image: Tensor, transforms: Tensor) -> Tensor: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -109,7 +98,7 @@ class RandHipCropsd(RandomizableTransform):
 
     def __init__(
         self,
-        localiser: Localiser,
+        localiser: HipLocaliser,
         spacing_mm: float = 0.3,
         jitter: LandmarkJitter | None = None,
         implant_threshold: float = 0.05,
@@ -162,7 +151,7 @@ class RandContourCropd(RandomizableTransform):
 
     def __init__(
         self,
-        localiser: Localiser,
+        localiser: HipLocaliser,
         spacing_mm: float,
         random_side: bool = True,
         jitter: LandmarkJitter | None = None,
