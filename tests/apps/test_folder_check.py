@@ -66,9 +66,9 @@ def test_a_folder_that_has_everything_lacks_nothing() -> None:
         ([item(0, "train", **DRAWN), item(1, "validation", **DRAWN)], "Training of siamese", "lacks DXA results"),
         ([item(0, "train", **DRAWN), item(1, "validation", **DRAWN)], "To get DXA results", "right_neck_bmd"),
         (
-            [item(0, "train", **DRAWN, **THIN), item(1, "validation", **DRAWN, **THIN)],
+            [item(0, "train", **DRAWN, **MAPPED), item(1, "validation", **DRAWN, **MAPPED)],
             "Training of mineral",
-            "lacks maps of the mineral, maps of DXA's regions",
+            "lacks DXA results",
         ),
         ([item(0, "train"), item(1, "validation")], "Training of view", "1 radiographs to learn from, 1 to validate on"),
         (
