@@ -65,6 +65,18 @@ def test_the_probability_is_judged_by_brier_and_by_what_was_expected(document, t
     )
 
 
+def test_triage_is_judged_by_how_often_each_word_was_right(cases, document):
+    found = document["overall"]["osteoporosis"]["triage"]
+    assert (found["likely"], found["likely_with_osteoporosis"], found["ppv"]) == (2, 1, 0.5)
+    assert (found["unlikely"], found["npv"], found["uncertain"]) == (1, 1.0, 0)
+    assert "| Triage: osteoporosis likely, patients; with osteoporosis (PPV) | 2; 1, 0.500 (" in format_report(document)
+    differing = dataclasses.replace(cases[1], name="b2", triage="osteoporosis unlikely")
+    silent = dataclasses.replace(cases[2], triage="")
+    found = summarised([*cases[:2], differing, silent])["overall"]["osteoporosis"]["triage"]
+    assert (found["likely"], found["unlikely"], found["uncertain"], found["uncertain_with_osteoporosis"]) == (1, 0, 1, 0)
+    assert math.isnan(found["npv"])
+
+
 def test_bmd_is_of_the_measured_hips(document):
     total = document["overall"]["bmd"]["total"]
     assert (total["hips"], total["patients"]) == (4, 3)

@@ -22,7 +22,9 @@ def make_hip(side, *, total=math.nan, dxa=math.nan, code="", errors=(1.0,) * 5, 
     )
 
 
-def make_case(name, *, hips, dxa_lowest_t, probability, lowest_t, code="", site="simulated-1", femur=0.9, patient=None):
+def make_case(
+    name, *, hips, dxa_lowest_t, probability, lowest_t, code="", site="simulated-1", femur=0.9, patient=None, triage=""
+):
     return Case(
         name=name,
         patient=patient or name,
@@ -36,4 +38,5 @@ def make_case(name, *, hips, dxa_lowest_t, probability, lowest_t, code="", site=
         dice={"femur": femur, "prosthesis": math.nan, "fixation": math.nan},
         false_alarms={name: name == "fixation" for name in MASK_CLASSES},
         hips=hips,
+        triage=triage,
     )

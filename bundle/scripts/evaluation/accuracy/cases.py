@@ -63,7 +63,8 @@ class Case:
     """One radiograph.
 
     patient: groups a patient's radiographs; it is never written anywhere. seen: whether the networks saw it at all.
-    code: why no hip was measured, "" if one was. probability: of osteoporosis, 0..1. lowest_t, dxa_lowest_t: the deciding
+    code: why no hip was measured, "" if one was. probability: of osteoporosis, 0..1. triage: what it advises, see
+    `scripts.clinical.Triage`; "" where nothing. lowest_t, dxa_lowest_t: the deciding
     T-score, estimated and true. covariates: age (years), sex (0 female, 1 male), weight (kg), height (cm). NaN = unknown
     everywhere. dice: by class; NaN where the truth has none of it. false_alarms: by class, whether it was drawn where the
     truth has none of it; False where there is no mask to compare with. repeat_of: see `Truth`.
@@ -82,6 +83,7 @@ class Case:
     false_alarms: Mapping[str, bool]
     hips: tuple[HipCase, HipCase]
     repeat_of: tuple[str, ...] = ()
+    triage: str = ""
 
 
 def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
@@ -155,6 +157,7 @@ def make_screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
         },
         hips=(hips[0], hips[1]),
         repeat_of=truth.repeat_of,
+        triage=str(screening.triage or ""),
     )
 
 

@@ -10,17 +10,17 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import spearmanr
 
-from scripts.clinical import Criteria
+from scripts.clinical import Criteria, Triage
 from scripts.clinical.anatomy import HIP
 from scripts.evaluation.accuracy.cases import MASK_CLASSES, Case, HipCase
 from scripts.evaluation.accuracy.measures import grade_agreement, measure_agreement
 from scripts.evaluation.accuracy.overlap import iou
-from scripts.evaluation.accuracy.patients import group_patients
+from scripts.evaluation.accuracy.patients import Patient, group_patients
 from scripts.evaluation.accuracy.points import median_and_p95
 from scripts.evaluation.accuracy.strata import hip_femur
 from scripts.evaluation.statistics.agreement import mean_absolute_error, measure_bmd_agreement, pearson_r
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
-from scripts.evaluation.statistics.discrimination import auc_delong, brier_score, operating_point, reliability
+from scripts.evaluation.statistics.discrimination import auc_delong, brier_score, operating_point, reliability, wilson_interval
 from scripts.evaluation.statistics.repeatability import measure_repeats
 
 OPERATING_PROBABILITY: Final = 0.5
@@ -152,7 +152,7 @@ def measure_landmarks(cases: Sequence[Case], criteria: Criteria, seed: int) -> d
 
 
 def measure_diagnosis(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
-    """How well the joint probability, the lowest T-score and covariates alone tell patients with osteoporosis."""
+    """How well the joint probability, the lowest T-score and covariates alone tell patients with osteoporosis; and triage."""
     patients = group_patients(cases, criteria)
     measured = [patient for patient in patients if patient.measured]
     positive = np.array([patient.positive for patient in measured], dtype=bool)
@@ -171,10 +171,30 @@ def measure_diagnosis(cases: Sequence[Case], criteria: Criteria, seed: int) -> d
             "brier": brier_score(probability, positive),
             "reliability": reliability(probability, positive),
         },
+        "triage": _triage(measured),
         "lowest_t_score": _discrimination(-lowest_t, positive, below),
         "covariates_only": None
         if by_covariates is None
         else _discrimination(by_covariates, positive, by_covariates >= OPERATING_PROBABILITY),
+    }
+
+
+def _triage(patients: Sequence[Patient]) -> dict[str, Any]:
+    """How many patients each word of triage was said of, and how often those that decide were right, of these very patients."""
+    advised = {word: [patient.positive for patient in patients if patient.triage is word] for word in Triage}
+    likely, unlikely = advised[Triage.LIKELY], advised[Triage.UNLIKELY]
+    right_in, right_out = sum(likely), len(unlikely) - sum(unlikely)
+    return {
+        "likely": len(likely),
+        "likely_with_osteoporosis": right_in,
+        "ppv": right_in / len(likely) if likely else math.nan,
+        "ppv_ci95": wilson_interval(right_in, len(likely)),
+        "unlikely": len(unlikely),
+        "unlikely_without_osteoporosis": right_out,
+        "npv": right_out / len(unlikely) if unlikely else math.nan,
+        "npv_ci95": wilson_interval(right_out, len(unlikely)),
+        "uncertain": len(advised[Triage.UNCERTAIN]),
+        "uncertain_with_osteoporosis": sum(advised[Triage.UNCERTAIN]),
     }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.clinical import Criteria
+from scripts.clinical import Criteria, Triage
 from scripts.dataset.truth import is_osteoporosis
 from scripts.evaluation.accuracy.cases import Case
 
@@ -18,7 +18,8 @@ class Patient:
     """One patient whose true diagnosis is known.
 
     positive: whether the lowest DXA T-score over all hips means osteoporosis. probability: mean over the radiographs that
-    were not refused, 0..1; NaN where all were. lowest_t: the lowest estimated T-score; NaN likewise. covariates: of the
+    were not refused, 0..1; NaN where all were. triage: what those advise, uncertain where they differ; None where all were
+    refused. lowest_t: the lowest estimated T-score; NaN likewise. covariates: of the
     first radiograph that was not refused.
     """
 
@@ -27,6 +28,7 @@ class Patient:
     probability: float
     lowest_t: float
     covariates: tuple[float, float, float, float]
+    triage: Triage | None
 
     @property
     def measured(self) -> bool:
@@ -52,6 +54,13 @@ def group_patients(cases: Sequence[Case], criteria: Criteria) -> list[Patient]:
                 probability=float(np.mean([case.probability for case in answered])) if answered else math.nan,
                 lowest_t=min((case.lowest_t for case in answered), default=math.nan),
                 covariates=answered[0].covariates if answered else own[0].covariates,
+                triage=_together({Triage(case.triage) for case in answered if case.triage}),
             )
         )
     return patients
+
+
+def _together(advised: Set[Triage]) -> Triage | None:
+    if not advised:
+        return None
+    return Triage.UNCERTAIN if len(advised) > 1 else next(iter(advised))

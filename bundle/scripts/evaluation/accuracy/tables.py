@@ -77,7 +77,8 @@ def format_report(document: Mapping[str, Any]) -> str:
             f"AUC, sensitivity and specificity are of the {diagnosis['patients_measured']} patients with DXA who got an answer "
             f"({diagnosis['patients_with_dxa'] - diagnosis['patients_measured']} got none: refused, or too young for a T-score); "
             "the truth is osteoporosis by the lowest T-score of the hip sites with DXA (T <= -2.5). The joint probability is "
-            "the one that results tell, by the lowest estimated T-score and the classifier together.",
+            "the one that results tell, by the lowest estimated T-score and the classifier together. Triage's predictive values "
+            "are of these very patients, at their own prevalence of osteoporosis.",
             "",
         ]
     return "\n".join(lines)
@@ -153,6 +154,17 @@ def _diagnosis_rows(diagnosis: Mapping[str, Any], goals: Mapping[str, float]) ->
         "Patients measured (with osteoporosis)",
         f"{diagnosis['patients_measured']} ({diagnosis['measured_with_osteoporosis']}) of {diagnosis['patients_with_dxa']} "
         f"({diagnosis['patients_with_osteoporosis']})",
+    )
+    triage = diagnosis["triage"]
+    for word, right, value, value_name in (
+        ("likely", "likely_with_osteoporosis", "ppv", "with osteoporosis (PPV)"),
+        ("unlikely", "unlikely_without_osteoporosis", "npv", "without (NPV)"),
+    ):
+        told = f"{triage[word]}; {triage[right]}, {_with_interval(triage, value)}" if triage[word] else "0"
+        yield f"Triage: osteoporosis {word}, patients; {value_name}", told
+    yield (
+        "Triage: uncertain, patients (with osteoporosis)",
+        f"{triage['uncertain']} ({triage['uncertain_with_osteoporosis']})",
     )
     for key, name, point in (
         ("joint_probability", "Joint probability", "probability >= 0.5"),
