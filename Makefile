@@ -50,7 +50,7 @@ pictures: $(VENV)/all.stamp ## Make the pictures of README and docs anew from th
 figures: $(VENV)/all.stamp ## Measure the shipped weights anew and write the tables into the docs (hours; goes on where it was)
 	$(VENV)/bin/python -m scripts.development.figures output/figures
 
-train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
+train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv output/states/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(VENV)/bin/python -m scripts.apps.parent_run --name training --output_dir $(OUT) $(MAKE) --no-print-directory networks
 	@echo "Use these weights with --checkpoint $(OUT)/model.pt"
 
@@ -61,8 +61,9 @@ networks:
 		--cache_dir $(OUT)/cache --tracking mlflow
 	$(OSTEOXR) train view $(DATA) $(OUT)/view --further_dirs output/faulty --further_dirs output/others --cache_dir $(OUT)/cache \
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt --tracking mlflow
-	$(OSTEOXR) train bmd $(DATA) $(OUT)/bmd --cache_dir $(OUT)/cache --tracking mlflow
-	$(OSTEOXR) train siamese $(DATA) $(OUT)/siamese --cache_dir $(OUT)/cache --encoder_file $(OUT)/bmd/best.pt --tracking mlflow
+	$(OSTEOXR) train bmd $(DATA) $(OUT)/bmd --further_dirs output/states --cache_dir $(OUT)/cache --tracking mlflow
+	$(OSTEOXR) train siamese $(DATA) $(OUT)/siamese --further_dirs output/states --cache_dir $(OUT)/cache \
+		--encoder_file $(OUT)/bmd/best.pt --tracking mlflow
 	$(OSTEOXR) assemble --localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \
 		--output_file $(OUT)/model.pt --tracking mlflow
@@ -89,6 +90,9 @@ output/operated/manifest.csv: | $(VENV)/all.stamp
 
 output/faulty/manifest.csv: | $(VENV)/all.stamp
 	$(OSTEOXR) simulate output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty true
+
+output/states/manifest.csv: | $(VENV)/all.stamp
+	$(OSTEOXR) simulate output/states --patients $$(($(PATIENTS) / 2)) --seed 11 --states 5 --split train
 
 output/others/manifest.csv: | $(VENV)/all.stamp
 	$(OSTEOXR) simulate-others output/others --radiographs $(PATIENTS) --seed 5

@@ -40,10 +40,10 @@ def heads(right, left):
     return tuple({} if diameter is None else {"head_diameter_mm": diameter} for diameter in (right, left))
 
 
-def test_channels_are_twenty_nine_right_first():
+def test_channels_are_thirty_three_right_first():
     names = CHANNELS.names
-    assert len(names) == 29
-    assert names[0] == "right_landmark_confidence" and names[12] == "left_landmark_confidence"
+    assert len(names) == 33
+    assert names[0] == "right_landmark_confidence" and names[14] == "left_landmark_confidence"
     assert names[-4:] == ("hip_view", "novelty", "pelvic_turn_deg", "pelvic_tilt_deg")
     assert set(named()) == set(names)
 

@@ -16,7 +16,12 @@ from torch import Tensor, nn
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
 ANOTHER = Quantity("canal_mm", "mm", "width of the canal")
 LIMITED = replace(ANOTHER, limits=(Limit("view_at_least", Code.NOT_A_HIP, 1, "Too narrow."),))
-JOINT = {"crops": torch.rand(3, 2, 224, 224), "poses": torch.zeros(3, 2, 2), "covariates": torch.full((3, 4), torch.nan)}
+JOINT = {
+    "crops": torch.rand(3, 2, 224, 224),
+    "around": torch.rand(3, 2, 64, 64),
+    "poses": torch.zeros(3, 2, 2),
+    "covariates": torch.full((3, 4), torch.nan),
+}
 
 
 def built(*files: str, **overrides: object) -> ScreeningNetwork:
@@ -27,7 +32,7 @@ def built(*files: str, **overrides: object) -> ScreeningNetwork:
     return parser.get_parsed_content("network_def").eval()
 
 
-def encoder(features: int = 4, channels: int = 1) -> nn.Module:
+def encoder(features: int = 4, channels: int = 2) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels, features, 5, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
@@ -40,10 +45,10 @@ def further() -> ScreeningNetwork:
 def test_a_head_of_the_config_alone_has_channels_of_its_own(further: ScreeningNetwork) -> None:
     names = further.channels.names
     assert set(names) - set(CHANNELS.names) == {
-        f"{side}_canal_20_above_mm{sd}" for side in ("right", "left") for sd in ("", "_sd")
+        f"{side}_canal_20_above_mm{sd}" for side in ("right", "left") for sd in ("", "_sd", "_epistemic_sd")
     }
-    assert names[10:14] == ("right_total_bmd", "right_total_bmd_sd", "right_canal_20_above_mm", "right_canal_20_above_mm_sd")
-    assert further.channels.quantities[-1].describe() == (
+    assert names[13:16] == ("right_total_bmd_epistemic_sd", "right_canal_20_above_mm", "right_canal_20_above_mm_sd")
+    assert further.channels.quantities[-2].describe() == (
         "standard deviation of the estimated width of the medullary canal 20 mm above the lesser trochanter, mm"
     )
 
@@ -76,7 +81,7 @@ def test_a_hip_that_is_not_valid_has_no_estimate_and_lends_none(further: Screeni
 def test_the_radiographs_of_a_study_are_estimated_anew_by_joint_heads_alone(further: ScreeningNetwork) -> None:
     names = further.channels.names
     right, left = (torch.full((len(names),), value) for value in (0.7, 0.9))
-    of_hip = {"crops": torch.rand(2, 224, 224), "poses": torch.zeros(2, 2)}
+    of_hip = {"crops": torch.rand(2, 224, 224), "around": torch.rand(2, 64, 64), "poses": torch.zeros(2, 2)}
     predictions = [{**of_hip, "channels": right}, {**of_hip, "channels": left}]
     usable = torch.tensor([[True, False], [False, True]])
     with torch.no_grad():
@@ -86,13 +91,34 @@ def test_the_radiographs_of_a_study_are_estimated_anew_by_joint_heads_alone(furt
     assert found["right_metal_fraction"] == pytest.approx(0.7) and found["left_metal_fraction"] == pytest.approx(0.9)
     assert found["hip_view"] == pytest.approx(0.7)
     anew = [name for name in names if "_bmd" in name or "canal" in name or name == "osteoporosis_probability"]
-    assert len(anew) == 13 and not {0.7, 0.9} & {round(found[name], 4) for name in anew}
+    assert len(anew) == 19 and not {0.7, 0.9} & {round(found[name], 4) for name in anew}
 
 
 def test_an_encoder_may_give_any_number_of_features() -> None:
-    head = RegressionHead(encoder(7), ["neck_bmd"], [0.75], [0.15])
-    assert head(**JOINT, valid=torch.ones(3, 2)).shape == (3, 2, 1, 2)
-    assert head.names == ["neck_bmd", "neck_bmd_sd"]
+    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15])
+    found = head(**JOINT, valid=torch.ones(3, 2))
+    assert found["estimates"].shape == (3, 2, 1, 3) and found["members"].shape == (3, 2, 5, 1, 2)
+    assert head.names == ["neck_bmd", "neck_bmd_sd", "neck_bmd_epistemic_sd"]
+
+
+def test_the_members_of_a_regressor_make_one_estimate_whose_spread_is_theirs_and_how_they_differ() -> None:
+    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15]).eval()
+    found = head(**JOINT, valid=torch.ones(3, 2))
+    mean, sd, epistemic = found["estimates"].unbind(dim=3)
+    means, sds = found["members"].unbind(dim=4)
+    torch.testing.assert_close(mean, means.mean(dim=2))
+    torch.testing.assert_close(sd**2, sds.square().mean(dim=2) + means.var(dim=2, unbiased=False))
+    torch.testing.assert_close(epistemic, means.std(dim=2, unbiased=False))
+    assert (epistemic > 0).all() and (epistemic < sd).all()
+
+
+def test_a_regressor_sees_how_bright_bone_is_against_what_surrounds_it_and_not_form_alone() -> None:
+    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15]).eval()
+    whole = {**JOINT, "valid": torch.ones(3, 2)}
+    first = head(**whole)["estimates"][..., 0]
+    brighter = head(**{**whole, "crops": JOINT["crops"] + 0.2})["estimates"][..., 0]
+    darker = head(**{**whole, "around": JOINT["around"] - 0.2})["estimates"][..., 0]
+    assert (brighter - first).abs().min() > 1e-4 and (darker - first).abs().min() > 1e-4
 
 
 class Given(Head):
@@ -122,13 +148,15 @@ class Given(Head):
 def test_a_head_that_does_not_fit_is_refused_when_the_cascade_is_built(further, head: nn.Module, sentence: str) -> None:
     heads = {name: part for name, part in further.heads.items() if name != "canal"}
     with pytest.raises(ValueError, match=sentence):
-        ScreeningNetwork(further.search, further.localiser, {**heads, "other": head}, implant_threshold=0.05)
+        ScreeningNetwork(
+            further.search, further.localiser, further.surroundings, {**heads, "other": head}, implant_threshold=0.05
+        )
 
 
 def test_a_quantity_of_the_table_that_no_head_gives_is_named(further: ScreeningNetwork) -> None:
     heads = {name: part for name, part in further.heads.items() if name != "siamese"}
     with pytest.raises(ValueError, match="No head gives osteoporosis_probability; expected all of the table from the heads view"):
-        ScreeningNetwork(further.search, further.localiser, heads, implant_threshold=0.05)
+        ScreeningNetwork(further.search, further.localiser, further.surroundings, heads, implant_threshold=0.05)
 
 
 @pytest.mark.parametrize(
@@ -137,12 +165,19 @@ def test_a_quantity_of_the_table_that_no_head_gives_is_named(further: ScreeningN
         ({"quantities": ["neck_width"]}, "neck_width: no quantity of the table"),
         ({"quantities": ["hip_view"]}, "hip_view: not of a bone"),
         ({"target_sd": [0.1, 0.2]}, r"1 quantities \(neck_bmd\), 1 values of target_mean, 2 of target_sd"),
-        ({"encoder": encoder(channels=3)}, r"Sequential takes no crops \(N, 1, 112, 112\)"),
-        ({"encoder": nn.Conv2d(1, 4, 5)}, r"Conv2d maps crops \(1, 1, 112, 112\) to \(1, 4, 108, 108\)"),
+        ({"encoder": encoder(channels=3)}, r"Sequential takes no pictures \(N, 2, 112, 112\)"),
+        ({"encoder": nn.Conv2d(2, 4, 5)}, r"Conv2d maps pictures \(1, 2, 112, 112\) to \(1, 4, 108, 108\)"),
+        ({"outside": encoder(channels=3)}, r"Sequential takes no pictures \(N, 1, 64, 64\)"),
     ],
 )
 def test_a_regression_head_of_unfit_parts_is_refused(arguments: dict, sentence: str) -> None:
-    fit = {"encoder": encoder(), "quantities": ["neck_bmd"], "target_mean": [0.75], "target_sd": [0.15]}
+    fit = {
+        "encoder": encoder(),
+        "outside": encoder(channels=1),
+        "quantities": ["neck_bmd"],
+        "target_mean": [0.75],
+        "target_sd": [0.15],
+    }
     with pytest.raises(ValueError, match=sentence):
         RegressionHead(**{**fit, **arguments})
 

@@ -86,6 +86,7 @@ class FakeCascade(torch.nn.Module):
             "landmarks": torch.stack((right_points, left_points))[None],
             "landmark_confidence": torch.full((1, 2, 5), 0.9),
             "crops": torch.zeros(1, 2, 100, 100),
+            "around": torch.zeros(1, 2, 64, 64),
             "poses": torch.zeros(1, 2, 2),
             "crop_transforms": torch.tensor(
                 [[[[1.6, 0.0, 50.0], [0.0, 1.4, 40.0]], [[1.6, 0.0, 50.0], [0.0, -1.4, width - 41.0]]]]

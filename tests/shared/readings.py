@@ -39,6 +39,7 @@ def reading(
         "landmarks": points,
         "landmark_confidence": torch.rand(1, 2, 5),
         "crops": torch.rand(1, 2, 8, 8),
+        "around": torch.rand(1, 2, 8, 8),
         "crop_transforms": transforms,
         "fracture_logits": torch.rand(1, 2, 8, 8),
         "fracture_transforms": transforms * 1.5,

@@ -13,8 +13,10 @@ HIP = {
     "contour_agreement": 0.98,
     "neck_bmd": 0.75,
     "neck_bmd_sd": 0.05,
+    "neck_bmd_epistemic_sd": 0.01,
     "total_bmd": 0.85,
     "total_bmd_sd": 0.06,
+    "total_bmd_epistemic_sd": 0.01,
 }
 CLEAR = {
     "exposure_black": 0.0,

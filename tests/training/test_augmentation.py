@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scripts.clinical.anatomy import HIP
-from scripts.networks import HipLocaliser
+from scripts.networks import HipLocaliser, Surroundings
 from scripts.networks.segmentation import coarser
 from scripts.networks.view import OUTPUTS
 from scripts.training import (
@@ -117,6 +117,7 @@ def test_a_further_mask_becomes_the_labels_last_channel() -> None:
 
 
 FRAMER = HipLocaliser((352, 224), 0.6, (-42.0, -88.0))
+SURROUNDINGS = Surroundings(HipLocaliser((64, 64), 4.0, (-90.0, -150.0)))
 
 
 def test_without_jitter_a_contour_crop_is_the_cascades_own() -> None:
@@ -324,17 +325,22 @@ def hip_item() -> dict[str, torch.Tensor]:
 
 def test_without_jitter_the_crops_are_the_cascades_own() -> None:
     data, localiser = measured_item(), HipLocaliser()
-    out = RandHipCropsd(localiser)(data)
+    out = RandHipCropsd(localiser, SURROUNDINGS)(data)
     transforms = localiser.fit(data["landmarks"][None], torch.ones(1, 2, 5))
     assert torch.equal(out["image"], localiser.sample(data["image"][None], transforms)[0, :, 0])
+    assert torch.equal(out["around"], SURROUNDINGS(data["image"][None], data["landmarks"][None], torch.ones(1, 2, 5))[0])
     assert torch.equal(out["poses"], localiser.poses(transforms, 0.3)[0])
     assert out["valid"].tolist() == [1.0, 1.0]
 
 
 def test_jitter_moves_the_crops_a_little_and_differently_each_time() -> None:
-    crops = RandHipCropsd(HipLocaliser(), jitter=LandmarkJitter(2.0, 1.5, 0.03, 2.5))
+    crops = RandHipCropsd(HipLocaliser(), SURROUNDINGS, jitter=LandmarkJitter(2.0, 1.5, 0.03, 2.5))
     crops.set_random_state(0)
-    first, second, exact = crops(measured_item()), crops(measured_item()), RandHipCropsd(HipLocaliser())(measured_item())
+    first, second, exact = (
+        crops(measured_item()),
+        crops(measured_item()),
+        RandHipCropsd(HipLocaliser(), SURROUNDINGS)(measured_item()),
+    )
     assert not torch.equal(first["image"], second["image"])
     assert (first["poses"] - exact["poses"]).abs().max() < 0.3
 
@@ -342,7 +348,7 @@ def test_jitter_moves_the_crops_a_little_and_differently_each_time() -> None:
 def test_an_implanted_hip_teaches_nothing() -> None:
     data = hip_item()
     data["label"][:, :, 500:] = 2
-    out = RandHipCropsd(HipLocaliser())(HipMetald(HipLocaliser())(data))
+    out = RandHipCropsd(HipLocaliser(), SURROUNDINGS)(HipMetald(HipLocaliser())(data))
     assert out["valid"].tolist() == [1.0, 0.0]
     np.testing.assert_allclose(out["bmd"].numpy(), [[0.7, 0.8], [NAN, NAN]], rtol=1e-6)
     assert float(out["osteoporosis"]) == 0.0
@@ -352,9 +358,9 @@ def test_an_implanted_hip_teaches_nothing() -> None:
 def test_a_hip_needs_no_shaft_landmark_but_every_other() -> None:
     data = measured_item()
     data["landmarks"][:, 4] = NAN
-    assert RandHipCropsd(HipLocaliser())(data)["valid"].tolist() == [1.0, 1.0]
+    assert RandHipCropsd(HipLocaliser(), SURROUNDINGS)(data)["valid"].tolist() == [1.0, 1.0]
     data["landmarks"][0, 0] = NAN
-    assert RandHipCropsd(HipLocaliser())(data)["valid"].tolist() == [0.0, 1.0]
+    assert RandHipCropsd(HipLocaliser(), SURROUNDINGS)(data)["valid"].tolist() == [0.0, 1.0]
 
 
 def test_covariates_are_hidden_at_about_the_given_rate() -> None:
@@ -399,4 +405,4 @@ def test_metal_is_measured_whatever_device_the_network_goes_to_and_a_mask_is_no_
     localiser.to("meta")
     assert metal(hip_item())["metal"].tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match="Give another --cache_dir"):
-        RandHipCropsd(HipLocaliser())(hip_item())
+        RandHipCropsd(HipLocaliser(), SURROUNDINGS)(hip_item())

@@ -72,11 +72,11 @@ def test_bce_ignores_unknown_labels() -> None:
 def test_losses_of_a_batch_without_truth_are_zero_and_finite_in_gradient() -> None:
     logits = torch.randn(3, 1, requires_grad=True)
     KnownBCELoss()(logits, torch.full((3, 1), NAN)).backward()
-    predicted = torch.rand(3, 2, 2, 2, requires_grad=True)
-    loss = GaussianLoss()(predicted, torch.full((3, 2, 2), NAN))
+    predicted = torch.rand(3, 2, 5, 2, 2, requires_grad=True)
+    loss = GaussianLoss()({"members": predicted}, torch.full((3, 2, 2), NAN))
     loss.backward()
     assert loss.item() == 0.0
-    assert torch.equal(logits.grad, torch.zeros(3, 1)) and torch.equal(predicted.grad, torch.zeros(3, 2, 2, 2))
+    assert torch.equal(logits.grad, torch.zeros(3, 1)) and torch.equal(predicted.grad, torch.zeros(3, 2, 5, 2, 2))
 
 
 def test_bmd_loss_ignores_unknown_and_is_least_at_the_true_mean_and_spread() -> None:
@@ -84,9 +84,9 @@ def test_bmd_loss_ignores_unknown_and_is_least_at_the_true_mean_and_spread() -> 
     truth[0, 0, 1] = 0.8
 
     def at(mean: float, sd: float) -> float:
-        predicted = torch.full((1, 2, 2, 2), 9.0)
-        predicted[0, 0, 1] = torch.tensor([mean, sd])
-        return float(GaussianLoss(beta=0.0)(predicted, truth))
+        members = torch.full((1, 2, 3, 2, 2), 9.0)
+        members[0, 0, :, 1] = torch.tensor([mean, sd])
+        return float(GaussianLoss(beta=0.0)({"members": members}, truth))
 
     assert at(0.8, 0.1) < at(0.9, 0.1)
     assert at(0.9, 0.1) < at(0.9, 0.3) and at(0.9, 0.1) < at(0.9, 0.03)

@@ -99,15 +99,15 @@ def test_the_density_is_the_maps_mean_over_its_region_before_anything_is_learnt(
     femur = found["mineral"][:, :, :2].sum(dim=2, keepdim=True)
     mean = (femur * weight).sum(dim=(3, 4)) / weight.sum(dim=(3, 4))
     assert torch.allclose(found["read"], mean, atol=1e-5)
-    assert torch.allclose(found["bmd"][..., 0], mean, rtol=0.02), "but for what the members differ about the gain"
+    assert torch.allclose(found["estimates"][..., 0], mean, rtol=0.02), "but for what the members differ about the gain"
 
 
 def test_a_hip_that_is_not_valid_leaves_the_other_as_it_is() -> None:
     head, valid = small_head(), torch.tensor([[1.0, 0.0]])
     crops, around, poses = torch.rand(1, 2, 64, 64), torch.rand(1, 2, 32, 32), torch.zeros(1, 2, 2)
     unknown = torch.full((1, 4), torch.nan)
-    first = head(crops, around, poses, valid, unknown)["bmd"][:, 0]
-    changed = head(crops * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1), around, poses, valid, unknown)["bmd"][:, 0]
+    first = head(crops, around, poses, valid, unknown)["estimates"][:, 0]
+    changed = head(crops * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1), around, poses, valid, unknown)["estimates"][:, 0]
     assert torch.allclose(first, changed, atol=1e-6)
 
 
@@ -256,7 +256,7 @@ def test_the_members_differ_and_their_mixture_has_the_variance_of_both_kinds() -
         found = head(torch.rand(1, 2, 64, 64), torch.rand(1, 2, 32, 32), torch.zeros(1, 2, 2), torch.ones(1, 2),
                      torch.full((1, 4), torch.nan))  # fmt: skip
     means, sds = found["members"].unbind(dim=4)  # (1, 2, K, sites)
-    mean, sd, epistemic = found["bmd"].unbind(dim=3)
+    mean, sd, epistemic = found["estimates"].unbind(dim=3)
     assert torch.allclose(mean, means.mean(dim=2)) and (epistemic > 0).all()
     assert torch.allclose(epistemic, means.var(dim=2, unbiased=False).sqrt(), atol=1e-6)
     assert torch.allclose(sd**2, sds.square().mean(dim=2) + epistemic**2, atol=1e-6)

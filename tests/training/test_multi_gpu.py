@@ -34,7 +34,7 @@ ALONE = (sys.executable, "-m")
 TOGETHER = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m")
 NAN = float("nan")
 ENCODER = {  # without batch normalisation, which on a CPU sees each process's share by itself
-    "_target_": "monai.networks.nets.Regressor", "in_shape": [1, 112, 112], "out_shape": [128], "channels": [8, 16, 16, 16],
+    "_target_": "monai.networks.nets.Regressor", "in_shape": [2, 112, 112], "out_shape": [128], "channels": [8, 16, 16, 16],
     "strides": [4, 4, 2, 2], "norm": "INSTANCE",
 }  # fmt: skip
 
@@ -201,10 +201,10 @@ def observe(rank: int, processes: int) -> dict[str, torch.Tensor]:
     target = target[rank::processes]
     trained = torch.nn.parallel.DistributedDataParallel(network) if processes > 1 else network
     predicted = trained(batch)
-    bmd = torch.stack((predicted[:, :4], predicted[:, 4:8].exp()), dim=2).view(-1, 2, 2, 2)
+    bmd = torch.stack((predicted[:, :4], predicted[:, 4:8].exp()), dim=2).view(-1, 2, 1, 2, 2)
     loss = (
         ViewLoss()(predicted, target)
-        + GaussianLoss()(bmd, target[:, 3:7].view(-1, 2, 2))
+        + GaussianLoss()({"members": bmd}, target[:, 3:7].view(-1, 2, 2))
         + KnownBCELoss()(predicted[:, :1], target[:, :1])
     )
     loss.backward()

@@ -333,6 +333,13 @@ QUANTITIES: Final = (
                 group="estimates",
                 bounds=_POSITIVE,
             ),
+            Quantity(
+                f"{site}_bmd_epistemic_sd",
+                "g/cm2",
+                f"the part of {site}_bmd_sd in which the network's members differ: more where a radiograph is unlike any learnt",
+                decimals=4,
+                bounds=_POSITIVE,
+            ),
         )
     ),
     _exposure(

@@ -1,6 +1,7 @@
 """The networks: the search for the hips (localisation, segmentation), the heads, and the cascade made of them."""
 
 from scripts.networks.heads import Head, RegressionHead
+from scripts.networks.hips import Surroundings
 from scripts.networks.localisation import HipLocaliser
 from scripts.networks.mineral import MineralHead
 from scripts.networks.screening import ScreeningNetwork
@@ -18,5 +19,6 @@ __all__ = [
     "ScreeningNetwork",
     "SegmentationNetwork",
     "SiameseNetwork",
+    "Surroundings",
     "ViewNetwork",
 ]

@@ -23,19 +23,20 @@ def tried(network: nn.Module) -> Iterator[None]:
         network.train(training)
 
 
-def features_of(encoder: nn.Module, rows: int = 112, cols: int = 112) -> int:
-    """How many features a backbone gives of a crop (1, rows, cols); the default is a hip's at half its resolution.
+def features_of(encoder: nn.Module, channels: int, rows: int, cols: int) -> int:
+    """How many features a backbone gives of pictures (channels, rows, cols).
 
     Raises:
-        ValueError: when it takes no such crop, or gives no vector of each.
+        ValueError: when it takes no such pictures, or gives no vector of each.
     """
     try:
         with tried(encoder):
-            found: Tensor = encoder(torch.zeros(1, 1, rows, cols))
+            found: Tensor = encoder(torch.zeros(1, channels, rows, cols))
     except MISFIT as error:
-        raise ValueError(f"{type(encoder).__name__} takes no crops (N, 1, {rows}, {cols}): {error}") from error
+        raise ValueError(f"{type(encoder).__name__} takes no pictures (N, {channels}, {rows}, {cols}): {error}") from error
     if found.ndim != 2:
         raise ValueError(
-            f"{type(encoder).__name__} maps crops (1, 1, {rows}, {cols}) to {tuple(found.shape)}; expected (1, features)."
+            f"{type(encoder).__name__} maps pictures (1, {channels}, {rows}, {cols}) to {tuple(found.shape)}; expected "
+            "(1, features)."
         )
     return found.shape[1]

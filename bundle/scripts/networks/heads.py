@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from scripts.clinical.anatomy import COVARIATES
 from scripts.clinical.findings import QUANTITIES, Of, Quantity
 from scripts.networks.fitting import features_of
-from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
+from scripts.networks.hips import CovariateInput, HipEncoder, Members, mean_of_valid, mixture
 
 _TABLE = {quantity.name: quantity for quantity in QUANTITIES}
 
@@ -48,11 +48,11 @@ class Head(nn.Module, ABC):
         """Give its quantities.
 
         Args:
-            seen: crops (B, 2, rows, cols) of the radiograph, right hip first, the left one mirrored, and 0 where not valid; poses
-                (B, 2, 2), see `HipLocaliser.poses`; valid (B, 2), 1 for a hip that is to be measured; covariates (B, 4), NaN =
-                unknown. Unless ``joint``, also the image (B, 1, H, W) at 0.3 mm, the landmarks (B, 2, 5, 2) in its pixels with
-                their weight (B, 2, 5), 0 where not seen, and of `HipSearch.forward` found, hip_features, shapes, breaks,
-                radiograph_features, small and heads.
+            seen: crops (B, 2, rows, cols) of the radiograph, right hip first, the left one mirrored, and 0 where not valid;
+                around (B, 2, h, w), alike, see `Surroundings`; poses (B, 2, 2), see `HipLocaliser.poses`; valid (B, 2), 1 for a
+                hip that is to be measured; covariates (B, 4), NaN = unknown. Unless ``joint``, also the image (B, 1, H, W) at
+                0.3 mm, the landmarks (B, 2, 5, 2) in its pixels with their weight (B, 2, 5), 0 where not seen, and of
+                `HipSearch.forward` found, hip_features, shapes, breaks, radiograph_features, small and heads.
 
         Returns:
             by name: of a bone (B, 2), right hip first; of a patient or radiograph (B,).
@@ -60,43 +60,40 @@ class Head(nn.Module, ABC):
 
 
 class HipHead(Head):
-    """What heads have in common that look at crops of hips: one encoder for both, and a layer that adds the covariates.
+    """What heads have in common that look at crops of hips: one encoder for both, and the covariates.
+
+    Its ``joined`` is how many features there are of two hips, or of a hip and both, with the covariates.
 
     Args:
-        encoder: backbone that maps (N, 1, rows / 2, cols / 2) to (N, features).
+        encoder: backbone that maps (N, 2, rows / 2, cols / 2) to (N, features), see `HipEncoder`.
+        outside: backbone that maps (N, 1, h, w) of what surrounds a hip to (N, features).
         quantities: see `Head`.
-        outputs: of the last layer.
-        hidden: width of the layer before.
-        dropout: probability between the two.
     """
 
-    def __init__(
-        self, encoder: nn.Module, quantities: Sequence[str | Quantity], outputs: int, hidden: int, dropout: float
-    ) -> None:
+    def __init__(self, encoder: nn.Module, outside: nn.Module, quantities: Sequence[str | Quantity]) -> None:
         super().__init__(quantities, joint=True)
-        self.encoder = HipEncoder(encoder)
+        self.encoder = HipEncoder(encoder, outside)
         self.covariates = CovariateInput()
-        self.fusion = nn.Sequential(
-            nn.Linear(2 * (features_of(encoder) + 2) + 2 * len(COVARIATES), hidden),
-            nn.LeakyReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, outputs),
-        )
+        of_hip = features_of(encoder, 2, 112, 112) + features_of(outside, 1, 64, 64) + 2
+        self.joined = 2 * of_hip + 2 * len(COVARIATES)
 
 
 class RegressionHead(HipHead):
     """Estimates quantities of each hip as normal distributions: of each a mean and a standard deviation.
 
-    A hip is judged from its own crop, the mean over the patient's valid hips (the two sides of one patient correlate, and share
-    the beam) and the covariates. Of a quantity "x", the standard deviation is the quantity "x_sd".
+    A hip is judged from its own crop and what surrounds it, their mean over the patient's valid hips (the two sides of one
+    patient correlate, and share the beam) and the covariates, by several members, see `Members`. Of a quantity "x", the standard
+    deviation is the quantity "x_sd", and the part of it in which the members differ "x_epistemic_sd".
 
     Args:
-        encoder: backbone that maps (N, 1, 112, 112) to (N, features).
+        encoder: backbone that maps (N, 2, 112, 112) to (N, features), see `HipEncoder`.
+        outside: backbone that maps (N, 1, 64, 64) of what surrounds a hip to (N, features).
         quantities: of bones; their names, or rows where the table lacks them.
         target_mean: of each quantity over patients, in its unit; the network's own outputs are standardised by it.
         target_sd: standard deviation of each over patients.
-        hidden: width of the fusion layer.
-        dropout: probability in the fusion layer.
+        hidden: width of the layers that join.
+        dropout: probability in them.
+        members: how many join.
 
     Raises:
         ValueError: when a quantity is none of bones, or means or standard deviations are not as many as the quantities.
@@ -108,11 +105,13 @@ class RegressionHead(HipHead):
     def __init__(
         self,
         encoder: nn.Module,
+        outside: nn.Module,
         quantities: Sequence[str | Quantity],
         target_mean: Sequence[float],
         target_sd: Sequence[float],
         hidden: int = 64,
         dropout: float = 0.1,
+        members: int = 5,
     ) -> None:
         rows = [_row(quantity) for quantity in quantities]
         if not len(rows) == len(target_mean) == len(target_sd):
@@ -122,36 +121,40 @@ class RegressionHead(HipHead):
             )
         if others := [row.name for row in rows if row.of is not Of.BONE]:
             raise ValueError(f"{', '.join(others)}: not of a bone; a RegressionHead estimates quantities of each hip.")
-        super().__init__(encoder, [given for row in rows for given in (row, _sd_of(row))], 2 * len(rows), hidden, dropout)
+        super().__init__(encoder, outside, [given for row in rows for given in (row, _sd_of(row), _epistemic_of(row))])
+        self.members = Members(self.joined, 0, hidden, dropout, 2 * len(rows), members)
         self.register_buffer("target_mean", torch.tensor(target_mean))
         self.register_buffer("target_sd", torch.tensor(target_sd))
 
-    def forward(self, crops: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> Tensor:
+    def forward(self, crops: Tensor, around: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> dict[str, Tensor]:
         """Estimate.
 
         Args:
             crops: (B, 2, rows, cols), right hip first, left hip mirrored.
+            around: (B, 2, h, w), alike, see `Surroundings`.
             poses: (B, 2, 2), see `HipLocaliser.poses`.
             valid: (B, 2), 1 for a hip to use, 0 for one that is absent, implanted or cut off.
             covariates: (B, 4), NaN = unknown.
 
         Returns:
-            (B, 2, quantities, 2): side (right, left), quantity, mean and standard deviation. The values of a hip that is not
-            valid mean nothing.
+            "estimates" (B, 2, Q, 3): side (right, left), quantity, mean, standard deviation and the part of it in which the
+            members differ; "members" (B, 2, K, Q, 2), mean and standard deviation of each member. The values of a hip that is
+            not valid mean nothing.
         """
-        hips = self.encoder(crops, poses)
+        hips = self.encoder(crops, around, poses)
         shared = torch.cat((mean_of_valid(hips, valid), self.covariates(covariates)), dim=1)
-        raw = self.fusion(torch.cat((hips, shared.unsqueeze(1).expand(-1, hips.shape[1], -1)), dim=2))
-        mean, spread = raw.chunk(2, dim=2)
+        told = self.members(torch.cat((hips, shared.unsqueeze(1).expand(-1, hips.shape[1], -1)), dim=2)).float()
+        mean, spread = told.chunk(2, dim=3)
         mean = self.target_mean + self.target_sd * mean
         # The bounds (0.08 to 4.5 population SDs) keep the likelihood finite early in training.
         sd = self.target_sd * torch.exp(spread.clamp(-2.5, 1.5))
-        return torch.stack((mean, sd), dim=3)
+        return {"estimates": torch.stack(mixture(mean, sd, 2), dim=3), "members": torch.stack((mean, sd), dim=4)}
 
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Give each mean and standard deviation, 0 where the hip is not valid; see `Head.estimate`."""
+        """Give each mean and its standard deviations, 0 where the hip is not valid; see `Head.estimate`."""
         valid = seen["valid"]
-        found = self(seen["crops"], seen["poses"], valid, seen["covariates"]).flatten(2) * valid.unsqueeze(2)
+        found = self(seen["crops"], seen["around"], seen["poses"], valid, seen["covariates"])["estimates"]
+        found = found.flatten(2) * valid.unsqueeze(2)
         values: dict[str, Tensor] = {}
         for index, name in enumerate(self.names):
             values[name] = found[:, :, index]
@@ -169,6 +172,14 @@ def _row(quantity: str | Quantity) -> Quantity:
 
 def _sd_of(row: Quantity) -> Quantity:
     """The quantity that is another's standard deviation."""
-    name = f"{row.name}_sd"
-    meaning = f"standard deviation of the estimated {row.meaning}"
+    return _spread(row, f"{row.name}_sd", f"standard deviation of the estimated {row.meaning}")
+
+
+def _epistemic_of(row: Quantity) -> Quantity:
+    """The quantity that is the part of another's standard deviation in which the members of a network differ."""
+    meaning = f"the part of {row.name}_sd in which the network's members differ: more where a radiograph is unlike any learnt"
+    return _spread(row, f"{row.name}_epistemic_sd", meaning)
+
+
+def _spread(row: Quantity, name: str, meaning: str) -> Quantity:
     return _TABLE.get(name) or replace(row, name=name, meaning=meaning, bounds=(0.0, None), limits=())

@@ -6,18 +6,49 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scripts.networks.localisation import HipLocaliser
 
-class HipEncoder(nn.Module):
-    """One backbone applied to every hip's crop, each crop brought to its local contrast and to half its resolution first.
 
-    A radiograph tells of bone only by comparison with the soft tissue beside it, and every vendor sets brightness and contrast
-    anew: what remains once the local mean and standard deviation are taken out is what radiographs have in common.
+class Surroundings(nn.Module):
+    """What surrounds the hips, wide and coarse: soft tissue, pelvis, skin and air, under the same beam and the same tone curve.
 
     Args:
-        backbone: maps (N, 1, rows, cols) to (N, features).
+        localiser: places it.
+        factor: pixels of the image that are averaged to one before it is sampled.
+    """
+
+    def __init__(self, localiser: HipLocaliser, factor: int = 12) -> None:
+        super().__init__()
+        self.localiser, self.factor = localiser, factor
+
+    def forward(self, image: Tensor, landmarks: Tensor, weight: Tensor) -> Tensor:
+        """Cut it out.
+
+        Args:
+            image: (B, 1, H, W) at 0.3 mm.
+            landmarks: (B, 2, 5, 2), (row, col) in pixels of it.
+            weight: (B, 2, 5), 0 leaves a landmark out.
+
+        Returns:
+            (B, 2, h, w) of ``localiser``, the left hip's mirrored; what lies outside the image is 0.
+        """
+        placed = self.localiser.fit((landmarks + 0.5) / self.factor - 0.5, weight)
+        return self.localiser.sample(F.avg_pool2d(image, self.factor), placed)[:, :, 0]
+
+
+class HipEncoder(nn.Module):
+    """One backbone applied to every hip's crop, and another one to what surrounds each.
+
+    The first sees a crop twice, at half its resolution: its local contrast, with the local mean and standard deviation taken
+    out, which radiographs of all vendors have in common and which tells of form; and its grey as it is. Grey tells of mineral,
+    but only beside what lies under the same beam and the same tone curve, which the second shows.
+
+    Args:
+        backbone: maps (N, 2, rows / 2, cols / 2) of crops to (N, features).
+        outside: maps (N, 1, h, w) of `Surroundings` to (N, features).
         pose_mean: typical log crop-pixel size (mm) and abduction (radians), see `HipLocaliser.poses`.
         pose_sd: their standard deviations.
-        window: rows and columns (odd) over which the local mean and standard deviation are taken, crop pixels.
+        window: rows and columns (odd) over which the local mean and standard deviation are taken, pixels of what it sees.
     """
 
     pose_mean: Tensor
@@ -26,45 +57,55 @@ class HipEncoder(nn.Module):
     def __init__(
         self,
         backbone: nn.Module,
+        outside: nn.Module,
         pose_mean: Sequence[float] = (-0.5, 0.0),
         pose_sd: Sequence[float] = (0.1, 0.15),
-        window: int = 41,
+        window: int = 21,
     ) -> None:
         super().__init__()
-        self.backbone = backbone
+        self.backbone, self.outside = backbone, outside
         self.window = window
         self.register_buffer("pose_mean", torch.tensor(pose_mean))
         self.register_buffer("pose_sd", torch.tensor(pose_sd))
 
-    def forward(self, crops: Tensor, poses: Tensor) -> Tensor:
+    def forward(self, crops: Tensor, around: Tensor, poses: Tensor) -> Tensor:
         """Encode.
 
         Args:
             crops: (B, 2, rows, cols).
+            around: (B, 2, h, w).
             poses: (B, 2, 2).
 
         Returns:
-            (B, 2, features + 2).
+            (B, 2, features of both + 2).
         """
-        features = self.backbone(local_contrast(crops.flatten(0, 1).unsqueeze(1), self.window))
+        hips = F.avg_pool2d(crops.flatten(0, 1).unsqueeze(1), 2)
+        seen = torch.cat((local_contrast(hips, self.window), _standardised(hips)), dim=1)
+        outside = self.outside(_standardised(around.flatten(0, 1).unsqueeze(1)))
+        features = torch.cat((self.backbone(seen), outside), dim=1)
         # An absent hip has a degenerate pose; the limit keeps it finite until it is masked out.
         pose = ((poses - self.pose_mean) / self.pose_sd).clamp(-5.0, 5.0)
         return torch.cat((features.view(crops.shape[0], crops.shape[1], -1), pose), dim=2)
 
 
 def local_contrast(crops: Tensor, window: int) -> Tensor:
-    """Take the local mean out, divide by the local standard deviation, and halve the resolution.
+    """Take the local mean out, and divide by the local standard deviation.
 
     Args:
         crops: (N, 1, rows, cols), normalised radiograph.
         window: odd, pixels.
 
     Returns:
-        (N, 1, rows / 2, cols / 2).
+        (N, 1, rows, cols).
     """
     centred = crops - _local_mean(crops, window)
     sd = torch.sqrt(_local_mean(centred * centred, window))
-    return F.avg_pool2d(centred / (sd + 0.03), 2)
+    return centred / (sd + 0.03)
+
+
+def _standardised(grey: Tensor) -> Tensor:
+    """Grey of 0 to 1 as of mean 0 and standard deviation 1, roughly."""
+    return 4.0 * (grey - 0.5)
 
 
 def _local_mean(values: Tensor, window: int) -> Tensor:
@@ -101,6 +142,58 @@ class CovariateInput(nn.Module):
         unknown = torch.isnan(covariates)
         standard = ((covariates - self.mean) / self.sd).clamp(-4.0, 4.0)
         return torch.cat((torch.where(unknown, torch.zeros_like(standard), standard), unknown.to(standard.dtype)), dim=1)
+
+
+class Members(nn.Module):
+    """Several small networks beside each other, each of which sees its own half of the features.
+
+    What they differ in is what the training did not settle (the random subspace method, Ho, IEEE TPAMI 1998; the mixture of
+    normal distributions as of Lakshminarayanan et al., NeurIPS 2017).
+
+    Args:
+        features: what is told.
+        further: what each is told beyond, whole.
+        hidden: width of each.
+        dropout: probability in them.
+        outputs: of each.
+        members: how many.
+    """
+
+    halves: Tensor
+
+    def __init__(self, features: int, further: int, hidden: int, dropout: float, outputs: int, members: int) -> None:
+        super().__init__()
+        self.each = nn.ModuleList([layers(features + further, hidden, dropout, outputs) for _ in range(members)])
+        order = torch.rand(members, features, generator=torch.Generator().manual_seed(0)).argsort(dim=1)
+        halves = (order < (features + 1) // 2).float()
+        self.register_buffer("halves", torch.cat((halves, torch.ones(members, further)), dim=1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Ask each: (..., features + further) -> (..., members, outputs)."""
+        told: list[Tensor] = []
+        for index, member in enumerate(self.each):
+            told.append(member(features * self.halves[index]))
+        return torch.stack(told, dim=-2)
+
+
+def mixture(mean: Tensor, sd: Tensor, members: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean and standard deviation of a mixture of normal distributions of equal weight, and the part in which they differ.
+
+    Args:
+        mean, sd: of each.
+        members: the axis along which they lie.
+
+    Returns:
+        means, standard deviations, and standard deviations of the means, without that axis.
+    """
+    differing = mean.var(dim=members, unbiased=False)
+    # The root's slope is infinite at 0, where all members agree.
+    return mean.mean(dim=members), torch.sqrt(sd.square().mean(dim=members) + differing), torch.sqrt(differing + 1e-12)
+
+
+def layers(before: int, hidden: int, dropout: float, after: int) -> nn.Sequential:
+    """Two linear layers."""
+    return nn.Sequential(nn.Linear(before, hidden), nn.LeakyReLU(), nn.Dropout(dropout), nn.Linear(hidden, after))
 
 
 def mean_of_valid(values: Tensor, valid: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ def describe_output(channels: Channels) -> dict[str, Any]:
     """The output of a cascade, as the MONAI Bundle Specification has it in "network_data_format".
 
     Example:
-        >>> describe_output(CHANNELS)["channel_def"]["26"]
+        >>> describe_output(CHANNELS)["channel_def"]["30"]
         "novelty: distance of the networks' features from those of the radiographs that were learnt from; 1 is usual"
     """
     return {

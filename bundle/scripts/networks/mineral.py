@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
-from scripts.clinical.findings import Quantity
 from scripts.networks.heads import Head
-from scripts.networks.hips import CovariateInput, mean_of_valid
+from scripts.networks.hips import CovariateInput, Members, Surroundings, mean_of_valid, mixture
 from scripts.networks.localisation import HipLocaliser
 
 COMPARTMENTS = ("cortex", "spongy", "pelvis")
@@ -24,33 +23,6 @@ TYPICAL_GAIN = 0.16
 """Grey (the radiograph's range is 1) for a g/cm² of mineral, on an ordinary radiograph."""
 
 
-class Surroundings(nn.Module):
-    """What surrounds the hips, wide and coarse.
-
-    Args:
-        localiser: places it.
-        factor: pixels of the image that are averaged to one before it is sampled.
-    """
-
-    def __init__(self, localiser: HipLocaliser, factor: int = 6) -> None:
-        super().__init__()
-        self.localiser, self.factor = localiser, factor
-
-    def forward(self, image: Tensor, landmarks: Tensor, weight: Tensor) -> Tensor:
-        """Cut it out.
-
-        Args:
-            image: (B, 1, H, W) at 0.3 mm.
-            landmarks: (B, 2, 5, 2), (row, col) in pixels of it.
-            weight: (B, 2, 5), 0 leaves a landmark out.
-
-        Returns:
-            (B, 2, h, w) of ``localiser``, the left hip's mirrored; what lies outside the image is 0.
-        """
-        placed = self.localiser.fit((landmarks + 0.5) / self.factor - 0.5, weight)
-        return self.localiser.sample(F.avg_pool2d(image, self.factor), placed)[:, :, 0]
-
-
 class MineralHead(Head):
     """Estimates areal bone mineral density of each hip as the mean of a map of its mineral over DXA's regions.
 
@@ -59,9 +31,7 @@ class MineralHead(Head):
     skin and air lie under the same beam and curve. The gain is an output of its own. It scales the map, whose mean over each of
     the regions that are drawn too is the density, but for a correction by what else is known (pose, covariates, the other hip).
 
-    Gain and correction are told by several members, each of which sees its own half of the features (the random subspace method,
-    Ho 1998). Their mixture has the variance that they expect (aleatoric) and that of their means (epistemic: they differ where
-    a radiograph is unlike those of the training), as of Lakshminarayanan et al., NeurIPS 2017.
+    Gain and correction are told by several members, see `Members`.
 
     Args:
         sites: quantities that the two regions mean, in g/cm², of bones; the standard deviation of "x" is "x_sd", and the part of
@@ -80,7 +50,6 @@ class MineralHead(Head):
 
     pose_mean: Tensor
     pose_sd: Tensor
-    subspaces: Tensor
 
     def __init__(
         self,
@@ -97,8 +66,8 @@ class MineralHead(Head):
             raise ValueError(f"{len(sites)} quantities ({', '.join(sites)}); expected one for each of {', '.join(HIP.sites)}.")
         if close.crop_rows % 32 or close.crop_cols % 32:
             raise ValueError(f"Crops of {close.crop_rows} x {close.crop_cols} pixels; expected multiples of 32.")
-        super().__init__([given for site in sites for given in (site, f"{site}_sd", _epistemic(site))])
-        self.close, self.around = close, Surroundings(around)
+        super().__init__([given for site in sites for given in (site, f"{site}_sd", f"{site}_epistemic_sd")])
+        self.close, self.around = close, Surroundings(around, 6)
         self.image_mm = NETWORK_SPACING_MM
         first, second, third, deepest = channels
         outer = surrounding_channels
@@ -111,14 +80,11 @@ class MineralHead(Head):
         self.up = nn.ModuleList([_Residual(deepest + third, third, 1), _Residual(third + second, second, 1)])
         self.draw = nn.Conv2d(second, MAPS, 1)
         features = hidden + 2 * deepest
-        self.gains = nn.ModuleList([_layers(features, hidden // 2, dropout, 1) for _ in range(members)])
-        own = features + len(HIP.sites) + 1
-        self.corrections = nn.ModuleList([_layers(own, hidden // 2, dropout, 2 * len(HIP.sites)) for _ in range(members)])
-        for correction in self.corrections:  # the map is the estimate that training begins with
+        self.gains = Members(features, 0, hidden // 2, dropout, 1, members)
+        self.corrections = Members(features, len(HIP.sites) + 1, hidden // 2, dropout, 2 * len(HIP.sites), members)
+        for correction in self.corrections.each:  # the map is the estimate that training begins with
             nn.init.zeros_(correction[-1].weight)  # type: ignore[index]
             nn.init.zeros_(correction[-1].bias)  # type: ignore[index]
-        halves = torch.rand(members, features, generator=torch.Generator().manual_seed(0)).argsort(dim=1) < (features + 1) // 2
-        self.register_buffer("subspaces", halves.float())
         self.covariates = CovariateInput()
         self.compartments, self.femoral = len(COMPARTMENTS), 2
         self.register_buffer("pose_mean", torch.tensor([math.log(close.crop_spacing_mm), 0.0]), persistent=False)
@@ -135,11 +101,11 @@ class MineralHead(Head):
             covariates: (B, 4), NaN = unknown.
 
         Returns:
-            "bmd" (B, 2, 2, 3): side, site, mean, standard deviation and its epistemic part in g/cm²; "members" (B, 2, K, 2, 2):
-            side, member, site, mean and standard deviation; "mineral" (B, 2, 3, rows / 8, cols / 8) in g/cm² by compartment;
-            "regions" (B, 2, 2, rows / 8, cols / 8), logits by site; "gain" (B, 2), natural logarithm of the gain over
-            `TYPICAL_GAIN`, the mean of the "gains" (B, 2, K) of the members; "read" (B, 2, 2), the maps' means over the regions,
-            g/cm². What is not valid means nothing.
+            "estimates" (B, 2, 2, 3): side, site, mean, standard deviation and its epistemic part in g/cm²; "members" (B, 2, K,
+            2, 2): side, member, site, mean and standard deviation; "mineral" (B, 2, 3, rows / 8, cols / 8) in g/cm² by
+            compartment; "regions" (B, 2, 2, rows / 8, cols / 8), logits by site; "gain" (B, 2), natural logarithm of the gain
+            over `TYPICAL_GAIN`, the mean of the "gains" (B, 2, K) of the members; "read" (B, 2, 2), the maps' means over the
+            regions, g/cm². What is not valid means nothing.
         """
         batch = crops.shape[0]
         x = self.stem(crops.flatten(0, 1).unsqueeze(1))
@@ -157,10 +123,7 @@ class MineralHead(Head):
         deepest = levels[2].mean(dim=(2, 3))
         both = torch.cat((deepest, self._of_both(deepest, valid)), dim=1)
         features = torch.cat((code, both), dim=1)
-        told: list[Tensor] = []
-        for index, member in enumerate(self.gains):
-            told.append(member(features * self.subspaces[index]))
-        gains = torch.cat(told, dim=1).float().clamp(-2.0, 2.0)
+        gains = self.gains(features)[:, :, 0].float().clamp(-2.0, 2.0)
         gain = gains.mean(dim=1)
         x = self.up[0](torch.cat((_twice(levels[2]), levels[1]), dim=1))
         x = self.up[1](torch.cat((_twice(x), levels[0]), dim=1))
@@ -172,22 +135,13 @@ class MineralHead(Head):
         femur = mineral[:, : self.femoral].sum(dim=1, keepdim=True)
         read = (femur * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp(min=1.0)  # (2 B, sites)
         also = torch.cat((read, gain.detach().unsqueeze(1)), dim=1).to(features.dtype)
-        means: list[Tensor] = []
-        variances: list[Tensor] = []
-        for index, correction in enumerate(self.corrections):
-            found = correction(torch.cat((features * self.subspaces[index], also), dim=1))
-            change, spread = found.float().chunk(2, dim=1)
-            own = (gain - gains[:, index]).detach().unsqueeze(1)
-            means.append(read * torch.exp((change + own).clamp(-1.0, 1.0)))
-            # 0.03 g/cm² at least: less makes the likelihood leap
-            variances.append((0.08 * torch.exp(spread.clamp(-1.0, 1.5))).square())
-        mean, variance = torch.stack(means, dim=1), torch.stack(variances, dim=1)  # (2 B, K, sites)
-        epistemic = mean.var(dim=1, unbiased=False)
-        total = torch.sqrt(variance.mean(dim=1) + epistemic)
-        members = torch.stack((mean, torch.sqrt(variance)), dim=3)
+        change, spread = self.corrections(torch.cat((features, also), dim=1)).float().chunk(2, dim=2)  # (2 B, K, sites)
+        own = (gain.unsqueeze(1) - gains).detach().unsqueeze(2)
+        mean = read.unsqueeze(1) * torch.exp((change + own).clamp(-1.0, 1.0))
+        sd = 0.08 * torch.exp(spread.clamp(-1.0, 1.5))  # 0.03 g/cm² at least: less makes the likelihood leap
         return {
-            "bmd": torch.stack((mean.mean(dim=1), total, torch.sqrt(epistemic)), dim=2).unflatten(0, (batch, 2)),
-            "members": members.unflatten(0, (batch, 2)),
+            "estimates": torch.stack(mixture(mean, sd, 1), dim=2).unflatten(0, (batch, 2)),
+            "members": torch.stack((mean, sd), dim=3).unflatten(0, (batch, 2)),
             "mineral": mineral.unflatten(0, (batch, 2)),
             "regions": regions.unflatten(0, (batch, 2)),
             "gain": gain.view(batch, 2),
@@ -202,7 +156,7 @@ class MineralHead(Head):
         crops = self.close.sample(image, close)[:, :, 0] * valid.unsqueeze(2).unsqueeze(3)
         around = self.around(image, seen["landmarks"], seen["weight"]) * valid.unsqueeze(2).unsqueeze(3)
         poses = self.close.poses(close, self.image_mm)
-        found = self(crops, around, poses, valid, seen["covariates"])["bmd"].flatten(2) * valid.unsqueeze(2)
+        found = self(crops, around, poses, valid, seen["covariates"])["estimates"].flatten(2) * valid.unsqueeze(2)
         values: dict[str, Tensor] = {}
         for index, name in enumerate(self.names):
             values[name] = found[:, :, index]
@@ -229,15 +183,6 @@ class _Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, before, h, w) to (N, after, h / stride, w / stride)."""
         return F.leaky_relu((self.two(self.one(x)) + self.straight(x)) * 0.7071)  # so that the sum varies as each does
-
-
-def _epistemic(site: str) -> Quantity:
-    meaning = f"the part of {site}_sd in which the network's members differ: more where a radiograph is unlike the learnt ones"
-    return Quantity(f"{site}_epistemic_sd", "g/cm2", meaning, decimals=4, bounds=(0.0, None))
-
-
-def _layers(before: int, hidden: int, dropout: float, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(before, hidden), nn.LeakyReLU(), nn.Dropout(dropout), nn.Linear(hidden, after))
 
 
 def _block(before: int, after: int, size: int, stride: int) -> nn.Sequential:

@@ -12,11 +12,12 @@ from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quanti
 from scripts.networks.checkpoint import from_tensor, to_tensor
 from scripts.networks.fitting import MISFIT, tried
 from scripts.networks.heads import Head
+from scripts.networks.hips import Surroundings
 from scripts.networks.localisation import SHAPE, HipLocaliser, shaft_angle
 from scripts.networks.search import SIGNS, HipSearch
 from scripts.networks.segmentation import CONTOUR_FACTOR, coarser
 
-JOINT = ("crops", "poses", "valid", "covariates")
+JOINT = ("crops", "around", "poses", "valid", "covariates")
 """What a joint head is told."""
 
 _OWN = ("landmark_confidence", "metal_fraction", "shaft_abduction_deg", "contour_agreement")
@@ -34,6 +35,7 @@ class ScreeningNetwork(nn.Module):
     Args:
         search: `HipSearch`, all looks.
         localiser: `HipLocaliser` of the crops that the heads were trained with.
+        surroundings: of what surrounds those crops.
         heads: by name. Together they give each quantity of the table that is a channel, once, but for landmark_confidence,
             metal_fraction, shaft_abduction_deg and contour_agreement; what they give beyond the table becomes a channel too.
         implant_threshold: a hip with at least this fraction of metal in its proximal-femur mask is masked out, and so is one
@@ -47,15 +49,22 @@ class ScreeningNetwork(nn.Module):
         >>> network = load_screen().network
         >>> with torch.inference_mode():
         ...     numbers = network(torch.rand(1, 1, 512, 640))  # 0.3 mm pixels, normalised; covariates unknown
-        >>> numbers.shape, network.channels.names[24]
-        (torch.Size([1, 29]), 'osteoporosis_probability')
+        >>> numbers.shape, network.channels.names[28]
+        (torch.Size([1, 33]), 'osteoporosis_probability')
     """
 
-    def __init__(self, search: HipSearch, localiser: HipLocaliser, heads: Mapping[str, Head], implant_threshold: float) -> None:
+    def __init__(
+        self,
+        search: HipSearch,
+        localiser: HipLocaliser,
+        surroundings: Surroundings,
+        heads: Mapping[str, Head],
+        implant_threshold: float,
+    ) -> None:
         super().__init__()
         self.channels = channels_of(heads)
         self.search = search
-        self.localiser = localiser
+        self.localiser, self.surroundings = localiser, surroundings
         self.heads = nn.ModuleDict(heads)
         self.spacing_mm = search.image_mm
         self.implant_threshold = implant_threshold
@@ -89,8 +98,8 @@ class ScreeningNetwork(nn.Module):
 
         Returns:
             channels (B, K); mask_logits (B, 3, H, W) for femur, prosthesis, fixation; landmarks (B, 2, 5, 2), (row, col)
-            in image pixels; landmark_confidence (B, 2, 5), 0..1; crops (B, 2, rows, cols) of the image;
-            crop_transforms (B, 2, 2, 3) with image (row, col) = A @ (crop row, crop col, 1); poses (B, 2, 2), see
+            in image pixels; landmark_confidence (B, 2, 5), 0..1; crops (B, 2, rows, cols) of the image; around (B, 2, h, w), see
+            `Surroundings`; crop_transforms (B, 2, 2, 3) with image (row, col) = A @ (crop row, crop col, 1); poses (B, 2, 2), see
             `HipLocaliser.poses`; valid (B, 2), 1 where the hip was measured; fracture_logits (B, 2, h, w) of where a femur looks
             broken, in a crop of its own, and fracture_transforms (B, 2, 2, 3), as those of the crops; radiograph_features
             (B, 2 F) and hip_features (B, 2, 2 G), see `HipSearch.forward`.
@@ -123,6 +132,7 @@ class ScreeningNetwork(nn.Module):
         weight = confidence * (confidence >= self.search.presence_threshold).to(confidence.dtype)
         transforms = self.localiser.fit(landmarks, weight)
         crops = self.localiser.sample(image, transforms)[:, :, 0]
+        around = self.surroundings(image, landmarks, weight)
         poses = self.localiser.poses(transforms, self.spacing_mm)
         shaped = self.search.femur(landmarks, weight, transforms, self.localiser)
         present = confidence[:, :, : self.locating].min(dim=2)[0] * shaped.to(confidence.dtype)
@@ -141,6 +151,7 @@ class ScreeningNetwork(nn.Module):
         }
         told = {
             "crops": crops * valid.unsqueeze(2).unsqueeze(3),
+            "around": around * valid.unsqueeze(2).unsqueeze(3),
             "poses": poses,
             "valid": valid,
             "covariates": covariates,
@@ -161,6 +172,7 @@ class ScreeningNetwork(nn.Module):
             "landmarks": landmarks,
             "landmark_confidence": confidence,
             "crops": crops,
+            "around": around,
             "crop_transforms": transforms,
             "poses": poses,
             "valid": valid,
@@ -210,10 +222,17 @@ class ScreeningNetwork(nn.Module):
         best = [max(int(source), 0) for source in sources]
         kept = torch.stack([bones[source, side] * valid[side] for side, source in enumerate(best)])
         others = predictions[best[0] if sources[0] >= 0 else best[1]]["channels"][2 * len(self.bones) :]
-        crops, poses = (
-            torch.stack([predictions[source][key][side] for side, source in enumerate(best)])[None] for key in ("crops", "poses")
+        crops, around, poses = (
+            torch.stack([predictions[source][key][side] for side, source in enumerate(best)])[None]
+            for key in ("crops", "around", "poses")
         )
-        told = {"crops": crops * valid.view(1, 2, 1, 1), "poses": poses, "valid": valid[None], "covariates": covariates[None]}
+        told = {
+            "crops": crops * valid.view(1, 2, 1, 1),
+            "around": around * valid.view(1, 2, 1, 1),
+            "poses": poses,
+            "valid": valid[None],
+            "covariates": covariates[None],
+        }
         values = dict(zip(self.bones, kept.unsqueeze(0).unbind(dim=2), strict=True))
         values |= dict(zip(self.others, others.unsqueeze(0).unbind(dim=1), strict=True))
         for head in self._heads().values():
@@ -249,6 +268,7 @@ class ScreeningNetwork(nn.Module):
         """What heads are told of one empty radiograph."""
         return {
             "crops": torch.zeros(1, 2, self.localiser.crop_rows, self.localiser.crop_cols),
+            "around": torch.zeros(1, 2, self.surroundings.localiser.crop_rows, self.surroundings.localiser.crop_cols),
             "poses": torch.zeros(1, 2, 2),
             "valid": torch.ones(1, 2),
             "covariates": torch.zeros(1, self.covariates),

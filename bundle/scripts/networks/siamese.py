@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from scripts.networks.heads import HipHead
-from scripts.networks.hips import mean_of_valid
+from scripts.networks.hips import layers, mean_of_valid
 
 
 class SiameseNetwork(HipHead):
@@ -13,24 +13,26 @@ class SiameseNetwork(HipHead):
     The idea of a shared encoder over both proximal femurs follows Kim et al., Radiology: AI 2022 (ryai.210212).
 
     Args:
-        encoder: backbone that maps (N, 1, 112, 112) to (N, features).
-        hidden: width of the fusion layer.
-        dropout: probability in the fusion layer.
+        encoder: backbone that maps (N, 2, 112, 112) to (N, features), see `HipEncoder`.
+        outside: backbone that maps (N, 1, 64, 64) of what surrounds a hip to (N, features).
+        hidden: width of the layer that joins.
+        dropout: probability in it.
     """
 
-    def __init__(self, encoder: nn.Module, hidden: int = 64, dropout: float = 0.2) -> None:
-        super().__init__(encoder, ["osteoporosis_probability"], 1, hidden, dropout)
+    def __init__(self, encoder: nn.Module, outside: nn.Module, hidden: int = 64, dropout: float = 0.2) -> None:
+        super().__init__(encoder, outside, ["osteoporosis_probability"])
+        self.fusion = layers(self.joined, hidden, dropout, 1)
 
-    def forward(self, crops: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> Tensor:
+    def forward(self, crops: Tensor, around: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> Tensor:
         """Classify.
 
         Args:
-            crops, poses, valid, covariates: as for `RegressionHead.forward`.
+            crops, around, poses, valid, covariates: as for `RegressionHead.forward`.
 
         Returns:
             (B, 1) logit of osteoporosis.
         """
-        hips = self.encoder(crops, poses)
+        hips = self.encoder(crops, around, poses)
         both = (valid[:, :1] * valid[:, 1:]).expand(-1, hips.shape[2])
         difference = torch.abs(hips[:, 0] - hips[:, 1]) * both
         return self.fusion(torch.cat((mean_of_valid(hips, valid), difference, self.covariates(covariates)), dim=1))
@@ -38,5 +40,5 @@ class SiameseNetwork(HipHead):
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give the probability of osteoporosis, 0 where no hip is valid; see `Head.estimate`."""
         valid = seen["valid"]
-        logit = self(seen["crops"], seen["poses"], valid, seen["covariates"])
+        logit = self(seen["crops"], seen["around"], seen["poses"], valid, seen["covariates"])
         return {"osteoporosis_probability": torch.sigmoid(logit[:, 0]) * valid.max(dim=1)[0]}

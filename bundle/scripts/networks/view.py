@@ -3,6 +3,7 @@
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.networks.heads import Head
@@ -137,7 +138,7 @@ class ViewNetwork(Head):
         step_row, step_col = across[:, 0].view(-1, 1, 1), across[:, 1].view(-1, 1, 1)
         row = heads[:, 0, 0].view(-1, 1, 1) + step_row * cols + step_col * rows
         col = heads[:, 0, 1].view(-1, 1, 1) + step_col * cols - step_row * rows
-        return local_contrast(sample_at(radiograph, row, col), self.window)
+        return F.avg_pool2d(local_contrast(sample_at(radiograph, row, col), self.window), 2)
 
     def novelty(self, features: Tensor) -> Tensor:
         """How unlike the learnt ones a radiograph is, by its features (B, radiograph_features): (B,), about 1 for a usual one."""

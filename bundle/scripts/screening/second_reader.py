@@ -15,7 +15,7 @@ Predict = Callable[[Tensor], dict[str, Tensor]]
 """From an image (1, 1, H, W) at 0.3 mm to the outputs of `ScreeningNetwork.predict`."""
 
 _OF_SIDES: Final = (
-    "landmarks", "landmark_confidence", "crops", "crop_transforms", "poses", "valid", "hip_features",
+    "landmarks", "landmark_confidence", "crops", "around", "crop_transforms", "poses", "valid", "hip_features",
     "fracture_logits", "fracture_transforms",
 )  # fmt: skip
 """Outputs whose second axis is that of the sides."""

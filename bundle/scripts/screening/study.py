@@ -52,7 +52,7 @@ def _join(seen: Sequence[Seen], network: Any) -> Tensor:
     """The channels (K,) of both hips, each from the radiograph that shows it best."""
     device = next(network.parameters()).device
     usable = torch.tensor([[hip.reason is None for hip in found.screening.hips] for found in seen], device=device)
-    tensors = [{key: found.prediction[key].to(device) for key in ("channels", "crops", "poses")} for found in seen]
+    tensors = [{key: found.prediction[key].to(device) for key in ("channels", "crops", "around", "poses")} for found in seen]
     channels: Tensor = network.join(tensors, usable, seen[0].covariates.to(device))[0]
     return channels.cpu()
 

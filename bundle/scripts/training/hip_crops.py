@@ -12,6 +12,7 @@ from monai.transforms import RandomizableTransform, Transform
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
+from scripts.networks.hips import Surroundings
 from scripts.networks.localisation import HipLocaliser
 from scripts.networks.sampling import sample_at
 from scripts.training.appearance import smooth
@@ -82,12 +83,13 @@ class HipMetald(Transform):
 class RandHipCropsd(RandomizableTransform):
     """Replaces a radiograph by the canonical crops of its hips, with landmarks as uncertain as a segmentation network's.
 
-    Adds "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks, the shaft's aside, are all visible and that holds no
-    metal. The targets of what is not valid become NaN: "bmd" (2, 2) or "quantities" (2, Q) of that hip, and "osteoporosis" (1,)
-    when no hip is left.
+    Adds "around" (2, h, w), what surrounds them, "poses" (2, 2) and "valid" (2,): 1 for a hip whose landmarks, the shaft's aside,
+    are all visible and that holds no metal. The targets of what is not valid become NaN: "bmd" (2, 2) or "quantities" (2, Q) of
+    that hip, and "osteoporosis" (1,) when no hip is left.
 
     Args:
         localiser: the cascade's own, so that training and inference resample alike.
+        surroundings: the cascade's own.
         spacing_mm: pixel spacing of the radiograph.
         jitter: errors of the landmarks that place the crops; none where None.
         implant_threshold: fraction of metal in the femur's mask from which a hip is not valid.
@@ -99,18 +101,19 @@ class RandHipCropsd(RandomizableTransform):
     def __init__(
         self,
         localiser: HipLocaliser,
+        surroundings: Surroundings,
         spacing_mm: float = 0.3,
         jitter: LandmarkJitter | None = None,
         implant_threshold: float = 0.05,
     ) -> None:
         super().__init__(prob=1.0)
-        self.localiser = localiser
+        self.localiser, self.surroundings = localiser, surroundings
         self.spacing_mm = spacing_mm
         self.jitter = jitter or LandmarkJitter()
         self.implant_threshold = implant_threshold
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the item with "image" (2, rows, cols), "poses" and "valid" instead of the radiograph, metal and landmarks."""
+        """Return the item with "image" (2, rows, cols) and what is added, instead of the radiograph, metal and landmarks."""
         if "label" in data:
             raise ValueError("A mask is where its metal must be: the cache is of an older version. Give another --cache_dir.")
         radiograph = torch.as_tensor(data["image"]).float()[None]
@@ -123,6 +126,7 @@ class RandHipCropsd(RandomizableTransform):
         guessed = self.jitter.apply(points[0], weight[0], self.spacing_mm, self.R)
         transforms = self.localiser.fit(guessed[None], weight)
         crops = self.localiser.sample(radiograph, transforms)[0, :, 0]
+        around = self.surroundings(radiograph, guessed[None], weight)[0]
         poses = self.localiser.poses(transforms, self.spacing_mm)[0]
         rest = {key: value for key, value in data.items() if key not in ("image", "metal", "landmarks")}
         unknown = torch.tensor(float("nan"))
@@ -130,7 +134,8 @@ class RandHipCropsd(RandomizableTransform):
             rest[key] = torch.where(valid[0].view(2, 1) > 0, torch.as_tensor(data[key]), unknown)
         if "osteoporosis" in rest:
             rest["osteoporosis"] = torch.where(valid[0].max() > 0, torch.as_tensor(data["osteoporosis"]), unknown)
-        return {**rest, "image": crops * valid[0].view(2, 1, 1), "poses": poses, "valid": valid[0]}
+        shown = valid[0].view(2, 1, 1)
+        return {**rest, "image": crops * shown, "around": around * shown, "poses": poses, "valid": valid[0]}
 
 
 class RandContourCropd(RandomizableTransform):

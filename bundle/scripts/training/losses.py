@@ -124,12 +124,23 @@ class GaussianLoss(nn.Module):
         super().__init__()
         self.beta, self.scale = beta, scale
 
-    def forward(self, predicted: Tensor, truth: Tensor) -> Tensor:
-        """Compute the loss of (B, 2, Q, 2) means and SDs of both hips' quantities against (B, 2, Q); NaN targets are left out."""
-        known = torch.isfinite(truth)
-        mean, sd = predicted.float()[known].unbind(dim=1)
-        scale = torch.as_tensor(self.scale, device=truth.device).expand_as(truth)[known]
+    def forward(self, predicted: Mapping[str, Tensor], truth: Tensor) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            predicted: "members" (B, 2, K, Q, 2), means and standard deviations of both hips' quantities, as each member tells
+                them.
+            truth: (B, 2, Q), NaN = unknown.
+
+        Returns:
+            scalar.
+        """
+        members = predicted["members"]
+        wanted = truth.unsqueeze(2).expand(members.shape[:-1])
+        known = torch.isfinite(wanted)
+        mean, sd = members.float()[known].unbind(dim=1)
+        scale = torch.as_tensor(self.scale, device=truth.device).expand_as(wanted)[known]
         variance = (sd / scale) ** 2
-        error = ((truth[known] - mean) / scale) ** 2
+        error = ((wanted[known] - mean) / scale) ** 2
         terms = 0.5 * (error / variance + torch.log(variance)) * variance.detach() ** self.beta
         return mean_over_processes(terms.sum(), known.sum())

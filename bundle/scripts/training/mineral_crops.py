@@ -11,8 +11,8 @@ from torch import Tensor
 
 from scripts.clinical.anatomy import NETWORK_SPACING_MM
 from scripts.dataset.minerals import MINERAL_STEP
-from scripts.networks import HipLocaliser
-from scripts.networks.mineral import COMPARTMENTS, MAP_FACTOR, TYPICAL_GAIN, Surroundings
+from scripts.networks import HipLocaliser, Surroundings
+from scripts.networks.mineral import COMPARTMENTS, MAP_FACTOR, TYPICAL_GAIN
 from scripts.training.appearance import smooth
 from scripts.training.hip_crops import LandmarkJitter, RandHipCropsd
 
@@ -25,7 +25,7 @@ class RandMineralCropsd(RandomizableTransform):
     """Replaces a radiograph by what a mineral head sees of its hips, placed as uncertainly as a segmentation network places them.
 
     Gives "image" (2, rows, cols), "poses" and "valid" as `RandHipCropsd` does, "around" (2, h, w), see
-    `scripts.networks.mineral.Surroundings`, and of each hip the truth on the grid of its map: "mineral" (2, 3, rows / 8,
+    `scripts.networks.Surroundings`, and of each hip the truth on the grid of its map: "mineral" (2, 3, rows / 8,
     cols / 8) in g/cm², and "regions" (2, 2, ...), 0..1. "bmd" of a hip that is not valid is NaN.
 
     Args:
@@ -46,8 +46,8 @@ class RandMineralCropsd(RandomizableTransform):
         super().__init__(prob=1.0)
         # The head's own go to its device with it.
         close, around = (copy.deepcopy(localiser).cpu() for localiser in (close, around))
-        self.around, self.map_pixels = Surroundings(around), map_pixels
-        self.crops = RandHipCropsd(close, NETWORK_SPACING_MM, None, implant_threshold)
+        self.map_pixels = map_pixels
+        self.crops = RandHipCropsd(close, Surroundings(around, 6), NETWORK_SPACING_MM, None, implant_threshold)
         self.jitter = jitter or LandmarkJitter()
         # Twice as fine as the head's map, to be averaged as its crops are: `MeasureGaind` compares them.
         factor = MAP_FACTOR // 2
@@ -57,7 +57,6 @@ class RandMineralCropsd(RandomizableTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Crop."""
-        image = torch.as_tensor(data["image"]).float()[None]
         points = torch.as_tensor(data["landmarks"]).float()
         weight = torch.isfinite(points).all(dim=2).float()
         guessed = self.jitter.apply(torch.nan_to_num(points), weight, NETWORK_SPACING_MM, self.R)
@@ -65,14 +64,11 @@ class RandMineralCropsd(RandomizableTransform):
         maps = torch.as_tensor(data["maps"]).float()[None]
         rest = {key: value for key, value in data.items() if key != "maps"}
         item = self.crops({**rest, "landmarks": moved})
-        valid = item["valid"]
         placed = self.map.fit((guessed[None] + 0.5) / self.map_pixels - 0.5, weight[None])
         drawn = F.avg_pool2d(self.map.sample(maps, placed)[0], 2)
         mineral = drawn[:, : len(COMPARTMENTS)] * MINERAL_STEP
-        around = self.around(image, guessed[None], weight[None])[0]
         return {
             **item,
-            "around": around * valid.view(2, 1, 1),
             "mineral": mineral,
             "regions": drawn[:, len(COMPARTMENTS) :] / 255,
         }

@@ -44,7 +44,7 @@ class MineralLoss(nn.Module):
         told = drawn * (target["regions"].amax(dim=(2, 3, 4)) > 0)  # of a broken femur there are none
         off = F.smooth_l1_loss(2 * predicted["mineral"], 2 * target["mineral"], reduction="none").mean(dim=(2, 3, 4))
         beside = F.binary_cross_entropy_with_logits(predicted["regions"], target["regions"], reduction="none").mean(dim=(2, 3, 4))
-        gains, members = predicted["gains"], predicted["members"]
+        gains = predicted["gains"]
         brighter = F.smooth_l1_loss(10 * gains[lit], 10 * gain[lit].unsqueeze(1).expand_as(gains[lit]), reduction="none")
         denser = F.smooth_l1_loss(10 * predicted["read"][known], 10 * bmd[known], reduction="sum")
         hips = lit.sum()
@@ -53,5 +53,5 @@ class MineralLoss(nn.Module):
             + self.regions * mean_over_processes((beside * told).sum(), told.sum())
             + self.gain * mean_over_processes(brighter.mean(dim=1).sum(), hips)
             + self.read * mean_over_processes(denser, known.sum())
-            + self.bmd * self.likelihood(members, bmd.unsqueeze(2).expand(members.shape[:-1]))
+            + self.bmd * self.likelihood(predicted, bmd)
         )

@@ -64,17 +64,19 @@ class KnownQuantity:
     """Takes what a head predicts of one quantity, and the truth, (N,), of the hips that have both.
 
     Args:
-        index: of the quantity in the head's output (B, 2, Q, 2), as of a `scripts.networks.RegressionHead`; None where the output
-            is the quantity, (B, 2).
-        key: of the head's output, and of the truth, where both are several by name.
+        index: of the quantity in the head's output (B, 2, Q, ...), as of a `scripts.networks.RegressionHead`, of which the mean
+            comes first; None where the output is the quantity, (B, 2).
+        predicted: name of the head's output.
+        label: name of the truth, where there are several.
     """
 
-    def __init__(self, index: int | None = None, key: str | None = None) -> None:
-        self.index, self.key = index, key
+    def __init__(self, index: int | None = None, predicted: str = "estimates", label: str | None = None) -> None:
+        self.index, self.predicted, self.label = index, predicted, label
 
     def __call__(self, output: Output) -> tuple[Tensor, Tensor]:
         """Return the pairs."""
-        predicted, label = (output[name] if self.key is None else output[name][self.key] for name in ("pred", "label"))
+        predicted = output["pred"][self.predicted]
+        label = output["label"] if self.label is None else output["label"][self.label]
         if self.index is not None:
             predicted, label = predicted[:, :, self.index, 0], label[:, :, self.index]
         known = torch.isfinite(label)
