@@ -147,6 +147,7 @@ def test_dates_are_dates():
     assert SITES["simulated-1"].habits.dates == (date(2019, 1, 1), date(2023, 12, 31))
 
 
-def test_the_further_sites_are_others_and_nothing_is_trained_on_them() -> None:
-    further = load_sites(SITES_FILE.with_name("more_sites.json"))
+@pytest.mark.parametrize("name", ["more_sites.json", "hospital_site.json"])
+def test_the_further_sites_are_others_and_nothing_is_trained_on_them(name: str) -> None:
+    further = load_sites(SITES_FILE.with_name(name))
     assert not set(further) & set(SITES) and all(site.external for site in further.values())

@@ -1,0 +1,163 @@
+"""Measures what a hospital gains by its own DXA: `make hospital`.
+
+A hospital is simulated whose site no training and no calibration saw. It has radiographs with DXA, and nothing else: masks and
+landmarks are the shipped networks' own, as `osteoxr annotate` draws them. By its first 50, 200 and 1,000 patients the estimates
+are calibrated, and the regressor is fine-tuned; 150 other patients judge each. It takes hours; what is finished is not done again
+when the same command is given.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.figure import Figure
+
+from scripts.development.made import BUNDLE, WEIGHTS, run_bundle
+from scripts.files import replacing, sha256, write_table
+
+PATIENTS: Final = {50: 16, 200: 12, 1000: 8}
+"""How many teach, and the epochs of each fine-tuning."""
+_JUDGES: Final = 150
+_SITES_FILE: Final = BUNDLE / "scripts" / "simulation" / "hospital_site.json"
+_KNOWN: Final = (
+    "image", "patient_id", "study_date", "site", "age_years", "sex", "weight_kg", "height_cm", "left_neck_bmd", "left_total_bmd",
+    "right_neck_bmd", "right_total_bmd",
+)  # fmt: skip
+"""What of a simulated manifest a hospital has."""
+_ONE_IN: Final = 5
+"""Patients, of whom one is to validate on."""
+_FEWEST: Final = 30
+"""With an answer and DXA: of fifty patients some are refused."""
+_WAYS: Final = ("calibrated", "fine-tuned")
+_SITES: Final = {"total": "Total hip", "neck": "Femoral neck"}
+
+Row = dict[str, str]
+
+
+def measure_hospital(work_dir: Path) -> None:
+    """Simulate, annotate, calibrate and fine-tune, and evaluate each; `hospital.md` and `hospital.png` tell of it.
+
+    Args:
+        work_dir: where cohorts, weights and results are kept, finished ones too.
+    """
+    cohorts = {"learn": {"patients": max(PATIENTS), "seed": 31}, "judge": {"patients": _JUDGES, "seed": 32}}
+    for name, settings in cohorts.items():
+        if not (work_dir / name / "manifest.csv").exists():
+            run_bundle("simulate", output_dir=work_dir / name, sites_file=_SITES_FILE, split="test", **settings)
+    own = work_dir / "own"
+    if not own.exists():
+        write_folder(own, work_dir / "learn", [{key: row[key] for key in _KNOWN} for row in _rows(work_dir / "learn")])
+    results = work_dir / sha256(WEIGHTS)[:16]
+    if not (results / "annotated").exists():
+        run_bundle("inference", "annotate", dataset_dir=own)
+        results.mkdir(exist_ok=True)
+        (results / "annotated").touch()
+    found = {("as shipped", 0): _evaluated(work_dir, results / "shipped")}
+    for count, epochs in PATIENTS.items():
+        folder, place = results / f"first_{count}", results / f"by_{count}"
+        if not folder.exists():
+            write_folder(folder, own, first_patients(_rows(own), count))
+        run_bundle(
+            "inference", "calibrate", dataset_dir=folder, output_dir=place / "calibration", split="all", fewest_patients=_FEWEST
+        )
+        found["calibrated", count] = _evaluated(
+            work_dir, place / "calibrated", calibration_file=place / "calibration" / "calibration.json"
+        )
+        if not (place / "model.pt").exists():
+            run_bundle(
+                "inference", "train", "train_bmd", dataset_dir=folder, output_dir=place / "bmd", initial_file=WEIGHTS,
+                epochs=epochs, learning_rate=5e-4,
+            )  # fmt: skip
+            run_bundle(
+                "inference", "assemble", base_file=WEIGHTS, bmd_file=place / "bmd" / "best.pt", output_file=place / "model.pt"
+            )
+        found["fine-tuned", count] = _evaluated(work_dir, place / "fine_tuned", checkpoint=place / "model.pt")
+    page = work_dir / "hospital.md"
+    with replacing(page) as temporary:
+        temporary.write_text("\n".join(table(found)) + "\n", encoding="utf-8")
+    draw(found, page.with_suffix(".png"))
+    print(f"{page} and {page.with_suffix('.png').name} beside it tell of it.", flush=True)
+
+
+def write_folder(folder: Path, of: Path, rows: Sequence[Row]) -> None:
+    """Make a folder of some of another one's radiographs: a manifest of its own, and links to the files.
+
+    Args:
+        folder: to make.
+        of: the other one.
+        rows: of the manifest.
+    """
+    folder.mkdir(parents=True)
+    for linked in ("images", "annotations"):
+        if (of / linked).exists():
+            (folder / linked).symlink_to((of / linked).resolve())
+    write_table(folder / "manifest.csv", list(rows[0]), rows)
+
+
+def first_patients(rows: Sequence[Row], count: int) -> list[Row]:
+    """The radiographs of the first ``count`` patients, with a column `split`: of five patients four teach and one validates."""
+    order = list(dict.fromkeys(row["patient_id"] for row in rows))[:count]
+    splits = {patient: "train" if (index + 1) % _ONE_IN else "validation" for index, patient in enumerate(order)}
+    return [{**row, "split": splits[row["patient_id"]]} for row in rows if row["patient_id"] in splits]
+
+
+def table(found: Mapping[tuple[str, int], Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of a table: r, RMSE, bias and coverage of both sites, by way and number of patients.
+
+    Args:
+        found: by way and number, "bmd" of an evaluation's `metrics.json`.
+    """
+    yield (
+        "| Patients with DXA | Estimates | "
+        + " | ".join(f"{name}: r | RMSE, g/cm² | bias, g/cm² | 90% interval holds" for name in _SITES.values())
+        + " |"
+    )
+    yield "|---|---|" + "---|" * (4 * len(_SITES))
+    for (way, count), sites in found.items():
+        cells = [
+            f"{bmd['pearson_r']:.3f} | {bmd['rmse']:.3f} | {bmd['bias']:+.3f} | {bmd['coverage']:.0%}"
+            for bmd in (sites[site] for site in _SITES)
+        ]
+        yield f"| {count} | {way} | {' | '.join(cells)} |"
+
+
+def draw(found: Mapping[tuple[str, int], Mapping[str, Any]], picture: Path) -> None:
+    """Draw RMSE against the number of patients, one panel a site, one line a way.
+
+    Args:
+        found: as for `table`.
+        picture: to write.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    numbers = sorted({count for _, count in found})
+    for axes, (site, name) in zip(figure.subplots(1, len(_SITES), sharey=True), _SITES.items(), strict=True):
+        for way in _WAYS:
+            counts = [0, *(count for other, count in found if other == way)]
+            errors = [found[way if count else "as shipped", count][site]["rmse"] for count in counts]
+            axes.plot([numbers.index(count) for count in counts], errors, "o-", label=way)
+        axes.set(title=name, xlabel="patients with DXA (simulated hospital)", xticks=range(len(numbers)), xticklabels=numbers)
+    figure.axes[0].set_ylabel("RMSE, g/cm²")
+    figure.axes[0].legend()
+    with replacing(picture) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+
+
+def _evaluated(work_dir: Path, results: Path, **settings: object) -> dict[str, Any]:
+    if not (results / "metrics.json").exists():
+        run_bundle("inference", "evaluate", dataset_dir=work_dir / "judge", output_dir=results, **settings)
+    bmd: dict[str, Any] = json.loads((results / "metrics.json").read_text(encoding="utf-8"))["overall"]["bmd"]
+    return bmd
+
+
+def _rows(folder: Path) -> list[Row]:
+    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+if __name__ == "__main__":
+    measure_hospital(Path(sys.argv[1]))
