@@ -9,6 +9,7 @@ OSTEOXR := $(VENV)/bin/osteoxr
 DATA ?= output/cohort
 OUT ?= output/training
 PATIENTS ?= 1200
+LEARNT := --sites simulated-1 --sites simulated-2 --sites simulated-3
 
 # `make mlflow` takes this.
 UI_PORT ?= 5000
@@ -65,8 +66,7 @@ networks:
 	$(OSTEOXR) train view $(DATA) $(OUT)/view --further_dirs output/faulty --further_dirs output/others --cache_dir $(OUT)/cache \
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt --tracking mlflow
 	$(OSTEOXR) train bmd $(DATA) $(OUT)/bmd --further_dirs output/states --cache_dir $(OUT)/cache --tracking mlflow
-	$(OSTEOXR) train siamese $(DATA) $(OUT)/siamese --further_dirs output/states --cache_dir $(OUT)/cache \
-		--encoder_file $(OUT)/bmd/best.pt --tracking mlflow
+	$(OSTEOXR) train siamese $(DATA) $(OUT)/siamese --cache_dir $(OUT)/cache --encoder_file $(OUT)/bmd/best.pt --tracking mlflow
 	$(OSTEOXR) assemble --localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \
 		--output_file $(OUT)/model.pt --tracking mlflow
@@ -89,13 +89,13 @@ output/cohort/manifest.csv: | $(VENV)/all.stamp
 	$(OSTEOXR) simulate output/cohort --patients $(PATIENTS)
 
 output/operated/manifest.csv: | $(VENV)/all.stamp
-	$(OSTEOXR) simulate output/operated --patients $$(($(PATIENTS) / 3)) --seed 9 --operated true --split train
+	$(OSTEOXR) simulate output/operated --patients $$(($(PATIENTS) / 3)) --seed 9 --operated true $(LEARNT) --split train
 
 output/faulty/manifest.csv: | $(VENV)/all.stamp
 	$(OSTEOXR) simulate output/faulty --patients $$(($(PATIENTS) / 3)) --seed 7 --faulty true
 
 output/states/manifest.csv: | $(VENV)/all.stamp
-	$(OSTEOXR) simulate output/states --patients $$(($(PATIENTS) / 2)) --seed 11 --states 5 --split train
+	$(OSTEOXR) simulate output/states --patients $$(($(PATIENTS) / 2)) --seed 11 --states 5 $(LEARNT) --split train
 
 output/others/manifest.csv: | $(VENV)/all.stamp
 	$(OSTEOXR) simulate-others output/others --radiographs $(PATIENTS) --seed 5

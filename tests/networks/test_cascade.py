@@ -132,7 +132,7 @@ def test_predict_lies_on_the_radiographs_own_grid() -> None:
         found = network.predict(radiograph(301, 517))
     assert found["mask_logits"].shape == (1, 3, 301, 517)
     assert found["landmarks"].shape == (1, 2, 5, 2)
-    assert found["crops"].shape == (1, 2, 224, 224)
+    assert found["crops"].shape == (1, 2, 224, 224) and found["around"].shape == (1, 2, 64, 64)
     assert found["crop_transforms"].shape == (1, 2, 2, 3)
     assert found["fracture_logits"].shape == (1, 2, 352, 224) and found["fracture_transforms"].shape == (1, 2, 2, 3)
     assert torch.isfinite(found["channels"]).all()

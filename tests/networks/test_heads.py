@@ -81,8 +81,8 @@ def test_a_hip_that_is_not_valid_has_no_estimate_and_lends_none(further: Screeni
 def test_the_radiographs_of_a_study_are_estimated_anew_by_joint_heads_alone(further: ScreeningNetwork) -> None:
     names = further.channels.names
     right, left = (torch.full((len(names),), value) for value in (0.7, 0.9))
-    of_hip = {"crops": torch.rand(2, 224, 224), "around": torch.rand(2, 64, 64), "poses": torch.zeros(2, 2)}
-    predictions = [{**of_hip, "channels": right}, {**of_hip, "channels": left}]
+    of_hip = {"crops": torch.rand(2, 224, 224), "poses": torch.zeros(2, 2)}
+    predictions = [{**of_hip, "around": torch.rand(2, 64, 64), "channels": values} for values in (right, left)]
     usable = torch.tensor([[True, False], [False, True]])
     with torch.no_grad():
         joined, sources = further.join(predictions, usable, torch.full((4,), torch.nan))
@@ -94,11 +94,41 @@ def test_the_radiographs_of_a_study_are_estimated_anew_by_joint_heads_alone(furt
     assert len(anew) == 19 and not {0.7, 0.9} & {round(found[name], 4) for name in anew}
 
 
+def test_what_surrounds_a_hip_comes_from_the_radiograph_that_lends_it(further: ScreeningNetwork) -> None:
+    channels = torch.full((len(further.channels.names),), 0.7)
+    predictions = [
+        {"crops": torch.rand(2, 224, 224), "around": torch.rand(2, 64, 64), "poses": torch.zeros(2, 2), "channels": channels}
+        for _ in range(2)
+    ]
+    usable = torch.tensor([[True, False], [False, True]])
+
+    def joined(changed: int, side: int) -> Tensor:
+        seen = [dict(one) for one in predictions]
+        seen[changed]["around"] = seen[changed]["around"].clone()
+        seen[changed]["around"][side] += 0.3
+        with torch.no_grad():
+            return further.join(seen, usable, torch.full((4,), torch.nan))[0]
+
+    with torch.no_grad():
+        plain = further.join(predictions, usable, torch.full((4,), torch.nan))[0]
+    assert torch.equal(joined(0, 1), plain) and torch.equal(joined(1, 0), plain), "lent by the other radiograph"
+    assert not torch.equal(joined(0, 0), plain) and not torch.equal(joined(1, 1), plain)
+
+
 def test_an_encoder_may_give_any_number_of_features() -> None:
     head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15])
     found = head(**JOINT, valid=torch.ones(3, 2))
     assert found["estimates"].shape == (3, 2, 1, 3) and found["members"].shape == (3, 2, 5, 1, 2)
-    assert head.names == ["neck_bmd", "neck_bmd_sd", "neck_bmd_epistemic_sd"]
+    assert head.names == ["neck_bmd", "neck_bmd_sd", "neck_bmd_epistemic_sd"] and head.targets == ["neck_bmd"]
+
+
+def test_every_member_is_told_the_covariates_whole_and_half_of_the_rest() -> None:
+    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15])
+    halves = head.members.halves
+    assert halves.shape == (5, 2 * 12 + 8) and halves[:, -12:].all() and (halves[:, :20].sum(dim=1) == 10).all()
+    assert torch.equal(halves[0, :20] + halves[1, :20], torch.ones(20)) and halves[:2].any(dim=0).all()
+    with pytest.raises(ValueError, match="1 members; expected 2 at least"):
+        RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15], members=1)
 
 
 def test_the_members_of_a_regressor_make_one_estimate_whose_spread_is_theirs_and_how_they_differ() -> None:

@@ -39,6 +39,7 @@ def test_a_mirrored_reading_turned_back_is_that_of_the_image() -> None:
     expected = LOCALISER.fit(turned["landmarks"], torch.ones(1, 2, 5))
     torch.testing.assert_close(turned["crop_transforms"], expected, atol=1e-2, rtol=1e-4)
     torch.testing.assert_close(turned["poses"], LOCALISER.poses(expected, 0.3), atol=1e-3, rtol=1e-3)
+    assert all(torch.equal(turned[key], known[key].flip(1)) for key in ("crops", "around"))
     back = unmirrored(turned, SIZE[1])
     for key, value in known.items():
         torch.testing.assert_close(back[key], value, atol=1e-3, rtol=1e-4)

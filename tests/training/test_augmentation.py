@@ -117,7 +117,7 @@ def test_a_further_mask_becomes_the_labels_last_channel() -> None:
 
 
 FRAMER = HipLocaliser((352, 224), 0.6, (-42.0, -88.0))
-SURROUNDINGS = Surroundings(HipLocaliser((64, 64), 4.0, (-90.0, -150.0)))
+SURROUNDINGS = Surroundings(HipLocaliser((64, 64), 4.0, (-90.0, -150.0)), 12)
 
 
 def test_without_jitter_a_contour_crop_is_the_cascades_own() -> None:
@@ -333,6 +333,21 @@ def test_without_jitter_the_crops_are_the_cascades_own() -> None:
     assert out["valid"].tolist() == [1.0, 1.0]
 
 
+def test_what_surrounds_a_hip_lies_where_its_localiser_says_and_the_left_one_is_mirrored() -> None:
+    data = measured_item()
+    film = torch.zeros(1, 600, 1000)
+    for side, sign in ((0, 1.0), (1, -1.0)):  # 30 mm lateral of each head centre, and 12 mm below it
+        row, col = (data["landmarks"][side, 0] + torch.tensor([40.0, -100.0 * sign])).round().int().tolist()
+        film[:, row - 12 : row + 13, col - 12 : col + 13] = 1.0
+    around = RandHipCropsd(HipLocaliser(), SURROUNDINGS)({**data, "image": film})["around"]
+    centre = torch.tensor(HIP.template_mm["head_centre"])
+    expected = (centre + torch.tensor([12.0, -30.0]) + torch.tensor([90.0, 150.0])) / 4.0
+    for side in range(2):
+        rows, cols = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+        found = torch.stack([(around[side] * place).sum() / around[side].sum() for place in (rows, cols)])
+        assert (found - expected).abs().max() < 0.3, (side, found, expected)
+
+
 def test_jitter_moves_the_crops_a_little_and_differently_each_time() -> None:
     crops = RandHipCropsd(HipLocaliser(), SURROUNDINGS, jitter=LandmarkJitter(2.0, 1.5, 0.03, 2.5))
     crops.set_random_state(0)
@@ -377,10 +392,12 @@ def test_what_is_cut_from_the_same_radiograph_gets_the_same_curve_and_nothing_el
     for appearance in (plain, busy):
         appearance.set_random_state(3)
     out = plain({"image": level, "around": level, "other": level})
-    assert torch.equal(out["image"], out["around"]) and not torch.equal(out["image"], level) and out["other"] is level
+    assert torch.equal(out["image"][..., 1:], out["around"][..., 1:]) and not torch.equal(out["image"], level)
+    assert out["other"] is level
     out = busy({"image": level, "around": level})
     assert not torch.equal(out["image"], out["around"])
     assert torch.equal(out["around"], out["around"][:, :1].expand(1, 64, 64)), "neither noise nor field"
+    assert float(out["around"][0, 0, 0]) == 0.0, "what lies outside the radiograph stays"
 
 
 def test_equalising_takes_out_what_is_slow_and_keeps_detail_and_range() -> None:

@@ -76,4 +76,4 @@ def test_its_estimates_are_in_the_results_and_in_the_evaluation(joined: Path, ex
 
 def test_it_is_exported(joined: Path, tmp_path: Path) -> None:
     with torch.no_grad():
-        assert exported(tmp_path, joined, "inference", "head")(torch.rand(1, 1, 300, 400)).shape == (1, 33)
+        assert exported(tmp_path, joined, "inference", "head")(torch.rand(1, 1, 300, 400)).shape == (1, 39)

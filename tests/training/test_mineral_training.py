@@ -13,7 +13,7 @@ from bundle_command import bundle, exported, laid
 from monai.data import MetaTensor
 from PIL import Image
 from scripts.dataset.minerals import MINERAL_STEP, LoadMineralMapsd
-from scripts.networks import HipLocaliser, MineralHead
+from scripts.networks import HipLocaliser, MineralHead, Surroundings
 from scripts.networks.checkpoint import read_checkpoint
 from scripts.networks.mineral import TYPICAL_GAIN
 from scripts.radiograph import Orientation
@@ -26,7 +26,7 @@ WEIGHTS = BUNDLE / "models" / "model.pt"
 
 def small_head() -> MineralHead:
     torch.manual_seed(0)
-    close, around = HipLocaliser((64, 64), 1.95), HipLocaliser((32, 32), 8.0, (-90.0, -150.0))
+    close, around = HipLocaliser((64, 64), 1.95), Surroundings(HipLocaliser((32, 32), 8.0, (-90.0, -150.0)), 6)
     return MineralHead(["neck_bmd", "total_bmd"], close, around).eval()
 
 
@@ -117,7 +117,7 @@ def test_a_hip_that_is_not_valid_leaves_the_other_as_it_is() -> None:
 def test_what_does_not_fit_is_refused(arguments, named) -> None:
     sites, rows = (*arguments, 64)[:2]
     with pytest.raises(ValueError, match=named):
-        MineralHead(sites, HipLocaliser((rows, 64), 1.95), HipLocaliser((32, 32), 8.0))
+        MineralHead(sites, HipLocaliser((rows, 64), 1.95), Surroundings(HipLocaliser((32, 32), 8.0), 6))
 
 
 def test_the_gain_is_the_grey_that_a_gram_of_mineral_makes_whatever_lies_over_it() -> None:
@@ -173,7 +173,7 @@ def test_a_bad_map_is_named(broken: str, named: str, tmp_path: Path) -> None:
 def test_crops_and_their_maps_show_the_same_place() -> None:
     """A bright square of the image lies in the crop where its mineral lies in the map, on both sides."""
     close = HipLocaliser((416, 416), 0.3)
-    head = MineralHead(["neck_bmd", "total_bmd"], close, HipLocaliser((128, 128), 2.0, (-90.0, -150.0)))
+    head = MineralHead(["neck_bmd", "total_bmd"], close, Surroundings(HipLocaliser((128, 128), 2.0, (-90.0, -150.0)), 6))
     # A right hip whose crop is a part of the image, pixel by pixel, and its mirror image.
     landmarks = torch.stack(
         [close.template * torch.tensor([1.0, sign]) + torch.tensor([90.0, col]) for sign, col in ((1, 30.0), (-1, 969.0))]
@@ -184,7 +184,7 @@ def test_crops_and_their_maps_show_the_same_place() -> None:
     maps[4] = 255
     label, bmd = (image > 0).to(torch.uint8), torch.full((2, 2), 0.8)
     whole = {"image": image, "label": label, "landmarks": landmarks, "maps": maps, "bmd": bmd}
-    item = MeasureGaind(0.3)(RandMineralCropsd(head.close, head.around.localiser)(HipMetald(head.close)(whole)))
+    item = MeasureGaind(0.3)(RandMineralCropsd(head.close, head.around)(HipMetald(head.close)(whole)))
     assert (
         item["valid"].tolist() == [1, 1] and item["mineral"].shape == (2, 3, 52, 52) and item["regions"].shape == (2, 2, 52, 52)
     )
@@ -198,7 +198,7 @@ def test_crops_and_their_maps_show_the_same_place() -> None:
 
 def test_crops_stay_on_the_processor_whatever_device_the_head_goes_to() -> None:
     head = small_head()
-    crops = RandMineralCropsd(head.close, head.around.localiser)
+    crops = RandMineralCropsd(head.close, head.around)
     head.to("meta")
     item = {"image": torch.rand(1, 600, 1000), "landmarks": torch.rand(2, 5, 2) * 500, "maps": torch.zeros(5, 150, 250)}
     made = crops({**item, "metal": torch.zeros(2), "bmd": torch.full((2, 2), 0.8)})
@@ -251,7 +251,7 @@ def test_what_is_not_known_of_a_hip_teaches_nothing() -> None:
 def test_the_members_differ_and_their_mixture_has_the_variance_of_both_kinds() -> None:
     head = small_head()
     with torch.no_grad():
-        for correction in head.corrections:
+        for correction in head.corrections.each:
             torch.nn.init.normal_(correction[-1].weight, std=0.1)
         found = head(torch.rand(1, 2, 64, 64), torch.rand(1, 2, 32, 32), torch.zeros(1, 2, 2), torch.ones(1, 2),
                      torch.full((1, 4), torch.nan))  # fmt: skip
@@ -261,19 +261,22 @@ def test_the_members_differ_and_their_mixture_has_the_variance_of_both_kinds() -
     assert torch.allclose(epistemic, means.var(dim=2, unbiased=False).sqrt(), atol=1e-6)
     assert torch.allclose(sd**2, sds.square().mean(dim=2) + epistemic**2, atol=1e-6)
     assert torch.allclose(found["gain"], found["gains"].mean(dim=2))
-    assert len({tuple(half.tolist()) for half in head.subspaces}) == 5 and (head.subspaces.mean(dim=1) - 0.5).abs().max() < 0.01
+    halves = head.gains.halves
+    assert len({tuple(half.tolist()) for half in halves}) == 5 and (halves.mean(dim=1) - 0.5).abs().max() < 0.01
+    assert torch.equal(halves[0] + halves[1], torch.ones(halves.shape[1])), "what one does not see the other does"
+    assert head.corrections.halves[:, -3:].all(), "what the map says, and the gain, all are told"
 
 
 def test_without_maps_dxa_alone_teaches() -> None:
     close = HipLocaliser((416, 416), 0.3)
-    head = MineralHead(["neck_bmd", "total_bmd"], close, HipLocaliser((128, 128), 2.0, (-90.0, -150.0)))
+    head = MineralHead(["neck_bmd", "total_bmd"], close, Surroundings(HipLocaliser((128, 128), 2.0, (-90.0, -150.0)), 6))
     landmarks = torch.stack(
         [close.template * torch.tensor([1.0, sign]) + torch.tensor([90.0, col]) for sign, col in ((1, 30.0), (-1, 969.0))]
     )
     item = LoadMineralMapsd()(item_of((600, 1000), {"mineral_label": "", "region_label": ""}))
     assert item["maps"].shape == (5, 150, 250) and not item["maps"].any()
     whole = {"image": torch.rand(1, 600, 1000), "landmarks": landmarks, "maps": item["maps"], "bmd": torch.full((2, 2), 0.8)}
-    seen = MeasureGaind(0.3)(RandMineralCropsd(head.close, head.around.localiser)(whole))
+    seen = MeasureGaind(0.3)(RandMineralCropsd(head.close, head.around)(whole))
     assert seen["gain"].isnan().all()
     batch = {key: value[None] for key, value in seen.items()}
     found = head(batch["image"], batch["around"], batch["poses"], batch["valid"], torch.full((1, 4), torch.nan))

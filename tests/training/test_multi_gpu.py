@@ -33,9 +33,15 @@ BUNDLE = Path(scripts.__file__).parents[1]
 ALONE = (sys.executable, "-m")
 TOGETHER = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m")
 NAN = float("nan")
-ENCODER = {  # without batch normalisation, which on a CPU sees each process's share by itself
+# Without batch normalisation, which on a CPU sees each process's share by itself.
+ENCODER = {
     "_target_": "monai.networks.nets.Regressor", "in_shape": [2, 112, 112], "out_shape": [128], "channels": [8, 16, 16, 16],
     "strides": [4, 4, 2, 2], "norm": "INSTANCE",
+}  # fmt: skip
+
+OUTSIDE = {
+    "_target_": "monai.networks.nets.Regressor", "in_shape": [1, 64, 64], "out_shape": [32], "channels": [8, 16, 16, 16],
+    "strides": [2, 2, 2, 2], "norm": "INSTANCE",
 }  # fmt: skip
 
 
@@ -73,7 +79,8 @@ def trained(uneven: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("trained")
     settings: dict[str, Any] = {
         "dataset_dir": uneven, "cache_dir": work / "cache", "epochs": 2, "batch_size": 2, "bfloat16": False,
-        "bmd_def#encoder": ENCODER, "bmd_def#dropout": 0.0, "augmentation": "@validation_transforms",
+        "bmd_def#encoder": ENCODER, "bmd_def#outside": OUTSIDE, "bmd_def#dropout": 0.0,
+        "augmentation": "@validation_transforms",
         "train#optimizer#eps": 1.0e-3, # else Adam makes whole steps of what is rounding alone
     }  # fmt: skip
     for first, second, folder in ((ALONE, TOGETHER, work / "alone"), (TOGETHER, ALONE, work / "together")):
@@ -122,7 +129,7 @@ def test_two_processes_report_the_metric_that_one_finds_with_their_weights(train
     )  # fmt: skip
     for name, folder, settings in (
         ("localisation", tmp_path / "localisation", {}),
-        ("bmd", trained / "together_1", {"bmd_def#encoder": ENCODER}),
+        ("bmd", trained / "together_1", {"bmd_def#encoder": ENCODER, "bmd_def#outside": OUTSIDE}),
     ):
         saved = load(folder / "best.pt")
         assert not any(key.startswith("module.") for key in saved["state_dict"])

@@ -126,9 +126,12 @@ def test_the_best_weights_are_a_model_with_a_signature(run: Run, trained: Path, 
     assert model.status == "READY" and model.source_run_id == run.info.run_id
     signature = mlflow.models.get_model_info(model.model_uri).signature
     assert [(each.name, each.shape) for each in signature.inputs] == [
-        ("image", (-1, 2, 224, 224)), ("poses", (-1, 2, 2)), ("valid", (-1, 2)), ("covariates", (-1, 4)),
+        ("image", (-1, 2, 224, 224)), ("around", (-1, 2, 64, 64)), ("poses", (-1, 2, 2)), ("valid", (-1, 2)),
+        ("covariates", (-1, 4)),
     ]  # fmt: skip
-    assert [each.shape for each in signature.outputs] == [(-1, 2, 2, 2)]
+    assert [(each.name, each.shape) for each in signature.outputs] == [
+        ("estimates", (-1, 2, 2, 3)), ("members", (-1, 2, 5, 2, 2)),
+    ]  # fmt: skip
     folder = Path(mlflow.artifacts.download_artifacts(model.model_uri))
     assert (folder / "best.pt").read_bytes() == (trained / "bmd" / "best.pt").read_bytes()
 

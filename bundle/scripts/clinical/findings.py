@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
@@ -131,6 +131,19 @@ class Quantity:
 
 _SHARE: Final = (0.0, 1.0)
 _POSITIVE: Final = (0.0, None)
+
+
+def spreads_of(row: Quantity) -> tuple[Quantity, Quantity]:
+    """The quantities that tell how sure a network is of another: its standard deviation, and the part in which members differ."""
+    sd = replace(
+        row, name=f"{row.name}_sd", meaning=f"standard deviation of the estimated {row.meaning}", bounds=_POSITIVE, limits=()
+    )
+    meaning = (
+        f"the part of the network's own {sd.name}, before any widening, in which its members differ: more where a radiograph is "
+        "unlike any learnt; 0 where the hip is masked out"
+    )
+    return sd, replace(sd, name=f"{row.name}_epistemic_sd", meaning=meaning, group="")
+
 
 _CHILD: Final = (
     "; only adults are measured, because a growing skeleton has no T-score. If the patient is an adult, a radiologist should "
@@ -316,7 +329,7 @@ QUANTITIES: Final = (
     *(
         quantity
         for site in HIP.sites
-        for quantity in (
+        for density in [
             Quantity(
                 f"{site}_bmd",
                 "g/cm2",
@@ -324,23 +337,9 @@ QUANTITIES: Final = (
                 decimals=4,
                 group="estimates",
                 bounds=_POSITIVE,
-            ),
-            Quantity(
-                f"{site}_bmd_sd",
-                "g/cm2",
-                f"standard deviation of the estimated density of the {HIP.site_names[site]}; 0 where the hip is masked out",
-                decimals=4,
-                group="estimates",
-                bounds=_POSITIVE,
-            ),
-            Quantity(
-                f"{site}_bmd_epistemic_sd",
-                "g/cm2",
-                f"the part of {site}_bmd_sd in which the network's members differ: more where a radiograph is unlike any learnt",
-                decimals=4,
-                bounds=_POSITIVE,
-            ),
-        )
+            )
+        ]
+        for quantity in (density, *spreads_of(density))
     ),
     _exposure(
         "black",
@@ -530,7 +529,7 @@ class Channels:
 
     Example:
         >>> CHANNELS.names[0], len(CHANNELS.names), CHANNELS.index("neck_bmd", "left")
-        ('right_landmark_confidence', 29, 20)
+        ('right_landmark_confidence', 33, 22)
     """
 
     quantities: tuple[Quantity, ...]

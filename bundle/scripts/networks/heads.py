@@ -2,15 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES
-from scripts.clinical.findings import QUANTITIES, Of, Quantity
+from scripts.clinical.findings import QUANTITIES, Of, Quantity, spreads_of
 from scripts.networks.fitting import features_of
-from scripts.networks.hips import CovariateInput, HipEncoder, Members, mean_of_valid, mixture
+from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
+from scripts.networks.members import Members, mixture
 
 _TABLE = {quantity.name: quantity for quantity in QUANTITIES}
 
@@ -76,6 +76,7 @@ class HipHead(Head):
         self.covariates = CovariateInput()
         of_hip = features_of(encoder, 2, 112, 112) + features_of(outside, 1, 64, 64) + 2
         self.joined = 2 * of_hip + 2 * len(COVARIATES)
+        self.poses = 2  # the last of a hip's features
 
 
 class RegressionHead(HipHead):
@@ -83,7 +84,8 @@ class RegressionHead(HipHead):
 
     A hip is judged from its own crop and what surrounds it, their mean over the patient's valid hips (the two sides of one
     patient correlate, and share the beam) and the covariates, by several members, see `Members`. Of a quantity "x", the standard
-    deviation is the quantity "x_sd", and the part of it in which the members differ "x_epistemic_sd".
+    deviation is the quantity "x_sd", and the part of it in which the members differ "x_epistemic_sd"; ``targets`` are the names
+    without these.
 
     Args:
         encoder: backbone that maps (N, 2, 112, 112) to (N, features), see `HipEncoder`.
@@ -121,8 +123,10 @@ class RegressionHead(HipHead):
             )
         if others := [row.name for row in rows if row.of is not Of.BONE]:
             raise ValueError(f"{', '.join(others)}: not of a bone; a RegressionHead estimates quantities of each hip.")
-        super().__init__(encoder, outside, [given for row in rows for given in (row, _sd_of(row), _epistemic_of(row))])
-        self.members = Members(self.joined, 0, hidden, dropout, 2 * len(rows), members)
+        super().__init__(encoder, outside, [given for row in rows for given in (row, *spreads_of(row))])
+        self.targets = [row.name for row in rows]
+        whole = 2 * self.poses + 2 * len(COVARIATES)
+        self.members = Members(self.joined - whole, whole, hidden, dropout, 2 * len(rows), members)
         self.register_buffer("target_mean", torch.tensor(target_mean))
         self.register_buffer("target_sd", torch.tensor(target_sd))
 
@@ -142,9 +146,10 @@ class RegressionHead(HipHead):
             not valid mean nothing.
         """
         hips = self.encoder(crops, around, poses)
-        shared = torch.cat((mean_of_valid(hips, valid), self.covariates(covariates)), dim=1)
-        told = self.members(torch.cat((hips, shared.unsqueeze(1).expand(-1, hips.shape[1], -1)), dim=2)).float()
-        mean, spread = told.chunk(2, dim=3)
+        both = mean_of_valid(hips, valid).unsqueeze(1).expand_as(hips)
+        known = self.covariates(covariates).unsqueeze(1).expand(-1, hips.shape[1], -1)
+        seen = (hips[:, :, : -self.poses], both[:, :, : -self.poses], hips[:, :, -self.poses :], both[:, :, -self.poses :], known)
+        mean, spread = self.members(torch.cat(seen, dim=2)).float().chunk(2, dim=3)
         mean = self.target_mean + self.target_sd * mean
         # The bounds (0.08 to 4.5 population SDs) keep the likelihood finite early in training.
         sd = self.target_sd * torch.exp(spread.clamp(-2.5, 1.5))
@@ -168,18 +173,3 @@ def _row(quantity: str | Quantity) -> Quantity:
     if quantity not in _TABLE:
         raise ValueError(f"{quantity}: no quantity of the table (scripts.clinical.findings); expected one, or its row.")
     return _TABLE[quantity]
-
-
-def _sd_of(row: Quantity) -> Quantity:
-    """The quantity that is another's standard deviation."""
-    return _spread(row, f"{row.name}_sd", f"standard deviation of the estimated {row.meaning}")
-
-
-def _epistemic_of(row: Quantity) -> Quantity:
-    """The quantity that is the part of another's standard deviation in which the members of a network differ."""
-    meaning = f"the part of {row.name}_sd in which the network's members differ: more where a radiograph is unlike any learnt"
-    return _spread(row, f"{row.name}_epistemic_sd", meaning)
-
-
-def _spread(row: Quantity, name: str, meaning: str) -> Quantity:
-    return _TABLE.get(name) or replace(row, name=name, meaning=meaning, bounds=(0.0, None), limits=())

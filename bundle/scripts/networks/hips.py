@@ -1,4 +1,4 @@
-"""How heads see a hip's crop and the patient's covariates."""
+"""How heads see a hip's crop, what surrounds it, and the patient's covariates."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class Surroundings(nn.Module):
         factor: pixels of the image that are averaged to one before it is sampled.
     """
 
-    def __init__(self, localiser: HipLocaliser, factor: int = 12) -> None:
+    def __init__(self, localiser: HipLocaliser, factor: int) -> None:
         super().__init__()
         self.localiser, self.factor = localiser, factor
 
@@ -142,58 +142,6 @@ class CovariateInput(nn.Module):
         unknown = torch.isnan(covariates)
         standard = ((covariates - self.mean) / self.sd).clamp(-4.0, 4.0)
         return torch.cat((torch.where(unknown, torch.zeros_like(standard), standard), unknown.to(standard.dtype)), dim=1)
-
-
-class Members(nn.Module):
-    """Several small networks beside each other, each of which sees its own half of the features.
-
-    What they differ in is what the training did not settle (the random subspace method, Ho, IEEE TPAMI 1998; the mixture of
-    normal distributions as of Lakshminarayanan et al., NeurIPS 2017).
-
-    Args:
-        features: what is told.
-        further: what each is told beyond, whole.
-        hidden: width of each.
-        dropout: probability in them.
-        outputs: of each.
-        members: how many.
-    """
-
-    halves: Tensor
-
-    def __init__(self, features: int, further: int, hidden: int, dropout: float, outputs: int, members: int) -> None:
-        super().__init__()
-        self.each = nn.ModuleList([layers(features + further, hidden, dropout, outputs) for _ in range(members)])
-        order = torch.rand(members, features, generator=torch.Generator().manual_seed(0)).argsort(dim=1)
-        halves = (order < (features + 1) // 2).float()
-        self.register_buffer("halves", torch.cat((halves, torch.ones(members, further)), dim=1))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Ask each: (..., features + further) -> (..., members, outputs)."""
-        told: list[Tensor] = []
-        for index, member in enumerate(self.each):
-            told.append(member(features * self.halves[index]))
-        return torch.stack(told, dim=-2)
-
-
-def mixture(mean: Tensor, sd: Tensor, members: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean and standard deviation of a mixture of normal distributions of equal weight, and the part in which they differ.
-
-    Args:
-        mean, sd: of each.
-        members: the axis along which they lie.
-
-    Returns:
-        means, standard deviations, and standard deviations of the means, without that axis.
-    """
-    differing = mean.var(dim=members, unbiased=False)
-    # The root's slope is infinite at 0, where all members agree.
-    return mean.mean(dim=members), torch.sqrt(sd.square().mean(dim=members) + differing), torch.sqrt(differing + 1e-12)
-
-
-def layers(before: int, hidden: int, dropout: float, after: int) -> nn.Sequential:
-    """Two linear layers."""
-    return nn.Sequential(nn.Linear(before, hidden), nn.LeakyReLU(), nn.Dropout(dropout), nn.Linear(hidden, after))
 
 
 def mean_of_valid(values: Tensor, valid: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES, HIP, NETWORK_SPACING_MM
 from scripts.networks.heads import Head
-from scripts.networks.hips import CovariateInput, Members, Surroundings, mean_of_valid, mixture
+from scripts.networks.hips import CovariateInput, Surroundings, mean_of_valid
 from scripts.networks.localisation import HipLocaliser
+from scripts.networks.members import Members, mixture
 
 COMPARTMENTS = ("cortex", "spongy", "pelvis")
 """Of a map's mineral: the femur's two, and what lies before and behind them."""
@@ -37,7 +38,7 @@ class MineralHead(Head):
         sites: quantities that the two regions mean, in g/cm², of bones; the standard deviation of "x" is "x_sd", and the part of
             it in which the members differ "x_epistemic_sd".
         close: places the crops of the hips; their rows and columns are multiples of 32.
-        around: places what surrounds them, see `Surroundings`.
+        around: what surrounds them.
         channels: of the four resolutions of a close crop, from 1/4 to 1/32; multiples of 8.
         surrounding_channels: alike, of the surroundings, from 1/2 to 1/16.
         hidden: width of the layers that join; a member's are half as wide.
@@ -55,7 +56,7 @@ class MineralHead(Head):
         self,
         sites: Sequence[str],
         close: HipLocaliser,
-        around: HipLocaliser,
+        around: Surroundings,
         channels: Sequence[int] = (24, 32, 56, 80),
         surrounding_channels: Sequence[int] = (16, 24, 40, 64),
         hidden: int = 64,
@@ -67,7 +68,7 @@ class MineralHead(Head):
         if close.crop_rows % 32 or close.crop_cols % 32:
             raise ValueError(f"Crops of {close.crop_rows} x {close.crop_cols} pixels; expected multiples of 32.")
         super().__init__([given for site in sites for given in (site, f"{site}_sd", f"{site}_epistemic_sd")])
-        self.close, self.around = close, Surroundings(around, 6)
+        self.close, self.around = close, around
         self.image_mm = NETWORK_SPACING_MM
         first, second, third, deepest = channels
         outer = surrounding_channels

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from scripts.networks.heads import HipHead
-from scripts.networks.hips import layers, mean_of_valid
+from scripts.networks.hips import mean_of_valid
+from scripts.networks.members import two_layers
 
 
 class SiameseNetwork(HipHead):
@@ -21,7 +22,7 @@ class SiameseNetwork(HipHead):
 
     def __init__(self, encoder: nn.Module, outside: nn.Module, hidden: int = 64, dropout: float = 0.2) -> None:
         super().__init__(encoder, outside, ["osteoporosis_probability"])
-        self.fusion = layers(self.joined, hidden, dropout, 1)
+        self.fusion = two_layers(self.joined, hidden, dropout, 1)
 
     def forward(self, crops: Tensor, around: Tensor, poses: Tensor, valid: Tensor, covariates: Tensor) -> Tensor:
         """Classify.

@@ -28,7 +28,8 @@ class RandAppearanced(RandomizableTransform):
 
     Args:
         key: (C, rows, cols) float, normalised; the channels (both hips of one radiograph) get the same curve.
-        also: keys of what else is cut from the same radiograph; it gets the same curve, and nothing else.
+        also: keys of what else is cut from the same radiograph; it gets the same curve, and nothing else; what is exactly 0 lies
+            outside the radiograph and stays.
         strength: multiplies all that follows but the probabilities: 1 for the widest variation (segmentation of radiographs
             never seen); less where the grey values themselves are to be measured; 0 changes nothing.
         blur: probability of blur or edge enhancement.
@@ -78,7 +79,7 @@ class RandAppearanced(RandomizableTransform):
             image = image + self._uneven_field(image)
         curve = self._curve()
         image = _looked_up(curve, image)
-        others = {key: _looked_up(curve, torch.as_tensor(data[key]).float()).clamp(LOW, HIGH) for key in self.also}
+        others = {key: _inside(curve, torch.as_tensor(data[key]).float()) for key in self.also}
         if self.R.random() < self.objects:
             image = self._cover(image)
         if self.R.random() < self.noise:
@@ -127,6 +128,10 @@ class RandAppearanced(RandomizableTransform):
             patch = image[:, top : top + height, left : left + width]
             patch.lerp_(torch.tensor(value, dtype=patch.dtype), opacity)
         return image
+
+
+def _inside(curve: Tensor, image: Tensor) -> Tensor:
+    return torch.where(image == 0, image, _looked_up(curve, image).clamp(LOW, HIGH))
 
 
 def _looked_up(curve: Tensor, image: Tensor) -> Tensor:

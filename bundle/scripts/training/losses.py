@@ -113,7 +113,7 @@ class KnownBCELoss(nn.Module):
 
 
 class GaussianLoss(nn.Module):
-    """beta-NLL (Seitzer et al., ICLR 2022): the Gaussian likelihood, each term weighted by the predicted SD^(2 beta).
+    """beta-NLL (Seitzer et al., ICLR 2022): the Gaussian likelihood of each member, each term weighted by its SD^(2 beta).
 
     Args:
         beta: 0 is the plain likelihood, which neglects what it predicts badly; 1 has the gradient of a squared error.

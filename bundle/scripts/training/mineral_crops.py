@@ -38,16 +38,16 @@ class RandMineralCropsd(RandomizableTransform):
     def __init__(
         self,
         close: HipLocaliser,
-        around: HipLocaliser,
+        around: Surroundings,
         jitter: LandmarkJitter | None = None,
         implant_threshold: float = 0.05,
         map_pixels: int = 4,
     ) -> None:
         super().__init__(prob=1.0)
         # The head's own go to its device with it.
-        close, around = (copy.deepcopy(localiser).cpu() for localiser in (close, around))
+        close, around = copy.deepcopy(close).cpu(), copy.deepcopy(around).cpu()
         self.map_pixels = map_pixels
-        self.crops = RandHipCropsd(close, Surroundings(around, 6), NETWORK_SPACING_MM, None, implant_threshold)
+        self.crops = RandHipCropsd(close, around, NETWORK_SPACING_MM, None, implant_threshold)
         self.jitter = jitter or LandmarkJitter()
         # Twice as fine as the head's map, to be averaged as its crops are: `MeasureGaind` compares them.
         factor = MAP_FACTOR // 2

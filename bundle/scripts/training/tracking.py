@@ -249,7 +249,7 @@ class TrackTraining(TrackedRun):
         if self.signature is None:
             self.signature = ModelSignature(
                 inputs=Schema([_tensor(name, _values(state.batch, name)) for name in self.inputs]),
-                outputs=Schema([_tensor(CommonKeys.PRED, _values(state.output, CommonKeys.PRED))]),
+                outputs=Schema([*_outputs(state.output)]),
             )
 
     def complete(self) -> None:
@@ -379,6 +379,15 @@ def without_places(config: Any, key: str = "") -> Any:
         return config
     named = _NAMES_A_PLACE.search(key) or (os.sep in config and not config.startswith("$"))
     return _LEFT_OUT if named else config
+
+
+def _outputs(output: Any) -> list[TensorSpec]:
+    """Those of a network that gives one tensor, or several by name."""
+    first = output[0] if isinstance(output, list) else output
+    if not isinstance(first[CommonKeys.PRED], Mapping):
+        return [_tensor(CommonKeys.PRED, _values(output, CommonKeys.PRED))]
+    given = [one[CommonKeys.PRED] for one in output] if isinstance(output, list) else output[CommonKeys.PRED]
+    return [_tensor(name, _values(given, name)) for name in first[CommonKeys.PRED]]
 
 
 def _values(batch: Any, name: str) -> torch.Tensor:
