@@ -1,8 +1,12 @@
 """What augmentation may change, and what must move together."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import scripts
 import torch
+from monai.bundle import ConfigParser
 from scripts.clinical.anatomy import HIP
 from scripts.networks import HipLocaliser, Surroundings
 from scripts.networks.segmentation import coarser
@@ -116,6 +120,7 @@ def test_a_further_mask_becomes_the_labels_last_channel() -> None:
     assert out[3].nonzero().tolist() == [[100, 100], [100, 101]] and int(out[3].max()) == 255
 
 
+CONFIGS = Path(scripts.__file__).parents[1] / "configs"
 FRAMER = HipLocaliser((352, 224), 0.6, (-42.0, -88.0))
 SURROUNDINGS = Surroundings(HipLocaliser((64, 64), 4.0, (-90.0, -150.0)), 12)
 
@@ -398,6 +403,21 @@ def test_what_is_cut_from_the_same_radiograph_gets_the_same_curve_and_nothing_el
     assert not torch.equal(out["image"], out["around"])
     assert torch.equal(out["around"], out["around"][:, :1].expand(1, 64, 64)), "neither noise nor field"
     assert float(out["around"][0, 0, 0]) == 0.0, "what lies outside the radiograph stays"
+
+
+def test_the_regressor_learns_from_hips_and_surroundings_of_one_tone_curve() -> None:
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / name) for name in ("inference.yaml", "train.yaml", "train_bmd.yaml")])
+    crops, appearance = (parser.get_parsed_content(f"augmentation#{index}") for index in range(2))
+    film = torch.full((1, 600, 1000), 0.6)
+    for step in (crops, appearance):
+        step.set_random_state(1)
+    appearance.blur = appearance.objects = appearance.noise = 0.0
+    for _ in range(5):
+        out = appearance(crops({**measured_item(), "image": film}))
+        tone = float(out["image"][0, 112, 112])
+        inside = out["around"][0][out["around"][0] != 0]
+        assert tone != 0.6 and float(out["around"][0, 32, 32]) == pytest.approx(tone, abs=1e-3) and len(inside) > 1000
 
 
 def test_equalising_takes_out_what_is_slow_and_keeps_detail_and_range() -> None:
