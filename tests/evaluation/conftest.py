@@ -5,6 +5,7 @@ import math
 import pytest
 from evaluation_cases import make_case, make_hip
 from fake_screening import provenance
+from scripts.clinical import Triage
 
 __all__ = ["provenance"]
 
@@ -18,7 +19,7 @@ def cases():
             hips=(make_hip("right", total=0.60, dxa=0.62), make_hip("left", total=0.58, dxa=0.64)),
             dxa_lowest_t=-2.6,
             probability=0.8,
-            triage="osteoporosis likely",
+            triage=Triage.LIKELY,
             lowest_t=-2.9,
             femur=0.98,
         ),
@@ -27,7 +28,7 @@ def cases():
             hips=(make_hip("right", total=0.80, dxa=0.80), make_hip("left", code="IMPLANT", swapped=True)),
             dxa_lowest_t=-1.2,
             probability=0.6,
-            triage="osteoporosis likely",
+            triage=Triage.LIKELY,
             lowest_t=-1.2,
             femur=0.96,
         ),
@@ -36,7 +37,7 @@ def cases():
             hips=(make_hip("right", total=0.90, dxa=0.88), make_hip("left", found=False, code="NO_FEMUR")),
             dxa_lowest_t=-0.5,
             probability=0.1,
-            triage="osteoporosis unlikely",
+            triage=Triage.UNLIKELY,
             lowest_t=-0.4,
             femur=0.94,
             site="simulated-2",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scripts
 from monai.bundle import ConfigParser
-from scripts.clinical import load_criteria
+from scripts.clinical import Triage, load_criteria
 from scripts.evaluation.accuracy.figures import write_figures
 from scripts.evaluation.accuracy.metrics import data_kind, measure_hips, summarise
 from scripts.evaluation.accuracy.tables import format_report, write_metrics_json, write_metrics_table
@@ -70,8 +70,8 @@ def test_triage_is_judged_by_how_often_each_word_was_right(cases, document):
     assert (found["likely"], found["likely_with_osteoporosis"], found["ppv"]) == (2, 1, 0.5)
     assert (found["unlikely"], found["npv"], found["uncertain"]) == (1, 1.0, 0)
     assert "| Triage: osteoporosis likely, patients; with osteoporosis (PPV) | 2; 1, 0.500 (" in format_report(document)
-    differing = dataclasses.replace(cases[1], name="b2", triage="osteoporosis unlikely")
-    silent = dataclasses.replace(cases[2], triage="")
+    differing = dataclasses.replace(cases[1], name="b2", triage=Triage.UNLIKELY)
+    silent = dataclasses.replace(cases[2], triage=None)
     found = summarised([*cases[:2], differing, silent])["overall"]["osteoporosis"]["triage"]
     assert (found["likely"], found["unlikely"], found["uncertain"], found["uncertain_with_osteoporosis"]) == (1, 0, 1, 0)
     assert math.isnan(found["npv"])

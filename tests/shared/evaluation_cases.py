@@ -23,7 +23,7 @@ def make_hip(side, *, total=math.nan, dxa=math.nan, code="", errors=(1.0,) * 5, 
 
 
 def make_case(
-    name, *, hips, dxa_lowest_t, probability, lowest_t, code="", site="simulated-1", femur=0.9, patient=None, triage=""
+    name, *, hips, dxa_lowest_t, probability, lowest_t, code="", site="simulated-1", femur=0.9, patient=None, triage=None
 ):
     return Case(
         name=name,

@@ -11,7 +11,7 @@ import numpy as np
 from monai.data import MetaTensor
 from numpy.typing import NDArray
 
-from scripts.clinical import Hip, Reason, Reference
+from scripts.clinical import Hip, Reason, Reference, Triage
 from scripts.clinical.anatomy import HIP
 from scripts.dataset.labels import LoadLandmarksd, read_label
 from scripts.dataset.truth import TrueHip, Truth
@@ -63,11 +63,11 @@ class Case:
     """One radiograph.
 
     patient: groups a patient's radiographs; it is never written anywhere. seen: whether the networks saw it at all.
-    code: why no hip was measured, "" if one was. probability: of osteoporosis, 0..1. triage: what it advises, see
-    `scripts.clinical.Triage`; "" where nothing. lowest_t, dxa_lowest_t: the deciding
-    T-score, estimated and true. covariates: age (years), sex (0 female, 1 male), weight (kg), height (cm). NaN = unknown
-    everywhere. dice: by class; NaN where the truth has none of it. false_alarms: by class, whether it was drawn where the
-    truth has none of it; False where there is no mask to compare with. repeat_of: see `Truth`.
+    code: why no hip was measured, "" if one was. probability: of osteoporosis, 0..1. triage: what it advises; None where there
+    is no T-score. lowest_t, dxa_lowest_t: the deciding T-score, estimated and true. covariates: age (years), sex (0 female, 1
+    male), weight (kg), height (cm). NaN = unknown everywhere. dice: by class; NaN where the truth has none of it. false_alarms:
+    by class, whether it was drawn where the truth has none of it; False where there is no mask to compare with. repeat_of: see
+    `Truth`.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Case:
     false_alarms: Mapping[str, bool]
     hips: tuple[HipCase, HipCase]
     repeat_of: tuple[str, ...] = ()
-    triage: str = ""
+    triage: Triage | None = None
 
 
 def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
@@ -111,6 +111,7 @@ def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Cas
         false_alarms=dict.fromkeys(MASK_CLASSES, False),
         hips=(right, left),
         repeat_of=truth.repeat_of,
+        triage=None,
     )
 
 
@@ -157,7 +158,7 @@ def make_screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
         },
         hips=(hips[0], hips[1]),
         repeat_of=truth.repeat_of,
-        triage=str(screening.triage or ""),
+        triage=screening.triage,
     )
 
 

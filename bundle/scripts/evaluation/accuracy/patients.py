@@ -19,8 +19,7 @@ class Patient:
 
     positive: whether the lowest DXA T-score over all hips means osteoporosis. probability: mean over the radiographs that
     were not refused, 0..1; NaN where all were. triage: what those advise, uncertain where they differ; None where all were
-    refused. lowest_t: the lowest estimated T-score; NaN likewise. covariates: of the
-    first radiograph that was not refused.
+    refused. lowest_t: the lowest estimated T-score; NaN likewise. covariates: of the first radiograph that was not refused.
     """
 
     key: str
@@ -54,7 +53,7 @@ def group_patients(cases: Sequence[Case], criteria: Criteria) -> list[Patient]:
                 probability=float(np.mean([case.probability for case in answered])) if answered else math.nan,
                 lowest_t=min((case.lowest_t for case in answered), default=math.nan),
                 covariates=answered[0].covariates if answered else own[0].covariates,
-                triage=_together({Triage(case.triage) for case in answered if case.triage}),
+                triage=_together({case.triage for case in answered if case.triage}),
             )
         )
     return patients
