@@ -70,17 +70,27 @@ def _write(network: ScreeningNetwork, trainings: Mapping[str, Any], destination:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "trainings": trainings,
     }
-    state = {key: value.contiguous() for key, value in network.state_dict().items()}
-    size = sum(value.numel() * value.element_size() for value in state.values()) / 1e6
-    if size > max_megabytes:
-        raise ValueError(f"{destination}: {size:.1f} MB of weights, expected at most {max_megabytes}. Nothing was assembled.")
     # Both are whole before either takes its place. Should the command be killed in between, the checksum refuses the weights.
     with replacing(destination.with_name(f"{destination.name}.sha256")) as beside, replacing(destination) as temporary:
         with temporary.open("wb") as stream:  # given a path, torch.save writes its name, here a passing one, into the file
-            torch.save(state, stream)
+            torch.save(_in_one_storage(network.state_dict()), stream)
+        size = temporary.stat().st_size / 1e6
+        if size > max_megabytes:
+            raise ValueError(f"{destination}: {size:.3f} MB, expected at most {max_megabytes}. Nothing was assembled.")
         beside.write_text(f"{sha256(temporary)}  {destination.name}\n", encoding="ascii")  # as sha256sum writes and checks it
     print(f"Assembled {', '.join(trainings)} into {destination} ({size:.1f} MB)", flush=True)
     return destination
+
+
+def _in_one_storage(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same tensors, those of one type side by side in one block of memory: written, each block of its own takes 200 bytes more."""
+    packed = dict(state)
+    for dtype in {value.dtype for value in state.values()}:
+        alike = {key: value for key, value in state.items() if value.dtype == dtype}
+        block = torch.cat([value.flatten() for value in alike.values()])
+        pieces = block.split([value.numel() for value in alike.values()])
+        packed |= {key: piece.view(value.shape) for (key, value), piece in zip(alike.items(), pieces, strict=True)}
+    return packed
 
 
 def start_from(network: nn.Module, checkpoint: str | None, part: str = "", place: str = "") -> str | None:
