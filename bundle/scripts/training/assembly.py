@@ -83,7 +83,7 @@ def _write(network: ScreeningNetwork, trainings: Mapping[str, Any], destination:
 
 
 def _in_one_storage(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The same tensors, those of one type side by side in one block: in the file, a block of its own would cost each 200 bytes."""
+    """The same tensors, those of one type side by side in one block: in a file each block costs 200 bytes more."""
     packed = dict(state)
     for dtype in {value.dtype for value in state.values()}:
         alike = {key: value for key, value in state.items() if value.dtype == dtype}

@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 
 from scripts.clinical import Criteria, Triage
 from scripts.clinical.anatomy import HIP
+from scripts.dataset.truth import MEASURES
 from scripts.evaluation.accuracy.cases import MASK_CLASSES, Case, HipCase
 from scripts.evaluation.accuracy.measures import grade_agreement, measure_agreement
 from scripts.evaluation.accuracy.overlap import iou
@@ -19,12 +20,14 @@ from scripts.evaluation.accuracy.patients import Patient, group_patients
 from scripts.evaluation.accuracy.points import median_and_p95
 from scripts.evaluation.accuracy.strata import hip_femur
 from scripts.evaluation.statistics.agreement import mean_absolute_error, measure_bmd_agreement, pearson_r
-from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
+from scripts.evaluation.statistics.baseline import beyond, covariate_bmd, covariate_probability
 from scripts.evaluation.statistics.discrimination import auc_delong, brier_score, operating_point, reliability, wilson_interval
 from scripts.evaluation.statistics.repeatability import measure_repeats
 
 OPERATING_PROBABILITY: Final = 0.5
 SIMULATED: Final = "simulated"
+SHAPE: Final = tuple(name for name in MEASURES if name != "singh_grade")
+"""Measures of a femur's geometry; the grade is of its pattern."""
 GOALS: Final = {
     "femur_iou_mean": 0.97,
     "prosthesis_iou_mean": 0.97,
@@ -241,9 +244,17 @@ def _bmd(cases: Sequence[Case], site: str, seed: int) -> dict[str, Any]:
     patients = [case.patient for case, _ in pairs]
     covariates = np.array([case.covariates for case, _ in pairs], dtype=float).reshape(-1, 4)
     by_covariates = covariate_bmd(covariates, dxa, patients)
+    shape = np.array([_shape(hip) for _, hip in pairs], dtype=float).reshape(-1, len(SHAPE))
     return {
         **measure_bmd_agreement(estimate, dxa, low, high, patients, seed),
         "covariates_only": None
         if by_covariates is None
         else {"pearson_r": pearson_r(by_covariates, dxa), "mae": mean_absolute_error(by_covariates, dxa)},
+        "beyond_shape": beyond(estimate, dxa, np.column_stack([covariates, shape]), patients),
     }
+
+
+def _shape(hip: HipCase) -> list[float]:
+    """The measures of a hip's shape, true ones where the manifest has them, or else as found on the radiograph."""
+    found = ((hip.true_measures.get(name, math.nan), hip.measures.get(name, math.nan)) for name in SHAPE)
+    return [true if math.isfinite(true) else measured for true, measured in found]

@@ -67,7 +67,9 @@ def format_report(document: Mapping[str, Any]) -> str:
         "of the part that is nearer to it than to the other, by the true landmarks. Landmark errors are of the hips found. All "
         "are of every radiograph that the networks saw, those that the gate refused afterwards included. BMD is of the hips that "
         "were measured and have DXA. Intervals are 95%: DeLong for AUC, Wilson for proportions, a bootstrap of patients for BMD. "
-        "The covariates-only baseline (age, sex, weight, height) is fitted and cross-validated on these very patients. "
+        "The covariates-only baseline (age, sex, weight, height) is fitted and cross-validated on these very patients, and so is "
+        "that of covariates and shape (neck-shaft angle, length and width of the neck, cortical thickness, canal flare: the true "
+        "ones where they are known, or else as measured on the radiograph). "
         "Morphometry is of the hips that were measured, against the simulated bone itself; a dash where fewer than three hips "
         "have such a truth.",
         "",
@@ -193,10 +195,20 @@ def _bmd_rows(sites: Mapping[str, Any], goals: Mapping[str, float]) -> Iterator[
             f"{name} BMD: bias (limits of agreement), g/cm²",
             f"{text(bmd['bias'])} ({text(low)} to {text(high)})" if math.isfinite(low) else _NO_VALUE,
         )
+        yield f"{name} BMD: slope of DXA on the estimate / of the estimate on DXA", _pair(bmd["slope"], bmd["slope_on_dxa"], 2)
         yield f"{name} BMD: coverage of the 90% interval", text(bmd["coverage"])
+        told = (_pair(one["bias"], one["coverage"], 2) for one in bmd["fifths"].values())
+        yield f"{name} BMD: bias, g/cm² / coverage in fifths by DXA, lowest first", ", ".join(told) or _NO_VALUE
         yield (
             f"{name} BMD, covariates only: r / MAE, g/cm²",
             f"{text(baseline['pearson_r'])} / {text(baseline['mae'])}" if baseline else _NO_VALUE,
+        )
+        beyond = bmd["beyond_shape"]
+        yield (
+            f"{name} BMD: r of covariates and shape / of these and the estimate; partial r of the estimate given these",
+            f"{text(beyond['known_r'])} / {text(beyond['with_estimate_r'])}; {text(beyond['partial_r'])}"
+            if beyond
+            else _NO_VALUE,
         )
 
 
@@ -244,6 +256,10 @@ def _with_interval(values: Mapping[str, Any], key: str) -> str:
     low, high = values[f"{key}_ci95"]
     interval = f" ({text(low)} to {text(high)})" if math.isfinite(low) else ""
     return text(values[key]) + interval
+
+
+def _pair(first: float, second: float, decimals: int) -> str:
+    return f"{text(first, decimals)} / {text(second, decimals)}"
 
 
 def text(value: float, decimals: int = 3) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +13,7 @@ from scripts.evaluation.statistics.agreement import (
     bootstrap_ci95,
     mean_absolute_error,
     root_mean_square_error,
+    slope_of_dxa,
 )
 
 Interval = tuple[float, float]
@@ -64,13 +64,6 @@ def measure_agreement(pairs: Pairs, seed: int) -> Agreement:
         coverage=float(inside.mean()),
         coverage_ci95=bootstrap_ci95(_first_mean, inside, dxa, people, seed, RESAMPLES),
     )
-
-
-def slope_of_dxa(estimate: Floats, dxa: Floats) -> float:
-    """Slope of DXA on the estimate by least squares; NaN where the estimate does not vary."""
-    apart = estimate - estimate.mean()
-    spread = float(apart @ apart)
-    return float(apart @ dxa) / spread if spread > 0 else math.nan
 
 
 def _bias(estimate: Floats, dxa: Floats) -> float:

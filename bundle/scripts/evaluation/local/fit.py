@@ -12,8 +12,8 @@ from sklearn.model_selection import GroupKFold
 
 from scripts.clinical import load_criteria
 from scripts.clinical.calibration import SLOPES, SiteCalibration
-from scripts.evaluation.local.agreement import slope_of_dxa
 from scripts.evaluation.local.pairs import Pairs
+from scripts.evaluation.statistics.agreement import slope_of_dxa
 from scripts.evaluation.statistics.conformal import conformal_quantile
 
 Fit = Callable[[Pairs], SiteCalibration]

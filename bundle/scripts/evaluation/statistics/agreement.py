@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 _FEWEST = 3
 """Pairs; with fewer there is neither a correlation nor a limit of agreement."""
+_FEWEST_FOR_FIFTHS = 20
+_FIFTHS = ("lowest", "second", "third", "fourth", "highest")
 
 
 def measure_bmd_agreement(
@@ -30,21 +32,40 @@ def measure_bmd_agreement(
 
     Returns:
         hips, patients, pearson_r, mae, rmse, bias (estimate - DXA), limits_of_agreement (bias -+ 1.96 SD; Bland and
-        Altman, Lancet 1986;327:307), coverage (share of DXA values within their interval); `*_ci95` from the bootstrap's
-        percentiles. NaN where there are fewer than three pairs.
+        Altman, Lancet 1986;327:307), slope (of DXA on the estimate: 1 is calibrated), slope_on_dxa (of the estimate on DXA: r²
+        where the other one is 1, for what is uncertain leans to the mean), coverage (share of DXA values within their interval),
+        fifths; `*_ci95` from the bootstrap's percentiles. NaN where there are fewer than three pairs. Of each fifth of the hips
+        by DXA, lowest first, fifths hold hips, bias and coverage; there are none for fewer than 20 hips.
     """
     result: dict[str, Any] = {"hips": len(dxa), "patients": len(set(patients))}
     if len(dxa) < _FEWEST:
         return result | {
-            **dict.fromkeys(("pearson_r", "mae", "rmse", "bias", "coverage"), math.nan),
+            **dict.fromkeys(("pearson_r", "mae", "rmse", "bias", "slope", "slope_on_dxa", "coverage"), math.nan),
             **dict.fromkeys(("pearson_r_ci95", "mae_ci95", "rmse_ci95", "limits_of_agreement"), (math.nan, math.nan)),
+            "fifths": {},
         }
     for name, statistic in (("pearson_r", pearson_r), ("mae", mean_absolute_error), ("rmse", root_mean_square_error)):
         result[name] = statistic(estimate, dxa)
         result[f"{name}_ci95"] = bootstrap_ci95(statistic, estimate, dxa, patients, seed, resamples)
     bias, limits = limits_of_agreement(estimate, dxa)
     inside = (low <= dxa) & (dxa <= high)
-    return result | {"bias": bias, "limits_of_agreement": limits, "coverage": float(inside.mean())}
+    return result | {
+        "bias": bias,
+        "limits_of_agreement": limits,
+        "slope": slope_of_dxa(estimate, dxa),
+        "slope_on_dxa": slope_of_dxa(dxa, estimate),
+        "coverage": float(inside.mean()),
+        "fifths": _fifths(estimate - dxa, inside, dxa),
+    }
+
+
+def _fifths(error: Floats, inside: NDArray[np.bool_], dxa: Floats) -> dict[str, dict[str, float]]:
+    if len(dxa) < _FEWEST_FOR_FIFTHS:
+        return {}
+    return {
+        name: {"hips": len(chosen), "bias": float(error[chosen].mean()), "coverage": float(inside[chosen].mean())}
+        for name, chosen in zip(_FIFTHS, np.array_split(np.argsort(dxa, kind="stable"), len(_FIFTHS)), strict=True)
+    }
 
 
 def pearson_r(estimate: Floats, dxa: Floats) -> float:
@@ -69,6 +90,13 @@ def limits_of_agreement(estimate: Floats, dxa: Floats) -> tuple[float, tuple[flo
     difference = estimate - dxa
     bias, half = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
     return bias, (bias - half, bias + half)
+
+
+def slope_of_dxa(estimate: Floats, dxa: Floats) -> float:
+    """Slope of DXA on the estimate by least squares; NaN where the estimate does not vary."""
+    apart = estimate - estimate.mean()
+    spread = float(apart @ apart)
+    return float(apart @ dxa) / spread if spread > 0 else math.nan
 
 
 def bootstrap_ci95(

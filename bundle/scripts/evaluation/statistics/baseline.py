@@ -1,4 +1,4 @@
-"""What age, sex, weight and height tell without a radiograph: the bar that a network has to clear."""
+"""What age, sex, weight, height and the shape of a bone tell without its brightness: the bar that a network has to clear."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from scripts.evaluation.statistics.agreement import pearson_r
 
 _FOLDS = 5
 _FEWEST_OF_A_CLASS = 10
@@ -54,6 +56,29 @@ def covariate_bmd(
         return None
     predicted = cross_val_predict(_pipeline(model or Ridge()), covariates, bmd, groups=patients, cv=GroupKFold(_FOLDS))
     return np.asarray(predicted)
+
+
+def beyond(estimate: Floats, bmd: Floats, known: Floats, patients: Sequence[Hashable]) -> dict[str, float] | None:
+    """What an estimate tells of BMD beyond what is known without it, all by ridge regression, cross-validated as above.
+
+    Args:
+        estimate, bmd: (N,) g/cm².
+        known: (N, K), such as covariates and measures of a bone's shape; NaN = unknown.
+        patients: (N,) groups that are never split between folds.
+
+    Returns:
+        known_r: Pearson's r of BMD with what is known; with_estimate_r: with the estimate added to that; partial_r: of BMD with
+        the estimate, each less what is known tells of it. None for fewer than 30 hips.
+    """
+    by_known, of_estimate = covariate_bmd(known, bmd, patients), covariate_bmd(known, estimate, patients)
+    by_all = covariate_bmd(np.column_stack([known, estimate]), bmd, patients)
+    if by_known is None or of_estimate is None or by_all is None:
+        return None
+    return {
+        "known_r": pearson_r(by_known, bmd),
+        "with_estimate_r": pearson_r(by_all, bmd),
+        "partial_r": pearson_r(estimate - of_estimate, bmd - by_known),
+    }
 
 
 def _pipeline(model: BaseEstimator) -> BaseEstimator:
