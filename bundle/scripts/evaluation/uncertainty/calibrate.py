@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +16,6 @@ from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.tables import plain
 from scripts.evaluation.local.pairs import Pairs, pair_with_dxa, study_dates
 from scripts.evaluation.statistics.agreement import Floats
-from scripts.evaluation.statistics.conformal import fewest_patients
 from scripts.evaluation.statistics.discrimination import brier_score
 from scripts.evaluation.uncertainty.fit import apply_unseen, fit_lowest_t, fit_quantiles, predict_osteoporosis
 from scripts.evaluation.uncertainty.patients import Patients, gather_patients
@@ -55,7 +52,7 @@ def calibrate_uncertainty(
         OSError: where the file cannot be written.
     """
     pairs, patients = pair_with_dxa(ledger), gather_patients(ledger)
-    _check_numbers(pairs, patients, max(fewest_patients, _fewest_for(folds)))
+    _check_numbers(pairs, patients, fewest_patients)
     try:
         quantiles = {site: fit_quantiles(of_site) for site, of_site in pairs.items()}
         unseen = {site: apply_unseen(of_site, folds, seed) for site, of_site in pairs.items()}
@@ -97,12 +94,6 @@ def calibrate_uncertainty(
     return file
 
 
-def _fewest_for(folds: int) -> int:
-    """The fewest patients of whom each fold leaves enough to tell a tail of half of what the intervals leave out."""
-    told = fewest_patients(0.5 + load_criteria().coverage / 2)
-    return next(count for count in itertools.count(told) if count - math.ceil(count / folds) >= told)
-
-
 def _check_numbers(pairs: Mapping[str, Pairs], patients: Patients, fewest: int) -> None:
     counts = {HIP.site_names[site].capitalize(): of_site.count_patients for site, of_site in pairs.items()}
     counts["Lowest T-score"] = len(patients)
@@ -121,8 +112,8 @@ def _sentences(
 ) -> list[str]:
     criteria = load_criteria()
     ends = [
-        f"{HIP.site_names[site].capitalize()}: DXA lies from {low:+.2f} to {high:+.2f} SD about the estimate."
-        for site, (low, high) in quantiles.items()
+        f"{HIP.site_names[site].capitalize()}: DXA lies within {high:.2f} SD of the estimate."
+        for site, (_, high) in quantiles.items()
     ]
     positive = patients.positive
     thresholds = find_thresholds(

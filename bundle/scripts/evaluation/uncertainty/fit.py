@@ -23,8 +23,7 @@ _LEAST_VARIATION: Final = 1e-6
 def fit_quantiles(pairs: Pairs) -> tuple[float, float]:
     """The (low, high) between which (DXA - estimate) / SD of new patients lies as often as `Criteria.coverage` says.
 
-    Each tail is a `conformal_quantile` of half of what is left. An interval always holds its estimate: low is 0 at most, high 0
-    at least.
+    They lie as far below as above: a bias of the hospitals measured would shift them, and the next hospital's may be the reverse.
 
     Args:
         pairs: of one site.
@@ -32,10 +31,9 @@ def fit_quantiles(pairs: Pairs) -> tuple[float, float]:
     Raises:
         ValueError: where there are too few patients.
     """
-    tail = (1 - load_criteria().coverage) / 2
-    residual = (pairs.dxa - pairs.estimate) / pairs.sd
-    low, high = (sign * conformal_quantile(sign * residual, pairs.patients, 1 - tail) for sign in (-1.0, 1.0))
-    return min(low, 0.0), max(high, 0.0)
+    score = np.abs(pairs.dxa - pairs.estimate) / pairs.sd
+    quantile = conformal_quantile(score, pairs.patients, load_criteria().coverage)
+    return -quantile, quantile
 
 
 def apply_unseen(pairs: Pairs, folds: int, seed: int) -> Pairs:
