@@ -98,7 +98,7 @@ def list_radiographs(dataset_dir: str | os.PathLike[str]) -> list[dict[str, Any]
         >>> examples = Path(scripts.__file__).parents[1] / "examples"
         >>> found = list_radiographs(examples)
         >>> [(Path(item["image"]).name, item["right_neck_bmd"]) for item in found[:2]]
-        [('hip_replacement.dcm', 0.603), ('hip_screw.dcm', 0.7724)]
+        [('hip_replacement.dcm', 0.613), ('hip_screw.dcm', 0.7842)]
     """
     folder = _checked(dataset_dir)
     manifest = find_manifest(folder)

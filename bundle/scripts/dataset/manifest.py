@@ -78,7 +78,7 @@ def read_manifest(path: Path) -> dict[Path, dict[str, Any]]:
         >>> examples = Path(scripts.__file__).parents[1] / "examples"
         >>> rows = read_manifest(examples / "manifest.csv")
         >>> rows[examples / "images" / "normal.dcm"]["left_total_bmd"]
-        1.0275
+        1.0625
     """
     table = read_table(path, "image")
     _check_columns(path, table.line, table.columns)

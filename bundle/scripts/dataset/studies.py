@@ -52,7 +52,7 @@ def sort_studies(items: Sequence[Mapping[str, Any]], dataset_dir: str | os.PathL
         >>> from scripts.dataset import list_radiographs
         >>> items = sort_studies(list_radiographs(examples), examples, key=b"0123456789abcdef0123456789abcdef")
         >>> len({item["study"] for item in items}), items[0]["name"]
-        (6, 'cdc7eb788153bd54')
+        (6, 'b827ee3c858d22e9')
     """
     paths = [Path(item["image"]) for item in items]
     with warnings.catch_warnings():

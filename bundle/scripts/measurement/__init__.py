@@ -18,8 +18,8 @@ Example:
     >>> upright = np.eye(2, 3)  # distal is down the rows, medial along the columns
     >>> axes = find_axes(outline, item["landmarks"][0].numpy(), upright)
     >>> round(axes.head_radius, 1), round(axes.neck_length, 1)
-    (26.2, 44.5)
+    (26.0, 57.3)
     >>> regions = place_regions(outline, axes, upright, (400, 400))
     >>> {name: int(region.mask.sum()) for name, region in regions.items()}
-    {'neck_box': 7584, 'medial_cortex': 4667, 'total_hip': 37539, 'crop': 160000}
+    {'neck_box': 6575, 'medial_cortex': 4665, 'total_hip': 34208, 'crop': 160000}
 """
