@@ -56,6 +56,11 @@ def test_each_network_and_the_reading_of_radiographs_are_declared_once() -> None
     assert readers == {"inference"}
 
 
+def test_no_file_of_weights_that_ships_is_larger_than_25_mb() -> None:
+    files = list((BUNDLE / "models").iterdir())
+    assert files and max(file.stat().st_size for file in files) < 25e6
+
+
 def test_the_page_says_what_the_metadata_says() -> None:
     page = (BUNDLE / "docs" / "README.md").read_text(encoding="utf-8")
     metadata = json.loads((CONFIGS / "metadata.json").read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ from scripts.apps.options import MistypedError, read_commands
 
 ROOT = Path(scripts.__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "bundle/docs").glob("*.md")), ROOT / "bundle/examples/README.md", ROOT / "Makefile"]
+(LEARNT,) = re.findall(r"^LEARNT := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 PLACEHOLDERS = {"N": "3", "S": "0", "NAME": "bmd", "$(PATIENTS)": "3"}
 
 
@@ -26,7 +27,8 @@ def commands_in(text: str, start: str) -> Iterator[list[str]]:
     for found in re.finditer(
         rf"^(?: {{4}}|\t)(?:\.venv/bin/|\$\(VENV\)/bin/)?{start}((?:[^\n]*\\\n)*[^\n]*)", text, re.MULTILINE
     ):
-        yield shlex.split(found[1].replace("\\\n", " ").replace("$$(($(PATIENTS) / 3))", "3"))
+        words = found[1].replace("\\\n", " ").replace("$(LEARNT)", LEARNT)
+        yield shlex.split(re.sub(r"\$\$\(\(\$\(PATIENTS\) / \d\)\)", "3", words))
 
 
 OURS = [

@@ -33,7 +33,10 @@ class Surroundings(nn.Module):
             (B, 2, h, w) of ``localiser``, the left hip's mirrored; what lies outside the image is 0.
         """
         placed = self.localiser.fit((landmarks + 0.5) / self.factor - 0.5, weight)
-        return self.localiser.sample(F.avg_pool2d(image, self.factor), placed)[:, :, 0]
+        # An image that is smaller than what becomes one pixel is filled up, so that any size passes.
+        lacking = [max(0, self.factor - image.shape[3]), max(0, self.factor - image.shape[2])]
+        whole = F.pad(image, [0, lacking[0], 0, lacking[1]])
+        return self.localiser.sample(F.avg_pool2d(whole, self.factor), placed)[:, :, 0]
 
 
 class HipEncoder(nn.Module):
