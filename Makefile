@@ -42,8 +42,9 @@ lint: $(VENV)/all.stamp ## Check style and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-dictionary: $(VENV)/demo.stamp ## Make bundle/docs/results.md anew, which says what each column of results.csv means
+dictionary: $(VENV)/demo.stamp ## Make the lists of docs anew: what each column of results.csv means, all radiomic features
 	$(VENV)/bin/python -m scripts.results.dictionary bundle/docs/results.md
+	$(VENV)/bin/python -m scripts.development.feature_table bundle/docs/radiomics.md
 
 pictures: $(VENV)/all.stamp ## Make the pictures of README and docs anew from the shipped weights (an hour; needs chromium)
 	$(VENV)/bin/python -m scripts.development.pictures output/pictures

@@ -63,13 +63,13 @@ def run_bundle(*configs: str, **settings: object) -> None:
         sys.exit(f"{configs[-1]}.yaml failed, as said above; the documentation is as it was for what it would have made.")
 
 
-def replace_table(page: str, name: str, lines: Sequence[str]) -> str:
-    """A page with other lines between `<!-- NAME: made by ... -->` and `<!-- end of NAME -->`.
+def replace_table(page: str, name: str, lines: Sequence[str], command: str = "make figures") -> str:
+    """A page with other lines between `<!-- NAME: made by COMMAND -->` and `<!-- end of NAME -->`.
 
     Raises:
         ValueError: where the page has no such place, or several.
     """
-    begin, end = f"<!-- {name}: made by `make figures` -->\n", f"<!-- end of {name} -->"
+    begin, end = f"<!-- {name}: made by `{command}` -->\n", f"<!-- end of {name} -->"
     if page.count(begin) != 1 or page.count(end) != 1:
         raise ValueError(f"The page has no place, or several, for the table {name}; expected one line {begin.strip()!r}.")
     before, _, rest = page.partition(begin)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from scripts.clinical import Limits, load_gate
 from scripts.dataset.studies import spread_evenly
@@ -24,9 +20,9 @@ from scripts.evaluation.domain_gap.observations import Observation, from_entry, 
 from scripts.evaluation.domain_gap.quantities import compare_quantity
 from scripts.evaluation.domain_gap.refusals import Refusals
 from scripts.evaluation.domain_gap.tables import COLUMNS, Gap, format_page, make_document, table_rows
-from scripts.files import Journal, replacing, write_table
+from scripts.evaluation.looking import look_at
+from scripts.files import replacing, write_table
 from scripts.radiograph import REFUSAL
-from scripts.radiograph.archives import source_of
 from scripts.screening import RadiographFindings, Screen
 
 FEWEST: Final = 10
@@ -140,47 +136,14 @@ def _sampled(items: Items, count: int) -> list[dict[str, Any]]:
 def _observe(chosen: Mapping[str, list[dict[str, Any]]], screen: Screen, folder: Path, provenance: Mapping[str, Any]) -> Sets:
     """Look at all of both sets, but for what the journal knows."""
     estimated = {name for head in screen.network.heads.values() for name in head.names}
-    with closing(Journal(folder / JOURNAL)) as journal:
-        finished = {entry["key"]: from_entry(entry["seen"]) for entry in journal.resume(_settings(provenance))}
-        pending = {_key(which, item): item for which, items in chosen.items() for item in items}
-        total = len(pending)
-        pending = {key: item for key, item in pending.items() if key not in finished}
-        with tqdm(total=total, initial=total - len(pending), desc="Radiographs", unit="", file=sys.stderr) as bar:
-            for (key, item), found in zip(pending.items(), _screened(pending.values(), screen), strict=True):
-                finished[key] = observe(found, str(item["patient"]), estimated)
-                journal.append({"key": key, "seen": to_entry(finished[key])})
-                bar.update()
-    hospital, reference = ([finished[_key(which, item)] for item in items] for which, items in chosen.items())
+
+    def keep(found: RadiographFindings, item: Mapping[str, Any]) -> dict[str, Any]:
+        return to_entry(observe(found, str(item["patient"]), estimated))
+
+    items = {f"{which} {item['name']}": item for which, of in chosen.items() for item in of}
+    seen = look_at(items, screen, folder / JOURNAL, provenance, keep, free=_NO_SETTINGS)
+    hospital, reference = ([from_entry(seen[f"{which} {item['name']}"]) for item in of] for which, of in chosen.items())
     return hospital, reference
-
-
-def _screened(items: Collection[Mapping[str, Any]], screen: Screen) -> Iterator[RadiographFindings]:
-    """Screen items in their order, each by itself; those that the header refused are not read."""
-    read = iter(screen.reader([item for item in items if REFUSAL not in item]))
-    for item in items:
-        yield RadiographFindings(item["name"], item[REFUSAL]) if REFUSAL in item else screen.see(next(read))
-
-
-def _key(which: str, item: Mapping[str, Any]) -> str:
-    """What tells a radiograph, and whether it is still the same file."""
-    try:
-        status = os.stat(source_of(Path(item["image"])))
-        state = f"{status.st_size} {status.st_mtime_ns}"
-    except OSError:
-        state = ""
-    return f"{which} {item['name']} {state}"
-
-
-def _settings(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be the same where a run goes on."""
-    configuration = provenance["configuration"]
-    return {
-        "software": provenance["software"],
-        "weights": provenance["weights"]["sha256"],
-        "configuration": [file["sha256"] for file in configuration["files"]],
-        "overrides": {key: value for key, value in configuration["overrides"].items() if key not in _NO_SETTINGS},
-        "gate": [file["sha256"] for file in provenance["reference"]],
-    }
 
 
 def _names(reference: Items) -> tuple[str, str]:

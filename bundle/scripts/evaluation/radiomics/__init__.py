@@ -1,0 +1,1 @@
+"""The radiomics of a folder's hips, and how stable each feature is."""

@@ -1,0 +1,99 @@
+"""The command that writes the radiomics of every hip of a folder that can be measured, and how stable each feature is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from scripts.clinical import HIP
+from scripts.dataset.truth import read_truth
+from scripts.evaluation.looking import look_at
+from scripts.evaluation.radiomics.stability import Stability, format_stability, measure_stability
+from scripts.files import place_in, replacing, write_table
+from scripts.measurement.outline import Outline
+from scripts.measurement.radiomics.hip import HIP_NAMES, hip_radiomics
+from scripts.screening import RadiographFindings, Screen
+
+_DIGITS: Final = 9
+_IDENTITY: Final = ("name", "file", "site", "side", "code")
+
+
+def write_radiomics(
+    radiographs: Sequence[Mapping[str, Any]],
+    screen: Screen,
+    dataset_dir: str,
+    output_dir: str,
+    provenance: Mapping[str, Any],
+    notice: str,
+) -> list[Stability]:
+    """Write radiomics.csv, a row a hip, and where radiographs of a hip are repeated stability.csv and stability.md.
+
+    What was measured on each radiograph is kept in radiomics.jsonl as soon as it is finished: the same call goes on where it was
+    stopped.
+
+    Args:
+        radiographs: items of `scripts.dataset.studies.sort_studies`.
+        screen: of `inference.yaml`.
+        dataset_dir: their folder.
+        output_dir: where to; it must exist.
+        provenance: plain data on what made the results.
+        notice: the sentence that every result carries.
+
+    Returns:
+        of every feature; none where no hip is repeated.
+
+    Raises:
+        ValueError: when no hip could be measured, or output_dir holds a run of other settings.
+        BusyError: when another run writes to output_dir.
+    """
+    folder = Path(output_dir)
+    items = {str(item["name"]): item for item in radiographs}
+    seen = look_at(items, screen, folder / "radiomics.jsonl", provenance, _observe)
+    rows = [row for name, hips in seen.items() for row in _rows(items[name], Path(dataset_dir), hips)]
+    measured = [row for row in rows if not row["code"]]
+    if not measured:
+        raise ValueError(f"No hip of the {len(items)} radiographs was measured, so there are no radiomics. Nothing was written.")
+    write_table(folder / "radiomics.csv", [*_IDENTITY, *HIP_NAMES], rows)
+    written = ["radiomics.csv"]
+    repeats = [(row, read_truth(items[row["name"]]).repeat_of) for row in measured]
+    stability = measure_stability([((*of, row["side"]), row) for row, of in repeats if of])
+    if stability:
+        write_table(folder / "stability.csv", list(Stability.COLUMNS), [one.row() for one in stability])
+        with replacing(folder / "stability.md") as temporary:
+            temporary.write_text(format_stability(stability, notice), encoding="utf-8")
+        written += ["stability.csv", "stability.md"]
+    else:
+        print("No hip has repeated radiographs (column `repeat` of the manifest), so stability was not measured.")
+    print(
+        f"{len(measured)} hips of {len(items)} radiographs, {len(HIP_NAMES)} features each; written to {folder}: "
+        f"{', '.join(written)}"
+    )
+    return stability
+
+
+def _observe(found: RadiographFindings, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each side its code and its features; None where one is not known."""
+    seen = found.seen
+    if seen is None:
+        return {side: {"code": str(found.reason.code) if found.reason else "", "features": None} for side in HIP.sides}
+    outline = Outline(torch.sigmoid(seen.prediction["mask_logits"][0]).numpy(), tuple(seen.image.meta["spacing_mm"]))
+    observed = {}
+    for hip, geometry in zip(seen.screening.hips, seen.geometry, strict=True):
+        values = None
+        if hip.reason is None:
+            features = hip_radiomics(seen.image[0].numpy(), outline, geometry)
+            values = [float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None for value in features]
+        observed[hip.side] = {"code": str(hip.reason.code) if hip.reason else "", "features": values}
+    return observed
+
+
+def _rows(item: Mapping[str, Any], folder: Path, hips: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    file = place_in(folder, Path(item["image"]))
+    for side, hip in hips.items():
+        features = hip["features"] or [None] * len(HIP_NAMES)
+        identity = {"name": item["name"], "file": file, "site": item.get("site", ""), "side": side}
+        yield {**identity, "code": hip["code"], **dict(zip(HIP_NAMES, features, strict=True))}
