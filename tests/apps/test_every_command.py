@@ -38,6 +38,9 @@ CALLS = {
     "benchmark networks --rows 640 --threads 1": (
         "scripts.development.network_speed.time_networks", {"rows": 640, "threads": 1},
     ),
+    "benchmark radiomics --regions 3 --side 40": (
+        "scripts.development.radiomics_speed.time_radiomics", {"regions": 3, "side": 40, "threads": 2},
+    ),
     "benchmark reading --megabytes 1 --repeats 2": (
         "scripts.development.reading_speed.time_reading", {"megabytes": 1.0, "repeats": 2},
     ),
