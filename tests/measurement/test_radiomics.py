@@ -6,19 +6,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 import torch
+from monai.transforms import Compose
 from odd_regions import REGIONS, odd_region
 from scipy.spatial.distance import pdist
+from scripts.dataset import LoadLabeld, LoadLandmarksd
+from scripts.measurement.hip_axes import find_axes
+from scripts.measurement.hip_geometry import HipGeometry
+from scripts.measurement.outline import Outline
 from scripts.measurement.radiomics import NAMES, extract
-from scripts.measurement.radiomics.co_occurrence import co_occurrence
+from scripts.measurement.radiomics.co_occurrence import CO_OCCURRENCE, co_occurrence
 from scripts.measurement.radiomics.extract import FAMILIES
 from scripts.measurement.radiomics.first_order import first_order
 from scripts.measurement.radiomics.grey_levels import to_levels
+from scripts.measurement.radiomics.hip import HIP_NAMES, hip_radiomics
 from scripts.measurement.radiomics.run_length import run_length
 from scripts.measurement.radiomics.shape import SHAPE, shape
 from scripts.measurement.radiomics.size_zone import size_zone
 from scripts.measurement.radiomics.tone_difference import tone_difference
 from scripts.measurement.radiomics.wavelet import IMAGES, sub_bands
+from scripts.measurement.regions import place_regions
+from scripts.radiograph import LoadRadiographd, ResampleRadiographd
 from skimage.measure import find_contours
 
 PHANTOM = torch.tensor([
@@ -185,3 +194,85 @@ def test_names_are_those_of_the_paper():
     assert {family: len(features) for family, features in FAMILIES.items()} == {
         "first_order": 18, "co_occurrence": 24, "run_length": 16, "size_zone": 16, "tone_difference": 5,
     }  # fmt: skip
+
+
+def test_what_is_not_finite_leaves_its_region_without_features_and_no_other():
+    image, mask = (torch.tensor(one) for one in odd_region(1))
+    for value in (math.nan, math.inf):
+        spoilt = image.clone()
+        row, col = mask.nonzero()[0].tolist()
+        spoilt[row, col] = value
+        found = extract([image, spoilt, image], [mask] * 3, (0.3, 0.3))
+        assert found[1].isnan().all() and found[0].isfinite().all() and torch.equal(found[0], found[2])
+
+
+def test_the_kind_of_number_does_not_matter():
+    image, mask = (torch.tensor(one) for one in odd_region(2))
+    whole = (image / image.abs().max() * 100).round()
+    kinds = [extract([whole.to(kind)], [mask], (0.3, 0.3)) for kind in (torch.float64, torch.float32, torch.int16)]
+    assert torch.allclose(kinds[0], kinds[1], equal_nan=True) and torch.allclose(kinds[0], kinds[2], equal_nan=True)
+
+
+@pytest.mark.parametrize(("shapes", "levels"), [(((20, 20), (20, 21)), 32), (((3, 30), (3, 30)), 32), (((20, 20), (20, 20)), 1)])
+def test_what_does_not_fit_is_refused(shapes, levels):
+    image, mask = torch.rand(shapes[0]), torch.ones(shapes[1], dtype=torch.bool)
+    with pytest.raises(ValueError, match="expected"):
+        extract([image], [mask], (0.3, 0.3), levels)
+    with pytest.raises(ValueError, match="expected as many masks"):
+        extract([image, image], [mask], (0.3, 0.3))
+
+
+def test_directions_without_pairs_do_not_count():
+    row = torch.randint(1, 9, (1, 1, 40), generator=torch.Generator().manual_seed(0))
+    values = dict(zip((feature.name for feature in CO_OCCURRENCE), co_occurrence(row, 8)[0].tolist(), strict=True))
+    block = torch.cat((row, torch.zeros_like(row)), dim=1)
+    assert 0 < values["maximal_correlation"] <= 1 and torch.equal(co_occurrence(block, 8), co_occurrence(row, 8))
+    apart = torch.zeros(1, 9, 9, dtype=torch.long)
+    apart[:, ::2, ::2] = 3
+    assert co_occurrence(apart, 8).isnan().all() and tone_difference(apart, 8).isnan().all()
+
+
+def test_many_small_regions_are_measured_in_parts_and_in_their_order():
+    pieces = [odd_region(seed) for seed in range(3)]
+    images, masks = ([torch.tensor(one) for one in column] for column in zip(*pieces, strict=True))
+    found = extract(images * 300, masks * 300, (0.3, 0.3))
+    assert torch.allclose(found[:3], extract(images, masks, (0.3, 0.3)), equal_nan=True)
+    assert torch.allclose(found, found[:3].repeat(300, 1), equal_nan=True)
+
+
+def test_a_mirrored_hip_has_the_same_features():
+    examples = Path(scripts.__file__).parents[1] / "examples"
+    read = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), LoadLabeld("label"), LoadLandmarksd("landmarks")])
+    files = {"image": "images/normal.dcm", "label": "masks/normal.png", "landmarks": "landmarks/normal.json"}
+    item = read({key: str(examples / file) for key, file in files.items()})
+    image, femur = item["image"][0].numpy(), item["label"][0].numpy() == 1
+    points, spacing = item["landmarks"][0].numpy(), item["image"].meta["spacing_mm"]
+    mirrored = points.copy()
+    mirrored[:, 1] = image.shape[1] - 1 - points[:, 1]
+    left = np.array([[1.0, 0, 0], [0, -1, 0]])
+
+    def features(grey, mask, landmarks, canonical):
+        outline = Outline(mask, spacing)
+        axes = find_axes(outline, landmarks, canonical)
+        return hip_radiomics(grey, outline, HipGeometry(axes, place_regions(outline, axes, canonical, (400, 400))))
+
+    one = features(image, femur, points, np.eye(2, 3))
+    other = features(image[:, ::-1].copy(), femur[:, ::-1].copy(), mirrored, left)
+    assert np.isfinite(one).all() and other == pytest.approx(one, rel=2e-2, abs=1e-3)
+
+
+def test_a_femur_whose_head_is_cut_off_is_not_measured_as_a_whole():
+    examples = Path(scripts.__file__).parents[1] / "examples"
+    read = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), LoadLabeld("label"), LoadLandmarksd("landmarks")])
+    files = {"image": "images/normal.dcm", "label": "masks/normal.png", "landmarks": "landmarks/normal.json"}
+    item = read({key: str(examples / file) for key, file in files.items()})
+    spacing = item["image"].meta["spacing_mm"]
+    points = item["landmarks"][0].numpy()
+    end = round(points[0, 1] + 20 / spacing[1])
+    outline = Outline(item["label"][0].numpy()[:, :end] == 1, spacing)
+    axes = find_axes(outline, points, np.eye(2, 3))
+    regions = place_regions(outline, axes, np.eye(2, 3), (400, 400))
+    found = dict(
+        zip(HIP_NAMES, hip_radiomics(item["image"][0].numpy()[:, :end], outline, HipGeometry(axes, regions)), strict=True)
+    )
+    assert math.isnan(found["proximal_femur.shape.area"]) and math.isfinite(found["medial_cortex.shape.area"])

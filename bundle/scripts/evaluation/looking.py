@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,6 +16,7 @@ from scripts.files import Journal
 from scripts.radiograph import REFUSAL
 from scripts.radiograph.archives import source_of
 from scripts.screening import RadiographFindings, Screen
+from scripts.screening.provenance import code_sha256, effective_overrides
 
 
 def look_at(
@@ -48,8 +50,7 @@ def look_at(
         pending = [name for name in items if keys[name] not in finished]
         with tqdm(total=len(items), initial=len(items) - len(pending), desc="Radiographs", unit="", file=sys.stderr) as bar:
             for name, found in zip(pending, _screened([items[name] for name in pending], screen), strict=True):
-                finished[keys[name]] = observe(found, items[name])
-                opened.append({"key": keys[name], "seen": finished[keys[name]]})
+                finished[keys[name]] = opened.append({"key": keys[name], "seen": observe(found, items[name])})["seen"]
                 bar.update()
     return {name: finished[keys[name]] for name in items}
 
@@ -62,12 +63,13 @@ def _screened(items: Collection[Mapping[str, Any]], screen: Screen) -> Iterator[
 
 
 def _state(item: Mapping[str, Any]) -> str:
-    """What tells whether a radiograph is still the same file."""
+    """What tells whether a radiograph is still the same file, and the manifest says the same of it, in a hash."""
     try:
         status = os.stat(source_of(Path(item["image"])))
+        file = [status.st_size, status.st_mtime_ns]
     except OSError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns}"
+        file = []
+    return hashlib.sha256(repr([file, sorted((key, str(value)) for key, value in item.items())]).encode()).hexdigest()[:16]
 
 
 def _settings(provenance: Mapping[str, Any], free: Collection[str]) -> dict[str, Any]:
@@ -77,6 +79,7 @@ def _settings(provenance: Mapping[str, Any], free: Collection[str]) -> dict[str,
         "software": provenance["software"],
         "weights": provenance["weights"]["sha256"],
         "configuration": [file["sha256"] for file in configuration["files"]],
-        "overrides": {key: value for key, value in configuration["overrides"].items() if key not in free},
+        "overrides": {key: value for key, value in effective_overrides(provenance).items() if key not in free},
         "gate": [file["sha256"] for file in provenance["reference"]],
+        "code": code_sha256(),
     }

@@ -79,19 +79,29 @@ def fingerprint(provenance: Mapping[str, Any]) -> str:
         provenance: of `describe_run`. When it was made, and what the command line says of anything else, do not count.
     """
     configuration = provenance["configuration"]
-    overrides = {key: value for key, value in configuration["overrides"].items() if key not in _WITHOUT_EFFECT}
-    code = hashlib.sha256()
-    for file in sorted([*_CODE.rglob("*.py"), *_CODE.rglob("*.json")]):
-        code.update(file.read_bytes())
     counted = {
         **{key: provenance[key] for key in ("software", "seed", "device", "reference")},
         "configuration": [file["sha256"] for file in configuration["files"]],
-        "overrides": overrides,
+        "overrides": effective_overrides(provenance),
         "weights": provenance["weights"]["sha256"],
         **{key: provenance.get(key) for key in ("calibration", "uncertainty")},
-        "code": code.hexdigest(),
+        "code": code_sha256(),
     }
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
+
+
+def effective_overrides(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What the command line set that may change a number, of a provenance of `describe_run`."""
+    overrides = provenance["configuration"]["overrides"]
+    return {key: value for key, value in overrides.items() if key not in _WITHOUT_EFFECT}
+
+
+def code_sha256() -> str:
+    """A hash of the bundle's own code, and of the numbers that lie in it."""
+    code = hashlib.sha256()
+    for file in sorted([*_CODE.rglob("*.py"), *_CODE.rglob("*.json")]):
+        code.update(file.read_bytes())
+    return code.hexdigest()
 
 
 def _described(file: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from scripts.clinical import HIP
 from scripts.dataset.truth import read_truth
 from scripts.evaluation.looking import look_at
-from scripts.evaluation.radiomics.stability import Stability, format_stability, measure_stability
+from scripts.evaluation.radiomics.stability import FEWEST, Stability, format_stability, measure_stability
 from scripts.files import place_in, replacing, write_table
 from scripts.measurement.outline import Outline
 from scripts.measurement.radiomics.hip import HIP_NAMES, hip_radiomics
@@ -30,7 +30,7 @@ def write_radiomics(
     provenance: Mapping[str, Any],
     notice: str,
 ) -> list[Stability]:
-    """Write radiomics.csv, a row a hip, and where radiographs of a hip are repeated stability.csv and stability.md.
+    """Write radiomics.csv, a row a hip, and where ten hips or more are repeated stability.csv and stability.md.
 
     What was measured on each radiograph is kept in radiomics.jsonl as soon as it is finished: the same call goes on where it was
     stopped.
@@ -44,7 +44,7 @@ def write_radiomics(
         notice: the sentence that every result carries.
 
     Returns:
-        of every feature; none where no hip is repeated.
+        of every feature; none where fewer than `FEWEST` hips are repeated.
 
     Raises:
         ValueError: when no hip could be measured, or output_dir holds a run of other settings.
@@ -54,9 +54,9 @@ def write_radiomics(
     items = {str(item["name"]): item for item in radiographs}
     seen = look_at(items, screen, folder / "radiomics.jsonl", provenance, _observe)
     rows = [row for name, hips in seen.items() for row in _rows(items[name], Path(dataset_dir), hips)]
-    measured = [row for row in rows if not row["code"]]
+    measured = [row for row in rows if any(row[name] is not None for name in HIP_NAMES)]
     if not measured:
-        raise ValueError(f"No hip of the {len(items)} radiographs was measured, so there are no radiomics. Nothing was written.")
+        raise ValueError(f"No hip of the {len(items)} radiographs was measured, so there are no radiomics. No table was written.")
     write_table(folder / "radiomics.csv", [*_IDENTITY, *HIP_NAMES], rows)
     written = ["radiomics.csv"]
     repeats = [(row, read_truth(items[row["name"]]).repeat_of) for row in measured]
@@ -67,7 +67,11 @@ def write_radiomics(
             temporary.write_text(format_stability(stability, notice), encoding="utf-8")
         written += ["stability.csv", "stability.md"]
     else:
-        print("No hip has repeated radiographs (column `repeat` of the manifest), so stability was not measured.")
+        for stale in ("stability.csv", "stability.md"):
+            (folder / stale).unlink(missing_ok=True)
+        print(
+            f"Fewer than {FEWEST} hips have repeated radiographs (column `repeat` of the manifest): stability was not measured."
+        )
     print(
         f"{len(measured)} hips of {len(items)} radiographs, {len(HIP_NAMES)} features each; written to {folder}: "
         f"{', '.join(written)}"

@@ -15,6 +15,10 @@ from scripts.measurement.radiomics.hip import HIP_NAMES
 
 Floats = NDArray[np.float64]
 
+_ROUNDING: Final = 1e-9
+"""Of the greatest value: what varies less does not."""
+FEWEST: Final = 10
+"""Hips that are there more than once; of fewer, nothing is told."""
 GRADES: Final = {"excellent": 0.9, "good": 0.75, "moderate": 0.5}
 """From which ICC on (Koo and Li, J Chiropr Med 2016;15:155); below, it is poor."""
 
@@ -23,15 +27,16 @@ GRADES: Final = {"excellent": 0.9, "good": 0.75, "moderate": 0.5}
 class Stability:
     """Of one feature.
 
-    name: of `HIP_NAMES`. icc: `intraclass_correlation`, NaN where unknown. hips, radiographs: on how many it was measured.
+    name: of `HIP_NAMES`. icc: `intraclass_correlation`, NaN where unknown. hips, images: how many it was measured on; a
+    radiograph of both hips shows two images.
     """
 
-    COLUMNS: ClassVar = ("region", "image", "family", "feature", "icc", "grade", "hips", "radiographs")
+    COLUMNS: ClassVar = ("region", "image", "family", "feature", "icc", "grade", "hips", "images")
 
     name: str
     icc: float
     hips: int
-    radiographs: int
+    images: int
 
     @property
     def place(self) -> tuple[str, str, str, str]:
@@ -49,7 +54,7 @@ class Stability:
     def row(self) -> dict[str, Any]:
         """Of a table with the columns `COLUMNS`."""
         icc = f"{self.icc:.4f}" if math.isfinite(self.icc) else ""
-        return dict(zip(self.COLUMNS, (*self.place, icc, self.grade, self.hips, self.radiographs), strict=True))
+        return dict(zip(self.COLUMNS, (*self.place, icc, self.grade, self.hips, self.images), strict=True))
 
 
 def measure_stability(repeated: Sequence[tuple[Hashable, Mapping[str, float | None]]]) -> list[Stability]:
@@ -59,11 +64,11 @@ def measure_stability(repeated: Sequence[tuple[Hashable, Mapping[str, float | No
         repeated: what hip a radiograph shows, and its features by name; None = unknown. Hips that are there once do not count.
 
     Returns:
-        in the order of `HIP_NAMES`; none where no hip is there twice.
+        in the order of `HIP_NAMES`; none where fewer than `FEWEST` hips are there twice.
     """
     hips = [hip for hip, _ in repeated]
     chosen = [index for index, hip in enumerate(hips) if hips.count(hip) > 1]
-    if not chosen:
+    if len({hips[index] for index in chosen}) < FEWEST:
         return []
     of = [hips[index] for index in chosen]
     table = np.array([[repeated[index][1][name] for name in HIP_NAMES] for index in chosen], dtype=float)
@@ -96,7 +101,7 @@ def intraclass_correlation(values: Floats, hips: Sequence[Hashable]) -> float:
     numbers = {hip: index for index, hip in enumerate(dict.fromkeys(hip for hip, one in zip(hips, known, strict=True) if one))}
     of = np.array([numbers[hip] for hip, one in zip(hips, known, strict=True) if one], dtype=int)
     found, groups = values[known], len(numbers)
-    if groups < 2 or len(found) == groups:
+    if groups < 2 or len(found) == groups or np.ptp(found) <= _ROUNDING * np.abs(found).max():
         return math.nan
     counts = np.bincount(of).astype(float)
     means = np.bincount(of, weights=found) / counts
@@ -109,13 +114,13 @@ def intraclass_correlation(values: Floats, hips: Sequence[Hashable]) -> float:
 
 def format_stability(found: Sequence[Stability], notice: str) -> str:
     """A page in Markdown: shares of stable features by region, image and family, and the most and the least stable ones."""
-    hips, radiographs = max(one.hips for one in found), max(one.radiographs for one in found)
+    hips, images = max(one.hips for one in found), max(one.images for one in found)
     lines = [
         "# Stability of radiomics",
         "",
         f"{notice}.",
         "",
-        f"{hips} hips on {radiographs} radiographs. ICC(1, 1): the share of a feature's variance that lies between hips, not "
+        f"{hips} hips, {images} images of them. ICC(1, 1): the share of a feature's variance that lies between hips, not "
         "between radiographs of one. Excellent from 0.9 on, good from 0.75, moderate from 0.5 (Koo and Li 2016). Every feature: "
         "stability.csv.",
         "",

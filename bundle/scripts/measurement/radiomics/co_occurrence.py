@@ -108,7 +108,7 @@ def _features(joint: Tensor, count: int) -> Tensor:
             joint_entropy,
             torch.where(alike, 0.0, (joint_entropy - cross) / torch.where(alike, 1.0, marginal_entropy)),
             (1 - (-2 * (apart_entropy - joint_entropy)).clamp(max=0).exp()).sqrt(),
-            torch.where(alike, 1.0, _maximal_correlation(joint, marginal)),
+            torch.where(alike, 1.0, _maximal_correlation(joint, marginal) + 0 * variance),  # NaN where there are no pairs
             mean(1 / (1 + apart)),
             mean(1 / (1 + apart / count)),
             mean(1 / (1 + apart**2)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import torch
@@ -16,7 +16,7 @@ from scripts.measurement.radiomics.run_length import RUN_LENGTH, run_length
 from scripts.measurement.radiomics.shape import SHAPE, shape
 from scripts.measurement.radiomics.size_zone import SIZE_ZONE, size_zone
 from scripts.measurement.radiomics.tone_difference import TONE_DIFFERENCE, tone_difference
-from scripts.measurement.radiomics.wavelet import IMAGES, sub_bands
+from scripts.measurement.radiomics.wavelet import IMAGES, MARGIN, sub_bands
 
 LEVELS: Final = 32
 FAMILIES: Final = {
@@ -34,8 +34,10 @@ NAMES: Final = (
 """Of all 330 features, in the order in which they come."""
 
 _FEWEST_PIXELS: Final = 16
-_CHUNK_PIXELS: Final = 2_000_000
-"""Of a batch that is computed at once; more would take more memory, and no less time."""
+_FEWEST_ROWS: Final = 4
+_DIRECTIONS: Final = 4
+_CHUNK_NUMBERS: Final = 2_000_000
+"""Pixels, or entries of matrices, that are computed at once; more would take more memory, and no less time."""
 
 
 def extract(images: Sequence[Tensor], masks: Sequence[Tensor], spacing_mm: tuple[float, float], levels: int = LEVELS) -> Tensor:
@@ -51,52 +53,69 @@ def extract(images: Sequence[Tensor], masks: Sequence[Tensor], spacing_mm: tuple
         levels: grey levels that texture knows.
 
     Returns:
-        (N, 330) float64; NaN for a region of fewer than 16 pixels.
+        (N, 330) float64; NaN for a region of fewer than 16 pixels, or with a grey value in its box, or up to 3 pixels beside it,
+        that is not finite.
+
+    Raises:
+        ValueError: when there are not as many masks as images, an image has another shape than its mask or is below 4 pixels a
+            side, or ``levels`` is below 2.
     """
+    if len(images) != len(masks) or levels < 2:
+        raise ValueError(
+            f"{len(images)} images, {len(masks)} masks, {levels} levels; expected as many masks, and 2 or more levels."
+        )
+    for image, mask in zip(images, masks, strict=True):
+        if image.shape != mask.shape or image.ndim != 2 or min(image.shape) < _FEWEST_ROWS:
+            raise ValueError(f"An image {tuple(image.shape)} has a mask {tuple(mask.shape)}; expected the same, 4 x 4 or more.")
     found = torch.full((len(images), len(NAMES)), torch.nan, dtype=torch.float64)
-    kept = [index for index, mask in enumerate(masks) if int(mask.sum()) >= _FEWEST_PIXELS]
-    boxes = {index: _box(masks[index]) for index in kept}
-    ordered = sorted(kept, key=lambda index: _area(boxes[index]))  # alike in size, so that little is padded
-    while ordered:
-        most = len(ordered)
-        while most > 1 and most * _padded([boxes[index] for index in ordered[:most]]) > _CHUNK_PIXELS:
-            most -= 1
-        chunk, ordered = ordered[:most], ordered[most:]
-        found[chunk] = _of_chunk([(images[i], masks[i], boxes[i]) for i in chunk], spacing_mm, levels).cpu()
+    regions = [
+        (index, region)
+        for index, (image, mask) in enumerate(zip(images, masks, strict=True))
+        if int(mask.sum()) >= _FEWEST_PIXELS and (region := _cut(image, mask))[0].isfinite().all()
+    ]
+    regions.sort(key=lambda one: one[1][1].numel())  # alike in size, so that little is padded
+    for chunk in _chunks(regions, levels):
+        places, cut = zip(*chunk, strict=True)
+        found[list(places)] = _of_chunk(cut, spacing_mm, levels).cpu()
     return found
 
 
-_Box = tuple[slice, slice]
+Region = tuple[Tensor, Tensor]
+"""The bands (4, h, w) and the mask (h, w) of the box round a region."""
 
 
-def _box(mask: Tensor) -> _Box:
+def _cut(image: Tensor, mask: Tensor) -> Region:
+    """The sub-bands see what lies beside the box; only the image's own edges are mirrored."""
     rows, cols = (mask.any(axis).nonzero()[:, 0] for axis in (1, 0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+    box = [(int(one[0]), int(one[-1]) + 1) for one in (rows, cols)]
+    wide = [(max(0, first - MARGIN), min(size, last + MARGIN)) for (first, last), size in zip(box, image.shape, strict=True)]
+    bands = sub_bands(image[wide[0][0] : wide[0][1], wide[1][0] : wide[1][1]].double()[None])[0]
+    inner = [slice(ends[0] - outer[0], ends[1] - outer[0]) for ends, outer in zip(box, wide, strict=True)]
+    return bands[:, inner[0], inner[1]].clone(), mask[box[0][0] : box[0][1], box[1][0] : box[1][1]]
 
 
-def _sides(box: _Box) -> tuple[int, int]:
-    return box[0].stop - box[0].start, box[1].stop - box[1].start
+def _chunks(regions: Sequence[tuple[int, Region]], levels: int) -> Iterator[list[tuple[int, Region]]]:
+    """Parts of so many that they fit into memory together."""
+    chunk: list[tuple[int, Region]] = []
+    rows = cols = 0
+    for one in regions:
+        height, width = one[1][1].shape
+        rows, cols = max(rows, height), max(cols, width)
+        if chunk and (len(chunk) + 1) * max(rows * cols, _DIRECTIONS * levels**2) > _CHUNK_NUMBERS:
+            yield chunk
+            chunk, rows, cols = [], height, width
+        chunk.append(one)
+    if chunk:
+        yield chunk
 
 
-def _area(box: _Box) -> int:
-    rows, cols = _sides(box)
-    return rows * cols
-
-
-def _padded(boxes: Sequence[_Box]) -> int:
-    """Pixels of the least rectangle that holds each of them."""
-    rows, cols = zip(*(_sides(box) for box in boxes), strict=True)
-    return int(max(rows) * max(cols))
-
-
-def _of_chunk(regions: Sequence[tuple[Tensor, Tensor, _Box]], spacing_mm: tuple[float, float], levels: int) -> Tensor:
-    rows, cols = (max(side) for side in zip(*(_sides(box) for *_, box in regions), strict=True))
+def _of_chunk(regions: Sequence[Region], spacing_mm: tuple[float, float], levels: int) -> Tensor:
+    rows, cols = (max(side) for side in zip(*(mask.shape for _, mask in regions), strict=True))
 
     def stacked(tensors: Sequence[Tensor]) -> Tensor:
         return torch.stack([pad(one, (0, cols - one.shape[-1], 0, rows - one.shape[-2])) for one in tensors])
 
-    mask = stacked([mask[box] for _, mask, box in regions])
-    bands = stacked([sub_bands(image[None])[0][:, *box] for image, _, box in regions])  # beyond the box there is more to see
+    mask, bands = stacked([mask for _, mask in regions]), stacked([bands for bands, _ in regions])
     pixel_mm2 = torch.full((len(regions),), spacing_mm[0] * spacing_mm[1], dtype=torch.float64, device=mask.device)
     found = [shape(mask, spacing_mm)]
     for band in bands.unbind(1):

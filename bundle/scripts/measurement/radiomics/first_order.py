@@ -49,7 +49,8 @@ def first_order(image: Tensor, levels: Tensor, count: int, pixel_mm2: Tensor) ->
     mean = values.nanmean(1)
     apart = values - mean[:, None]
     variance = (apart**2).nanmean(1)
-    spread = torch.where(variance > 0, variance, torch.nan)
+    alike = variance <= _ROUNDING * mean**2
+    spread = torch.where(alike, torch.nan, variance)
     skewness = ((apart**3).nanmean(1) / spread**1.5).nan_to_num(0.0)
     kurtosis = ((apart**4).nanmean(1) / spread**2 - 3).nan_to_num(0.0)
     ranked = values.sort(1).values  # what lies outside comes last
@@ -70,6 +71,8 @@ def first_order(image: Tensor, levels: Tensor, count: int, pixel_mm2: Tensor) ->
     )  # fmt: skip
 
 
+_ROUNDING: Final = 1e-24
+"""Of the squared mean: a variance below that is none."""
 _LOG_2: Final = 0.6931471805599453
 
 

@@ -22,13 +22,17 @@ HIP_NAMES: Final = tuple(f"{region}.{name}" for region in REGIONS for name in NA
 
 _BESIDE_MM: Final = (3.0, 15.0)
 """From the femur's outline, of soft tissue that is compared with: beyond the blur of the edge, within the muscle."""
+_LEAST_BESIDE_MM2: Final = 100.0
 _REACH_MM: Final = 90.0
+
+Mask = NDArray[np.bool_]
 
 
 def hip_radiomics(image: NDArray[Any], outline: Outline, geometry: HipGeometry) -> Floats:
     """The features `HIP_NAMES` of one hip.
 
-    Grey values are taken less the median of the soft tissue lateral of the femur, which lies under the same beam.
+    Grey values are taken less the median of the soft tissue lateral of the femur, which lies under the same beam. A left hip is
+    mirrored, as what a wavelet sees along the rows is not the same from left to right.
 
     Args:
         image: (H, W), normalised, on the grid of the outline.
@@ -36,24 +40,35 @@ def hip_radiomics(image: NDArray[Any], outline: Outline, geometry: HipGeometry) 
         geometry: of this hip.
 
     Returns:
-        (990,); NaN for a region that is not shown as a whole, and for all where the hip has no axes.
+        (990,); NaN for a region that is not shown as a whole, and for all where the hip has no axes, or no soft tissue is shown
+        beside it.
     """
     found = np.full((len(REGIONS), len(NAMES)), np.nan)
     if geometry.axes is not None:
-        along, across = _places(outline, geometry.axes)
-        masks = {name: region.mask for name, region in geometry.regions.items() if name in REGIONS}
-        if "total_hip" in geometry.regions:  # else the radiograph ends above its lower end
-            upper = (along < geometry.axes.lesser + HIP.dxa.total_below_mm) & (along > -_REACH_MM) & (np.abs(across) < _REACH_MM)
-            masks["proximal_femur"] = upper & (outline.femur >= 0.5)
-        away = distance_transform_edt(outline.femur < 0.5, sampling=outline.spacing_mm)
-        beside = (away > _BESIDE_MM[0]) & (away < _BESIDE_MM[1]) & (along > 0) & (along < _REACH_MM) & (across < 0)
-        beside &= across > -_REACH_MM
-        if masks and beside.any():
-            grey = torch.from_numpy(np.asarray(image - np.median(image[beside]), dtype=np.float32))
-            down, right = map(float, outline.spacing_mm)
-            values = extract([grey] * len(masks), [torch.from_numpy(mask) for mask in masks.values()], (down, right))
+        masks, beside = _regions(outline, geometry, geometry.axes)
+        down, right = map(float, outline.spacing_mm)
+        if masks and beside.sum() * down * right >= _LEAST_BESIDE_MM2:
+            upright = slice(None, None, -1 if geometry.axes.medial[1] < 0 else 1)
+            grey = torch.tensor((image - np.median(image[beside]))[:, upright].copy(), dtype=torch.float32)
+            values = extract(
+                [grey] * len(masks), [torch.tensor(mask[:, upright].copy()) for mask in masks.values()], (down, right)
+            )
             found[[REGIONS.index(name) for name in masks]] = values.numpy()
     return found.reshape(-1)
+
+
+def _regions(outline: Outline, geometry: HipGeometry, axes: HipAxes) -> tuple[dict[str, Mask], Mask]:
+    """The regions that are shown as a whole, and the soft tissue beside the shaft."""
+    along, across = _places(outline, axes)
+    masks = {name: region.mask for name, region in geometry.regions.items() if name in REGIONS}
+    size = np.array(outline.femur.shape) * outline.spacing_mm
+    head = axes.head_centre - axes.head_radius, axes.head_centre + axes.head_radius
+    if "total_hip" in geometry.regions and (head[0] >= 0).all() and (head[1] <= size).all():
+        upper = (along < axes.lesser + HIP.dxa.total_below_mm) & (along > -_REACH_MM) & (np.abs(across) < _REACH_MM)
+        masks["proximal_femur"] = upper & (outline.femur >= 0.5)
+    away = distance_transform_edt(outline.femur < 0.5, sampling=outline.spacing_mm)
+    beside = (away > _BESIDE_MM[0]) & (away < _BESIDE_MM[1]) & (along > 0) & (along < _REACH_MM)
+    return masks, beside & (across < 0) & (across > -_REACH_MM)
 
 
 def _places(outline: Outline, axes: HipAxes) -> tuple[Floats, Floats]:

@@ -41,14 +41,14 @@ def shape(mask: Tensor, spacing_mm: tuple[float, float]) -> Tensor:
         spacing_mm: between rows and between columns.
 
     Returns:
-        (B, 14) float64.
+        (B, 14) float64; the ellipse's density is infinite for a single row or column.
     """
     down, right = spacing_mm
     square = _squares(pad(mask, (1, 1, 1, 1)).long())
     area = _AREA.to(mask.device)[square].sum((1, 2)) * down * right
     slanted = math.hypot(down, right) / 2
-    lengths = torch.tensor([_slanted * slanted + _down * down + _right * right for _slanted, _down, _right in _OUTLINE])
-    perimeter = lengths.double().to(mask.device)[square].sum((1, 2))
+    pieces = [oblique * slanted + upright * down + level * right for oblique, upright, level in _OUTLINE]
+    perimeter = torch.tensor(pieces, dtype=torch.float64, device=mask.device)[square].sum((1, 2))
     pixels = mask.flatten(1).sum(1).double()
     round_perimeter = (4 * math.pi * area).sqrt()
     height, width = _extent(mask, 2) * down, _extent(mask, 1) * right

@@ -58,7 +58,7 @@ def tone_difference(levels: Tensor, count: int) -> Tensor:
     rough = share * difference
     shared = torch.where(both, (rough[:, :, None] + rough[:, None, :]) / torch.where(both, summed, 1.0), 0.0)
     strong = (summed * apart**2 * both).sum((1, 2))
-    return torch.stack(
+    features = torch.stack(
         (
             torch.where(weighted > 0, 1 / weighted, _MOST_COARSE).clamp(max=_MOST_COARSE),
             spread * total / pixels,
@@ -68,3 +68,4 @@ def tone_difference(levels: Tensor, count: int) -> Tensor:
         ),
         dim=1,
     )
+    return torch.where(pixels[:, None] > 0, features, torch.nan)

@@ -11,6 +11,8 @@ from torch.nn.functional import conv2d, pad
 IMAGES: Final = ("original", "wavelet_lh", "wavelet_hl", "wavelet_hh")
 """What textures are measured on; l and h are the low and the high pass along rows, then along columns."""
 
+MARGIN: Final = 3
+"""Pixels beside a pixel that its sub-bands see, at most."""
 _HIGH: Final = (0.0, 0.0, -0.7071067811865476, 0.7071067811865476, 0.0, 0.0)
 _LOW: Final = (
     -0.08838834764831845, 0.08838834764831845, 0.7071067811865476, 0.7071067811865476, 0.08838834764831845, -0.08838834764831845,
@@ -22,7 +24,7 @@ def sub_bands(image: Tensor) -> Tensor:
     """The image and its three sub-bands with detail, undecimated, mirrored at the edges.
 
     Args:
-        image: (B, H, W), at least 4 pixels a side.
+        image: (B, H, W), floating point, at least 4 pixels a side.
 
     Returns:
         (B, 4, H, W) in the order of `IMAGES`.
