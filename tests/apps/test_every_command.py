@@ -72,6 +72,12 @@ CALLS = {
     "fuzz out --files 7 --seed 5": ("scripts.development.fuzz.fuzz", {"output_dir": "out", "files": 7, "seed": 5}),
     "gallery out --seed 5": ("scripts.simulation.gallery.write_gallery", {"output_dir": "out", "seed": 5}),
     "label in --port 8765": ("scripts.apps.label.serve", {"studies": "in", "port": 8765}),
+    "readers in scores.csv out": (
+        "scripts.evaluation.readers.study.study_readers", {"scores_file": "scores.csv", "output_dir": "out"},
+    ),
+    "simulate-readers in scores.csv --readers 3": (
+        "scripts.simulation.readers.simulate_readers", {"dataset_dir": "in", "output_file": "scores.csv", "readers": 3},
+    ),
     "shortcuts in out": ("scripts.evaluation.shortcuts.find_shortcuts", {"output_dir": "out"}),
     "simulate-others out --radiographs 3 --seed 4": (
         "scripts.simulation.others.collection.simulate_others", {"output_dir": "out", "radiographs": 3, "seed": 4},
@@ -97,7 +103,7 @@ def record(monkeypatch: pytest.MonkeyPatch, name: str) -> list[dict[str, Any]]:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("in", "others", "faulty", "out1", "out2", "out3"):
         (tmp_path / folder).mkdir()
-    for file in ("a.pt", "b.pt"):
+    for file in ("a.pt", "b.pt", "scores.csv"):
         (tmp_path / file).touch()
     (tmp_path / "in" / "film.dcm").symlink_to(BUNDLE / "examples/images/normal.dcm")
     (tmp_path / "in" / "manifest.csv").write_text("image,split,right_neck_bmd\nfilm.dcm,external,0.8\n")

@@ -34,14 +34,10 @@ def auc_delong(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> Auc:
         NaN where one class is empty; an interval of NaN where the variance is not estimable (fewer than two of a class, or
         perfect separation).
     """
-    cases, controls = score[positive], score[~positive]
-    m, n = len(cases), len(controls)
+    m, n = np.count_nonzero(positive), np.count_nonzero(~positive)
     if m == 0 or n == 0:
         return Auc(math.nan, (math.nan, math.nan))
-    ranks = rankdata(np.concatenate((cases, controls)))
-    # The share of controls below each case, and of cases above each control; ties count half.
-    of_cases = (ranks[:m] - rankdata(cases)) / n
-    of_controls = 1.0 - (ranks[m:] - rankdata(controls)) / m
+    of_cases, of_controls = placements(score, positive)
     area = float(of_cases.mean())
     if m < 2 or n < 2:
         return Auc(area, (math.nan, math.nan))
@@ -52,6 +48,22 @@ def auc_delong(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> Auc:
     half = norm.ppf(0.975) * math.sqrt(variance) / (area * (1.0 - area))
     low, high = (1.0 / (1.0 + math.exp(-(logit + step))) for step in (-half, half))
     return Auc(area, (low, high))
+
+
+def placements(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """DeLong's placement values; the mean of either is the area under the ROC curve.
+
+    Args:
+        score: (N,), larger = more likely to have the disease.
+        positive: (N,) truth, some of each class.
+
+    Returns:
+        of each case the share of controls below it, of each control the share of cases above it; ties count half.
+    """
+    cases, controls = score[positive], score[~positive]
+    m, n = len(cases), len(controls)
+    ranks = rankdata(np.concatenate((cases, controls)))
+    return (ranks[:m] - rankdata(cases)) / n, 1.0 - (ranks[m:] - rankdata(controls)) / m
 
 
 def wilson_interval(count: int, of: int) -> Interval:
