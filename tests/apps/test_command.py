@@ -139,7 +139,7 @@ MISTYPED = [
     ("interventions in out", "Got unexpected extra argument (out): expected osteoxr interventions OUT."),
     ("interventions out --patients 0", "--patients is '0'; expected a whole number from 1."),
     ("benchmark nets", "has no command 'nets'; did you mean networks?"),
-    ("benchmark gpu", "has no command 'gpu'; there are networks, reading, simulation."),
+    ("benchmark gpu", "has no command 'gpu'; there are networks, radiomics, reading, simulation."),
 ]  # fmt: skip
 
 

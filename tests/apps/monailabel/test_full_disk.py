@@ -77,7 +77,8 @@ def test_weights_that_do_not_fit_in_leave_those_in_use(server: Server, disk: Sma
         label = tmp_path / f"{film}.png"
         Image.fromarray(mask).save(label)
         assert server.submit(film, label).ok
-    assert server.post("/train/segmentation", json={"max_epochs": 2, "batch_size": 2, "learning_rate": 1e-5}).ok
+    # So many epochs that the disk is full before they are over, however slow this process is.
+    assert server.post("/train/segmentation", json={"max_epochs": 60, "batch_size": 2, "learning_rate": 1e-5}).ok
     wait_for(lambda: (disk.seen / "work/training/output/best.pt").exists() or "end_ts" in server.training(), server.log)
     with disk.full():
         ended = server.ended_training()
