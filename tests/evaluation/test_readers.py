@@ -115,7 +115,7 @@ def test_simulated_readers_agree_as_little_as_people(tmp_path, capsys):
     rows = ["image,patient_id,site,right_singh_grade,left_singh_grade"]
     for number in range(130):
         (tmp_path / f"{number}.dcm").touch()
-        grade = float(np.clip(random.normal(4.2, 1.1), 1, 6))
+        grade = random.uniform(1, 6)
         rows.append(f"{number}.dcm,P{number},simulated-1,{grade:.2f},{min(6.0, grade + 0.2):.2f}")
     (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
     written = simulate_readers(str(tmp_path), str(tmp_path / "out.csv"), readers=8, seed=1)

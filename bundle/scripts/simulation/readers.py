@@ -12,10 +12,10 @@ from scripts.dataset import list_radiographs
 from scripts.dataset.truth import read_truth
 from scripts.files import write_table
 
-_BIAS_SD: Final = 0.5  # scores that one reader gives more than another
-_NOISE_SD: Final = 1.3
-"""Scores. So scattered, two readers agree by a weighted kappa of some 0.26, as two radiologists did on Singh's grades of 130
-women (Soontrapa et al., Srinagarind Medical Journal 19(4):215-219)."""
+_BIAS_SD: Final = 0.7  # scores that one reader gives more than another
+_NOISE_SD: Final = 2.0
+"""Scores. So scattered, two readers of a simulated cohort agree by a weighted kappa of some 0.26, as two radiologists did on
+Singh's grades of 130 women (Soontrapa et al., Srinagarind Medical Journal 19(4):215-219)."""
 _HELPED: Final = 0.5  # of the scatter, with help: made up
 _WORST, _BEST = 1.0, 6.0  # of Singh's grades
 
