@@ -78,6 +78,11 @@ MIRP_VALUES = json.loads((Path(__file__).parent / "radiomics_by_mirp.json").read
 """By kind and seed of a region, and by feature; `tests/shared/radiomics_by_mirp.py` makes them."""
 
 
+def named(features, values):
+    """Values by the names of their features."""
+    return dict(zip((feature.name for feature in features), values, strict=True))
+
+
 @pytest.mark.parametrize("family", REFERENCE)
 def test_the_phantom_of_the_ibsi_has_its_values(family):
     region = PHANTOM[PHANTOM > 0][None, None]  # first order does not ask where values lie
@@ -88,7 +93,7 @@ def test_the_phantom_of_the_ibsi_has_its_values(family):
         "tone_difference": lambda: tone_difference(PHANTOM, 6),
         "first_order": lambda: first_order(region.float(), region, 6, torch.ones(1)),
     }[family]().mean(0)
-    values = dict(zip((feature.name for feature in FAMILIES[family]), found.tolist(), strict=True))
+    values = named(FAMILIES[family], found.tolist())
     assert {name: float(f"{values[name]:.3g}") for name in REFERENCE[family]} == pytest.approx(REFERENCE[family], rel=5e-3)
 
 
@@ -133,7 +138,7 @@ def test_form_is_that_of_the_outline(seed):
 def test_a_circle_is_round():
     rows, cols = np.mgrid[:201, :201]
     disc = torch.tensor((rows - 100) ** 2 + (cols - 100) ** 2 < 90**2)[None]
-    found = dict(zip((feature.name for feature in SHAPE), shape(disc, (1.0, 1.0))[0].tolist(), strict=True))
+    found = named(SHAPE, shape(disc, (1.0, 1.0))[0].tolist())
     assert found["elongation"] == pytest.approx(1, abs=1e-3) and found["ellipse_density"] == pytest.approx(1, abs=1e-3)
     assert found["circularity"] == pytest.approx(0.95, abs=0.02)  # an outline of half pixels is 5% too long
     assert found["box_density"] == pytest.approx(math.pi / 4, abs=0.01)
@@ -224,7 +229,7 @@ def test_what_does_not_fit_is_refused(shapes, levels):
 
 def test_directions_without_pairs_do_not_count():
     row = torch.randint(1, 9, (1, 1, 40), generator=torch.Generator().manual_seed(0))
-    values = dict(zip((feature.name for feature in CO_OCCURRENCE), co_occurrence(row, 8)[0].tolist(), strict=True))
+    values = named(CO_OCCURRENCE, co_occurrence(row, 8)[0].tolist())
     block = torch.cat((row, torch.zeros_like(row)), dim=1)
     assert 0 < values["maximal_correlation"] <= 1 and torch.equal(co_occurrence(block, 8), co_occurrence(row, 8))
     apart = torch.zeros(1, 9, 9, dtype=torch.long)
@@ -240,11 +245,15 @@ def test_many_small_regions_are_measured_in_parts_and_in_their_order():
     assert torch.allclose(found, found[:3].repeat(300, 1), equal_nan=True)
 
 
-def test_a_mirrored_hip_has_the_same_features():
+@pytest.fixture(scope="module")
+def item():
     examples = Path(scripts.__file__).parents[1] / "examples"
     read = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), LoadLabeld("label"), LoadLandmarksd("landmarks")])
     files = {"image": "images/normal.dcm", "label": "masks/normal.png", "landmarks": "landmarks/normal.json"}
-    item = read({key: str(examples / file) for key, file in files.items()})
+    return read({key: str(examples / file) for key, file in files.items()})
+
+
+def test_a_mirrored_hip_has_the_same_features(item):
     image, femur = item["image"][0].numpy(), item["label"][0].numpy() == 1
     points, spacing = item["landmarks"][0].numpy(), item["image"].meta["spacing_mm"]
     mirrored = points.copy()
@@ -261,11 +270,7 @@ def test_a_mirrored_hip_has_the_same_features():
     assert np.isfinite(one).all() and other == pytest.approx(one, rel=2e-2, abs=1e-3)
 
 
-def test_a_femur_whose_head_is_cut_off_is_not_measured_as_a_whole():
-    examples = Path(scripts.__file__).parents[1] / "examples"
-    read = Compose([LoadRadiographd("image"), ResampleRadiographd("image"), LoadLabeld("label"), LoadLandmarksd("landmarks")])
-    files = {"image": "images/normal.dcm", "label": "masks/normal.png", "landmarks": "landmarks/normal.json"}
-    item = read({key: str(examples / file) for key, file in files.items()})
+def test_a_femur_whose_head_is_cut_off_is_not_measured_as_a_whole(item):
     spacing = item["image"].meta["spacing_mm"]
     points = item["landmarks"][0].numpy()
     end = round(points[0, 1] + 20 / spacing[1])

@@ -4,11 +4,10 @@ The tests compare with its values. It is not installed with them, for it needs 1
 """
 
 import json
-import warnings
 from pathlib import Path
 
-from mirp.extract_features_and_images import extract_features
 from odd_regions import REGIONS
+from scripts.development.radiomics_speed import by_mirp
 from scripts.measurement.radiomics.run_length import RUN_LENGTH
 from scripts.measurement.radiomics.size_zone import SIZE_ZONE
 
@@ -54,16 +53,8 @@ MIRP = {
 
 def measure(kind: str, seed: int) -> dict[str, float]:
     """By family and feature, as the bundle calls them."""
-    image, mask = REGIONS[kind](seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        (table,) = extract_features(
-            image=image[None], mask=mask[None].astype(int), by_slice=True, base_discretisation_method="fixed_bin_number",
-            base_discretisation_n_bins=32, glcm_spatial_method="2d_average", glrlm_spatial_method="2d_average",
-            glszm_spatial_method="2d", ngtdm_spatial_method="2d", base_feature_families=[
-                "statistics", "intensity_histogram", "glcm", "glrlm", "glszm", "ngtdm", "morphological",
-            ],
-        )  # fmt: skip
+    families = ("statistics", "intensity_histogram", "glcm", "glrlm", "glszm", "ngtdm", "morphological")
+    table = by_mirp(*REGIONS[kind](seed), families)
     found = {}
     for family, names in MIRP.items():
         for name, their_name in names.items():

@@ -6,7 +6,7 @@ import logging
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from scripts.measurement.radiomics import NAMES, extract
+from scripts.measurement.radiomics.extract import LEVELS
 from scripts.measurement.radiomics.wavelet import sub_bands
 
 _SPACING_MM: Final = 0.3
@@ -88,26 +89,31 @@ def _bands(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(sub_bands(torch.from_numpy(image)[None])[0])
 
 
-def _mirp(regions: list[Region]) -> None:
+def by_mirp(image: NDArray[Any], mask: NDArray[np.bool_], families: Sequence[str] = _FAMILIES) -> Any:
+    """What mirp finds of a region in an image (H, W), as a table of one row, with the bins and directions that the bundle has."""
     from mirp.extract_features_and_images import extract_features
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (table,) = extract_features(
+            image=image[None], mask=mask[None].astype(int), by_slice=True, base_feature_families=list(families),
+            base_discretisation_method="fixed_bin_number", base_discretisation_n_bins=LEVELS, glcm_spatial_method="2d_average",
+            glrlm_spatial_method="2d_average", glszm_spatial_method="2d", ngtdm_spatial_method="2d",
+        )  # fmt: skip
+    return table
+
+
+def _mirp(regions: list[Region]) -> None:
     for image, mask in tqdm(regions, desc="mirp", unit="", disable=len(regions) == 1):
         for band in _bands(image):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                extract_features(
-                    image=band[None], mask=mask[None].astype(int), by_slice=True, base_feature_families=list(_FAMILIES),
-                    base_discretisation_method="fixed_bin_number", base_discretisation_n_bins=32,
-                    glcm_spatial_method="2d_average", glrlm_spatial_method="2d_average", glszm_spatial_method="2d",
-                    ngtdm_spatial_method="2d",
-                )  # fmt: skip
+            by_mirp(band, mask)
 
 
 def _flash(regions: list[Region]) -> None:
     import SimpleITK as sitk  # noqa: N813
     from flash_radiomics import RadiomicsFeatureExtractor
 
-    extractor: Any = RadiomicsFeatureExtractor(backend="cpu", binCount=32, force2D=True, force2Ddimension=0, distances=[1])
+    extractor: Any = RadiomicsFeatureExtractor(backend="cpu", binCount=LEVELS, force2D=True, force2Ddimension=0, distances=[1])
     extractor.disableAllFeatures()
     for name in _CLASSES:
         extractor.enableFeatureClassByName(name)

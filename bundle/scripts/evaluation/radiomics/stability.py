@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -67,7 +68,8 @@ def measure_stability(repeated: Sequence[tuple[Hashable, Mapping[str, float | No
         in the order of `HIP_NAMES`; none where fewer than `FEWEST` hips are there twice.
     """
     hips = [hip for hip, _ in repeated]
-    chosen = [index for index, hip in enumerate(hips) if hips.count(hip) > 1]
+    times = Counter(hips)
+    chosen = [index for index, hip in enumerate(hips) if times[hip] > 1]
     if len({hips[index] for index in chosen}) < FEWEST:
         return []
     of = [hips[index] for index in chosen]

@@ -21,8 +21,8 @@ from scripts.dataset.truth import is_osteoporosis, read_truth
 from scripts.evaluation.accuracy.metrics import data_kind
 from scripts.evaluation.accuracy.tables import plain, text
 from scripts.evaluation.readers.scores import WAYS, Scores, read_scores
-from scripts.evaluation.statistics.discrimination import Auc, auc_delong
-from scripts.evaluation.statistics.paired import Difference, areas_with_covariance, compare_areas, compare_readings
+from scripts.evaluation.statistics.discrimination import auc_delong
+from scripts.evaluation.statistics.paired import Difference, areas_of, compare_areas, compare_readings
 from scripts.files import replacing, write_table
 from scripts.screening.ledger import Ledger
 
@@ -51,11 +51,6 @@ class ReaderStudy:
     left_out: Mapping[str, int]
     data: str
 
-    @property
-    def areas(self) -> dict[str, list[Auc]]:
-        """By way, of each reader."""
-        return {way: [auc_delong(row, self.positive) for row in rows] for way, rows in self.scores.items()}
-
 
 def study_readers(ledger: Ledger, scores_file: str, output_dir: str, notice: str, seed: int = 0) -> ReaderStudy:
     """Write readers.md, .csv, .json and .png by what a screen found and the readers' table.
@@ -81,7 +76,7 @@ def study_readers(ledger: Ledger, scores_file: str, output_dir: str, notice: str
     with replacing(folder / "readers.json") as temporary:
         content = {"notice": notice, "data": found.data, **document, "provenance": dict(ledger.provenance)}
         temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    write_table(folder / "readers.csv", list(_COLUMNS), list(_rows(found)))
+    write_table(folder / "readers.csv", list(_COLUMNS), list(_rows(document)))
     with replacing(folder / "readers.png") as temporary:
         draw(found).savefig(temporary, dpi=120, format="png")
     print(page)
@@ -135,18 +130,22 @@ def describe(study: ReaderStudy, seed: int) -> dict[str, Any]:
     """Every figure as plain data: "patients", "with_osteoporosis", "left_out", "model" (AUC), of each way the readers' AUC, their
     mean, how far they agree and "model_less_readers", and "aided_less_alone" where there are both ways."""
     model = auc_delong(study.model, study.positive)
-    ways = {
-        way: {
+    ways = {}
+    for way, rows in study.scores.items():
+        areas = [auc_delong(row, study.positive) for row in rows]
+        ways[way] = {
             "readers": {
-                name: {"auc": auc.value, "auc_ci95": auc.interval, "model_less_reader": asdict(_against(study, row))}
-                for name, auc, row in zip(study.readers, study.areas[way], study.scores[way], strict=True)
+                name: {
+                    "auc": auc.value,
+                    "auc_ci95": auc.interval,
+                    "model_less_reader": asdict(compare_areas(study.model, row, study.positive)),
+                }
+                for name, auc, row in zip(study.readers, areas, rows, strict=True)
             },
-            "mean_auc": float(np.mean([auc.value for auc in study.areas[way]])),
-            "agreement": _agreement(study.scores[way]),
+            "mean_auc": float(np.mean([auc.value for auc in areas])),
+            "agreement": _agreement(rows),
             "model_less_readers": asdict(_model_less_readers(study, way, seed)),
         }
-        for way in study.scores
-    }
     both = [study.scores[way] for way in WAYS if way in study.scores]
     return {
         "patients": len(study.positive),
@@ -242,21 +241,17 @@ def _truths(ledger: Ledger) -> dict[str, bool]:
     return {patient: bool(is_osteoporosis(t_score, criteria)) for patient, t_score in lowest.items()}
 
 
-def _against(study: ReaderStudy, reader: Floats) -> Difference:
-    return compare_areas(study.model, reader, study.positive)
-
-
 def _model_less_readers(study: ReaderStudy, way: str, seed: int) -> Difference:
     """The screen's area less the mean of the readers': percentiles of a bootstrap of readers, and of patients class by class."""
     random = np.random.default_rng(seed)
     rows = np.vstack((study.model, study.scores[way]))
-    areas, _ = areas_with_covariance(rows, study.positive)
+    areas = areas_of(rows, study.positive)
     classes = [np.flatnonzero(study.positive), np.flatnonzero(~study.positive)]
     drawn = np.empty(_RESAMPLES)
     for index in range(_RESAMPLES):
         chosen = np.concatenate([random.choice(of, len(of)) for of in classes])
         readers = random.integers(1, len(rows), len(rows) - 1)
-        again, _ = areas_with_covariance(rows[[0, *readers]][:, chosen], study.positive[chosen])
+        again = areas_of(rows[[0, *readers]][:, chosen], study.positive[chosen])
         drawn[index] = again[0] - again[1:].mean()
     low, high = np.percentile(drawn, (2.5, 97.5))
     share = min(np.mean(drawn <= 0), np.mean(drawn >= 0))
@@ -270,14 +265,13 @@ def _agreement(rows: Floats) -> float:
     return float(np.nanmean(pairs)) if not np.isnan(pairs).all() else math.nan
 
 
-def _rows(study: ReaderStudy) -> Iterator[dict[str, Any]]:
-    for way, rows in study.scores.items():
-        for name, auc, row in zip(study.readers, study.areas[way], rows, strict=True):
-            difference = _against(study, row)
-            numbers = (auc.value, *auc.interval, difference.value, *difference.interval, difference.p)
-            yield dict(
-                zip(_COLUMNS, (name, way, *(f"{number:.4f}" if math.isfinite(number) else "" for number in numbers)), strict=True)
-            )
+def _rows(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for way, of_way in document["ways"].items():
+        for name, one in of_way["readers"].items():
+            less = one["model_less_reader"]
+            numbers = (one["auc"], *one["auc_ci95"], less["value"], *less["interval"], less["p"])
+            told = (f"{number:.4f}" if math.isfinite(number) else "" for number in numbers)
+            yield dict(zip(_COLUMNS, (name, way, *told), strict=True))
 
 
 def _told(difference: Mapping[str, Any]) -> str:

@@ -25,6 +25,11 @@ class Difference:
     p: float
 
 
+def areas_of(scores: Floats, positive: NDArray[np.bool_]) -> Floats:
+    """Areas under the ROC curves of several scores (K, N) of the same patients, (K,)."""
+    return np.array([placements(score, positive)[0].mean() for score in scores])
+
+
 def areas_with_covariance(scores: Floats, positive: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Areas under the ROC curves of several scores of the same patients, and their covariance (DeLong et al., Biometrics
     1988;44:837).

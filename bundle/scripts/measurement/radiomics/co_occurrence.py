@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from scripts.measurement.radiomics.feature import Feature
+from scripts.measurement.radiomics.grey_levels import entropy, neighbours
 
 CO_OCCURRENCE: Final = (
     Feature("autocorrelation", "QWB0", "mean product of two neighbours' levels"),
@@ -36,9 +37,6 @@ CO_OCCURRENCE: Final = (
     Feature("joint_variance", "UR99", "variance of the level"),
 )
 
-_NEIGHBOURS: Final = ((0, 1), (1, 0), (1, 1), (1, -1))
-_LOG_2: Final = 0.6931471805599453
-
 
 def co_occurrence(levels: Tensor, count: int) -> Tensor:
     """The features of `CO_OCCURRENCE` of each region: neighbours one pixel apart, mean of four directions (IBSI BTW3).
@@ -50,19 +48,17 @@ def co_occurrence(levels: Tensor, count: int) -> Tensor:
     Returns:
         (B, 24) float64; NaN where a region has no two neighbours.
     """
-    pairs = torch.stack([_pairs(levels, count, *step) for step in _NEIGHBOURS], dim=1)
+    pairs = torch.stack([_pairs(first, second, count) for first, second in neighbours(levels)], dim=1)
     pairs = pairs + pairs.mT
     number = pairs.sum((2, 3), keepdim=True)
     joint = pairs / torch.where(number > 0, number, torch.nan)
     return _features(joint, count).nanmean(1)
 
 
-def _pairs(levels: Tensor, count: int, down: int, right: int) -> Tensor:
+def _pairs(first: Tensor, second: Tensor, count: int) -> Tensor:
     """How often level i lies before level j, (B, count, count)."""
-    batch, rows, cols = levels.shape
-    first = levels[:, : rows - down, max(0, -right) : cols - max(0, right)]
-    second = levels[:, down:, max(0, right) : cols - max(0, -right)]
-    of = torch.arange(batch, device=levels.device)[:, None, None]
+    batch = len(first)
+    of = torch.arange(batch, device=first.device)[:, None, None]
     place = ((of * (count + 1) + first) * (count + 1) + second).flatten()
     found = torch.bincount(place, minlength=batch * (count + 1) ** 2).view(batch, count + 1, count + 1)
     return found[:, 1:, 1:].double()
@@ -86,10 +82,10 @@ def _features(joint: Tensor, count: int) -> Tensor:
     total = _histogram(flat, (row + col - 2).long().flatten(), 2 * count - 1)
     steps = torch.arange(count, dtype=torch.float64, device=joint.device)
     difference_average = (difference * steps).sum(-1)
-    joint_entropy, marginal_entropy = _entropy(flat), _entropy(marginal)
+    joint_entropy, marginal_entropy = entropy(flat), entropy(marginal)
     independent = marginal[..., :, None] * marginal[..., None, :]
     cross = -(joint * torch.where(independent > 0, independent, 1.0).log2()).sum((-2, -1))
-    apart_entropy = _entropy(independent.flatten(-2))
+    apart_entropy = entropy(independent.flatten(-2))
     alike = variance == 0
     correlation = (mean(row * col) - average**2) / torch.where(alike, 1.0, variance)
     return torch.stack(
@@ -102,7 +98,7 @@ def _features(joint: Tensor, count: int) -> Tensor:
             mean(apart**2),
             torch.where(alike, 1.0, correlation),
             difference_average,
-            _entropy(difference),
+            entropy(difference),
             (difference * (steps - difference_average[..., None]) ** 2).sum(-1),
             (flat**2).sum(-1),
             joint_entropy,
@@ -116,7 +112,7 @@ def _features(joint: Tensor, count: int) -> Tensor:
             mean(torch.where(apart > 0, 1 / apart.clamp(min=1) ** 2, 0.0)),
             flat.amax(-1),
             2 * average,
-            _entropy(total),
+            entropy(total),
             variance,
         ),
         dim=-1,
@@ -127,10 +123,6 @@ def _histogram(flat: Tensor, place: Tensor, size: int) -> Tensor:
     """The sums of what falls into each place, (..., size)."""
     result = flat.new_zeros(*flat.shape[:-1], size)
     return result.index_add_(-1, place, flat)
-
-
-def _entropy(shares: Tensor) -> Tensor:
-    return torch.special.entr(shares).sum(-1) / _LOG_2
 
 
 def _maximal_correlation(joint: Tensor, marginal: Tensor) -> Tensor:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-_LOG_2: Final = 0.6931471805599453
+from scripts.measurement.radiomics.grey_levels import entropy
 
 
 def emphasis(group: Tensor, level: Tensor, size: Tensor, groups: int, pixels: Tensor) -> Tensor:
@@ -61,7 +59,7 @@ def emphasis(group: Tensor, level: Tensor, size: Tensor, groups: int, pixels: Te
             number / pixels,
             (by_level * (levels - mean_level[:, None]) ** 2).sum(1),
             (by_size * (sizes - mean_size[:, None]) ** 2).sum(1),
-            torch.special.entr(share).sum((1, 2)) / _LOG_2,
+            entropy(share, (1, 2)),
         ),
         dim=1,
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from scripts.measurement.radiomics.feature import Feature
+from scripts.measurement.radiomics.grey_levels import entropy
 
 FIRST_ORDER: Final = (
     Feature("mean", "Q4LE", "mean"),
@@ -65,7 +66,7 @@ def first_order(image: Tensor, levels: Tensor, count: int, pixel_mm2: Tensor) ->
         (
             mean, variance, skewness, kurtosis, median, minimum, low, high, maximum, third - first, maximum - minimum,
             apart.abs().nanmean(1), (robust - robust.nanmean(1, keepdim=True)).abs().nanmean(1), energy, energy * pixel_mm2,
-            (energy / number).sqrt(), torch.special.entr(shares).sum(1) / _LOG_2, (shares**2).sum(1),
+            (energy / number).sqrt(), entropy(shares), (shares**2).sum(1),
         ),
         dim=1,
     )  # fmt: skip
@@ -73,7 +74,6 @@ def first_order(image: Tensor, levels: Tensor, count: int, pixel_mm2: Tensor) ->
 
 _ROUNDING: Final = 1e-24
 """Of the squared mean: a variance below that is none."""
-_LOG_2: Final = 0.6931471805599453
 
 
 def _percentile(ranked: Tensor, number: Tensor, share: float) -> Tensor:

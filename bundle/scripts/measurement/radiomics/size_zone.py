@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scripts.measurement.radiomics.emphasis import emphasis
 from scripts.measurement.radiomics.feature import Feature
+from scripts.measurement.radiomics.grey_levels import neighbours
 
 SIZE_ZONE: Final = (
     Feature("small_zone_emphasis", "5QRC", "mean of 1 / squared size"),
@@ -28,8 +29,6 @@ SIZE_ZONE: Final = (
     Feature("zone_size_variance", "3NSA", "variance of their sizes"),
     Feature("zone_size_entropy", "GU8N", "entropy of levels and sizes, bits"),
 )
-
-_NEIGHBOURS: Final = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 def size_zone(levels: Tensor) -> Tensor:
@@ -55,15 +54,11 @@ def _zones(levels: Tensor) -> Tensor:
     Each pixel points to the least index that one of its neighbours of the same level points to, then to where that one points,
     until nothing changes: paths become shorter by half in each turn.
     """
-    batch, rows, cols = levels.shape
     index = torch.arange(levels.numel(), device=levels.device)
-    place = index.view(batch, rows, cols)
     edges = []
-    for down, right in _NEIGHBOURS:
-        first = slice(None, rows - down), slice(max(0, -right), cols - max(0, right))
-        second = slice(down, None), slice(max(0, right), cols - max(0, -right))
-        alike = (levels[:, *first] == levels[:, *second]) & (levels[:, *first] > 0)
-        edges.append(torch.stack((place[:, *first][alike], place[:, *second][alike])))
+    for (level, beside), (first, second) in zip(neighbours(levels), neighbours(index.view_as(levels)), strict=True):
+        alike = (level == beside) & (level > 0)
+        edges.append(torch.stack((first[alike], second[alike])))
     start, end = torch.cat(edges, dim=1)
     points_to = index
     while True:
