@@ -153,11 +153,16 @@ def test_members_of_an_archive_are_done_again_when_it_changes(screening):
 def test_other_code_is_noticed(screening, items, monkeypatch, tmp_path):
     screening(items)
     screening.screened.clear()
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "changed.py").write_text("x = 1\n")
     monkeypatch.setattr("scripts.screening.provenance._CODE", tmp_path / "code")
-    screening(items)
-    assert screening.screened == list(FILES)
+    package = tmp_path / "code" / "package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for file, done in (("changed.py", FILES), ("numbers.json", FILES), ("logs/server.json", ()), ("logs/server.py", ())):
+        (package / file).parent.mkdir(exist_ok=True)
+        (package / file).write_text("1\n")
+        screening.screened.clear()
+        screening(items)
+        assert screening.screened == list(done)
 
 
 def test_a_radiograph_that_is_gone_leaves_nothing_behind(screening, items):

@@ -97,9 +97,13 @@ def effective_overrides(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def code_sha256() -> str:
-    """A hash of the bundle's own code, and of the numbers that lie in it."""
+    """A hash of the bundle's own code, and of the numbers that lie in it.
+
+    A folder that is no package is not the bundle's: MONAI Label writes logs and weights into the folder of its app.
+    """
     code = hashlib.sha256()
-    for file in sorted([*_CODE.rglob("*.py"), *_CODE.rglob("*.json")]):
+    packages = [file.parent for file in _CODE.rglob("__init__.py")]
+    for file in sorted(file for package in packages for kind in ("*.py", "*.json") for file in package.glob(kind)):
         code.update(file.read_bytes())
     return code.hexdigest()
 
