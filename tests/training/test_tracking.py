@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import pytest
@@ -19,7 +20,7 @@ from mlflow.entities import Run
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from monai.handlers import ValidationHandler, from_engine
 from scripts.training import ResumableCheckpoint
-from scripts.training.tracking import NOTE, PARENT_RUN, TrackEvaluation, TrackTraining, parameters_of, without_places
+from scripts.training.tracking import NOTE, PARENT_RUN, TrackedRun, TrackEvaluation, TrackTraining, parameters_of, without_places
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
 AWKWARD = "a b#c%20d"
@@ -213,6 +214,27 @@ def test_a_run_that_breaks_off_is_failed_or_killed_in_a_store_of_any_name(tmp_pa
     (experiment,) = client.search_experiments(filter_string="name = 'OsteoXR'")
     ended = {run.info.run_name: run.info.status for run in client.search_runs([experiment.experiment_id])}
     assert ended == {"crash": "FAILED", "exit": "FAILED", "term": "KILLED", "interrupt": "KILLED"}
+
+
+def test_a_signal_cuts_no_call_of_the_store(tmp_path: Path) -> None:
+    run = TrackedRun(tmp_path, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    done: list[str] = []
+
+    def write(*signals: int) -> None:
+        for number in signals:
+            run._kill(number, None)
+        done.append("written")
+
+    run.client.client = SimpleNamespace(write=write)
+    for signals, error in (((signal.SIGINT,), KeyboardInterrupt), ((signal.SIGTERM,), SystemExit)):
+        with pytest.raises(error):
+            run.client.write(*signals)
+        assert done.pop() == "written" and run.killed
+    run.client.write()  # the signal is spent
+    done.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run.client.write(signal.SIGTERM, signal.SIGINT)  # a second one does not wait
+    assert not done
 
 
 def test_an_evaluation_logs_its_numbers_and_figures_but_no_film(

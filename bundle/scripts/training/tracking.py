@@ -14,7 +14,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from statistics import fmean
 from types import FrameType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import mlflow
 import numpy as np
@@ -46,6 +46,39 @@ NOTE = "mlflow_run"
 _LEFT_OUT = "(left out)"
 _NAMES_A_PLACE = re.compile(r"(_dirs?|_file|directory)$")
 _FLOAT = np.dtype("float32")
+
+
+class _WholeCalls:
+    """A client whose calls a signal does not cut: a transaction that breaks off would leave the store locked."""
+
+    def __init__(self, client: mlflow.MlflowClient) -> None:
+        self.client = client
+        self.calling = False
+        self.waiting: int | None = None
+        """The signal that waits for a call to end."""
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self.client, name)
+
+        def whole(*given: Any, **options: Any) -> Any:
+            self.calling = True
+            try:
+                return call(*given, **options)
+            finally:
+                self.calling = False
+                number, self.waiting = self.waiting, None
+                if number is not None:
+                    _end_by(number)
+
+        return whole
+
+    def interrupt(self, number: int) -> None:
+        """End the process by a signal, at once or when a call is over; a second signal does not wait."""
+        if self.calling and self.waiting is None:
+            self.waiting = number
+        else:
+            self.waiting = None
+            _end_by(number)
 
 
 class TrackedRun(MLFlowHandler):
@@ -90,6 +123,7 @@ class TrackedRun(MLFlowHandler):
             run_name=run_name or f"{self.kind}-{time.strftime('%Y%m%d-%H%M%S')}",
             close_on_complete=True,
         )
+        self.client: Any = _WholeCalls(self.client)
         self.cur_run: Any
         self.experiment: Any
         self.output_dir = Path(output_dir)
@@ -151,9 +185,7 @@ class TrackedRun(MLFlowHandler):
 
     def _kill(self, number: int, frame: FrameType | None) -> None:
         self.killed = True
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + number)
+        self.client.interrupt(number)
 
     def _break_off(self) -> None:
         """End the run of a process that ends before the run was closed."""
@@ -348,6 +380,12 @@ class TrackEvaluation(TrackedRun):
         }
         self._log_metrics({key: float(value) for key, value in numbers.items() if value})
         self._log_files(self.files, "evaluation")
+
+
+def _end_by(number: int) -> NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
 
 
 def parameters_of(provenance: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
