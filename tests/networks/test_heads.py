@@ -10,7 +10,7 @@ import torch
 from monai.bundle import ConfigParser
 from scripts.clinical import CHANNELS, Code, Quantity
 from scripts.clinical.findings import Limit
-from scripts.networks import Head, RegressionHead, ScreeningNetwork
+from scripts.networks import Head, HipEncoder, RegressionHead, ScreeningNetwork
 from torch import Tensor, nn
 
 CONFIGS = Path(scripts.__file__).parents[1] / "configs"
@@ -116,23 +116,23 @@ def test_what_surrounds_a_hip_comes_from_the_radiograph_that_lends_it(further: S
 
 
 def test_an_encoder_may_give_any_number_of_features() -> None:
-    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15])
+    head = RegressionHead(HipEncoder(encoder(7), encoder(3, channels=1)), ["neck_bmd"], [0.75], [0.15])
     found = head(**JOINT, valid=torch.ones(3, 2))
     assert found["estimates"].shape == (3, 2, 1, 3) and found["members"].shape == (3, 2, 5, 1, 2)
     assert head.names == ["neck_bmd", "neck_bmd_sd", "neck_bmd_epistemic_sd"] and head.targets == ["neck_bmd"]
 
 
 def test_every_member_is_told_the_covariates_whole_and_half_of_the_rest() -> None:
-    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15])
+    head = RegressionHead(HipEncoder(encoder(7), encoder(3, channels=1)), ["neck_bmd"], [0.75], [0.15])
     halves = head.members.halves
     assert halves.shape == (5, 2 * 12 + 8) and halves[:, -12:].all() and (halves[:, :20].sum(dim=1) == 10).all()
     assert torch.equal(halves[0, :20] + halves[1, :20], torch.ones(20)) and halves[:2].any(dim=0).all()
     with pytest.raises(ValueError, match="1 members; expected 2 at least"):
-        RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15], members=1)
+        RegressionHead(HipEncoder(encoder(7), encoder(3, channels=1)), ["neck_bmd"], [0.75], [0.15], members=1)
 
 
 def test_the_members_of_a_regressor_make_one_estimate_whose_spread_is_theirs_and_how_they_differ() -> None:
-    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15]).eval()
+    head = RegressionHead(HipEncoder(encoder(7), encoder(3, channels=1)), ["neck_bmd"], [0.75], [0.15]).eval()
     found = head(**JOINT, valid=torch.ones(3, 2))
     mean, sd, epistemic = found["estimates"].unbind(dim=3)
     means, sds = found["members"].unbind(dim=4)
@@ -143,7 +143,7 @@ def test_the_members_of_a_regressor_make_one_estimate_whose_spread_is_theirs_and
 
 
 def test_a_regressor_sees_how_bright_bone_is_against_what_surrounds_it_and_not_form_alone() -> None:
-    head = RegressionHead(encoder(7), encoder(3, channels=1), ["neck_bmd"], [0.75], [0.15]).eval()
+    head = RegressionHead(HipEncoder(encoder(7), encoder(3, channels=1)), ["neck_bmd"], [0.75], [0.15]).eval()
     whole = {**JOINT, "valid": torch.ones(3, 2)}
     first = head(**whole)["estimates"][..., 0]
     brighter = head(**{**whole, "crops": JOINT["crops"] + 0.2})["estimates"][..., 0]
@@ -195,21 +195,30 @@ def test_a_quantity_of_the_table_that_no_head_gives_is_named(further: ScreeningN
         ({"quantities": ["neck_width"]}, "neck_width: no quantity of the table"),
         ({"quantities": ["hip_view"]}, "hip_view: not of a bone"),
         ({"target_sd": [0.1, 0.2]}, r"1 quantities \(neck_bmd\), 1 values of target_mean, 2 of target_sd"),
-        ({"encoder": encoder(channels=3)}, r"Sequential takes no pictures \(N, 2, 112, 112\)"),
-        ({"encoder": nn.Conv2d(2, 4, 5)}, r"Conv2d maps pictures \(1, 2, 112, 112\) to \(1, 4, 108, 108\)"),
-        ({"outside": encoder(channels=3)}, r"Sequential takes no pictures \(N, 1, 64, 64\)"),
     ],
 )
 def test_a_regression_head_of_unfit_parts_is_refused(arguments: dict, sentence: str) -> None:
     fit = {
-        "encoder": encoder(),
-        "outside": encoder(channels=1),
+        "encoder": HipEncoder(encoder(), encoder(channels=1)),
         "quantities": ["neck_bmd"],
         "target_mean": [0.75],
         "target_sd": [0.15],
     }
     with pytest.raises(ValueError, match=sentence):
         RegressionHead(**{**fit, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ((encoder(channels=3), encoder(channels=1)), r"Sequential takes no pictures \(N, 2, 112, 112\)"),
+        ((nn.Conv2d(2, 4, 5), encoder(channels=1)), r"Conv2d maps pictures \(1, 2, 112, 112\) to \(1, 4, 108, 108\)"),
+        ((encoder(), encoder(channels=3)), r"Sequential takes no pictures \(N, 1, 64, 64\)"),
+    ],
+)
+def test_an_encoder_of_unfit_parts_is_refused(parts: tuple[nn.Module, nn.Module], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        HipEncoder(*parts)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The losses reward the truth and ignore what is unknown."""
 
+import math
+
 import pytest
 import torch
-from scripts.training import GaussianLoss, KnownBCELoss, SegmentationLoss, ViewLoss
+from scripts.training import GaussianLoss, SegmentationLoss, SiameseLoss, ViewLoss
 from scripts.training.losses import heat_maps
 
 NAN = float("nan")
@@ -63,15 +65,45 @@ def test_view_loss_prefers_the_truth_and_ignores_what_is_unknown() -> None:
     assert float(loss(good, all_unknown)) == 0.0
 
 
-def test_bce_ignores_unknown_labels() -> None:
+def test_the_classifiers_loss_ignores_unknown_labels() -> None:
     logits, labels = torch.tensor([[2.0], [-1.0], [50.0]]), torch.tensor([[1.0], [0.0], [NAN]])
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:2], labels[:2])
-    assert KnownBCELoss()(logits, labels) == pytest.approx(float(expected))
+    assert SiameseLoss()({"logit": logits, "deep": torch.rand(3, 4)}, labels) == pytest.approx(float(expected))
+
+
+def test_a_logit_means_the_probability_among_all_patients_however_often_some_are_shown() -> None:
+    # One in ten is ill; shown nine times each, every second. The loss is least where the logit says one in ten.
+    labels = torch.tensor([1.0] * 9 + [0.0] * 9)[:, None]
+    loss = SiameseLoss(triplet_weight=0.0, log_odds=math.log(9))
+    logit = torch.zeros((), requires_grad=True)
+    optimizer = torch.optim.LBFGS([logit], max_iter=50)
+
+    def step() -> torch.Tensor:
+        optimizer.zero_grad()
+        value: torch.Tensor = loss({"logit": logit.expand(18, 1), "deep": torch.zeros(18, 2)}, labels)
+        value.backward()
+        return value
+
+    optimizer.step(step)
+    assert float(torch.sigmoid(logit.detach())) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_patients_alike_are_to_lie_nearer_than_others_by_a_margin() -> None:
+    labels, logits = torch.tensor([[0.0], [0.0], [1.0], [1.0], [NAN]]), torch.zeros(5, 1)
+
+    def triplet(deep: torch.Tensor) -> float:
+        return float(SiameseLoss()({"logit": logits, "deep": deep}, labels)) - math.log(2.0)
+
+    apart = torch.tensor([[0.0, 0.0], [0.1, 0.0], [3.0, 0.0], [3.1, 0.0], [1.0, 1.0]])
+    assert triplet(apart) == pytest.approx(0.0, abs=1e-5)
+    assert triplet(torch.zeros(5, 2)) == pytest.approx(2.0, abs=1e-4)  # the margin, of weight 2
+    one = {"logit": torch.zeros(2, 1), "deep": torch.rand(2, 3, requires_grad=True)}
+    assert float(SiameseLoss()(one, torch.tensor([[0.0], [1.0]]))) == pytest.approx(math.log(2.0)), "no pair is alike"
 
 
 def test_losses_of_a_batch_without_truth_are_zero_and_finite_in_gradient() -> None:
     logits = torch.randn(3, 1, requires_grad=True)
-    KnownBCELoss()(logits, torch.full((3, 1), NAN)).backward()
+    SiameseLoss()({"logit": logits, "deep": torch.rand(3, 4)}, torch.full((3, 1), NAN)).backward()
     predicted = torch.rand(3, 2, 5, 2, 2, requires_grad=True)
     loss = GaussianLoss()({"members": predicted}, torch.full((3, 2, 2), NAN))
     loss.backward()

@@ -21,7 +21,7 @@ from scripts.training import (
     AverageStatistics,
     GatheredMetric,
     GaussianLoss,
-    KnownBCELoss,
+    SiameseLoss,
     ViewLoss,
     area_under_roc,
     correlation,
@@ -79,7 +79,7 @@ def trained(uneven: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("trained")
     settings: dict[str, Any] = {
         "dataset_dir": uneven, "cache_dir": work / "cache", "epochs": 2, "batch_size": 2, "bfloat16": False,
-        "bmd_def#encoder": ENCODER, "bmd_def#outside": OUTSIDE, "bmd_def#dropout": 0.0,
+        "bmd_def#encoder#backbone": ENCODER, "bmd_def#encoder#outside": OUTSIDE, "bmd_def#dropout": 0.0,
         "augmentation": "@validation_transforms",
         "train#optimizer#eps": 1.0e-3, # else Adam makes whole steps of what is rounding alone
     }  # fmt: skip
@@ -129,7 +129,7 @@ def test_two_processes_report_the_metric_that_one_finds_with_their_weights(train
     )  # fmt: skip
     for name, folder, settings in (
         ("localisation", tmp_path / "localisation", {}),
-        ("bmd", trained / "together_1", {"bmd_def#encoder": ENCODER, "bmd_def#outside": OUTSIDE}),
+        ("bmd", trained / "together_1", {"bmd_def#encoder#backbone": ENCODER, "bmd_def#encoder#outside": OUTSIDE}),
     ):
         saved = load(folder / "best.pt")
         assert not any(key.startswith("module.") for key in saved["state_dict"])
@@ -212,7 +212,7 @@ def observe(rank: int, processes: int) -> dict[str, torch.Tensor]:
     loss = (
         ViewLoss()(predicted, target)
         + GaussianLoss()({"members": bmd}, target[:, 3:7].view(-1, 2, 2))
-        + KnownBCELoss()(predicted[:, :1], target[:, :1])
+        + SiameseLoss()({"logit": predicted[:, :1], "deep": predicted[:, :0]}, target[:, :1])
     )
     loss.backward()
     seen["gradient"] = network.weight.grad

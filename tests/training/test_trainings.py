@@ -161,7 +161,7 @@ def test_a_file_that_swaps_an_encoder_reaches_training_assembly_and_inference(
 ) -> None:
     swap = tmp_path / "densenet.yaml"
     swap.write_text(
-        "bmd_def#encoder: {_target_: monai.networks.nets.DenseNet, spatial_dims: 2, in_channels: 2, out_channels: 128, "
+        "bmd_def#encoder#backbone: {_target_: monai.networks.nets.DenseNet, spatial_dims: 2, in_channels: 2, out_channels: 128, "
         "init_features: 16, growth_rate: 8, block_config: [2, 2, 2, 2]}\n"
     )
     result = run(

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from scripts.clinical.anatomy import COVARIATES
 from scripts.clinical.findings import QUANTITIES, Of, Quantity, spreads_of
-from scripts.networks.fitting import features_of
-from scripts.networks.hips import CovariateInput, HipEncoder, mean_of_valid
+from scripts.networks.hips import CovariateInput, Encoder, mean_of_valid
 from scripts.networks.members import Members, mixture
 
 _TABLE = {quantity.name: quantity for quantity in QUANTITIES}
@@ -59,27 +58,7 @@ class Head(nn.Module, ABC):
         """
 
 
-class HipHead(Head):
-    """What heads have in common that look at crops of hips: one encoder for both, and the covariates.
-
-    Its ``joined`` is how many features there are of two hips, or of a hip and both, with the covariates.
-
-    Args:
-        encoder: backbone that maps (N, 2, rows / 2, cols / 2) to (N, features), see `HipEncoder`.
-        outside: backbone that maps (N, 1, h, w) of what surrounds a hip to (N, features).
-        quantities: see `Head`.
-    """
-
-    def __init__(self, encoder: nn.Module, outside: nn.Module, quantities: Sequence[str | Quantity]) -> None:
-        super().__init__(quantities, joint=True)
-        self.encoder = HipEncoder(encoder, outside)
-        self.covariates = CovariateInput()
-        of_hip = features_of(encoder, 2, 112, 112) + features_of(outside, 1, 64, 64) + 2
-        self.joined = 2 * of_hip + 2 * len(COVARIATES)
-        self.poses = 2  # the last of a hip's features
-
-
-class RegressionHead(HipHead):
+class RegressionHead(Head):
     """Estimates quantities of each hip as normal distributions: of each a mean and a standard deviation.
 
     A hip is judged from its own crop and what surrounds it, their mean over the patient's valid hips (the two sides of one
@@ -106,8 +85,7 @@ class RegressionHead(HipHead):
 
     def __init__(
         self,
-        encoder: nn.Module,
-        outside: nn.Module,
+        encoder: Encoder,
         quantities: Sequence[str | Quantity],
         target_mean: Sequence[float],
         target_sd: Sequence[float],
@@ -123,10 +101,12 @@ class RegressionHead(HipHead):
             )
         if others := [row.name for row in rows if row.of is not Of.BONE]:
             raise ValueError(f"{', '.join(others)}: not of a bone; a RegressionHead estimates quantities of each hip.")
-        super().__init__(encoder, outside, [given for row in rows for given in (row, *spreads_of(row))])
+        super().__init__([given for row in rows for given in (row, *spreads_of(row))], joint=True)
         self.targets = [row.name for row in rows]
-        whole = 2 * self.poses + 2 * len(COVARIATES)
-        self.members = Members(self.joined - whole, whole, hidden, dropout, 2 * len(rows), members)
+        self.encoder, self.covariates = encoder, CovariateInput()
+        self.form = encoder.features - encoder.poses
+        whole = 2 * encoder.poses + 2 * len(COVARIATES)
+        self.members = Members(2 * self.form, whole, hidden, dropout, 2 * len(rows), members)
         self.register_buffer("target_mean", torch.tensor(target_mean))
         self.register_buffer("target_sd", torch.tensor(target_sd))
 
@@ -148,7 +128,7 @@ class RegressionHead(HipHead):
         hips = self.encoder(crops, around, poses)
         both = mean_of_valid(hips, valid).unsqueeze(1).expand_as(hips)
         known = self.covariates(covariates).unsqueeze(1).expand(-1, hips.shape[1], -1)
-        seen = (hips[:, :, : -self.poses], both[:, :, : -self.poses], hips[:, :, -self.poses :], both[:, :, -self.poses :], known)
+        seen = (hips[:, :, : self.form], both[:, :, : self.form], hips[:, :, self.form :], both[:, :, self.form :], known)
         mean, spread = self.members(torch.cat(seen, dim=2)).float().chunk(2, dim=3)
         mean = self.target_mean + self.target_sd * mean
         # The bounds (0.08 to 4.5 population SDs) keep the likelihood finite early in training.

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scripts.networks.fitting import features_of
 from scripts.networks.localisation import HipLocaliser
 
 
@@ -39,7 +40,20 @@ class Surroundings(nn.Module):
         return self.localiser.sample(F.avg_pool2d(whole, self.factor), placed)[:, :, 0]
 
 
-class HipEncoder(nn.Module):
+class Encoder(nn.Module):
+    """How a head sees hips; what maps crops, surroundings and poses to (B, 2, features), see `HipEncoder.forward`.
+
+    Args:
+        features: how many it gives of a hip.
+        poses: how many of these, the last, are the pose itself.
+    """
+
+    def __init__(self, features: int, poses: int) -> None:
+        super().__init__()
+        self.features, self.poses = features, poses
+
+
+class HipEncoder(Encoder):
     """One backbone applied to every hip's crop, and another one to what surrounds each.
 
     The first sees a crop twice, at half its resolution: its local contrast, with the local mean and standard deviation taken
@@ -47,11 +61,14 @@ class HipEncoder(nn.Module):
     but only beside what lies under the same beam and the same tone curve, which the second shows.
 
     Args:
-        backbone: maps (N, 2, rows / 2, cols / 2) of crops to (N, features).
-        outside: maps (N, 1, h, w) of `Surroundings` to (N, features).
+        backbone: maps (N, 2, 112, 112), crops at half their resolution, to (N, features).
+        outside: maps (N, 1, 64, 64) of `Surroundings` to (N, features).
         pose_mean: typical log crop-pixel size (mm) and abduction (radians), see `HipLocaliser.poses`.
         pose_sd: their standard deviations.
         window: rows and columns (odd) over which the local mean and standard deviation are taken, pixels of what it sees.
+
+    Raises:
+        ValueError: when a backbone does not fit.
     """
 
     pose_mean: Tensor
@@ -65,7 +82,8 @@ class HipEncoder(nn.Module):
         pose_sd: Sequence[float] = (0.1, 0.15),
         window: int = 21,
     ) -> None:
-        super().__init__()
+        poses = len(pose_mean)
+        super().__init__(features_of(backbone, 2, 112, 112) + features_of(outside, 1, 64, 64) + poses, poses)
         self.backbone, self.outside = backbone, outside
         self.window = window
         self.register_buffer("pose_mean", torch.tensor(pose_mean))
@@ -80,7 +98,7 @@ class HipEncoder(nn.Module):
             poses: (B, 2, 2).
 
         Returns:
-            (B, 2, features of both + 2).
+            (B, 2, features).
         """
         hips = F.avg_pool2d(crops.flatten(0, 1).unsqueeze(1), 2)
         seen = torch.cat((local_contrast(hips, self.window), _standardised(hips)), dim=1)
@@ -89,6 +107,52 @@ class HipEncoder(nn.Module):
         # An absent hip has a degenerate pose; the limit keeps it finite until it is masked out.
         pose = ((poses - self.pose_mean) / self.pose_sd).clamp(-5.0, 5.0)
         return torch.cat((features.view(crops.shape[0], crops.shape[1], -1), pose), dim=2)
+
+
+class CropEncoder(Encoder):
+    """One backbone applied to every hip's crop as it is, stretched from its darkest to its brightest pixel, and to nothing else.
+
+    So Kim et al. (Radiology: AI 2022, ryai.210212) show a radiograph to their network.
+
+    Args:
+        backbone: maps (N, 1, 224, 224) to (N, features).
+
+    Raises:
+        ValueError: when the backbone does not fit.
+    """
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__(features_of(backbone, 1, 224, 224), 0)
+        self.backbone = backbone
+
+    def forward(self, crops: Tensor, around: Tensor, poses: Tensor) -> Tensor:
+        """Encode (B, 2, rows, cols); what surrounds them and their poses are not looked at. See `HipEncoder.forward`."""
+        hips = crops.flatten(0, 1).unsqueeze(1)
+        darkest, brightest = hips.amin(dim=(2, 3), keepdim=True), hips.amax(dim=(2, 3), keepdim=True)
+        stretched = (hips - darkest) / (brightest - darkest).clamp(min=1e-3)
+        return self.backbone(stretched).view(crops.shape[0], crops.shape[1], -1)
+
+
+class DeepRadiomicsBackbone(nn.Sequential):
+    """The convolutional network of Kim et al. (Radiology: AI 2022, ryai.210212), after Tiulpin et al. (Scientific Reports 2018).
+
+    Six convolutions of 3 x 3 without padding, each with batch normalisation and ReLU: three of ``width`` channels, of which the
+    first has stride 2; two of twice as many; one of four times as many; the maximum of 2 x 2 pixels after the third and the
+    fifth, the mean of all at the end. With 32 channels and the published layer of two outputs from both hips: 149,314 parameters.
+
+    Args:
+        width: channels of the first layers.
+    """
+
+    def __init__(self, width: int = 32) -> None:
+        layers = [(1, width, 2), (width, width, 1), (width, width, 1), (width, 2 * width, 1), (2 * width, 2 * width, 1)]
+        layers.append((2 * width, 4 * width, 1))
+        parts: list[nn.Module] = []
+        for index, (before, after, stride) in enumerate(layers):
+            parts += [nn.Conv2d(before, after, 3, stride), nn.BatchNorm2d(after, eps=1e-3), nn.ReLU(inplace=True)]
+            if index in (2, 4):
+                parts.append(nn.MaxPool2d(2))
+        super().__init__(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def local_contrast(crops: Tensor, window: int) -> Tensor:

@@ -7,11 +7,20 @@ from scripts.training.batches import AutocastInferer, PrepareBatch, bfloat16_is_
 from scripts.training.checkpoint import ResumableCheckpoint, Statistics, StopWithoutImprovement
 from scripts.training.clipping import ClipGradients
 from scripts.training.grid import ToCoarserGridd
-from scripts.training.hip_crops import HipMetald, LandmarkJitter, RandContourCropd, RandHipCropsd, RandRoughd, RandUnknownd
+from scripts.training.hip_crops import (
+    HipMetald,
+    LandmarkJitter,
+    RandContourCropd,
+    RandHipCropsd,
+    RandOneHipd,
+    RandRoughd,
+    RandUnknownd,
+)
 from scripts.training.items import HipNumbersd, HipTargetsd, radiographs_without_hips, training_items
-from scripts.training.losses import GaussianLoss, KnownBCELoss, SegmentationLoss
+from scripts.training.losses import GaussianLoss, SegmentationLoss, SiameseLoss
 from scripts.training.mineral_crops import MeasureGaind, RandMineralCropsd
 from scripts.training.mineral_loss import MineralLoss
+from scripts.training.oversampling import Oversampled
 from scripts.training.pose import RandRadiographPosed
 from scripts.training.processes import AverageStatistics, share_of_batch, with_common_statistics
 from scripts.training.provenance import training_provenance
@@ -40,12 +49,12 @@ __all__ = [
     "HipMetald",
     "HipNumbersd",
     "HipTargetsd",
-    "KnownBCELoss",
     "KnownQuantity",
     "LandmarkErrors",
     "LandmarkJitter",
     "MeasureGaind",
     "MineralLoss",
+    "Oversampled",
     "PrepareBatch",
     "RandAppearanced",
     "RandClutterd",
@@ -54,12 +63,14 @@ __all__ = [
     "RandEqualised",
     "RandHipCropsd",
     "RandMineralCropsd",
+    "RandOneHipd",
     "RandRadiographPosed",
     "RandRoughd",
     "RandUnknownd",
     "ResumableCheckpoint",
     "SeenRadiographsd",
     "SegmentationLoss",
+    "SiameseLoss",
     "Statistics",
     "StopWithoutImprovement",
     "ToCoarserGridd",

@@ -283,6 +283,29 @@ class RandUnknownd(RandomizableTransform):
         return {**data, self.key: torch.where(hidden, torch.tensor(float("nan")), covariates)}
 
 
+class RandOneHipd(RandomizableTransform):
+    """Hides one hip of a patient at random, so that a network does well with one: what is said of a hip that is not valid holds.
+
+    Args:
+        prob: probability, where both hips are valid.
+    """
+
+    def __init__(self, prob: float = 0.15) -> None:
+        super().__init__(prob=prob)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item of `RandHipCropsd` with "image", "around" and "valid" of a hip 0, and its "bmd" NaN."""
+        self.randomize(None)
+        side = int(self.R.randint(2))
+        if not self._do_transform or not bool(torch.as_tensor(data["valid"]).min() > 0):
+            return dict(data)
+        kept = torch.ones(2)
+        kept[side] = 0.0
+        shown: dict[Hashable, Any] = {key: torch.as_tensor(data[key]) * kept.view(2, 1, 1) for key in ("image", "around")}
+        bmd = torch.where(kept.view(2, 1) > 0, torch.as_tensor(data["bmd"]), torch.tensor(float("nan")))
+        return {**data, **shown, "bmd": bmd, "valid": torch.as_tensor(data["valid"]) * kept}
+
+
 def to_radiograph(transform: Tensor, points: Tensor) -> Tensor:
     """Crop points (..., 2) in radiograph pixels; ``transform`` (2, 3) of `HipLocaliser.fit`."""
     return points @ transform[:, :2].T + transform[:, 2]

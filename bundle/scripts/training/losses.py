@@ -97,19 +97,53 @@ class SegmentationLoss(nn.Module):
         )
 
 
-class KnownBCELoss(nn.Module):
-    """Cross-entropy over the patients whose label is known.
+class SiameseLoss(nn.Module):
+    """Cross-entropy over the patients whose label is known, and a triplet loss of what the network sees in their hips.
 
-    No class weights: they would raise every probability, and the network's output is read as one.
+    Of each patient of a batch another one of the same label, drawn at random, is to lie nearer than one of the other label, by a
+    margin (Schroff et al., CVPR 2015); so Kim et al. (Radiology: AI 2022, ryai.210212) train. Where patients with osteoporosis
+    are shown oftener than they occur, every logit is compared as if raised by the logarithm of how much oftener, so that it means
+    the probability among all (Menon et al., ICLR 2021, of classes' logits).
+
+    Args:
+        triplet_weight: of the triplet loss; the published one is 2.
+        margin: distance of deep features.
+        log_odds: by which the odds of osteoporosis among those who are shown exceed those among all, see `Oversampled`.
     """
 
-    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
-        """Compute the loss of (B, 1) logits against (B, 1) labels 0, 1 or NaN."""
-        known = torch.isfinite(label)
-        total = F.binary_cross_entropy_with_logits(
-            logits.float(), torch.nan_to_num(label), known.to(torch.float32), reduction="sum"
-        )
-        return mean_over_processes(total, known.sum())
+    def __init__(self, triplet_weight: float = 2.0, margin: float = 1.0, log_odds: float = 0.0) -> None:
+        super().__init__()
+        self.triplet_weight, self.margin, self.log_odds = triplet_weight, margin, log_odds
+
+    def forward(self, predicted: Mapping[str, Tensor], label: Tensor) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            predicted: "logit" (B, 1) and "deep" (B, F), as of a `scripts.networks.SiameseNetwork`.
+            label: (B, 1), 0, 1 or NaN.
+
+        Returns:
+            scalar.
+        """
+        known = torch.isfinite(label[:, 0])
+        logit, deep, ill = predicted["logit"].float()[known, 0], predicted["deep"].float()[known], label[known, 0]
+        entropy = F.binary_cross_entropy_with_logits(logit + self.log_odds, ill, reduction="sum")
+        loss = mean_over_processes(entropy, known.sum())
+        if self.triplet_weight and deep.shape[1]:
+            apart, triplets = self._apart(deep, ill)
+            loss = loss + self.triplet_weight * mean_over_processes(apart, triplets)
+        return loss
+
+    def _apart(self, deep: Tensor, ill: Tensor) -> tuple[Tensor, Tensor]:
+        """The sum over patients with one like them and one unlike them, and how many these are."""
+        alike = (ill[:, None] == ill[None]) & ~torch.eye(len(ill), dtype=torch.bool, device=ill.device)
+        unlike = ill[:, None] != ill[None]
+        anchors = (alike.any(dim=1) & unlike.any(dim=1)).nonzero()[:, 0]
+        if not len(anchors):
+            return deep.sum() * 0.0, ill.new_zeros(())
+        near, far = (torch.multinomial(of[anchors].float(), 1)[:, 0] for of in (alike, unlike))
+        apart = F.triplet_margin_loss(deep[anchors], deep[near], deep[far], margin=self.margin, reduction="sum")
+        return apart, ill.new_tensor(float(len(anchors)))
 
 
 class GaussianLoss(nn.Module):

@@ -55,9 +55,9 @@ class LandmarkErrors:
 
 
 def known_labels(output: Output) -> tuple[Tensor, Tensor]:
-    """Take logits and labels, (N, 1), of the patients whose label is known."""
+    """Take a classifier's logits and labels, (N, 1), of the patients whose label is known."""
     known = torch.isfinite(output["label"][:, 0])
-    return output["pred"][known], output["label"][known]
+    return output["pred"]["logit"][known], output["label"][known]
 
 
 class KnownQuantity:

@@ -1,0 +1,123 @@
+"""Measures what limits the estimates: `make bounds`.
+
+Regressors are trained from nothing, all with as many steps: on a quarter, on half and on all patients of a cohort, on one
+radiograph of each in the place of six, and on as many patients as half of a site whose radiographs are all for processing and
+taken with one known exposure. Each is judged on patients of other sites; that of the known exposure, and that of as many
+patients, on further patients of its site. It takes hours; what is finished is not done again when the same command is given.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from scripts.development.made import BUNDLE, WEIGHTS, run_bundle
+from scripts.files import replacing
+
+_COHORTS: Final[dict[str, dict[str, object]]] = {
+    "varied": {"patients": 487, "seed": 1601, "states": 5, "sites": "['simulated-1','simulated-2','simulated-3']"},
+    "known": {"patients": 244, "seed": 41, "states": 5},
+    "judge_varied": {"patients": 110, "seed": 24, "sites": "['simulated-4','simulated-5']"},
+    "judge_known": {"patients": 110, "seed": 42, "split": "external"},
+}
+"""Those of one known exposure are of a site of their own."""
+_SITES_FILE: Final = BUNDLE / "scripts" / "simulation" / "known_exposure_site.json"
+_EPOCHS: Final = 6
+"""Of all radiographs; of fewer as many more."""
+_ITEMS: Final = (
+    "$[item for folder in @sources for item in scripts.training.training_items(folder, @splits, @required) "
+    "if int(item['patient_id'][1:]) < {patients} and {which}]"
+)
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a regressor learns from: a cohort, its first patients, all their radiographs or one of each; and its name in words."""
+
+    title: str
+    cohort: str = "varied"
+    patients: int = 487
+    one: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """As many as make the steps of `_EPOCHS` of all radiographs."""
+        return round(_EPOCHS * 487 / self.patients * (6 if self.one else 1))
+
+
+_LESSONS: Final = {
+    "quarter": _Lesson("122 patients, 6 radiographs each", patients=122),
+    "half": _Lesson("244 patients, 6 radiographs each", patients=244),
+    "all": _Lesson("487 patients, 6 radiographs each"),
+    "one": _Lesson("487 patients, 1 radiograph each", one=True),
+    "known": _Lesson("244 patients, 6 radiographs each, one known exposure, for processing", "known", 244),
+}
+_JUDGED: Final = (
+    *((name, "judge_varied") for name in ("quarter", "half", "all", "one")),
+    ("half", "judge_known"),
+    ("known", "judge_known"),
+)
+_JUDGES: Final = {"judge_varied": "other sites", "judge_known": "the site of one exposure"}
+_SITES: Final = {"total": "Total hip", "neck": "Femoral neck"}
+
+
+def measure_bounds(work_dir: Path) -> None:
+    """Simulate, train and evaluate; `bounds.md` tells of it.
+
+    Args:
+        work_dir: where cohorts, weights and results are kept, finished ones too.
+    """
+    for name, settings in _COHORTS.items():
+        if not (work_dir / name / "manifest.csv").exists():
+            sites = {} if "sites" in settings else {"sites_file": _SITES_FILE}
+            run_bundle("simulate", output_dir=work_dir / name, **settings, **sites)
+    for name, lesson in _LESSONS.items():
+        if not (work_dir / name / "model.pt").exists():
+            which = "'_state' not in item['image']" if lesson.one else "True"
+            run_bundle(
+                "inference", "train", "train_bmd", dataset_dir=work_dir / lesson.cohort, output_dir=work_dir / name,
+                cache_dir=work_dir / "cache", splits="['train','test']", epochs=lesson.epochs, patience=lesson.epochs,
+                batch_size=32, learning_rate=2e-3, val_interval=lesson.epochs,
+                **{"train#items": _ITEMS.format(patients=lesson.patients, which=which)},
+            )  # fmt: skip
+            run_bundle(
+                "inference",
+                "assemble",
+                base_file=WEIGHTS,
+                bmd_file=work_dir / name / "last.pt",
+                output_file=work_dir / name / "model.pt",
+            )
+    found = {}
+    for name, judge in _JUDGED:
+        results = work_dir / f"{name}_{judge}"
+        if not (results / "metrics.json").exists():
+            run_bundle(
+                "inference", "evaluate", dataset_dir=work_dir / judge, output_dir=results, checkpoint=work_dir / name / "model.pt"
+            )
+        bmd = json.loads((results / "metrics.json").read_text(encoding="utf-8"))["overall"]["bmd"]
+        found[_LESSONS[name].title, _JUDGES[judge]] = bmd
+    page = work_dir / "bounds.md"
+    with replacing(page) as temporary:
+        temporary.write_text("\n".join(table(found)) + "\n", encoding="utf-8")
+    print(f"{page} tells of it.", flush=True)
+
+
+def table(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of a table: r and RMSE of both sites, by what was learnt from and where it was judged.
+
+    Args:
+        found: by both, "bmd" of an evaluation's `metrics.json`.
+    """
+    yield "| Learnt from | Judged on | " + " | ".join(f"{name}: r | RMSE, g/cm²" for name in _SITES.values()) + " |"
+    yield "|---|---|" + "---|" * (2 * len(_SITES))
+    for (lesson, judge), sites in found.items():
+        cells = [f"{bmd['pearson_r']:.3f} | {bmd['rmse']:.3f}" for bmd in (sites[site] for site in _SITES)]
+        yield f"| {lesson} | {judge} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    measure_bounds(Path(sys.argv[1]))
