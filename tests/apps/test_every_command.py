@@ -65,6 +65,9 @@ CALLS = {
     "compartments out --people 50 --seed 3": (
         "scripts.simulation.compartments.study.measure_compartments", {"output_dir": "out", "people": 50, "seed": 3},
     ),
+    "experiment in out --networks own --networks my.yaml --epochs 2": (
+        "scripts.apps.experiment.run_experiment", {"output_dir": "out", "networks": ["own", "my.yaml"], "cache_dir": "out/cache"},
+    ),
     "export m.onnx": ("scripts.apps.export.export_network", {"output_file": "m.onnx"}),
     "fit-singh --dataset_dir in --output_file s.json --cohort seed1": (
         "scripts.training.singh_fit.fit_singh", {"dataset_dir": "in", "output_file": "s.json", "cohort": "seed1"},

@@ -20,7 +20,7 @@ def built(*files: str) -> SiameseNetwork:
     return network
 
 
-@pytest.fixture(scope="module", params=[(), ("deep_radiomics.yaml",)], ids=["own", "published"])
+@pytest.fixture(scope="module", params=[(), ("experiments/published.yaml",)], ids=["own", "published"])
 def network(request: pytest.FixtureRequest) -> SiameseNetwork:
     return built(*request.param)
 
@@ -66,7 +66,7 @@ def test_a_hip_that_is_not_valid_is_not_looked_at(network: SiameseNetwork) -> No
 
 
 def test_the_published_network_is_not_told_the_covariates_and_no_gain_of_the_display() -> None:
-    network = built("deep_radiomics.yaml")
+    network = built("experiments/published.yaml")
     plain = probability(network, seen())
     torch.testing.assert_close(plain, probability(network, {**seen(), "covariates": torch.full((2, 4), 60.0)}))
     torch.testing.assert_close(plain, probability(network, {**seen(), "crops": 0.2 + 0.5 * seen()["crops"]}))

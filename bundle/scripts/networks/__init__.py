@@ -1,7 +1,7 @@
 """The networks: the search for the hips (localisation, segmentation), the heads, and the cascade made of them."""
 
 from scripts.networks.heads import Head, RegressionHead
-from scripts.networks.hips import CropEncoder, DeepRadiomicsBackbone, HipEncoder, Surroundings
+from scripts.networks.hips import CropEncoder, DeepRadiomicsBackbone, GreyBackbone, HipEncoder, Surroundings
 from scripts.networks.localisation import HipLocaliser
 from scripts.networks.mineral import MineralHead
 from scripts.networks.screening import ScreeningNetwork
@@ -13,6 +13,7 @@ from scripts.networks.view import ViewNetwork
 __all__ = [
     "CropEncoder",
     "DeepRadiomicsBackbone",
+    "GreyBackbone",
     "Head",
     "HipEncoder",
     "HipLocaliser",

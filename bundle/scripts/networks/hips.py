@@ -133,6 +133,23 @@ class CropEncoder(Encoder):
         return self.backbone(stretched).view(crops.shape[0], crops.shape[1], -1)
 
 
+class GreyBackbone(nn.Module):
+    """A backbone of colour pictures, shown grey ones.
+
+    Args:
+        backbone: maps (N, 3, rows, cols) to (N, features).
+    """
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, grey: Tensor) -> Tensor:
+        """Map (N, 1, rows, cols), 0 to 1."""
+        found: Tensor = self.backbone((2.0 * grey - 1.0).expand(-1, 3, -1, -1))
+        return found
+
+
 class DeepRadiomicsBackbone(nn.Sequential):
     """The convolutional network of Kim et al. (Radiology: AI 2022, ryai.210212), after Tiulpin et al. (Scientific Reports 2018).
 

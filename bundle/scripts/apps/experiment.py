@@ -1,0 +1,228 @@
+"""The experiment as one command: trains the networks, looks at every patient, compares, and tells MLflow of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from monai.bundle import ConfigParser
+from tqdm import tqdm
+
+from scripts.evaluation.experiment.compare import answer, best_network, compare
+from scripts.evaluation.experiment.feature_models import MODELS, Floats
+from scripts.evaluation.experiment.patients import Patients, deep_features, look_at_patients
+from scripts.evaluation.experiment.report import FILES, write_experiment
+from scripts.files import replacing, sha256
+from scripts.networks.checkpoint import read_checkpoint
+from scripts.screening import Screen
+from scripts.training.tracking import NOTE, PARENT_RUN, TrackedRun
+
+CONFIGS: Final = Path(__file__).parents[2] / "configs"
+_DONE: Final = "finished.json"
+"""In the folder of a training that came to its end: the settings that it had."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A classifier to train: its name, and the file that declares it."""
+
+    name: str
+    file: Path
+
+    @property
+    def lacks(self) -> str:
+        """A package that it needs and that is not installed; "" where there is none."""
+        named = re.findall(r"_target_:\s*([A-Za-z_]\w*)", self.file.read_text(encoding="utf-8"))
+        return next((package for package in named if importlib.util.find_spec(package) is None), "")
+
+    def built(self) -> torch.nn.Module:
+        """The network, with weights by chance."""
+        parser = ConfigParser()
+        parser.read_config([str(CONFIGS / "inference.yaml"), str(self.file)])
+        network: torch.nn.Module = parser.get_parsed_content("siamese_def")
+        return network
+
+
+def run_experiment(
+    networks: Sequence[str],
+    radiographs: Sequence[Mapping[str, Any]],
+    screen: Screen,
+    dataset_dir: str,
+    output_dir: str,
+    cache_dir: str,
+    settings: Mapping[str, int],
+    provenance: Mapping[str, Any],
+    notice: str,
+    track: bool,
+) -> dict[str, Any]:
+    """Train what is not trained yet, look at whom was not looked at, and compare.
+
+    Args:
+        networks: names of files in `configs/experiments`, or paths of others.
+        radiographs: items of `scripts.dataset.studies.sort_studies`.
+        screen: of `inference.yaml`.
+        dataset_dir: their folder.
+        output_dir: where to; it must exist.
+        cache_dir: of the trainings.
+        settings: "epochs", "batch_size", "num_workers" and "seed" of each training.
+        provenance: plain data on what makes the results.
+        notice: the sentence that every result carries.
+        track: whether MLflow is told.
+
+    Returns:
+        every figure, see `scripts.evaluation.experiment.compare`.
+
+    Raises:
+        ValueError: where a network is not known, patients are too few, or a class is empty.
+        SystemExit: where a training fails; it has said why.
+    """
+    folder = Path(output_dir)
+    wanted = [_network(name) for name in networks]
+    left_out = {network.name: network.lacks for network in wanted if network.lacks}
+    for name, package in left_out.items():
+        print(f"{name} is left out: it needs {package}, which is not installed.", flush=True)
+    wanted = [network for network in wanted if network.name not in left_out]
+    with _run(folder, "experiment", provenance, track):
+        for network in wanted:
+            _train(network, dataset_dir, folder, cache_dir, settings, track)
+        patients = look_at_patients(radiographs, screen, output_dir, provenance)
+        deep, said, costs = {}, {}, {}
+        for network in tqdm(wanted, "Networks", unit="", file=sys.stderr):
+            deep[network.name], said[network.name], costs[network.name] = _answers(network, folder, patients)
+        alone = [network.name for network in wanted if not getattr(network.built(), "told", True)]
+        if not alone:
+            raise ValueError(
+                f"None of {', '.join(networks)} judges by the hips alone (told: false); expected one, for its features."
+            )
+        best = best_network(said, patients, alone)
+        with tqdm(total=len(MODELS), desc="Models", unit="", file=sys.stderr) as bar:
+            found = answer(patients, deep[best], said, lambda name: _advance(bar, name), int(settings["seed"]))
+        document = compare(patients, found, int(settings["seed"])) | {
+            "networks": costs,
+            "deep_features_of": best,
+            "left_out": left_out,
+        }
+        heading = (
+            f"Deep features are those of {best}, which tells the patients to validate on apart best of {', '.join(alone)}"
+            f"{'; left out: ' + ', '.join(left_out) if left_out else ''}."
+        )
+        write_experiment(folder, patients, found, document, heading, provenance, notice)
+        if track:
+            _tell_of_models(folder, document)
+    print(f"{len(found)} models of {len(patients.name)} radiographs; written to {folder}: {', '.join(FILES)}.")
+    return document
+
+
+def _network(name: str) -> Network:
+    """Find the file of a network.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    file = Path(name) if "/" in name or name.endswith((".yaml", ".yml", ".json")) else CONFIGS / "experiments" / f"{name}.yaml"
+    if not file.is_file():
+        known = sorted(path.stem for path in (CONFIGS / "experiments").glob("*.yaml"))
+        raise ValueError(f"--networks {name}: there is no such network; expected {', '.join(known)}, or a file of your own.")
+    return Network(file.stem, file.absolute())
+
+
+def _train(network: Network, dataset_dir: str, folder: Path, cache_dir: str, settings: Mapping[str, int], track: bool) -> None:
+    """Train to the end, in a process of its own; one that came to its end is not trained again.
+
+    Raises:
+        ValueError: where it came to its end with other settings.
+        SystemExit: where it fails.
+    """
+    place = folder / "networks" / network.name
+    asked = {**settings, "network": sha256(network.file)}
+    if (place / _DONE).is_file():
+        had = json.loads((place / _DONE).read_text(encoding="utf-8"))
+        if had != asked:
+            changed = ", ".join(
+                f"{key} ({had.get(key)} there, {asked.get(key)} here)" for key in asked if had.get(key) != asked[key]
+            )
+            raise ValueError(
+                f"{place}: holds a training with other settings: {changed}. Name another folder. Nothing was trained."
+            )
+        return
+    command = [sys.executable, "-P", "-m", "scripts.apps.command", "train", "siamese", dataset_dir, str(place)]
+    command += ["--config", str(network.file), "--cache_dir", cache_dir]
+    command += [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    command += ["--tracking", "mlflow"] * track
+    print(f"\nTraining {network.name}", flush=True)
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        raise SystemExit(code)
+    with replacing(place / _DONE) as temporary:
+        temporary.write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+
+
+def _answers(network: Network, folder: Path, patients: Patients) -> tuple[Floats, Floats, dict[str, float]]:
+    """Deep features and probabilities of a trained network, kept beside its weights; and its cost."""
+    place = folder / "networks" / network.name
+    built = network.built()
+    state, _ = read_checkpoint(place / "best.pt")
+    built.load_state_dict(state)
+    weights, kept = sha256(place / "best.pt"), place / "answers.npz"
+    if kept.is_file():
+        with np.load(kept) as stored:
+            if str(stored["weights"]) == weights and np.array_equal(stored["name"], patients.name):
+                costs = {"parameters": float(stored["parameters"]), "ms_per_radiograph": float(stored["ms"])}
+                return stored["deep"], stored["said"], costs
+    begun = time.perf_counter()
+    deep, said = deep_features(built, patients.name.tolist(), patients.covariates, folder / "crops")
+    spent = 1000 * (time.perf_counter() - begun) / len(patients.name)
+    parameters = sum(weight.numel() for weight in built.parameters())
+    with replacing(kept) as temporary, temporary.open("wb") as file:
+        np.savez(file, weights=weights, name=patients.name, deep=deep, said=said, parameters=parameters, ms=spent)
+    return deep, said, {"parameters": float(parameters), "ms_per_radiograph": spent}
+
+
+@contextmanager
+def _run(folder: Path, name: str, provenance: Mapping[str, Any], track: bool) -> Iterator[TrackedRun | None]:
+    """An MLflow run, below which those lie that begin within."""
+    if not track:
+        yield None
+        return
+    run = TrackedRun(folder, run_name=f"{name}-{time.strftime('%Y%m%d-%H%M%S')}", provenance=provenance)
+    run.open(folder / NOTE, goes_on=True)
+    above = os.environ.get(PARENT_RUN)
+    os.environ[PARENT_RUN] = run.run_id
+    try:
+        yield run
+    finally:
+        os.environ.pop(PARENT_RUN) if above is None else os.environ.update({PARENT_RUN: above})
+    for file in FILES:
+        if (folder / file).is_file():
+            run.client.log_artifact(run.run_id, str(folder / file))
+    run.close()
+
+
+def _tell_of_models(folder: Path, document: Mapping[str, Any]) -> None:
+    """A run of MLflow for each model, with its figures on each set."""
+    for name, model in document["models"].items():
+        if model["kind"] == "network":
+            continue
+        with _run(folder / "models" / name.replace(" ", "_"), name, {"kind": model["kind"]}, track=True) as run:
+            for of, one in model["sets"].items():
+                for key in ("auc", "auprc", "brier_scaled", "calibration_slope_scaled"):
+                    if run and math.isfinite(one[key]):
+                        run.client.log_metric(run.run_id, f"{of}.{key}", one[key])
+
+
+def _advance(bar: Any, name: str) -> None:
+    bar.set_postfix_str(name)
+    bar.update()

@@ -1,0 +1,192 @@
+"""Whom the experiment learns from and is judged on: what the screen finds on every radiograph, beside DXA."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scripts.clinical import load_criteria, load_reference
+from scripts.clinical.anatomy import COVARIATES
+from scripts.dataset.truth import is_osteoporosis, read_truth
+from scripts.evaluation.looking import look_at
+from scripts.files import replacing
+from scripts.measurement.outline import Outline
+from scripts.measurement.radiomics.hip import HIP_NAMES, hip_radiomics
+from scripts.screening import RadiographFindings, Screen
+
+Floats = NDArray[np.float64]
+
+MEASURES: Final = {"cortical_thickness_index": "Cortical thickness index", "singh_grade": "Singh-like grade"}
+"""Single measures that are compared too: of the worse hip, the lower the worse."""
+TRAINING: Final = "train"
+VALIDATION: Final = "validation"
+_SEEN: Final = ("crops", "around", "poses", "valid")
+_DIGITS: Final = 7
+
+
+@dataclass(frozen=True)
+class Patients:
+    """Radiographs with an answer of the screen and DXA, one row each.
+
+    name: the radiograph's pseudonym. patient: who tells patients apart. split, site: of the manifest. first: whether it is its
+    patient's first. positive: osteoporosis by DXA of the hips. covariates: (N, 4) `COVARIATES`, NaN = unknown. radiomics:
+    (N, 2, 990) of each hip, NaN where it was not measured. measures: (N,) of each of `MEASURES`. valid: (N, 2).
+    """
+
+    name: NDArray[np.str_]
+    patient: NDArray[np.str_]
+    split: NDArray[np.str_]
+    site: NDArray[np.str_]
+    first: NDArray[np.bool_]
+    positive: NDArray[np.bool_]
+    covariates: Floats
+    radiomics: Floats
+    measures: Mapping[str, Floats]
+    valid: Floats
+
+    def of(self, chosen: NDArray[np.bool_]) -> Patients:
+        """Some of them, (N,)."""
+        rows = {name: getattr(self, name)[chosen] for name in self.__dataclass_fields__ if name != "measures"}
+        return replace(self, **rows, measures={name: values[chosen] for name, values in self.measures.items()})
+
+    @property
+    def hand_made(self) -> dict[str, Floats]:
+        """By group, features that no network gives: "clinical" (N, 4), "radiomics" (N, 1980), see `in_no_order`."""
+        return {"clinical": self.covariates, "radiomics": in_no_order(self.radiomics)}
+
+    @property
+    def bmi(self) -> Floats:
+        """kg/m²; NaN = unknown."""
+        weight, height = (self.covariates[:, COVARIATES.index(name)] for name in ("weight_kg", "height_cm"))
+        return np.asarray(weight / (height / 100) ** 2)
+
+
+def in_no_order(hips: Floats) -> Floats:
+    """Features of both hips (N, 2, F), NaN = unknown, as (N, 2 F): the mean of those known; the difference, 0 of one alone."""
+    known = np.isfinite(hips)
+    some = known.any(axis=1)
+    mean = np.where(some, np.where(known, hips, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
+    apart = np.where(known.all(axis=1), np.abs(hips[:, 0] - hips[:, 1]), 0.0)
+    return np.hstack((mean, np.where(some, apart, np.nan)))
+
+
+def look_at_patients(
+    radiographs: Sequence[Mapping[str, Any]], screen: Screen, output_dir: str, provenance: Mapping[str, Any]
+) -> Patients:
+    """Screen every radiograph with DXA of a hip and a split, by itself; what is finished is not done again.
+
+    Args:
+        radiographs: items of `scripts.dataset.studies.sort_studies`.
+        screen: of `inference.yaml`.
+        output_dir: where the journal, and the crops of the hips for the networks, are kept.
+        provenance: plain data on what makes the results.
+
+    Raises:
+        ValueError: where no radiograph has DXA and a split, or the journal is of other settings.
+    """
+    reference = load_reference()
+    truths = {str(item["name"]): read_truth(item) for item in radiographs}
+    items = {
+        str(item["name"]): item
+        for item in radiographs
+        if truths[str(item["name"])].split and math.isfinite(truths[str(item["name"])].lowest_t_score(reference))
+    }
+    if not items:
+        raise ValueError(
+            f"None of the {len(radiographs)} radiographs has DXA of a hip and a split in the manifest; expected train, "
+            "validation, and test or external. Nothing was compared."
+        )
+    crops = Path(output_dir) / "crops"
+    crops.mkdir(exist_ok=True)
+
+    def observe(found: RadiographFindings, item: Mapping[str, Any]) -> dict[str, Any]:
+        return _observe(found, crops / f"{item['name']}.pt")
+
+    seen = look_at(items, screen, Path(output_dir) / "experiment.jsonl", provenance, observe)
+    criteria, rows, first = load_criteria(), [], set[str]()
+    for name, found in seen.items():
+        truth = truths[name]
+        if not any(found["valid"]):
+            continue
+        patient = truth.patient or name
+        rows.append({
+            "name": name, "patient": patient, "split": truth.split, "site": truth.site, "first": patient not in first,
+            "positive": is_osteoporosis(truth.lowest_t_score(reference), criteria),
+            **{key: np.array(found[key], dtype=float) for key in ("covariates", "radiomics", "valid")},
+            "measures": found["measures"],
+        })  # fmt: skip
+        first.add(patient)
+    if not rows:
+        raise ValueError(f"No hip of the {len(items)} radiographs with DXA and a split was measured. Nothing was compared.")
+    columns: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0] if key != "measures"}
+    measures = {key: np.array([row["measures"][key] for row in rows], dtype=float) for key in MEASURES}
+    return Patients(**columns, measures=measures)
+
+
+def deep_features(network: torch.nn.Module, names: Sequence[str], covariates: Floats, folder: Path) -> tuple[Floats, Floats]:
+    """What a classifier sees in the crops of radiographs, and what it says.
+
+    Args:
+        network: a `scripts.networks.SiameseNetwork`.
+        names: of the radiographs.
+        covariates: (N, 4).
+        folder: `crops` of `look_at_patients`.
+
+    Returns:
+        deep features (N, F); probability of osteoporosis (N,).
+
+    Raises:
+        FileNotFoundError: where a radiograph's crops are gone.
+    """
+    deep, said = [], []
+    network.eval()
+    with torch.no_grad():
+        for name, known in zip(names, covariates, strict=True):
+            seen = {key: value[None].float() for key, value in torch.load(folder / f"{name}.pt", weights_only=True).items()}
+            shown = seen["valid"].view(1, 2, 1, 1)
+            told = {**seen, "crops": seen["crops"] * shown, "around": seen["around"] * shown}
+            found = network(**told, covariates=torch.tensor(known, dtype=torch.float32)[None])
+            deep.append(found["deep"][0].double().numpy())
+            said.append(float(torch.sigmoid(found["logit"][0, 0])))
+    return np.array(deep), np.array(said)
+
+
+def _observe(found: RadiographFindings, crops: Path) -> dict[str, Any]:
+    """Plain numbers of both hips; what the networks see of them goes to a file."""
+    seen = found.seen
+    if seen is None:
+        return {"valid": [0.0, 0.0]}
+    good = [float(hip.reason is None) for hip in seen.screening.hips]
+    prediction = {key: seen.prediction[key].detach() for key in _SEEN}
+    prediction["valid"] = torch.tensor(good)
+    if any(good):
+        with replacing(crops) as temporary:
+            torch.save({key: value.half() if value.ndim > 2 else value for key, value in prediction.items()}, temporary)
+    outline = Outline(torch.sigmoid(seen.prediction["mask_logits"][0]).numpy(), tuple(seen.image.meta["spacing_mm"]))
+    radiomics = [
+        hip_radiomics(seen.image[0].numpy(), outline, geometry) if measured else np.full(len(HIP_NAMES), np.nan)
+        for measured, geometry in zip(good, seen.geometry, strict=True)
+    ]
+    measures = {name: _worse([hip.values.get(name, math.nan) for hip in seen.screening.hips]) for name in MEASURES}
+    return {
+        "valid": good,
+        "covariates": [_plain(value) for value in seen.covariates.tolist()],
+        "radiomics": [[_plain(value) for value in hip] for hip in radiomics],
+        "measures": {name: _plain(value) for name, value in measures.items()},
+    }
+
+
+def _worse(values: Sequence[float]) -> float:
+    known = [value for value in values if math.isfinite(value)]
+    return min(known, default=math.nan)
+
+
+def _plain(value: float) -> float | None:
+    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
