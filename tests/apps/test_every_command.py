@@ -68,6 +68,9 @@ CALLS = {
     "experiment in out --networks own --networks my.yaml --epochs 2": (
         "scripts.apps.experiment.run_experiment", {"output_dir": "out", "networks": ["own", "my.yaml"], "cache_dir": "out/cache"},
     ),
+    "explain in out --sample 3": (
+        "scripts.evaluation.explanation.checks.check_explanations", {"output_dir": "out", "sample": 3, "seed": 0},
+    ),
     "export m.onnx": ("scripts.apps.export.export_network", {"output_file": "m.onnx"}),
     "fit-singh --dataset_dir in --output_file s.json --cohort seed1": (
         "scripts.training.singh_fit.fit_singh", {"dataset_dir": "in", "output_file": "s.json", "cohort": "seed1"},

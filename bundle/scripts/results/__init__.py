@@ -1,6 +1,7 @@
 """The results of a run: pictures, tables, results.json and the HTML report, written from what the screen found."""
 
 from scripts.results.document import write_document
+from scripts.results.explanations import ExplanationWriter
 from scripts.results.follow_up import write_follow_up_table
 from scripts.results.pictures import MaskWriter, OverlayWriter
 from scripts.results.report import write_report
@@ -8,6 +9,7 @@ from scripts.results.tables import write_columns_table, write_rejected_table, wr
 from scripts.results.writer import ResultsWriter
 
 __all__ = [
+    "ExplanationWriter",
     "MaskWriter",
     "OverlayWriter",
     "ResultsWriter",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class MaskWriter:
     def __call__(self, name: str, seen: Seen, folder: Path) -> str | None:
         """Write the mask of one radiograph, and return its path, relative to ``folder``."""
         path = f"masks/{name}.png"
-        _save(Image.fromarray(seen.mask), folder / path)
+        save_picture(Image.fromarray(seen.mask), folder / path)
         return path
 
 
@@ -56,11 +56,12 @@ class OverlayWriter:
         if overlay is None:
             return None
         path = f"overlays/{name}.png"
-        _save(overlay, folder / path)
+        save_picture(overlay, folder / path)
         return path
 
 
-def _save(picture: Image.Image, path: Path) -> None:
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture whole or not at all."""
     with replacing(path) as temporary:
         picture.save(temporary)
 
@@ -124,6 +125,14 @@ def draw_overlay(
         for x, y in place(prediction["landmarks"][index].numpy()):
             pen.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(0, 0, 0), fill=LANDMARK_COLOUR)
     return picture
+
+
+def field_of_view(prediction: Mapping[str, Any], hips: Iterable[int], shape: torch.Size) -> tuple[int, int, int, int]:
+    """The rectangle (top, left, bottom, right), in image pixels, that holds all masks and the crops of these hips; all of the
+    image where there are none."""
+    masks = [logits > 0 for logits in prediction["mask_logits"]]
+    boxes = [_box(prediction, index) for index in hips if prediction["valid"][index] > 0]
+    return _field(masks, boxes, shape) or (0, 0, shape[0], shape[1])
 
 
 def _thin_lines(hip: HipGeometry, spacing_mm: tuple[float, float]) -> list[tuple[np.ndarray, tuple[int, int, int]]]:

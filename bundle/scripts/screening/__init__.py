@@ -1,6 +1,7 @@
 """The screen: one way from radiographs to findings, its scale finding, studies, ledger, provenance and weights."""
 
 from scripts.screening.dxa_scale import AddScaledBmdd
+from scripts.screening.explanation import Explainer, Explanation
 from scripts.screening.findings import Findings, RadiographFindings, Seen, StudyFindings
 from scripts.screening.interpretation import DrawMaskd, Interpretd
 from scripts.screening.ledger import Ledger
@@ -13,6 +14,8 @@ from scripts.screening.weights import load_weights
 __all__ = [
     "AddScaledBmdd",
     "DrawMaskd",
+    "Explainer",
+    "Explanation",
     "Findings",
     "Interpretd",
     "Ledger",

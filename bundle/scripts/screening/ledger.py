@@ -20,7 +20,7 @@ Item = Mapping[str, Any]
 
 JOURNAL_NAME: Final = "journal.jsonl"
 
-PICTURE_FOLDERS: Final = ("masks", "overlays")
+PICTURE_FOLDERS: Final = ("masks", "overlays", "explanations")
 
 _PICTURE: Final = re.compile(r"[0-9a-f]{16}\.png")
 _TABLES: Final = r"(?:results|results\.schema|columns|rejected|index)\.\d+\.(?:csv|json|html)"

@@ -1,0 +1,103 @@
+"""What on a radiograph spoke for or against osteoporosis, by the classifier: Grad-CAM and guided Grad-CAM of both hips."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from monai.visualize import GradCAM, GuidedBackpropGrad
+from torch import Tensor, nn
+
+from scripts.screening.findings import Seen
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Of one radiograph.
+
+    logit: of osteoporosis, by the classifier alone. coarse: (2, rows, cols), Grad-CAM of the right and the left hip's crop, 0 to
+    1, where 1 is the strongest of both; fine: alike, guided Grad-CAM. Both mark what speaks for the side that the logit takes:
+    for osteoporosis above 0, against it below.
+    """
+
+    logit: float
+    coarse: Tensor
+    fine: Tensor
+
+
+class Explainer:
+    """Explains what a classifier of the cascade says.
+
+    Sources: Selvaraju et al., ICCV 2017 (Grad-CAM, and guided); Springenberg et al., ICLR workshop 2015 (guided backpropagation).
+
+    Args:
+        network: the cascade.
+        head: name of the classifier in it.
+        layer: of the classifier, whose channels are weighed; its resolution is that of Grad-CAM.
+
+    Raises:
+        ValueError: where the cascade has no such head, or that no such layer.
+    """
+
+    def __init__(self, network: Any, head: str = "siamese", layer: str = "encoder.backbone.layer4") -> None:
+        if head not in network.heads:
+            raise ValueError(
+                f"head {head}: the cascade has {', '.join(network.heads)}; expected one of these. Nothing was explained."
+            )
+        self.classifier: nn.Module = network.heads[head]
+        if layer not in dict(self.classifier.named_modules()):
+            raise ValueError(f"layer {layer}: head {head} has none of that name. Nothing was explained.")
+        self.layer = layer
+
+    def __call__(self, seen: Seen) -> Explanation | None:
+        """Explain one radiograph; None where neither hip is measured."""
+        return self.explain(self.classifier, seen)
+
+    def explain(self, classifier: nn.Module, seen: Seen) -> Explanation | None:
+        """The same by another classifier of the same build, such as one whose weights are drawn at random."""
+        if not any(hip.reason is None for hip in seen.screening.hips):
+            return None
+        told = told_of(seen, next(classifier.parameters()).device)
+        crops = told.pop("crops")
+        with torch.enable_grad():
+            judged = _Judged(copy.deepcopy(classifier).eval(), told)
+            with torch.no_grad():
+                logit = float(judged(crops)[0, 1])
+            side = int(logit > 0)
+            coarse = GradCAM(judged, f"classifier.{self.layer}", postprocessing=_as_it_is)(crops.clone(), side)[:, 0]
+            fine = coarse * GuidedBackpropGrad(judged)(crops.clone(), side)[0].abs()
+        shown = told["valid"][0].view(2, 1, 1) > 0
+        return Explanation(logit, *(_scaled(torch.where(shown, found.detach(), 0.0)).cpu() for found in (coarse, fine)))
+
+
+def told_of(seen: Seen, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """What a classifier was told of a radiograph whose refused hips are left out: see `scripts.networks.Head.estimate`."""
+    prediction: Mapping[str, Tensor] = seen.prediction
+    valid = torch.tensor([[float(hip.reason is None) for hip in seen.screening.hips]])
+    told = {key: prediction[key][None].float() for key in ("crops", "around", "poses")}
+    told |= {key: told[key] * valid.view(1, 2, 1, 1) for key in ("crops", "around")}
+    told |= {"valid": valid, "covariates": seen.covariates[None].float()}
+    return {key: value.to(device) for key, value in told.items()}
+
+
+class _Judged(nn.Module):
+    """A classifier of crops alone, all else given: logits against and for osteoporosis, (1, 2)."""
+
+    def __init__(self, classifier: nn.Module, told: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.classifier, self.told = classifier, told
+
+    def forward(self, crops: Tensor) -> Tensor:
+        logit = self.classifier(crops=crops, **self.told)["logit"]
+        return torch.cat((-logit, logit), dim=1)
+
+
+def _as_it_is(found: Any) -> Any:
+    return found
+
+
+def _scaled(found: Tensor) -> Tensor:
+    return found / found.max().clamp(min=1e-12)
