@@ -12,6 +12,8 @@ import torch
 from scripts.clinical import HIP
 from scripts.dataset.truth import read_truth
 from scripts.evaluation.looking import look_at
+from scripts.evaluation.radiomics.outliers import FAR, Outlier, find_outliers
+from scripts.evaluation.radiomics.outliers import FEWEST as FEWEST_TO_COMPARE
 from scripts.evaluation.radiomics.stability import FEWEST, Stability, format_stability, measure_stability
 from scripts.files import place_in, replacing, write_table
 from scripts.measurement.outline import Outline
@@ -30,7 +32,7 @@ def write_radiomics(
     provenance: Mapping[str, Any],
     notice: str,
 ) -> list[Stability]:
-    """Write radiomics.csv, a row a hip, and where ten hips or more are repeated stability.csv and stability.md.
+    """Write radiomics.csv, a row a hip; of twenty hips, outliers.csv; of ten that are repeated, stability.csv and stability.md.
 
     What was measured on each radiograph is kept in radiomics.jsonl as soon as it is finished: the same call goes on where it was
     stopped.
@@ -59,6 +61,19 @@ def write_radiomics(
         raise ValueError(f"No hip of the {len(items)} radiographs was measured, so there are no radiomics. No table was written.")
     write_table(folder / "radiomics.csv", [*_IDENTITY, *HIP_NAMES], rows)
     written = ["radiomics.csv"]
+    outliers = find_outliers(measured)
+    if len(measured) >= FEWEST_TO_COMPARE:
+        write_table(folder / "outliers.csv", list(Outlier.COLUMNS), [one.row() for one in outliers])
+        written.append("outliers.csv")
+        hips = len({(one.name, one.side) for one in outliers})
+        print(
+            f"{len(outliers)} values of {hips} hips lie over {FAR:g} interquartile ranges from the median of all hips: "
+            "outliers.csv. Look at these radiographs before the values are used."
+            if outliers
+            else f"No value lies over {FAR:g} interquartile ranges from the median of all hips."
+        )
+    else:
+        (folder / "outliers.csv").unlink(missing_ok=True)
     repeats = [(row, read_truth(items[row["name"]]).repeat_of) for row in measured]
     stability = measure_stability([((*of, row["side"]), row) for row, of in repeats if of])
     if stability:
