@@ -20,7 +20,7 @@ PORT ?= 8000
 WORK ?= output/label
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz dictionary pictures figures hospital lint train networks mlflow label clean
+.PHONY: help demo test fuzz dictionary pictures figures hospital bounds lint train networks mlflow label clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -54,6 +54,9 @@ figures: $(VENV)/all.stamp ## Measure the shipped weights anew and write the tab
 
 hospital: $(VENV)/all.stamp ## Measure what a hospital gains by its own DXA, on a simulated one; results in output/hospital (hours)
 	$(VENV)/bin/python -m scripts.development.hospital output/hospital
+
+bounds: $(VENV)/all.stamp ## Measure what more patients, more radiographs and a known exposure are worth; results in output/bounds (hours)
+	$(VENV)/bin/python -m scripts.development.bounds output/bounds
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv output/states/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(VENV)/bin/python -m scripts.apps.parent_run --name training --output_dir $(OUT) $(MAKE) --no-print-directory networks
