@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import math
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +21,11 @@ import torch
 from monai.bundle import ConfigParser
 from tqdm import tqdm
 
+from scripts.apps.parent_run import run_to_end
+from scripts.dataset.manifest import find_manifest
 from scripts.evaluation.experiment.compare import answer, best_network, compare
 from scripts.evaluation.experiment.feature_models import MODELS, Floats
-from scripts.evaluation.experiment.patients import Patients, deep_features, look_at_patients
+from scripts.evaluation.experiment.patients import Patients, deep_features, eligible, look_at_patients
 from scripts.evaluation.experiment.report import FILES, write_experiment
 from scripts.files import replacing, sha256
 from scripts.networks.checkpoint import read_checkpoint
@@ -31,6 +33,8 @@ from scripts.screening import Screen
 from scripts.training.tracking import NOTE, PARENT_RUN, TrackedRun
 
 CONFIGS: Final = Path(__file__).parents[2] / "configs"
+_OF_TRAININGS: Final = ("networks", "epochs", "batch_size", "num_workers", "cache_dir", "track", "device")
+"""Settings that change nothing of what is seen on a radiograph."""
 _DONE: Final = "finished.json"
 """In the folder of a training that came to its end: the settings that it had."""
 
@@ -45,7 +49,7 @@ class Network:
     @property
     def lacks(self) -> str:
         """A package that it needs and that is not installed; "" where there is none."""
-        named = re.findall(r"_target_:\s*([A-Za-z_]\w*)", self.file.read_text(encoding="utf-8"))
+        named = re.findall(r"_target_:\s*([A-Za-z_]\w*)\.", self.file.read_text(encoding="utf-8"))
         return next((package for package in named if importlib.util.find_spec(package) is None), "")
 
     def built(self) -> torch.nn.Module:
@@ -66,6 +70,7 @@ def run_experiment(
     settings: Mapping[str, int],
     provenance: Mapping[str, Any],
     notice: str,
+    device: torch.device,
     track: bool,
 ) -> dict[str, Any]:
     """Train what is not trained yet, look at whom was not looked at, and compare.
@@ -80,6 +85,7 @@ def run_experiment(
         settings: "epochs", "batch_size", "num_workers" and "seed" of each training.
         provenance: plain data on what makes the results.
         notice: the sentence that every result carries.
+        device: of the trainings.
         track: whether MLflow is told.
 
     Returns:
@@ -91,22 +97,26 @@ def run_experiment(
     """
     folder = Path(output_dir)
     wanted = [_network(name) for name in networks]
+    eligible(radiographs)  # else what is wrong with them would be told after hours
+    if len({network.name for network in wanted}) < len(wanted):
+        raise ValueError(f"--networks {', '.join(networks)}: two have one name; expected each once. Nothing was trained.")
     left_out = {network.name: network.lacks for network in wanted if network.lacks}
     for name, package in left_out.items():
         print(f"{name} is left out: it needs {package}, which is not installed.", flush=True)
     wanted = [network for network in wanted if network.name not in left_out]
+    alone = [network.name for network in wanted if not getattr(network.built(), "told", True)]
+    if not alone:
+        raise ValueError(
+            f"--networks {', '.join(networks)}: none that can be trained judges by the hips alone (told: false); expected one, "
+            "for its features. Nothing was trained."
+        )
     with _run(folder, "experiment", provenance, track):
         for network in wanted:
-            _train(network, dataset_dir, folder, cache_dir, settings, track)
-        patients = look_at_patients(radiographs, screen, output_dir, provenance)
+            _train(network, dataset_dir, folder, cache_dir, settings, device, track)
+        patients = look_at_patients(radiographs, screen, output_dir, provenance, _OF_TRAININGS)
         deep, said, costs = {}, {}, {}
         for network in tqdm(wanted, "Networks", unit="", file=sys.stderr):
             deep[network.name], said[network.name], costs[network.name] = _answers(network, folder, patients)
-        alone = [network.name for network in wanted if not getattr(network.built(), "told", True)]
-        if not alone:
-            raise ValueError(
-                f"None of {', '.join(networks)} judges by the hips alone (told: false); expected one, for its features."
-            )
         best = best_network(said, patients, alone)
         with tqdm(total=len(MODELS), desc="Models", unit="", file=sys.stderr) as bar:
             found = answer(patients, deep[best], said, lambda name: _advance(bar, name), int(settings["seed"]))
@@ -139,32 +149,41 @@ def _network(name: str) -> Network:
     return Network(file.stem, file.absolute())
 
 
-def _train(network: Network, dataset_dir: str, folder: Path, cache_dir: str, settings: Mapping[str, int], track: bool) -> None:
+def _train(
+    network: Network,
+    dataset_dir: str,
+    folder: Path,
+    cache_dir: str,
+    settings: Mapping[str, int],
+    device: torch.device,
+    track: bool,
+) -> None:
     """Train to the end, in a process of its own; one that came to its end is not trained again.
 
     Raises:
-        ValueError: where it came to its end with other settings.
-        SystemExit: where it fails.
+        ValueError: where it came to its end with other settings, or other patients.
+        SystemExit: where it fails, or is stopped.
     """
-    place = folder / "networks" / network.name
-    asked = {**settings, "network": sha256(network.file)}
+    place, manifest = folder / "networks" / network.name, find_manifest(Path(dataset_dir))
+    asked: dict[str, Any] = {key: value for key, value in settings.items() if key != "num_workers"}
+    asked |= {"network": sha256(network.file), "manifest": sha256(manifest) if manifest else ""}
     if (place / _DONE).is_file():
         had = json.loads((place / _DONE).read_text(encoding="utf-8"))
         if had != asked:
-            changed = ", ".join(
-                f"{key} ({had.get(key)} there, {asked.get(key)} here)" for key in asked if had.get(key) != asked[key]
-            )
+            differ = [key for key in asked if had.get(key) != asked[key]]
+            changed = ", ".join(f"{key} ({had.get(key)} there, {asked[key]} here)" for key in differ)
             raise ValueError(
-                f"{place}: holds a training with other settings: {changed}. Name another folder. Nothing was trained."
+                f"{place}: holds a training that differs in {changed}. Name another output_dir, or remove that folder. "
+                "Nothing was trained."
             )
         return
     command = [sys.executable, "-P", "-m", "scripts.apps.command", "train", "siamese", dataset_dir, str(place)]
-    command += ["--config", str(network.file), "--cache_dir", cache_dir]
+    command += ["--config", str(network.file), "--cache_dir", cache_dir, "--device", str(device)]
     command += [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    command += ["--tracking", "mlflow"] * track
+    if track:
+        command += ["--tracking", "mlflow", "--run_name", f"{network.name}-{time.strftime('%Y%m%d-%H%M%S')}"]
     print(f"\nTraining {network.name}", flush=True)
-    code = subprocess.run(command, check=False).returncode
-    if code:
+    if code := run_to_end(command):
         raise SystemExit(code)
     with replacing(place / _DONE) as temporary:
         temporary.write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
@@ -176,18 +195,21 @@ def _answers(network: Network, folder: Path, patients: Patients) -> tuple[Floats
     built = network.built()
     state, _ = read_checkpoint(place / "best.pt")
     built.load_state_dict(state)
-    weights, kept = sha256(place / "best.pt"), place / "answers.npz"
+    names, kept = patients.name.tolist(), place / "answers.npz"
+    crops = [os.stat(folder / "crops" / f"{name}.pt") for name in names]
+    told = [sha256(place / "best.pt"), names, [(one.st_size, one.st_mtime_ns) for one in crops], patients.covariates.tolist()]
+    key = hashlib.sha256(repr(told).encode()).hexdigest()
     if kept.is_file():
         with np.load(kept) as stored:
-            if str(stored["weights"]) == weights and np.array_equal(stored["name"], patients.name):
+            if str(stored["key"]) == key:
                 costs = {"parameters": float(stored["parameters"]), "ms_per_radiograph": float(stored["ms"])}
                 return stored["deep"], stored["said"], costs
     begun = time.perf_counter()
-    deep, said = deep_features(built, patients.name.tolist(), patients.covariates, folder / "crops")
-    spent = 1000 * (time.perf_counter() - begun) / len(patients.name)
+    deep, said = deep_features(built, names, patients.covariates, folder / "crops")
+    spent = 1000 * (time.perf_counter() - begun) / len(names)
     parameters = sum(weight.numel() for weight in built.parameters())
     with replacing(kept) as temporary, temporary.open("wb") as file:
-        np.savez(file, weights=weights, name=patients.name, deep=deep, said=said, parameters=parameters, ms=spent)
+        np.savez(file, key=key, deep=deep, said=said, parameters=parameters, ms=spent)
     return deep, said, {"parameters": float(parameters), "ms_per_radiograph": spent}
 
 
@@ -206,7 +228,7 @@ def _run(folder: Path, name: str, provenance: Mapping[str, Any], track: bool) ->
     finally:
         os.environ.pop(PARENT_RUN) if above is None else os.environ.update({PARENT_RUN: above})
     for file in FILES:
-        if (folder / file).is_file():
+        if (folder / file).is_file() and not file.endswith(".json"):  # whose provenance may name folders
             run.client.log_artifact(run.run_id, str(folder / file))
     run.close()
 
@@ -214,8 +236,6 @@ def _run(folder: Path, name: str, provenance: Mapping[str, Any], track: bool) ->
 def _tell_of_models(folder: Path, document: Mapping[str, Any]) -> None:
     """A run of MLflow for each model, with its figures on each set."""
     for name, model in document["models"].items():
-        if model["kind"] == "network":
-            continue
         with _run(folder / "models" / name.replace(" ", "_"), name, {"kind": model["kind"]}, track=True) as run:
             for of, one in model["sets"].items():
                 for key in ("auc", "auprc", "brier_scaled", "calibration_slope_scaled"):

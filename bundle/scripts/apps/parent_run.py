@@ -7,9 +7,11 @@ The same again with the same folder goes on in the same run.
 
 import argparse
 import os
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.training.provenance import versions
@@ -29,19 +31,40 @@ def run_nested(command: Sequence[str], name: str, output_dir: str) -> None:
     """
     run = TrackedRun(output_dir, run_name=f"{name}-{time.strftime('%Y%m%d-%H%M%S')}", provenance=versions())
     run.open(Path(output_dir) / NOTE, goes_on=True)
-    process = subprocess.Popen(command, env={**os.environ, PARENT_RUN: run.run_id})
+    if code := run_to_end(command, {**os.environ, PARENT_RUN: run.run_id}):
+        raise SystemExit(code)
+    run.close()
+
+
+def run_to_end(command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+    """Run a command, and let it end in its own way where this process is stopped.
+
+    Args:
+        command: program and arguments.
+        environment: of it; this process's own if None.
+
+    Returns:
+        its exit code.
+
+    Raises:
+        SystemExit: of code 130 after Ctrl-C, which the command got too, and told of; of 143 after SIGTERM, which is passed on.
+    """
+    process = subprocess.Popen(command, env=environment)
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        code = process.wait()
-    except KeyboardInterrupt:  # which the command got too, and told of
+        return process.wait()
+    except KeyboardInterrupt:
         process.wait()
         raise SystemExit(130) from None
     except SystemExit:
         process.terminate()
         process.wait()
         raise
-    if code:
-        raise SystemExit(code)
-    run.close()
+    finally:
+        if before is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

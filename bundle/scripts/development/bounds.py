@@ -8,6 +8,7 @@ patients, on further patients of its site. It takes hours; what is finished is n
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ _COHORTS: Final[dict[str, dict[str, object]]] = {
 }
 """Those of one known exposure are of a site of their own."""
 _SITES_FILE: Final = BUNDLE / "scripts" / "simulation" / "known_exposure_site.json"
+_SPLITS: Final = ("train", "test")
 _EPOCHS: Final = 6
 """Of all radiographs; of fewer as many more."""
 _ITEMS: Final = (
@@ -36,9 +38,10 @@ _ITEMS: Final = (
 
 @dataclass(frozen=True)
 class _Lesson:
-    """What a regressor learns from: a cohort, its first patients, all their radiographs or one of each; and its name in words."""
+    """What a regressor learns from: a cohort, those of its first patients who are not to validate on, all their radiographs or
+    one of each; and what is to be said beyond."""
 
-    title: str
+    more: str = ""
     cohort: str = "varied"
     patients: int = 487
     one: bool = False
@@ -48,13 +51,20 @@ class _Lesson:
         """As many as make the steps of `_EPOCHS` of all radiographs."""
         return round(_EPOCHS * 487 / self.patients * (6 if self.one else 1))
 
+    def title(self, work_dir: Path) -> str:
+        """In words, with the patients and radiographs counted."""
+        with (work_dir / self.cohort / "manifest.csv").open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["split"] in _SPLITS and int(row["patient_id"][1:]) < self.patients]
+        count = len({row["patient_id"] for row in rows})
+        return f"{count} patients, {count if self.one else len(rows)} radiographs{self.more}"
+
 
 _LESSONS: Final = {
-    "quarter": _Lesson("122 patients, 6 radiographs each", patients=122),
-    "half": _Lesson("244 patients, 6 radiographs each", patients=244),
-    "all": _Lesson("487 patients, 6 radiographs each"),
-    "one": _Lesson("487 patients, 1 radiograph each", one=True),
-    "known": _Lesson("244 patients, 6 radiographs each, one known exposure, for processing", "known", 244),
+    "quarter": _Lesson(patients=122),
+    "half": _Lesson(patients=244),
+    "all": _Lesson(),
+    "one": _Lesson(one=True),
+    "known": _Lesson(", one known exposure, for processing", "known", 244),
 }
 _JUDGED: Final = (
     *((name, "judge_varied") for name in ("quarter", "half", "all", "one")),
@@ -80,7 +90,7 @@ def measure_bounds(work_dir: Path) -> None:
             which = "'_state' not in item['image']" if lesson.one else "True"
             run_bundle(
                 "inference", "train", "train_bmd", dataset_dir=work_dir / lesson.cohort, output_dir=work_dir / name,
-                cache_dir=work_dir / "cache", splits="['train','test']", epochs=lesson.epochs, patience=lesson.epochs,
+                cache_dir=work_dir / "cache", splits=str(list(_SPLITS)), epochs=lesson.epochs, patience=lesson.epochs,
                 batch_size=32, learning_rate=2e-3, val_interval=lesson.epochs,
                 **{"train#items": _ITEMS.format(patients=lesson.patients, which=which)},
             )  # fmt: skip
@@ -99,7 +109,7 @@ def measure_bounds(work_dir: Path) -> None:
                 "inference", "evaluate", dataset_dir=work_dir / judge, output_dir=results, checkpoint=work_dir / name / "model.pt"
             )
         bmd = json.loads((results / "metrics.json").read_text(encoding="utf-8"))["overall"]["bmd"]
-        found[_LESSONS[name].title, _JUDGES[judge]] = bmd
+        found[_LESSONS[name].title(work_dir), _JUDGES[judge]] = bmd
     page = work_dir / "bounds.md"
     with replacing(page) as temporary:
         temporary.write_text("\n".join(table(found)) + "\n", encoding="utf-8")

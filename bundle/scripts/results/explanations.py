@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -68,14 +69,15 @@ def draw_explanation(image: Tensor, prediction: Mapping[str, Any], explanation: 
     picture.paste(film, (0, 0))
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(size=24)
-    word = "for" if explanation.logit > 0 else "against"
-    pen.text((12, 8), f"what spoke {word} osteoporosis (Grad-CAM)", fill=_INK, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
+    word, said = "for" if explanation.logit > 0 else "against", 1 / (1 + math.exp(-explanation.logit))
+    heading = f"what spoke {word} osteoporosis (Grad-CAM); the classifier by itself: {said:.0%}"
+    pen.text((12, 8), heading, fill=_INK, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
     for index, side in enumerate(HIP.sides):
         for column, (kind, maps) in enumerate((("coarse", explanation.coarse), ("fine", explanation.fine))):
             hip = _tinted(prediction["crops"][index], maps[index]).resize((part, part), Image.Resampling.BICUBIC)
             corner = ((2 * index + column) * part, film.height)
             picture.paste(hip, corner)
-            told = kind if maps[index].max() > 0 else "not measured"
+            told = "not measured" if not explanation.valid[index] else kind if maps[index].max() > 0 else f"{kind}, nothing"
             title = f"{side}{', mirrored' if index else ''}: {told}"
             pen.text((corner[0] + 8, corner[1] + 6), title, fill=_INK, font=ImageFont.load_default(size=18), stroke_width=2,
                      stroke_fill=(0, 0, 0))  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from monai.visualize import GradCAM, GuidedBackpropGrad
+from monai.visualize import GradCAM, VanillaGrad
 from torch import Tensor, nn
 
 from scripts.screening.findings import Seen
@@ -18,12 +18,13 @@ from scripts.screening.findings import Seen
 class Explanation:
     """Of one radiograph.
 
-    logit: of osteoporosis, by the classifier alone. coarse: (2, rows, cols), Grad-CAM of the right and the left hip's crop, 0 to
-    1, where 1 is the strongest of both; fine: alike, guided Grad-CAM. Both mark what speaks for the side that the logit takes:
-    for osteoporosis above 0, against it below.
+    logit: of osteoporosis, by the classifier alone. valid: of the right and the left hip, whether it is measured. coarse: (2,
+    rows, cols), Grad-CAM of their crops, 0 to 1, where 1 is the strongest of both; fine: alike, guided Grad-CAM. Both mark what
+    speaks for the side that the logit takes: for osteoporosis above 0, against it below.
     """
 
     logit: float
+    valid: tuple[bool, ...]
     coarse: Tensor
     fine: Tensor
 
@@ -68,9 +69,11 @@ class Explainer:
                 logit = float(judged(crops)[0, 1])
             side = int(logit > 0)
             coarse = GradCAM(judged, f"classifier.{self.layer}", postprocessing=_as_it_is)(crops.clone(), side)[:, 0]
-            fine = coarse * GuidedBackpropGrad(judged)(crops.clone(), side)[0].abs()
-        shown = told["valid"][0].view(2, 1, 1) > 0
-        return Explanation(logit, *(_scaled(torch.where(shown, found.detach(), 0.0)).cpu() for found in (coarse, fine)))
+            _guide(judged)
+            fine = coarse * VanillaGrad(judged)(crops.clone(), side)[0].abs()
+        shown = told["valid"][0] > 0
+        coarse, fine = (_scaled(torch.where(shown.view(2, 1, 1), found.detach(), 0.0)).cpu() for found in (coarse, fine))
+        return Explanation(logit, tuple(shown.tolist()), coarse, fine)
 
 
 def told_of(seen: Seen, device: torch.device | str = "cpu") -> dict[str, Tensor]:
@@ -93,6 +96,18 @@ class _Judged(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         logit = self.classifier(crops=crops, **self.told)["logit"]
         return torch.cat((-logit, logit), dim=1)
+
+
+def _guide(network: nn.Module) -> None:
+    """Let only positive gradients pass back through every ReLU (MONAI's own guidance knows them by their names alone)."""
+    for part in network.modules():
+        if isinstance(part, nn.ReLU):
+            part.inplace = False
+            part.register_full_backward_hook(_only_positive)
+
+
+def _only_positive(part: nn.Module, inward: Any, outward: Any) -> tuple[Tensor]:
+    return (inward[0].clamp(min=0.0),)
 
 
 def _as_it_is(found: Any) -> Any:

@@ -30,5 +30,6 @@ def made_up() -> tuple[Patients, np.ndarray]:
     names = np.array([f"p{index:03d}" for index in range(count)])
     measures = {name: -ill + random.normal(size=count) for name in MEASURES}
     return Patients(
-        names, names, split, site, np.ones(count, dtype=bool), positive, covariates, radiomics, measures, valid
+        names, names, split, site, np.ones(count, dtype=bool), positive, covariates, radiomics, measures, valid,
+        {"without DXA": 3}
     ), deep  # fmt: skip

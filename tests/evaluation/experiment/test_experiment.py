@@ -1,6 +1,7 @@
 """The comparison of many models, and the whole command on a few radiographs."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from scripts.apps import command
 from scripts.development.made import BUNDLE
 from scripts.evaluation.experiment.compare import Answers, answer, best_network, compare, judged_sets
 from scripts.evaluation.experiment.feature_models import LAYERS, MODELS
-from scripts.evaluation.experiment.patients import MEASURES, Patients, in_no_order
+from scripts.evaluation.experiment.patients import MEASURES, Patients, eligible, in_no_order
 from scripts.evaluation.experiment.report import FILES, write_experiment
 
 EXAMPLES = BUNDLE / "examples"
@@ -31,7 +32,7 @@ def compared(made_up: tuple[Patients, np.ndarray]) -> tuple[Patients, dict[str, 
 
 def test_every_model_is_judged_on_each_set_of_patients(compared: tuple[Patients, dict[str, Answers], dict]) -> None:
     patients, answers, found = compared
-    assert set(judged_sets(patients)) == {"internal", "external", "simulated-4", "simulated-5"}
+    assert set(judged_sets(patients)) == {"internal", "external", "site simulated-4", "site simulated-5"}
     assert found["patients"]["external"]["patients"] == 180 and found["patients"]["train"]["radiographs"] == 300
     for name in answers:
         for of in found["patients"]:
@@ -45,8 +46,8 @@ def test_every_model_is_judged_on_each_set_of_patients(compared: tuple[Patients,
     better = pairs["DC linear", "C linear", "external"]
     assert better["difference"] > 0.1 and better["p"] < 0.01 and better["ci95"][0] > 0
     assert ("DC linear", "resnet50", "external") in pairs
-    groups = {(one["by"], one["group"]) for one in found["subgroups"]}
-    assert {("sex", "women"), ("sex", "men"), ("age", "75 and over"), ("site", "simulated-5")} <= groups
+    groups = {(one["set"], one["by"], one["group"]) for one in found["subgroups"]}
+    assert {("external", "sex", "women"), ("internal", "age", "75 and over"), ("external", "site", "simulated-5")} <= groups
     assert not [one for one in found["subgroups"] if one["by"] == "BMI"], "no height is known"
 
 
@@ -55,7 +56,13 @@ def test_what_was_found_is_written_and_drawn(compared: tuple[Patients, dict[str,
     write_experiment(tmp_path, patients, answers, found, "Made up.", {"seed": 0}, "Research use only")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
     page = (tmp_path / "experiment.md").read_text()
-    assert "Research use only." in page and "Made up." in page and "| DTC linear |" in page and "0.932, 0.916 |" in page
+    assert (
+        "Research use only." in page
+        and "Made up." in page
+        and "| DTC linear |" in page
+        and "| 0.95 |" in page
+        and "Left out: 3 radiographs, without DXA." in page
+    )
     with (tmp_path / "experiment.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(answers) * 4 and all(0 <= float(row["auc"]) <= 1 for row in rows)
@@ -141,7 +148,9 @@ def test_the_command_trains_looks_and_compares_and_does_nothing_twice(
     assert {*FILES, "crops", "networks", "models", "cache"} <= {path.name for path in out.iterdir()}
     assert "inception is left out: it needs torchvision" in said.out and "written to out: experiment.md" in said.out
     document = json.loads((out / "experiment.json").read_text())
-    assert set(document["models"]) == {f"{model} {layer}" for model in MODELS for layer in LAYERS} | {"published", *MEASURES}
+    assert set(document["models"]) == {f"{model} {layer}" for model in MODELS for layer in LAYERS} | {"published"} | (
+        set(document["models"]) & set(MEASURES)
+    )
     assert document["patients"]["external"]["patients"] == 3 and document["networks"]["published"]["parameters"] == 149_057
     trained = (out / "networks/published/best.pt").stat().st_mtime_ns
     with pytest.raises(SystemExit) as ended:
@@ -156,7 +165,7 @@ def test_the_command_trains_looks_and_compares_and_does_nothing_twice(
     (experiment,) = client.search_experiments(filter_string="name = 'OsteoXR'")
     runs = {run.info.run_name.partition("-20")[0]: run for run in client.search_runs([experiment.experiment_id], max_results=100)}
     parent = runs["experiment"].info.run_id
-    assert {"siamese", "DC linear", "DTC forest", "singh_grade"} <= set(runs)
+    assert {"published", "DC linear", "DTC forest"} <= set(runs)
     below = [run for name, run in runs.items() if name != "experiment"]
     assert all(run.data.tags["mlflow.parentRunId"] == parent and run.info.status == "FINISHED" for run in below)
     assert "external.auc" in runs["DC linear"].data.metrics
@@ -165,6 +174,49 @@ def test_the_command_trains_looks_and_compares_and_does_nothing_twice(
     with pytest.raises(SystemExit) as ended:
         command.main(words)
     assert ended.value.code == 1 and "epochs (1 there, 2 here)" in capfd.readouterr().err
+
+
+def rows_of(**columns: list[object]) -> list[dict[str, object]]:
+    return [
+        {"name": f"r{index}", "image": f"/in/{index}.dcm", "date": "2024-01-01", **dict(zip(columns, values, strict=True))}
+        for index, values in enumerate(zip(*columns.values(), strict=True))
+    ]
+
+
+PEOPLE = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
+SPLIT = ["train"] * 4 + ["validation"] * 4 + ["test"]
+BMD = [0.45, 0.9] * 4 + [0.9]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"patient": ["a", "b", "c", "d", "e", "f", "g", "h", "b"]}, "1 patients stand in more than one split"),
+        ({"patient": ["a", "a", *PEOPLE[2:]]}, r"0.dcm and 1.dcm show one patient on one day, and by their DXA results one has"),
+        ({"right_neck_bmd": [0.9] * 9}, "of split train 0 patients with DXA have osteoporosis, and 4 have not"),
+        ({"right_neck_bmd": [*BMD[:4], *[0.4] * 4, 0.9]}, "of split validation 4 patients with DXA have osteoporosis, and 0"),
+        ({"split": [*SPLIT[:8], ""]}, "nobody with DXA is of test or external"),
+        ({"right_neck_bmd": [*BMD[:8], float("nan")]}, "nobody with DXA is of test or external"),
+    ],
+)
+def test_what_is_wrong_with_the_patients_is_said_before_anything_is_trained(changed: dict[str, list[object]], said: str) -> None:
+    radiographs = rows_of(**{"patient": PEOPLE, "split": SPLIT, "right_neck_bmd": BMD, **changed})
+    if not said:
+        assert list(eligible(radiographs)) == [f"r{index}" for index in range(9)]
+        return
+    with pytest.raises(ValueError, match=said):
+        eligible(radiographs)
+
+
+def test_a_site_may_have_any_name_and_a_measure_that_nobody_has_is_left_out(made_up: tuple[Patients, np.ndarray]) -> None:
+    patients, deep = made_up
+    site = np.where(patients.site == "simulated-4", "internal", patients.site)
+    unmeasured = {name: np.full(len(site), np.nan) for name in MEASURES}
+    other = dataclasses.replace(patients, site=site, measures=unmeasured)
+    sets = judged_sets(other)
+    assert set(sets) == {"internal", "external", "site internal", "site simulated-5"} and sets["internal"].sum() == 120
+    assert not set(MEASURES) & set(answer(other, deep, {}, lambda _: None, 0))
 
 
 @pytest.mark.parametrize("name", ["nothing", "my/own.yaml"])

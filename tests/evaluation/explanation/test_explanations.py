@@ -15,7 +15,7 @@ from scripts.development.made import BUNDLE
 from scripts.evaluation.explanation.checks import SHARES, observe_one, randomise, summarise
 from scripts.results.explanations import draw_explanation, on_image
 from scripts.screening import Explainer, Explanation, Screen, Seen, load_screen
-from scripts.screening.explanation import told_of
+from scripts.screening.explanation import _guide, told_of
 
 IMAGES = BUNDLE / "examples/images"
 
@@ -42,11 +42,28 @@ def test_both_hips_are_explained_from_0_to_1_and_one_that_is_refused_is_not(expl
         assert maps.shape == (2, 224, 224) and maps.min() >= 0 and float(maps.max()) == pytest.approx(1.0)
     assert both.coarse.amax(dim=(1, 2)).min() > 0
     refused = [hip.reason is not None for hip in seen["hip_replacement"].screening.hips]
+    assert list(one.valid) == [not hip for hip in refused] and both.valid == (True, True)
     assert sorted(refused) == [False, True]
     assert all((maps[refused.index(True)] == 0).all() for maps in (one.coarse, one.fine))
     with eval_mode(explainer.classifier):
         said = explainer.classifier(**told_of(seen["osteoporosis"]))["logit"]
     assert both.logit == pytest.approx(float(said), abs=1e-4)
+
+
+def test_only_what_raises_the_logit_passes_back_through_a_guided_network() -> None:
+    def gradient(guided: bool) -> torch.Tensor:
+        layers = torch.nn.Sequential(torch.nn.Linear(1, 2, bias=False), torch.nn.ReLU(inplace=True), torch.nn.Linear(2, 1))
+        with torch.no_grad():
+            layers[0].weight.copy_(torch.tensor([[3.0], [2.0]]))
+            layers[2].weight.copy_(torch.tensor([[1.0, -4.0]]))
+        if guided:
+            _guide(layers)
+        given = torch.ones(1, 1, requires_grad=True)
+        layers(given).sum().backward()
+        assert given.grad is not None
+        return given.grad
+
+    assert float(gradient(guided=False)) == 3.0 - 8.0 and float(gradient(guided=True)) == 3.0
 
 
 def test_the_cascade_is_as_it_was(explainer: Explainer, seen: dict[str, Seen]) -> None:
@@ -78,7 +95,9 @@ def test_what_is_marked_is_drawn_and_the_rest_is_grey(seen: dict[str, Seen]) -> 
     marked = torch.zeros(2, 224, 224)
     marked[0, 100:130, 100:130] = 1.0
     plain, tinted = (
-        np.asarray(draw_explanation(film.image.as_tensor(), film.prediction, Explanation(0.5, maps, maps))).astype(int)
+        np.asarray(draw_explanation(film.image.as_tensor(), film.prediction, Explanation(0.5, (True, True), maps, maps))).astype(
+            int
+        )
         for maps in (torch.zeros(2, 224, 224), marked)
     )
     reddish = (tinted[..., 0] - tinted[..., 2]) > 60

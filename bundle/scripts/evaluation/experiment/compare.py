@@ -70,16 +70,18 @@ def answer(
     for name, probability in networks.items():
         found[name] = Answers(name, "network", probability, {})
     for name, title in MEASURES.items():
-        found[name] = Answers(title, "measure", _of_measure(patients.measures[name], patients.positive, learnt), {})
+        if (by_measure := _of_measure(patients.measures[name], patients.positive, learnt)) is not None:
+            found[name] = Answers(title, "measure", by_measure, {})
     return found
 
 
 def judged_sets(patients: Patients) -> dict[str, Truth]:
-    """By name, the patients that models are judged on, each once: "internal" (test), "external", and each external site."""
+    """By name, the patients that models are judged on, each once: "internal" (test), "external", and "site NAME" of each external
+    one, where there are several."""
     sets = {"internal": patients.split == _INTERNAL, "external": patients.split == "external"}
     sites = sorted(set(patients.site[sets["external"]].tolist()))
     if len(sites) > 1:
-        sets |= {site: sets["external"] & (patients.site == site) for site in sites}
+        sets |= {f"site {site or 'unnamed'}": sets["external"] & (patients.site == site) for site in sites}
     return {name: chosen & patients.first for name, chosen in sets.items() if (chosen & patients.first).any()}
 
 
@@ -93,7 +95,9 @@ def compare(patients: Patients, answers: Mapping[str, Answers], seed: int) -> di
     sets = judged_sets(patients)
     if not sets:
         raise ValueError("No patient of the split test or external has an answer; expected some to judge on.")
-    found: dict[str, Any] = {"patients": _counts(patients, sets), "models": {}, "pairs": [], "subgroups": []}
+    found: dict[str, Any] = {
+        "patients": _counts(patients, sets), "left_out_radiographs": dict(patients.left_out), "models": {},
+    }  # fmt: skip
     for name, said in answers.items():
         points = choose_operating_points(said.probability[chosen], patients.positive[chosen])
         scaling = fit_scaling(said.probability[chosen], patients.positive[chosen])
@@ -145,17 +149,17 @@ def _pairs(patients: Patients, answers: Mapping[str, Answers], sets: Mapping[str
 
 
 def _subgroups(patients: Patients, answers: Mapping[str, Answers], sets: Mapping[str, Truth]) -> Iterator[dict[str, Any]]:
-    judged = np.logical_or.reduce(list(sets.values()))
-    for by, groups in subgroups_of(patients).items():
-        for group, of in groups.items():
-            rows = of & judged
-            positive = patients.positive[rows]
-            if min(positive.sum(), (~positive).sum()) < _FEWEST:
-                continue
+    wholes = {name: of for name, of in sets.items() if not name.startswith("site ")}
+    groups = [(by, group, rows) for by, several in subgroups_of(patients).items() for group, rows in several.items()]
+    every = [(whole, *group) for whole in wholes for group in groups]
+    for whole, by, group, of in every:
+        rows = of & wholes[whole]
+        positive = patients.positive[rows]
+        if min(positive.sum(), (~positive).sum()) >= _FEWEST:
             for name, said in answers.items():
                 auc = auc_delong(said.probability[rows], positive)
                 yield {
-                    "by": by, "group": group, "model": name, "patients": len(positive),
+                    "set": whole, "by": by, "group": group, "model": name, "patients": len(positive),
                     "with_osteoporosis": int(positive.sum()), "auc": auc.value, "ci95": auc.interval,
                 }  # fmt: skip
 
@@ -172,12 +176,15 @@ def _counts(patients: Patients, sets: Mapping[str, Truth]) -> dict[str, dict[str
     }
 
 
-def _of_measure(values: Floats, positive: Truth, learnt: Truth) -> Floats:
-    """A single measure as a probability, by logistic regression on those to learn from; an unknown one is as their mean."""
+def _of_measure(values: Floats, positive: Truth, learnt: Truth) -> Floats | None:
+    """A single measure as a probability, by logistic regression on those to learn from; an unknown one is as their mean. None
+    where it is known of fewer than two of either class."""
     known = np.isfinite(values)
     taught = learnt & known
-    filled = np.where(known, values, values[taught].mean() if taught.any() else 0.0)
-    standard = (filled - filled[taught].mean()) / (filled[taught].std() or 1.0) if taught.any() else np.zeros(len(values))
+    if min(positive[taught].sum(), (~positive[taught]).sum()) < 2:
+        return None
+    filled = np.where(known, values, values[taught].mean())
+    standard = (filled - filled[taught].mean()) / (filled[taught].std() or 1.0)
     scaling = fit_scaling(1 / (1 + np.exp(-standard[taught])), positive[taught])
     return np.asarray(scaling(1 / (1 + np.exp(-standard))))
 

@@ -36,13 +36,15 @@ class OperatingPoints:
 
 @dataclass(frozen=True)
 class Scaling:
-    """A logistic recalibration: logit = offset + slope x logit (Platt; Cox, Biometrika 1958;45:562)."""
+    """A logistic recalibration: logit = offset + slope x logit (Platt; Cox, Biometrika 1958;45:562); of a slope NaN, none."""
 
     offset: float
     slope: float
 
     def __call__(self, probability: Floats) -> Floats:
         """Recalibrate (N,)."""
+        if math.isnan(self.slope):
+            return probability
         return np.asarray(1.0 / (1.0 + np.exp(-(self.offset + self.slope * logit(probability)))))
 
 
@@ -53,8 +55,8 @@ def logit(probability: Floats) -> Floats:
 
 
 def fit_scaling(probability: Floats, positive: Truth) -> Scaling:
-    """Fit on patients of both classes; of too few or unmixed ones, NaN."""
-    if not 0 < positive.sum() < len(positive):
+    """Fit on patients of both classes; NaN where one is empty, or a probability tells them wholly apart: any slope fits then."""
+    if not 0 < positive.sum() < len(positive) or probability[positive].min() > probability[~positive].max():
         return Scaling(math.nan, math.nan)
     fitted = LogisticRegression(C=np.inf, max_iter=1000).fit(logit(probability)[:, None], positive)
     return Scaling(float(fitted.intercept_[0]), float(fitted.coef_[0, 0]))

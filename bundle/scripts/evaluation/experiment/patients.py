@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scripts.clinical import load_criteria, load_reference
 from scripts.clinical.anatomy import COVARIATES
+from scripts.dataset.manifest import SPLITS
 from scripts.dataset.truth import is_osteoporosis, read_truth
 from scripts.evaluation.looking import look_at
 from scripts.files import replacing
@@ -35,9 +36,10 @@ _DIGITS: Final = 7
 class Patients:
     """Radiographs with an answer of the screen and DXA, one row each.
 
-    name: the radiograph's pseudonym. patient: who tells patients apart. split, site: of the manifest. first: whether it is its
+    name, patient: pseudonyms of both. split, site: of the manifest. first: whether it is its
     patient's first. positive: osteoporosis by DXA of the hips. covariates: (N, 4) `COVARIATES`, NaN = unknown. radiomics:
-    (N, 2, 990) of each hip, NaN where it was not measured. measures: (N,) of each of `MEASURES`. valid: (N, 2).
+    (N, 2, 990) of each hip, NaN where it was not measured. measures: (N,) of each of `MEASURES`. valid: (N, 2). left_out: by
+    reason, how many radiographs are not among them.
     """
 
     name: NDArray[np.str_]
@@ -50,10 +52,11 @@ class Patients:
     radiomics: Floats
     measures: Mapping[str, Floats]
     valid: Floats
+    left_out: Mapping[str, int]
 
     def of(self, chosen: NDArray[np.bool_]) -> Patients:
         """Some of them, (N,)."""
-        rows = {name: getattr(self, name)[chosen] for name in self.__dataclass_fields__ if name != "measures"}
+        rows = {name: getattr(self, name)[chosen] for name in self.__dataclass_fields__ if name not in ("measures", "left_out")}
         return replace(self, **rows, measures={name: values[chosen] for name, values in self.measures.items()})
 
     @property
@@ -77,45 +80,83 @@ def in_no_order(hips: Floats) -> Floats:
     return np.hstack((mean, np.where(some, apart, np.nan)))
 
 
+def eligible(radiographs: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The radiographs that can be compared, by name: those with DXA of a hip and a split.
+
+    Args:
+        radiographs: items of `scripts.dataset.studies.sort_studies`.
+
+    Raises:
+        ValueError: where a patient stands in several splits, or two radiographs of one day and one mineral in both classes; where
+            a class is empty among those to learn from or to validate on, or nobody is there to judge on.
+    """
+    reference, criteria = load_reference(), load_criteria()
+    items, splits, labels = {}, dict[str, set[str]](), dict[tuple[Any, ...], tuple[bool, str]]()
+    kinds = {split: {True: set[str](), False: set[str]()} for split in SPLITS}
+    for item in radiographs:
+        truth, patient = read_truth(item), str(item["patient"])
+        lowest = truth.lowest_t_score(reference)
+        if not truth.split or math.isnan(lowest):
+            continue
+        positive, file = is_osteoporosis(lowest, criteria), Path(item["image"]).name
+        items[str(item["name"])] = item
+        splits.setdefault(patient, set()).add(truth.split)
+        kinds[truth.split][positive].add(patient)
+        before, other = labels.setdefault((patient, item["date"], truth.mineral), (positive, file))
+        if before != positive:
+            raise ValueError(
+                f"manifest.csv: {other} and {file} show one patient on one day, and by their DXA results one has osteoporosis "
+                "and the other has not; expected the same results in both rows. Nothing was trained."
+            )
+    if several := sum(len(of) > 1 for of in splits.values()):
+        raise ValueError(
+            f"manifest.csv, column split: {several} patients stand in more than one split; expected all radiographs of a patient "
+            "in one, since who is learnt from must not judge. Nothing was trained."
+        )
+    for split, fewest in ((TRAINING, 2), (VALIDATION, 1)):
+        counts = {kind: len(of) for kind, of in kinds[split].items()}
+        if min(counts.values()) < fewest:
+            raise ValueError(
+                f"manifest.csv: of split {split} {counts[True]} patients with DXA have osteoporosis, and {counts[False]} have "
+                f"not; expected {fewest} of each at least. Nothing was trained."
+            )
+    if not any(of for split in ("test", "external") for of in kinds[split].values()):
+        raise ValueError("manifest.csv, column split: nobody with DXA is of test or external, to judge on. Nothing was trained.")
+    return items
+
+
 def look_at_patients(
-    radiographs: Sequence[Mapping[str, Any]], screen: Screen, output_dir: str, provenance: Mapping[str, Any]
+    radiographs: Sequence[Mapping[str, Any]],
+    screen: Screen,
+    output_dir: str,
+    provenance: Mapping[str, Any],
+    free: Collection[str],
 ) -> Patients:
-    """Screen every radiograph with DXA of a hip and a split, by itself; what is finished is not done again.
+    """Screen every radiograph that can be compared, by itself; what is finished is not done again.
 
     Args:
         radiographs: items of `scripts.dataset.studies.sort_studies`.
         screen: of `inference.yaml`.
         output_dir: where the journal, and the crops of the hips for the networks, are kept.
         provenance: plain data on what makes the results.
+        free: settings of the command line that change nothing of what is seen.
 
     Raises:
-        ValueError: where no radiograph has DXA and a split, or the journal is of other settings.
+        ValueError: see `eligible`; where no hip is measured, or the journal is of other settings.
     """
-    reference = load_reference()
-    truths = {str(item["name"]): read_truth(item) for item in radiographs}
-    items = {
-        str(item["name"]): item
-        for item in radiographs
-        if truths[str(item["name"])].split and math.isfinite(truths[str(item["name"])].lowest_t_score(reference))
-    }
-    if not items:
-        raise ValueError(
-            f"None of the {len(radiographs)} radiographs has DXA of a hip and a split in the manifest; expected train, "
-            "validation, and test or external. Nothing was compared."
-        )
+    items = eligible(radiographs)
     crops = Path(output_dir) / "crops"
     crops.mkdir(exist_ok=True)
 
     def observe(found: RadiographFindings, item: Mapping[str, Any]) -> dict[str, Any]:
         return _observe(found, crops / f"{item['name']}.pt")
 
-    seen = look_at(items, screen, Path(output_dir) / "experiment.jsonl", provenance, observe)
-    criteria, rows, first = load_criteria(), [], set[str]()
+    seen = look_at(items, screen, Path(output_dir) / "experiment.jsonl", provenance, observe, free)
+    reference, criteria, rows, first = load_reference(), load_criteria(), [], set[str]()
     for name, found in seen.items():
-        truth = truths[name]
         if not any(found["valid"]):
             continue
-        patient = truth.patient or name
+        truth, patient = read_truth(items[name]), str(items[name]["patient"])
         rows.append({
             "name": name, "patient": patient, "split": truth.split, "site": truth.site, "first": patient not in first,
             "positive": is_osteoporosis(truth.lowest_t_score(reference), criteria),
@@ -127,7 +168,11 @@ def look_at_patients(
         raise ValueError(f"No hip of the {len(items)} radiographs with DXA and a split was measured. Nothing was compared.")
     columns: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0] if key != "measures"}
     measures = {key: np.array([row["measures"][key] for row in rows], dtype=float) for key in MEASURES}
-    return Patients(**columns, measures=measures)
+    counts = {
+        "without DXA of a hip or a split": len(radiographs) - len(items),
+        "without a hip that is measured": len(items) - len(rows),
+    }
+    return Patients(**columns, measures=measures, left_out=counts)
 
 
 def deep_features(network: torch.nn.Module, names: Sequence[str], covariates: Floats, folder: Path) -> tuple[Floats, Floats]:

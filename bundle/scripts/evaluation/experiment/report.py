@@ -15,15 +15,13 @@ from sklearn.metrics import roc_curve
 
 from scripts.evaluation.accuracy.tables import plain, text
 from scripts.evaluation.experiment.compare import Answers, judged_sets
-from scripts.evaluation.experiment.measures import THRESHOLDS
+from scripts.evaluation.experiment.measures import THRESHOLDS, Scaling
 from scripts.evaluation.experiment.patients import Patients
 from scripts.evaluation.statistics.discrimination import reliability
 from scripts.files import replacing, write_table
 
-PUBLISHED: Final[Mapping[str, tuple[float, float]]] = {
-    "C": (0.784, 0.832), "T": (0.852, 0.808), "D": (0.933, 0.878), "DC": (0.938, 0.903), "DTC": (0.932, 0.916),
-}  # fmt: skip
-"""AUC, internal and external, that Kim et al. tell of their models in the congress abstract before ryai.210212."""
+PUBLISHED: Final[Mapping[str, float]] = {"T": 0.77, "D": 0.92, "DC": 0.95, "DTC": 0.95}
+"""External AUC that Kim et al. (Radiology: AI 2022, ryai.210212) tell of their models."""
 _CLEAR: Final = "of patients, of one country; not comparable with simulated ones"
 _SHOWN: Final = ("C linear", "T linear", "D linear", "DC linear", "DTC linear")
 _COLUMNS: Final = (
@@ -68,9 +66,9 @@ def write_experiment(
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     with replacing(folder / "subgroups.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("by", "group", "model", "patients", "with_osteoporosis", "auc", "auc_ci95_low", "auc_ci95_high"))
+        writer.writerow(("set", "by", "group", "model", "patients", "with_osteoporosis", "auc", "auc_ci95_low", "auc_ci95_high"))
         for one in found["subgroups"]:
-            counts = (one["by"], one["group"], one["model"], one["patients"], one["with_osteoporosis"])
+            counts = (one["set"], one["by"], one["group"], one["model"], one["patients"], one["with_osteoporosis"])
             writer.writerow((*counts, *(_number(value) for value in (one["auc"], *one["ci95"]))))
     sets = {name: of for name, of in judged_sets(patients).items() if name in ("internal", "external")}
     for name, draw in (("roc.png", _draw_roc), ("calibration.png", _draw_calibration)):
@@ -89,6 +87,9 @@ def _page(found: Mapping[str, Any], heading: str, notice: str) -> Iterator[str]:
     for name, count in found["patients"].items():
         yield f"| {name} | {count['radiographs']} | {count['patients']} | {count['with_osteoporosis']} |"
     yield ""
+    for reason, count in found["left_out_radiographs"].items():
+        yield f"Left out: {count} radiographs, {reason}."
+    yield ""
     sets = [name for name in ("internal", "external") if name in found["patients"]]
     columns = [f"AUC {name} (95%)" for name in sets] + [f"AUPRC {name}" for name in sets]
     last = sets[-1]
@@ -102,10 +103,10 @@ def _page(found: Mapping[str, Any], heading: str, notice: str) -> Iterator[str]:
         cells += [f"{text(point['sensitivity'], 2)}, {text(point['specificity'], 2)}" for point in _points(measured[-1])]
         cells += [text(measured[-1][key], 2) for key in ("calibration_slope", "calibration_slope_scaled")]
         published = PUBLISHED.get(name.partition(" ")[0])
-        cells.append(f"{published[0]:.3f}, {published[1]:.3f}" if published and name in _SHOWN else "")
+        cells.append(f"{published:.2f}" if published and name in _SHOWN else "")
         yield f"| {model['title']} | {' | '.join(cells)} |"
     yield ""
-    yield f"Published AUC: internal and external, Kim et al., Radiology: AI 2022, abstract; {_CLEAR}."
+    yield f"Published AUC: on external patients, Kim et al., Radiology: AI 2022, ryai.210212; {_CLEAR}."
     yield from ("", "| Compared | On | Difference of AUC (95%) | p |", "|---|---|---|---|")
     for pair in found["pairs"]:
         if pair["set"] in sets:
@@ -122,7 +123,7 @@ def _page(found: Mapping[str, Any], heading: str, notice: str) -> Iterator[str]:
     yield (
         "Intervals of AUC: DeLong; differences: DeLong's paired test. Rule in: specificity of 95% on the validation set; rule "
         "out: sensitivity of 95% there. Calibration slope: 1 is right; scaling is fitted on the validation set. Groups by sex, "
-        "age, BMI and site: `subgroups.csv`."
+        "age, BMI and site: `subgroups.csv`. The tests are not adjusted for their number."
     )
 
 
@@ -165,10 +166,7 @@ def _draw_calibration(
     axes: Axes, answers: Mapping[str, Answers], found: Mapping[str, Any], patients: Patients, title: str, of: Any
 ) -> None:
     for name in _drawn(found):
-        scaling = found["models"][name]["scaling"]
-        said = answers[name].probability[of]
-        kept = np.clip(said, 1e-4, 1 - 1e-4)
-        scaled = 1 / (1 + np.exp(-(scaling["offset"] + scaling["slope"] * np.log(kept / (1 - kept)))))
+        scaled = Scaling(**found["models"][name]["scaling"])(answers[name].probability[of])
         parts = reliability(scaled, patients.positive[of]).values()
         axes.plot([part["expected"] for part in parts], [part["observed"] for part in parts], "o-", label=answers[name].title)
     axes.plot((0, 1), (0, 1), color="grey", linewidth=0.5)

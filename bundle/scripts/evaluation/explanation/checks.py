@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from scipy.stats import spearmanr, wilcoxon
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from scripts.dataset.studies import spread_evenly
 from scripts.evaluation.accuracy.tables import plain, text
 from scripts.evaluation.looking import look_at
 from scripts.files import replacing
@@ -49,13 +51,13 @@ def check_explanations(
     notice: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Check the explanations of the first radiographs, and write `FILES`; the same call goes on where it was stopped.
+    """Check the explanations of some radiographs, one a patient, and write `FILES`; the same call goes on where it was stopped.
 
     Args:
         radiographs: items of `scripts.dataset.studies.sort_studies`.
         screen: of `inference.yaml`.
         explainer: of its classifier.
-        sample: how many radiographs, at most.
+        sample: how many radiographs, at most; they are taken evenly over all.
         output_dir: where to; it must exist.
         provenance: plain data on what made it.
         notice: the sentence that every result carries.
@@ -65,11 +67,12 @@ def check_explanations(
         ValueError: where no hip of them is measured, or output_dir holds a run of other settings.
     """
     folder = Path(output_dir)
-    items = {str(item["name"]): item for item in radiographs[:sample]}
+    patients = {str(item["patient"]): item for item in reversed(radiographs)}
+    items = {str(item["name"]): item for item in spread_evenly([dict(item) for item in reversed(patients.values())], sample)}
     randomised = list(randomise(explainer.classifier, seed))
 
     def observe(found: RadiographFindings, item: Mapping[str, Any]) -> Any:
-        return None if found.seen is None else observe_one(explainer, found.seen, randomised, seed)
+        return None if found.seen is None else observe_one(explainer, found.seen, randomised, crc32(found.name.encode()))
 
     observed = look_at(items, screen, folder / "explanation.jsonl", provenance, observe, free=("sample",))
     seen = [one for one in observed.values() if one is not None]
