@@ -21,6 +21,7 @@ _CARDS: Final = 2  # of the page's, that README shows
 _CLASSES: Final = {"femur": (1, "#ffd54f"), "prosthesis": (2, "#ff9100"), "fixation": (3, "#ef5350")}
 _LABELLED: Final = "hip_screw"
 _MEASURED: Final = "normal"
+_EXPLAINED: Final = "osteoporosis"
 
 
 def make_pictures(work_dir: Path) -> None:
@@ -34,6 +35,7 @@ def make_pictures(work_dir: Path) -> None:
     shutil.rmtree(work_dir, ignore_errors=True)
     work_dir.mkdir(parents=True)
     draw_results(work_dir, browser)
+    draw_explained(work_dir)
     draw_simulations(work_dir)
     print(f"Made in {DOCS}; {RECORD} there says which, and with which weights.")
 
@@ -63,6 +65,20 @@ def draw_results(work_dir: Path, browser: str) -> None:
     _draw_labels(demo / "masks" / f"{names[_LABELLED]}.png", DOCS / "labelling.jpg")
     made |= {name: entry("make pictures", weights=True) for name in ("morphometry.jpg", "labelling.jpg")}
     write_record(made)
+
+
+def draw_explained(work_dir: Path) -> None:
+    """Make the one that shows what spoke for or against osteoporosis on an example.
+
+    Args:
+        work_dir: for the results.
+    """
+    explained = work_dir / "explained"
+    run_bundle("inference", "explain", dataset_dir=_EXAMPLES, output_dir=explained, sample=1)
+    records = json.loads((explained / "results.json").read_text(encoding="utf-8"))["radiographs"]
+    (picture,) = (record["outputs"]["explanation"] for record in records if Path(record["file"]).stem == _EXPLAINED)
+    Image.open(explained / picture).save(DOCS / "explanation.jpg", quality=88)
+    write_record({"explanation.jpg": entry("make pictures", weights=True)})
 
 
 def draw_simulations(work_dir: Path) -> None:
