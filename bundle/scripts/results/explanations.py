@@ -12,11 +12,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
 
 from scripts.clinical.anatomy import HIP
 from scripts.results.pictures import field_of_view, save_picture
-from scripts.screening.explanation import Explainer, Explanation
+from scripts.screening.explanation import Explainer, Explanation, on_image
 from scripts.screening.findings import Seen
 
 _WIDTH_PX: Final = 1200
@@ -82,31 +81,6 @@ def draw_explanation(image: Tensor, prediction: Mapping[str, Any], explanation: 
             pen.text((corner[0] + 8, corner[1] + 6), title, fill=_INK, font=ImageFont.load_default(size=18), stroke_width=2,
                      stroke_fill=(0, 0, 0))  # fmt: skip
     return picture
-
-
-def on_image(values: Tensor, transform: Tensor, shape: tuple[int, int]) -> Tensor:
-    """A map of a hip's crop (rows, cols) on the image, (H, W), 0 beyond the crop.
-
-    Args:
-        values: of the crop.
-        transform: (2, 3), image (row, col) = A @ (crop row, crop col, 1).
-        shape: (H, W).
-    """
-    matrix = torch.eye(3, dtype=torch.float64)
-    matrix[:2] = transform.double()
-    rows, cols = values.shape
-    # To coordinates of -1 to 1, in the order (x, y) that PyTorch's sampling takes; pixel centres count.
-    flip = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
-    from_unit, to_unit = _unit(shape).inverse(), _unit((rows, cols))
-    theta = flip @ to_unit @ matrix.inverse() @ from_unit @ flip
-    grid = affine_grid(theta[None, :2].float(), [1, 1, *shape], align_corners=True)
-    return grid_sample(values[None, None].float(), grid, align_corners=True)[0, 0]
-
-
-def _unit(shape: tuple[int, int]) -> Tensor:
-    """From (row, col) of pixels to -1 to 1, homogeneous."""
-    rows, cols = (max(size - 1, 1) for size in shape)
-    return torch.tensor([[2 / rows, 0.0, -1.0], [0.0, 2 / cols, -1.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
 
 
 def _tinted(grey: Tensor, values: Tensor) -> Image.Image:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from monai.visualize import GradCAM, VanillaGrad
 from torch import Tensor, nn
+from torch.nn.functional import affine_grid, grid_sample
 
 from scripts.screening.findings import Seen
 
@@ -84,6 +85,31 @@ def told_of(seen: Seen, device: torch.device | str = "cpu") -> dict[str, Tensor]
     told |= {key: told[key] * valid.view(1, 2, 1, 1) for key in ("crops", "around")}
     told |= {"valid": valid, "covariates": seen.covariates[None].float()}
     return {key: value.to(device) for key, value in told.items()}
+
+
+def on_image(values: Tensor, transform: Tensor, shape: tuple[int, int]) -> Tensor:
+    """A map of a hip's crop (rows, cols) on the image, (H, W), 0 beyond the crop.
+
+    Args:
+        values: of the crop.
+        transform: (2, 3), image (row, col) = A @ (crop row, crop col, 1).
+        shape: (H, W).
+    """
+    matrix = torch.eye(3, dtype=torch.float64)
+    matrix[:2] = transform.double()
+    rows, cols = values.shape
+    # To coordinates of -1 to 1, in the order (x, y) that PyTorch's sampling takes; pixel centres count.
+    flip = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    from_unit, to_unit = _unit(shape).inverse(), _unit((rows, cols))
+    theta = flip @ to_unit @ matrix.inverse() @ from_unit @ flip
+    grid = affine_grid(theta[None, :2].float(), [1, 1, *shape], align_corners=True)
+    return grid_sample(values[None, None].float(), grid, align_corners=True)[0, 0]
+
+
+def _unit(shape: tuple[int, int]) -> Tensor:
+    """From (row, col) of pixels to -1 to 1, homogeneous."""
+    rows, cols = (max(size - 1, 1) for size in shape)
+    return torch.tensor([[2 / rows, 0.0, -1.0], [0.0, 2 / cols, -1.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
 
 
 class _Judged(nn.Module):

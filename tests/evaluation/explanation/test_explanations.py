@@ -13,9 +13,9 @@ from PIL import Image
 from scripts.apps import command
 from scripts.development.made import BUNDLE
 from scripts.evaluation.explanation.checks import SHARES, observe_one, randomise, summarise
-from scripts.results.explanations import draw_explanation, on_image
+from scripts.results.explanations import draw_explanation
 from scripts.screening import Explainer, Explanation, Screen, Seen, load_screen
-from scripts.screening.explanation import _guide, told_of
+from scripts.screening.explanation import _guide, on_image, told_of
 
 IMAGES = BUNDLE / "examples/images"
 
