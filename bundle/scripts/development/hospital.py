@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from scripts.development.made import BUNDLE, WEIGHTS, run_bundle
+from scripts.development.made import BUNDLE, DOCS, WEIGHTS, entry, replace_table, run_bundle, write_record
 from scripts.files import replacing, sha256, write_table
 
+_COMMAND: Final = "make hospital"
 _EPOCHS: Final = {50: 16, 200: 12, 1000: 8}
 """Of each fine-tuning, by how many patients teach."""
 _JUDGES: Final = 150
@@ -41,7 +42,7 @@ Row = dict[str, str]
 
 
 def measure_hospital(work_dir: Path) -> None:
-    """Simulate, annotate, calibrate and fine-tune, and evaluate each; `hospital.md` and `hospital.png` tell of it.
+    """Simulate, annotate, calibrate and fine-tune, and evaluate each; a table and a picture of training.md tell of it.
 
     Args:
         work_dir: where cohorts, weights and results are kept, finished ones too.
@@ -61,16 +62,18 @@ def measure_hospital(work_dir: Path) -> None:
     for count, epochs in _EPOCHS.items():
         folder, place = results / f"first_{count}", results / f"by_{count}"
         write_folder(folder, own, first_patients(_rows(own), count))
-        with suppress(SystemExit):  # where it does not help it is refused, and has said so
-            run_bundle(
-                "inference",
-                "calibrate",
-                dataset_dir=folder,
-                output_dir=place / "calibration",
-                split="all",
-                fewest_patients=_FEWEST,
-            )
-        if (calibration := place / "calibration" / "calibration.json").exists():
+        calibration = place / "calibration" / "calibration.json"
+        if not calibration.exists():
+            with suppress(SystemExit):  # where it does not help it is refused, and has said so
+                run_bundle(
+                    "inference",
+                    "calibrate",
+                    dataset_dir=folder,
+                    output_dir=calibration.parent,
+                    split="all",
+                    fewest_patients=_FEWEST,
+                )
+        if calibration.exists():
             found["calibrated", count] = _evaluated(work_dir, place / "calibrated", calibration_file=calibration)
         if not (place / "model.pt").exists():
             run_bundle(
@@ -81,11 +84,14 @@ def measure_hospital(work_dir: Path) -> None:
                 "inference", "assemble", base_file=WEIGHTS, bmd_file=place / "bmd" / "best.pt", output_file=place / "model.pt"
             )
         found["fine-tuned", count] = _evaluated(work_dir, place / "fine_tuned", checkpoint=place / "model.pt")
-    page = work_dir / "hospital.md"
+    page = DOCS / "training.md"
     with replacing(page) as temporary:
-        temporary.write_text("\n".join(table(found)) + "\n", encoding="utf-8")
-    draw(found, page.with_suffix(".png"))
-    print(f"{page} and {page.with_suffix('.png').name} beside it tell of it.", flush=True)
+        temporary.write_text(
+            replace_table(page.read_text(encoding="utf-8"), "hospital", list(table(found)), _COMMAND), encoding="utf-8"
+        )
+    draw(found, DOCS / "hospital.png")
+    write_record({name: entry(_COMMAND, weights=True) for name in ("training.md#hospital", "hospital.png")})
+    print(f"Made the table of {page} and hospital.png beside it. Now read the sentences around them.", flush=True)
 
 
 def write_folder(folder: Path, of: Path, rows: Sequence[Row]) -> None:
