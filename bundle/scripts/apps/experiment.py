@@ -197,7 +197,7 @@ def _answers(network: Network, folder: Path, patients: Patients) -> tuple[Floats
     built.load_state_dict(state)
     names, kept = patients.name.tolist(), place / "answers.npz"
     crops = [os.stat(folder / "crops" / f"{name}.pt") for name in names]
-    told = [sha256(place / "best.pt"), names, [(one.st_size, one.st_mtime_ns) for one in crops], patients.covariates.tolist()]
+    told = [sha256(place / "best.pt"), names, [(one.st_size, one.st_mtime_ns) for one in crops]]
     key = hashlib.sha256(repr(told).encode()).hexdigest()
     if kept.is_file():
         with np.load(kept) as stored:
@@ -205,7 +205,7 @@ def _answers(network: Network, folder: Path, patients: Patients) -> tuple[Floats
                 costs = {"parameters": float(stored["parameters"]), "ms_per_radiograph": float(stored["ms"])}
                 return stored["deep"], stored["said"], costs
     begun = time.perf_counter()
-    deep, said = deep_features(built, names, patients.covariates, folder / "crops")
+    deep, said = deep_features(built, names, folder / "crops")
     spent = 1000 * (time.perf_counter() - begun) / len(names)
     parameters = sum(weight.numel() for weight in built.parameters())
     with replacing(kept) as temporary, temporary.open("wb") as file:

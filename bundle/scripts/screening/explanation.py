@@ -69,7 +69,7 @@ class Explainer:
             with torch.no_grad():
                 logit = float(judged(crops)[0, 1])
             side = int(logit > 0)
-            coarse = GradCAM(judged, f"classifier.{self.layer}", postprocessing=_as_it_is)(crops.clone(), side)[:, 0]
+            coarse = GradCAM(judged, f"classifier.{self.layer}", postprocessing=nn.Identity())(crops.clone(), side)[:, 0]
             _guide(judged)
             fine = coarse * VanillaGrad(judged)(crops.clone(), side)[0].abs()
         shown = told["valid"][0] > 0
@@ -134,10 +134,6 @@ def _guide(network: nn.Module) -> None:
 
 def _only_positive(part: nn.Module, inward: Any, outward: Any) -> tuple[Tensor]:
     return (inward[0].clamp(min=0.0),)
-
-
-def _as_it_is(found: Any) -> Any:
-    return found
 
 
 def _scaled(found: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -265,6 +265,17 @@ def _pair(first: float, second: float, decimals: int) -> str:
 def text(value: float, decimals: int = 3) -> str:
     """A number as tables show it; a dash where there is none."""
     return f"{value:.{decimals}f}" if math.isfinite(value) else _NO_VALUE
+
+
+def interval_text(interval: Sequence[float]) -> str:
+    """Both ends of an interval as tables show it."""
+    low, high = interval
+    return f"{text(low)} to {text(high)}"
+
+
+def p_text(p: float) -> str:
+    """A p-value as tables show it; a dash where there is none."""
+    return _NO_VALUE if not math.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _groups(document: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+from scipy.special import expit
 
 from scripts.evaluation.experiment.feature_models import LAYERS, MODELS, Floats, fit_models
 from scripts.evaluation.experiment.measures import (
@@ -91,7 +92,7 @@ def compare(patients: Patients, answers: Mapping[str, Answers], seed: int) -> di
     Raises:
         ValueError: where nobody is left to choose operating points on, or to judge on.
     """
-    chosen = (patients.split == VALIDATION) & patients.first
+    chosen = patients.validating
     sets = judged_sets(patients)
     if not sets:
         raise ValueError("No patient of the split test or external has an answer; expected some to judge on.")
@@ -165,7 +166,7 @@ def _subgroups(patients: Patients, answers: Mapping[str, Answers], sets: Mapping
 
 
 def _counts(patients: Patients, sets: Mapping[str, Truth]) -> dict[str, dict[str, int]]:
-    learnt = {TRAINING: (patients.split == TRAINING), VALIDATION: (patients.split == VALIDATION) & patients.first}
+    learnt = {TRAINING: (patients.split == TRAINING), VALIDATION: patients.validating}
     return {
         name: {
             "radiographs": int(of.sum()),
@@ -185,11 +186,11 @@ def _of_measure(values: Floats, positive: Truth, learnt: Truth) -> Floats | None
         return None
     filled = np.where(known, values, values[taught].mean())
     standard = (filled - filled[taught].mean()) / (filled[taught].std() or 1.0)
-    scaling = fit_scaling(1 / (1 + np.exp(-standard[taught])), positive[taught])
-    return np.asarray(scaling(1 / (1 + np.exp(-standard))))
+    probability = np.asarray(expit(standard))
+    return fit_scaling(probability[taught], positive[taught])(probability)
 
 
 def best_network(networks: Mapping[str, Floats], patients: Patients, among: Sequence[str]) -> str:
     """The one whose probability tells patients to validate on apart best."""
-    chosen = (patients.split == VALIDATION) & patients.first
+    chosen = patients.validating
     return max(among, key=lambda name: auc_delong(networks[name][chosen], patients.positive[chosen]).value)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
@@ -45,7 +46,7 @@ class Scaling:
         """Recalibrate (N,)."""
         if math.isnan(self.slope):
             return probability
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.offset + self.slope * logit(probability)))))
+        return np.asarray(expit(self.offset + self.slope * logit(probability)))
 
 
 def logit(probability: Floats) -> Floats:

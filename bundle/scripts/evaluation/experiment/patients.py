@@ -21,6 +21,7 @@ from scripts.files import replacing
 from scripts.measurement.outline import Outline
 from scripts.measurement.radiomics.hip import HIP_NAMES, hip_radiomics
 from scripts.screening import RadiographFindings, Screen
+from scripts.screening.explanation import told_of
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +29,6 @@ MEASURES: Final = {"cortical_thickness_index": "Cortical thickness index", "sing
 """Single measures that are compared too: of the worse hip, the lower the worse."""
 TRAINING: Final = "train"
 VALIDATION: Final = "validation"
-_SEEN: Final = ("crops", "around", "poses", "valid")
 _DIGITS: Final = 7
 
 
@@ -58,6 +58,11 @@ class Patients:
         """Some of them, (N,)."""
         rows = {name: getattr(self, name)[chosen] for name in self.__dataclass_fields__ if name not in ("measures", "left_out")}
         return replace(self, **rows, measures={name: values[chosen] for name, values in self.measures.items()})
+
+    @property
+    def validating(self) -> NDArray[np.bool_]:
+        """(N,), those to validate on, each patient once."""
+        return np.asarray((self.split == VALIDATION) & self.first)
 
     @property
     def hand_made(self) -> dict[str, Floats]:
@@ -175,13 +180,12 @@ def look_at_patients(
     return Patients(**columns, measures=measures, left_out=counts)
 
 
-def deep_features(network: torch.nn.Module, names: Sequence[str], covariates: Floats, folder: Path) -> tuple[Floats, Floats]:
-    """What a classifier sees in the crops of radiographs, and what it says.
+def deep_features(network: torch.nn.Module, names: Sequence[str], folder: Path) -> tuple[Floats, Floats]:
+    """What a classifier sees in radiographs, and what it says.
 
     Args:
         network: a `scripts.networks.SiameseNetwork`.
         names: of the radiographs.
-        covariates: (N, 4).
         folder: `crops` of `look_at_patients`.
 
     Returns:
@@ -193,11 +197,9 @@ def deep_features(network: torch.nn.Module, names: Sequence[str], covariates: Fl
     deep, said = [], []
     network.eval()
     with torch.no_grad():
-        for name, known in zip(names, covariates, strict=True):
-            seen = {key: value[None].float() for key, value in torch.load(folder / f"{name}.pt", weights_only=True).items()}
-            shown = seen["valid"].view(1, 2, 1, 1)
-            told = {**seen, "crops": seen["crops"] * shown, "around": seen["around"] * shown}
-            found = network(**told, covariates=torch.tensor(known, dtype=torch.float32)[None])
+        for name in names:
+            told = torch.load(folder / f"{name}.pt", weights_only=True)
+            found = network(**{key: value.float() for key, value in told.items()})
             deep.append(found["deep"][0].double().numpy())
             said.append(float(torch.sigmoid(found["logit"][0, 0])))
     return np.array(deep), np.array(said)
@@ -209,11 +211,11 @@ def _observe(found: RadiographFindings, crops: Path) -> dict[str, Any]:
     if seen is None:
         return {"valid": [0.0, 0.0]}
     good = [float(hip.reason is None) for hip in seen.screening.hips]
-    prediction = {key: seen.prediction[key].detach() for key in _SEEN}
-    prediction["valid"] = torch.tensor(good)
     if any(good):
+        told = told_of(seen)
+        halved = {key: told[key].half() for key in ("crops", "around")}
         with replacing(crops) as temporary:
-            torch.save({key: value.half() if value.ndim > 2 else value for key, value in prediction.items()}, temporary)
+            torch.save({**told, **halved}, temporary)
     outline = Outline(torch.sigmoid(seen.prediction["mask_logits"][0]).numpy(), tuple(seen.image.meta["spacing_mm"]))
     radiomics = [
         hip_radiomics(seen.image[0].numpy(), outline, geometry) if measured else np.full(len(HIP_NAMES), np.nan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from scripts.evaluation.accuracy.tables import plain, text
+from scripts.evaluation.accuracy.tables import interval_text, p_text, plain, text
 from scripts.evaluation.experiment.compare import Answers, judged_sets
 from scripts.evaluation.experiment.measures import THRESHOLDS, Scaling
 from scripts.evaluation.experiment.patients import Patients
@@ -28,6 +27,9 @@ _COLUMNS: Final = (
     "model", "set", "patients", "with_osteoporosis", "auc", "auc_ci95_low", "auc_ci95_high", "auprc", "auprc_ci95_low",
     "auprc_ci95_high", "rule_in_sensitivity", "rule_in_specificity", "rule_out_sensitivity", "rule_out_specificity", "brier",
     "brier_scaled", "calibration_slope", "calibration_offset", "calibration_slope_scaled", "calibration_offset_scaled",
+)  # fmt: skip
+_GROUP_COLUMNS: Final = (
+    "set", "by", "group", "model", "patients", "with_osteoporosis", "auc", "auc_ci95_low", "auc_ci95_high",
 )  # fmt: skip
 FILES: Final = (
     "experiment.md",
@@ -64,12 +66,7 @@ def write_experiment(
     with replacing(folder / "experiment.json") as temporary:
         content = plain({**found, "notice": notice, "provenance": provenance})
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    with replacing(folder / "subgroups.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("set", "by", "group", "model", "patients", "with_osteoporosis", "auc", "auc_ci95_low", "auc_ci95_high"))
-        for one in found["subgroups"]:
-            counts = (one["set"], one["by"], one["group"], one["model"], one["patients"], one["with_osteoporosis"])
-            writer.writerow((*counts, *(_number(value) for value in (one["auc"], *one["ci95"]))))
+    write_table(folder / "subgroups.csv", _GROUP_COLUMNS, list(_group_rows(found)))
     sets = {name: of for name, of in judged_sets(patients).items() if name in ("internal", "external")}
     for name, draw in (("roc.png", _draw_roc), ("calibration.png", _draw_calibration)):
         figure = Figure(figsize=(5.5 * len(sets), 5), layout="constrained")
@@ -98,7 +95,7 @@ def _page(found: Mapping[str, Any], heading: str, notice: str) -> Iterator[str]:
     yield "|---|" + "---|" * (len(columns) + 1)
     for name, model in found["models"].items():
         measured = [model["sets"][one] for one in sets]
-        cells = [f"{text(one['auc'])} ({_interval(one['auc_ci95'])})" for one in measured]
+        cells = [f"{text(one['auc'])} ({interval_text(one['auc_ci95'])})" for one in measured]
         cells += [text(one["auprc"]) for one in measured]
         cells += [f"{text(point['sensitivity'], 2)}, {text(point['specificity'], 2)}" for point in _points(measured[-1])]
         cells += [text(measured[-1][key], 2) for key in ("calibration_slope", "calibration_slope_scaled")]
@@ -110,10 +107,8 @@ def _page(found: Mapping[str, Any], heading: str, notice: str) -> Iterator[str]:
     yield from ("", "| Compared | On | Difference of AUC (95%) | p |", "|---|---|---|---|")
     for pair in found["pairs"]:
         if pair["set"] in sets:
-            p = pair["p"]
-            shown = "-" if not np.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
-            told = f"{pair['difference']:+.3f} ({_interval(pair['ci95'])})"
-            yield f"| {pair['one']} less {pair['other']} | {pair['set']} | {told} | {shown} |"
+            told = f"{pair['difference']:+.3f} ({interval_text(pair['ci95'])})"
+            yield f"| {pair['one']} less {pair['other']} | {pair['set']} | {told} | {p_text(pair['p'])} |"
     yield from ("", "| Model | Selected features: clinical | radiomics | deep |", "|---|---|---|---|")
     for model in found["models"].values():
         if model["kind"] == "features":
@@ -137,6 +132,12 @@ def _rows(found: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             )  # fmt: skip
             cells = (name, of, str(one["patients"]), str(one["with_osteoporosis"]), *map(_number, numbers))
             yield dict(zip(_COLUMNS, cells, strict=True))
+
+
+def _group_rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for one in found["subgroups"]:
+        numbers = (_number(value) for value in (one["auc"], *one["ci95"]))
+        yield dict(zip(_GROUP_COLUMNS, (*(one[key] for key in _GROUP_COLUMNS[:6]), *numbers), strict=True))
 
 
 def _points(one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -197,8 +198,3 @@ def _panels(figure: Figure, count: int) -> list[Axes]:
 
 def _number(value: float) -> str:
     return f"{value:.4f}" if np.isfinite(value) else ""
-
-
-def _interval(interval: Sequence[float]) -> str:
-    low, high = interval
-    return f"{text(low)} to {text(high)}"

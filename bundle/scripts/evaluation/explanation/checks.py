@@ -7,7 +7,6 @@ Sources: Adebayo et al., NeurIPS 2018 (weights drawn at random, layer after laye
 from __future__ import annotations
 
 import copy
-import csv
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,13 +26,14 @@ from torch.nn.functional import avg_pool2d, interpolate
 from scripts.dataset.studies import spread_evenly
 from scripts.evaluation.accuracy.tables import plain, text
 from scripts.evaluation.looking import look_at
-from scripts.files import replacing
+from scripts.files import replacing, write_table
 from scripts.screening import Explainer, RadiographFindings, Screen, Seen
 from scripts.screening.explanation import told_of
 
 FILES: Final = ("explanation.md", "explanation.csv", "explanation.json", "explanation.png")
 SHARES: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Of a crop's patches, that are deleted."""
+_COLUMNS: Final = ("check", "of", "at", "value")
 _PATCH: Final = 16  # pixels of a crop, 9 mm
 _BLUR: Final = 81  # pixels, over which a deleted patch becomes the mean
 _ORDERED: Final = {"marked": "what is marked most, first", "chance": "by chance", "unmarked": "what is marked least, first"}
@@ -81,8 +81,7 @@ def check_explanations(
     document = summarise(seen, [name for name, _ in randomised])
     with replacing(folder / "explanation.md") as temporary:
         temporary.write_text("\n".join(_page(document, notice)) + "\n", encoding="utf-8")
-    with replacing(folder / "explanation.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(_table(document))
+    write_table(folder / "explanation.csv", _COLUMNS, list(_table(document)))
     with replacing(folder / "explanation.json") as temporary:
         content = plain({**document, "notice": notice, "provenance": provenance})
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -210,10 +209,9 @@ def _page(document: Mapping[str, Any], notice: str) -> Iterator[str]:
     yield f"By how much the logit moves; that what is marked moves it more than chance does: {shown} (Wilcoxon, one-sided)."
 
 
-def _table(document: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    yield ("check", "of", "at", "value")
-    for name, value in document["likeness"].items():
-        yield ("likeness", name, "", f"{value:.4f}" if math.isfinite(value) else "")
+def _table(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    rows = [("likeness", name, "", value) for name, value in document["likeness"].items()]
     for kind, values in document["deleted"].items():
-        for share, value in zip(document["shares"], values, strict=True):
-            yield ("deletion", kind, share, f"{value:.4f}")
+        rows += [("deletion", kind, share, value) for share, value in zip(document["shares"], values, strict=True)]
+    for *place, value in rows:
+        yield dict(zip(_COLUMNS, (*place, f"{value:.4f}" if math.isfinite(value) else ""), strict=True))

@@ -19,7 +19,7 @@ from sklearn.metrics import cohen_kappa_score, roc_curve
 from scripts.clinical import load_criteria, load_reference
 from scripts.dataset.truth import is_osteoporosis, read_truth
 from scripts.evaluation.accuracy.metrics import data_kind
-from scripts.evaluation.accuracy.tables import plain, text
+from scripts.evaluation.accuracy.tables import interval_text, p_text, plain, text
 from scripts.evaluation.readers.scores import WAYS, Scores, read_scores
 from scripts.evaluation.statistics.discrimination import auc_delong
 from scripts.evaluation.statistics.paired import Difference, areas_of, compare_areas, compare_readings
@@ -168,14 +168,14 @@ def format_study(study: ReaderStudy, document: Mapping[str, Any], notice: str) -
         "",
         f"{document['patients']} patients, {document['with_osteoporosis']} with osteoporosis by DXA (T <= -2.5)"
         f"{'; left out: ' + left_out if left_out else ''}. The screen's probability: AUC {text(model['auc'])} "
-        f"({_interval(model['auc_ci95'])}).",
+        f"({interval_text(model['auc_ci95'])}).",
         "",
         "| Reader | Reading | AUC (95%) | Screen less reader (95%) | p |",
         "|---|---|---|---|---|",
     ]
     for way, of_way in document["ways"].items():
         lines += [
-            f"| {name} | {way} | {text(one['auc'])} ({_interval(one['auc_ci95'])}) | {_told(one['model_less_reader'])} |"
+            f"| {name} | {way} | {text(one['auc'])} ({interval_text(one['auc_ci95'])}) | {_told(one['model_less_reader'])} |"
             for name, one in of_way["readers"].items()
         ]
         lines.append(
@@ -276,10 +276,4 @@ def _rows(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _told(difference: Mapping[str, Any]) -> str:
     value, p = difference["value"], difference["p"]
-    shown = "-" if not math.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
-    return f"{value:+.3f} ({_interval(difference['interval'])}) | {shown}"
-
-
-def _interval(interval: Sequence[float]) -> str:
-    low, high = interval
-    return f"{text(low)} to {text(high)}"
+    return f"{value:+.3f} ({interval_text(difference['interval'])}) | {p_text(p)}"
