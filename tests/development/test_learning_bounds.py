@@ -1,6 +1,6 @@
 """What limits the estimates: all regressors learn by as many steps, from the patients that they are said to."""
 
-from scripts.development.bounds import _COHORTS, _ITEMS, _LESSONS, _SITES_FILE, table
+from scripts.development.bounds import _COHORTS, _LESSONS, _LISTED, _SITES_FILE, table
 from scripts.simulation.sites import load_sites
 
 BMD = {"pearson_r": 0.8, "rmse": 0.09, "bias": -0.02}
@@ -18,7 +18,7 @@ def test_the_first_patients_are_taken_and_of_each_the_unaltered_radiograph_where
         {"patient_id": f"P{index // 3:06d}", "image": f"P{index // 3:06d}{'_state1' * (index % 3)}.dcm"} for index in range(9)
     ]
     for patients, which, expected in ((2, "True", 6), (2, "'_state' not in item['image']", 2), (9, "True", 9)):
-        chosen = _ITEMS.format(patients=patients, which=which).removeprefix("$")
+        chosen = _LISTED.format(patients=patients, which=which).removeprefix("$")
         condition = chosen.partition(" if ")[2].removesuffix("]")
         assert sum(bool(eval(condition, {"item": item})) for item in items) == expected
 

@@ -10,8 +10,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ import torch
 from monai.bundle import ConfigParser
 from tqdm import tqdm
 
-from scripts.apps.parent_run import run_to_end
+from scripts.apps.parent_run import parent_run, run_to_end
 from scripts.dataset.manifest import find_manifest
 from scripts.evaluation.experiment.compare import answer, best_network, compare
 from scripts.evaluation.experiment.feature_models import MODELS, Floats
@@ -30,7 +30,6 @@ from scripts.evaluation.experiment.report import FILES, write_experiment
 from scripts.files import replacing, sha256
 from scripts.networks.checkpoint import read_checkpoint
 from scripts.screening import Screen
-from scripts.training.tracking import NOTE, PARENT_RUN, TrackedRun
 
 CONFIGS: Final = Path(__file__).parents[2] / "configs"
 _OF_TRAININGS: Final = ("networks", "epochs", "batch_size", "num_workers", "cache_dir", "track", "device")
@@ -110,7 +109,7 @@ def run_experiment(
             f"--networks {', '.join(networks)}: none that can be trained judges by the hips alone (told: false); expected one, "
             "for its features. Nothing was trained."
         )
-    with _run(folder, "experiment", provenance, track):
+    with parent_run(folder, "experiment", provenance) if track else nullcontext() as run:
         for network in wanted:
             _train(network, dataset_dir, folder, cache_dir, settings, device, track)
         patients = look_at_patients(radiographs, screen, output_dir, provenance, _OF_TRAININGS)
@@ -130,8 +129,11 @@ def run_experiment(
             f"{'; left out: ' + ', '.join(left_out) if left_out else ''}."
         )
         write_experiment(folder, patients, found, document, heading, provenance, notice)
-        if track:
+        if run:
             _tell_of_models(folder, document)
+            for file in FILES:
+                if not file.endswith(".json"):  # whose provenance may name folders
+                    run.client.log_artifact(run.run_id, str(folder / file))
     print(f"{len(found)} models of {len(patients.name)} radiographs; written to {folder}: {', '.join(FILES)}.")
     return document
 
@@ -213,33 +215,13 @@ def _answers(network: Network, folder: Path, patients: Patients) -> tuple[Floats
     return deep, said, {"parameters": float(parameters), "ms_per_radiograph": spent}
 
 
-@contextmanager
-def _run(folder: Path, name: str, provenance: Mapping[str, Any], track: bool) -> Iterator[TrackedRun | None]:
-    """An MLflow run, below which those lie that begin within."""
-    if not track:
-        yield None
-        return
-    run = TrackedRun(folder, run_name=f"{name}-{time.strftime('%Y%m%d-%H%M%S')}", provenance=provenance)
-    run.open(folder / NOTE, goes_on=True)
-    above = os.environ.get(PARENT_RUN)
-    os.environ[PARENT_RUN] = run.run_id
-    try:
-        yield run
-    finally:
-        os.environ.pop(PARENT_RUN) if above is None else os.environ.update({PARENT_RUN: above})
-    for file in FILES:
-        if (folder / file).is_file() and not file.endswith(".json"):  # whose provenance may name folders
-            run.client.log_artifact(run.run_id, str(folder / file))
-    run.close()
-
-
 def _tell_of_models(folder: Path, document: Mapping[str, Any]) -> None:
     """A run of MLflow for each model, with its figures on each set."""
     for name, model in document["models"].items():
-        with _run(folder / "models" / name.replace(" ", "_"), name, {"kind": model["kind"]}, track=True) as run:
+        with parent_run(folder / "models" / name.replace(" ", "_"), name, {"kind": model["kind"]}) as run:
             for of, one in model["sets"].items():
                 for key in ("auc", "auprc", "brier_scaled", "calibration_slope_scaled"):
-                    if run and math.isfinite(one[key]):
+                    if math.isfinite(one[key]):
                         run.client.log_metric(run.run_id, f"{of}.{key}", one[key])
 
 

@@ -11,8 +11,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from scripts.training.provenance import versions
 from scripts.training.tracking import NOTE, PARENT_RUN, TrackedRun
@@ -29,19 +31,36 @@ def run_nested(command: Sequence[str], name: str, output_dir: str) -> None:
     Raises:
         SystemExit: when the command fails, with its exit code.
     """
-    run = TrackedRun(output_dir, run_name=f"{name}-{time.strftime('%Y%m%d-%H%M%S')}", provenance=versions())
-    run.open(Path(output_dir) / NOTE, goes_on=True)
-    if code := run_to_end(command, {**os.environ, PARENT_RUN: run.run_id}):
-        raise SystemExit(code)
+    with parent_run(Path(output_dir), name, versions()):
+        if code := run_to_end(command):
+            raise SystemExit(code)
+
+
+@contextmanager
+def parent_run(output_dir: Path, name: str, provenance: Mapping[str, Any]) -> Iterator[TrackedRun]:
+    """An MLflow run, below which those lie that begin within, also in other processes; FINISHED unless something is raised.
+
+    Args:
+        output_dir: where it is noted; the same again goes on in the same run.
+        name: begins its own.
+        provenance: becomes its parameters.
+    """
+    run = TrackedRun(output_dir, run_name=f"{name}-{time.strftime('%Y%m%d-%H%M%S')}", provenance=provenance)
+    run.open(output_dir / NOTE, goes_on=True)
+    above = os.environ.get(PARENT_RUN)
+    os.environ[PARENT_RUN] = run.run_id
+    try:
+        yield run
+    finally:
+        os.environ.pop(PARENT_RUN) if above is None else os.environ.update({PARENT_RUN: above})
     run.close()
 
 
-def run_to_end(command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+def run_to_end(command: Sequence[str]) -> int:
     """Run a command, and let it end in its own way where this process is stopped.
 
     Args:
         command: program and arguments.
-        environment: of it; this process's own if None.
 
     Returns:
         its exit code.
@@ -49,7 +68,7 @@ def run_to_end(command: Sequence[str], environment: Mapping[str, str] | None = N
     Raises:
         SystemExit: of code 130 after Ctrl-C, which the command got too, and told of; of 143 after SIGTERM, which is passed on.
     """
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command)
     before = signal.getsignal(signal.SIGTERM)
     if before is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

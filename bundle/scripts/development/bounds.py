@@ -8,15 +8,14 @@ patients, on further patients of its site. It takes hours; what is finished is n
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.development.made import BUNDLE, WEIGHTS, run_bundle
+from scripts.dataset.manifest import MANIFEST_NAME
+from scripts.development.made import BUNDLE, SITES, WEIGHTS, evaluated, read_rows, run_bundle
 from scripts.files import replacing
 
 _COHORTS: Final[dict[str, dict[str, object]]] = {
@@ -30,7 +29,7 @@ _SITES_FILE: Final = BUNDLE / "scripts" / "simulation" / "known_exposure_site.js
 _SPLITS: Final = ("train", "test")
 _EPOCHS: Final = 18
 """Of all radiographs; of fewer as many more. By a third of these, what was learnt from nothing was still bound by the steps."""
-_ITEMS: Final = (
+_LISTED: Final = (
     "$[item for folder in @sources for item in scripts.training.training_items(folder, @splits, @required) "
     "if int(item['patient_id'][1:]) < {patients} and {which}]"
 )
@@ -53,8 +52,8 @@ class _Lesson:
 
     def title(self, work_dir: Path) -> str:
         """In words, with the patients and radiographs counted."""
-        with (work_dir / self.cohort / "manifest.csv").open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] in _SPLITS and int(row["patient_id"][1:]) < self.patients]
+        cohort = read_rows(work_dir / self.cohort / MANIFEST_NAME)
+        rows = [row for row in cohort if row["split"] in _SPLITS and int(row["patient_id"][1:]) < self.patients]
         count = len({row["patient_id"] for row in rows})
         return f"{count} patients, {count if self.one else len(rows)} radiographs{self.more}"
 
@@ -72,7 +71,6 @@ _JUDGED: Final = (
     ("known", "judge_known"),
 )
 _JUDGES: Final = {"judge_varied": "other sites", "judge_known": "the site of one exposure"}
-_SITES: Final = {"total": "Total hip", "neck": "Femoral neck"}
 
 
 def measure_bounds(work_dir: Path) -> None:
@@ -92,7 +90,7 @@ def measure_bounds(work_dir: Path) -> None:
                 "inference", "train", "train_bmd", dataset_dir=work_dir / lesson.cohort, output_dir=work_dir / name,
                 cache_dir=work_dir / "cache", splits=str(list(_SPLITS)), epochs=lesson.epochs, patience=lesson.epochs,
                 batch_size=32, learning_rate=2e-3, val_interval=lesson.epochs,
-                **{"train#items": _ITEMS.format(patients=lesson.patients, which=which)},
+                listed=_LISTED.format(patients=lesson.patients, which=which),
             )  # fmt: skip
             run_bundle(
                 "inference",
@@ -103,12 +101,8 @@ def measure_bounds(work_dir: Path) -> None:
             )
     found = {}
     for name, judge in _JUDGED:
-        results = work_dir / f"{name}_{judge}"
-        if not (results / "metrics.json").exists():
-            run_bundle(
-                "inference", "evaluate", dataset_dir=work_dir / judge, output_dir=results, checkpoint=work_dir / name / "model.pt"
-            )
-        bmd = json.loads((results / "metrics.json").read_text(encoding="utf-8"))["overall"]["bmd"]
+        weights = work_dir / name / "model.pt"
+        bmd = evaluated(work_dir / judge, work_dir / f"{name}_{judge}", checkpoint=weights)
         found[_LESSONS[name].title(work_dir), _JUDGES[judge]] = bmd
     page = work_dir / "bounds.md"
     with replacing(page) as temporary:
@@ -122,10 +116,10 @@ def table(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[str]:
     Args:
         found: by both, "bmd" of an evaluation's `metrics.json`.
     """
-    yield "| Learnt from | Judged on | " + " | ".join(f"{name}: r | RMSE, g/cm²" for name in _SITES.values()) + " |"
-    yield "|---|---|" + "---|" * (2 * len(_SITES))
+    yield "| Learnt from | Judged on | " + " | ".join(f"{name}: r | RMSE, g/cm²" for name in SITES.values()) + " |"
+    yield "|---|---|" + "---|" * (2 * len(SITES))
     for (lesson, judge), sites in found.items():
-        cells = [f"{bmd['pearson_r']:.3f} | {bmd['rmse']:.3f}" for bmd in (sites[site] for site in _SITES)]
+        cells = [f"{bmd['pearson_r']:.3f} | {bmd['rmse']:.3f}" for bmd in (sites[site] for site in SITES)]
         yield f"| {lesson} | {judge} | {' | '.join(cells)} |"
 
 

@@ -6,7 +6,6 @@ too: those are for people to write.
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.development.made import DOCS, WEIGHTS, entry, replace_table, run_bundle, write_record
+from scripts.development.made import DOCS, WEIGHTS, entry, read_rows, replace_table, run_bundle, write_record
 from scripts.files import replacing, sha256
 
 _SITES: Final = "['simulated-4','simulated-5']"
@@ -87,18 +86,13 @@ def read_tables(results: Path) -> dict[str, list[str]]:
         "performance": _table_of(results / "evaluation" / "metrics.md"),
         "groups": _table_of(results / "evaluation" / "strata.md"),
         "measures": list(_measures(metrics["overall"]["morphometry"])),
-        "robustness": list(_robustness(_rows(results / "robustness" / "robustness.csv"))),
-        "gate": list(_gate(_rows(results / "gate" / "gate.csv"))),
+        "robustness": list(_robustness(read_rows(results / "robustness" / "robustness.csv"))),
+        "gate": list(_gate(read_rows(results / "gate" / "gate.csv"))),
     }
 
 
 def _table_of(page: Path) -> list[str]:
     return [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _measures(morphometry: dict[str, Any]) -> Iterator[str]:

@@ -8,8 +8,6 @@ when the same command is given.
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +16,19 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from scripts.development.made import BUNDLE, DOCS, WEIGHTS, entry, replace_table, run_bundle, write_record
+from scripts.dataset.manifest import MANIFEST_NAME
+from scripts.development.made import (
+    BUNDLE,
+    DOCS,
+    SITES,
+    WEIGHTS,
+    entry,
+    evaluated,
+    read_rows,
+    replace_table,
+    run_bundle,
+    write_record,
+)
 from scripts.files import replacing, sha256, write_table
 
 _COMMAND: Final = "make hospital"
@@ -36,7 +46,6 @@ _ONE_IN: Final = 5
 _FEWEST: Final = 30
 """With an answer and DXA: of fifty patients some are refused."""
 _WAYS: Final = ("calibrated", "fine-tuned")
-_SITES: Final = {"total": "Total hip", "neck": "Femoral neck"}
 
 Row = dict[str, str]
 
@@ -54,14 +63,15 @@ def measure_hospital(work_dir: Path) -> None:
     results = work_dir / sha256(WEIGHTS)[:16]
     own, annotated = results / "own", results / "annotated"
     if not (own / "manifest.csv").exists():
-        write_folder(own, work_dir / "learn", [{key: row[key] for key in _KNOWN} for row in _rows(work_dir / "learn")])
+        learn = work_dir / "learn"
+        write_folder(own, learn, [{key: row[key] for key in _KNOWN} for row in read_rows(learn / MANIFEST_NAME)])
     if not annotated.exists():
         run_bundle("inference", "annotate", dataset_dir=own)
         annotated.touch()
-    found = {("as shipped", 0): _evaluated(work_dir, results / "shipped")}
+    found = {("as shipped", 0): evaluated(work_dir / "judge", results / "shipped")}
     for count, epochs in _EPOCHS.items():
         folder, place = results / f"first_{count}", results / f"by_{count}"
-        write_folder(folder, own, first_patients(_rows(own), count))
+        write_folder(folder, own, first_patients(read_rows(own / MANIFEST_NAME), count))
         calibration = place / "calibration" / "calibration.json"
         if not calibration.exists():
             with suppress(SystemExit):  # where it does not help it is refused, and has said so
@@ -74,7 +84,7 @@ def measure_hospital(work_dir: Path) -> None:
                     fewest_patients=_FEWEST,
                 )
         if calibration.exists():
-            found["calibrated", count] = _evaluated(work_dir, place / "calibrated", calibration_file=calibration)
+            found["calibrated", count] = evaluated(work_dir / "judge", place / "calibrated", calibration_file=calibration)
         if not (place / "model.pt").exists():
             run_bundle(
                 "inference", "train", "train_bmd", dataset_dir=folder, output_dir=place / "bmd", initial_file=WEIGHTS,
@@ -83,7 +93,7 @@ def measure_hospital(work_dir: Path) -> None:
             run_bundle(
                 "inference", "assemble", base_file=WEIGHTS, bmd_file=place / "bmd" / "best.pt", output_file=place / "model.pt"
             )
-        found["fine-tuned", count] = _evaluated(work_dir, place / "fine_tuned", checkpoint=place / "model.pt")
+        found["fine-tuned", count] = evaluated(work_dir / "judge", place / "fine_tuned", checkpoint=place / "model.pt")
     page = DOCS / "training.md"
     with replacing(page) as temporary:
         temporary.write_text(
@@ -124,12 +134,12 @@ def table(found: Mapping[tuple[str, int], Mapping[str, Any]]) -> Iterator[str]:
     """
     yield (
         "| Patients with DXA | Estimates | "
-        + " | ".join(f"{name}: r | RMSE, g/cm² | bias, g/cm²" for name in _SITES.values())
+        + " | ".join(f"{name}: r | RMSE, g/cm² | bias, g/cm²" for name in SITES.values())
         + " |"
     )
-    yield "|---|---|" + "---|" * (3 * len(_SITES))
+    yield "|---|---|" + "---|" * (3 * len(SITES))
     for (way, count), sites in found.items():
-        cells = [f"{bmd['pearson_r']:.3f} | {bmd['rmse']:.3f} | {bmd['bias']:+.3f}" for bmd in (sites[site] for site in _SITES)]
+        cells = [f"{bmd['pearson_r']:.3f} | {bmd['rmse']:.3f} | {bmd['bias']:+.3f}" for bmd in (sites[site] for site in SITES)]
         yield f"| {count} | {way} | {' | '.join(cells)} |"
 
 
@@ -142,7 +152,7 @@ def draw(found: Mapping[tuple[str, int], Mapping[str, Any]], picture: Path) -> N
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     numbers = sorted({count for _, count in found})
-    for axes, (site, name) in zip(figure.subplots(1, len(_SITES), sharey=True), _SITES.items(), strict=True):
+    for axes, (site, name) in zip(figure.subplots(1, len(SITES), sharey=True), SITES.items(), strict=True):
         for way in _WAYS:
             counts = [0, *(count for other, count in found if other == way)]
             errors = [found[way if count else "as shipped", count][site]["rmse"] for count in counts]
@@ -152,18 +162,6 @@ def draw(found: Mapping[tuple[str, int], Mapping[str, Any]], picture: Path) -> N
     figure.axes[0].legend()
     with replacing(picture) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
-
-
-def _evaluated(work_dir: Path, results: Path, **settings: object) -> dict[str, Any]:
-    if not (results / "metrics.json").exists():
-        run_bundle("inference", "evaluate", dataset_dir=work_dir / "judge", output_dir=results, **settings)
-    bmd: dict[str, Any] = json.loads((results / "metrics.json").read_text(encoding="utf-8"))["overall"]["bmd"]
-    return bmd
-
-
-def _rows(folder: Path) -> list[Row]:
-    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from scripts.files import replacing, sha256
 BUNDLE: Final = Path(scripts.__file__).parents[1]
 DOCS: Final = BUNDLE / "docs"
 WEIGHTS: Final = BUNDLE / "models" / "model.pt"
+SITES: Final = {"total": "Total hip", "neck": "Femoral neck"}
+"""As tables and figures name them."""
 RECORD: Final = "pictures.json"
 
 
@@ -61,6 +64,26 @@ def run_bundle(*configs: str, **settings: object) -> None:
     print(" ".join(("\n>", *configs, *words)), flush=True)
     if subprocess.run(command, check=False).returncode:
         sys.exit(f"{configs[-1]}.yaml failed, as said above; the documentation is as it was for what it would have made.")
+
+
+def evaluated(dataset_dir: Path, results: Path, **settings: object) -> dict[str, Any]:
+    """Evaluate a screen, unless that is finished, and return "bmd" of its `metrics.json`: by site, its figures.
+
+    Args:
+        dataset_dir: of radiographs with DXA.
+        results: the folder to write to.
+        settings: of the screen.
+    """
+    if not (results / "metrics.json").exists():
+        run_bundle("inference", "evaluate", dataset_dir=dataset_dir, output_dir=results, **settings)
+    bmd: dict[str, Any] = json.loads((results / "metrics.json").read_text(encoding="utf-8"))["overall"]["bmd"]
+    return bmd
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def replace_table(page: str, name: str, lines: Sequence[str], command: str = "make figures") -> str:
