@@ -84,10 +84,11 @@ def measure_bounds(work_dir: Path) -> None:
             sites = {} if "sites" in settings else {"sites_file": _SITES_FILE}
             run_bundle("simulate", output_dir=work_dir / name, **settings, **sites)
     for name, lesson in _LESSONS.items():
-        if not (work_dir / name / "model.pt").exists():
+        learnt = work_dir / f"learnt_{name}"
+        if not (learnt / "model.pt").exists():
             which = "'_state' not in item['image']" if lesson.one else "True"
             run_bundle(
-                "inference", "train", "train_bmd", dataset_dir=work_dir / lesson.cohort, output_dir=work_dir / name,
+                "inference", "train", "train_bmd", dataset_dir=work_dir / lesson.cohort, output_dir=learnt,
                 cache_dir=work_dir / "cache", splits=str(list(_SPLITS)), epochs=lesson.epochs, patience=lesson.epochs,
                 batch_size=32, learning_rate=2e-3, val_interval=lesson.epochs,
                 listed=_LISTED.format(patients=lesson.patients, which=which),
@@ -96,12 +97,12 @@ def measure_bounds(work_dir: Path) -> None:
                 "inference",
                 "assemble",
                 base_file=WEIGHTS,
-                bmd_file=work_dir / name / "last.pt",
-                output_file=work_dir / name / "model.pt",
+                bmd_file=learnt / "last.pt",
+                output_file=learnt / "model.pt",
             )
     found = {}
     for name, judge in _JUDGED:
-        weights = work_dir / name / "model.pt"
+        weights = work_dir / f"learnt_{name}" / "model.pt"
         bmd = evaluated(work_dir / judge, work_dir / f"{name}_{judge}", checkpoint=weights)
         found[_LESSONS[name].title(work_dir), _JUDGES[judge]] = bmd
     page = work_dir / "bounds.md"
