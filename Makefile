@@ -32,7 +32,7 @@ demo: $(VENV)/demo.stamp ## Screen the shipped example radiographs; results in o
 	@echo "Open $(CURDIR)/output/demo/index.html in a browser."
 
 test: $(VENV)/all.stamp ## Run all tests, one process for each processor core
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --durations 40 --durations-min 5
 
 fuzz: $(VENV)/all.stamp ## Read 20,000 damaged and hostile files; what was found in output/fuzz
 	$(OSTEOXR) fuzz output/fuzz --files 20000 --seed 0
