@@ -20,6 +20,9 @@ def built(*files: str) -> SiameseNetwork:
     return network
 
 
+COMPARED = sorted(f"experiments/{file.name}" for file in (CONFIGS / "experiments").iterdir() if file.stem != "inception")
+
+
 @pytest.fixture(scope="module", params=[(), ("experiments/published.yaml",)], ids=["own", "published"])
 def network(request: pytest.FixtureRequest) -> SiameseNetwork:
     return built(*request.param)
@@ -71,6 +74,12 @@ def test_the_published_network_is_not_told_the_covariates_and_no_gain_of_the_dis
     torch.testing.assert_close(plain, probability(network, {**seen(), "covariates": torch.full((2, 4), 60.0)}))
     torch.testing.assert_close(plain, probability(network, {**seen(), "crops": 0.2 + 0.5 * seen()["crops"]}))
     assert (probability(built(), seen()) != probability(built(), {**seen(), "covariates": torch.full((2, 4), 60.0)})).all()
+
+
+@pytest.mark.parametrize("file", COMPARED)
+def test_every_network_that_is_compared_judges(file: str) -> None:
+    found = probability(built(file), seen())
+    assert found.shape == (2,) and ((found > 0) & (found < 1)).all()
 
 
 def test_both_are_exported(network: SiameseNetwork) -> None:

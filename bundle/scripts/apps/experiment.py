@@ -66,7 +66,7 @@ def run_experiment(
     dataset_dir: str,
     output_dir: str,
     cache_dir: str,
-    settings: Mapping[str, int],
+    settings: Mapping[str, int | None],
     provenance: Mapping[str, Any],
     notice: str,
     device: torch.device,
@@ -81,7 +81,7 @@ def run_experiment(
         dataset_dir: their folder.
         output_dir: where to; it must exist.
         cache_dir: of the trainings.
-        settings: "epochs", "batch_size", "num_workers" and "seed" of each training.
+        settings: "epochs" (None: as each network's file says), "batch_size", "num_workers" and "seed" of each training.
         provenance: plain data on what makes the results.
         notice: the sentence that every result carries.
         device: of the trainings.
@@ -94,7 +94,7 @@ def run_experiment(
         ValueError: where a network is not known, patients are too few, or a class is empty.
         SystemExit: where a training fails; it has said why.
     """
-    folder = Path(output_dir)
+    folder, seed = Path(output_dir), int(settings["seed"] or 0)
     wanted = [_network(name) for name in networks]
     eligible(radiographs)  # else what is wrong with them would be told after hours
     if len({network.name for network in wanted}) < len(wanted):
@@ -118,8 +118,8 @@ def run_experiment(
             deep[network.name], said[network.name], costs[network.name] = _answers(network, folder, patients)
         best = best_network(said, patients, alone)
         with tqdm(total=len(MODELS), desc="Models", unit="", file=sys.stderr) as bar:
-            found = answer(patients, deep[best], said, lambda name: _advance(bar, name), int(settings["seed"]))
-        document = compare(patients, found, int(settings["seed"])) | {
+            found = answer(patients, deep[best], said, lambda name: _advance(bar, name), seed)
+        document = compare(patients, found, seed) | {
             "networks": costs,
             "deep_features_of": best,
             "left_out": left_out,
@@ -156,7 +156,7 @@ def _train(
     dataset_dir: str,
     folder: Path,
     cache_dir: str,
-    settings: Mapping[str, int],
+    settings: Mapping[str, int | None],
     device: torch.device,
     track: bool,
 ) -> None:
@@ -181,7 +181,7 @@ def _train(
         return
     command = [sys.executable, "-P", "-m", "scripts.apps.command", "train", "siamese", dataset_dir, str(place)]
     command += ["--config", str(network.file), "--cache_dir", cache_dir, "--device", str(device)]
-    command += [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    command += [word for name, value in settings.items() if value is not None for word in (f"--{name}", str(value))]
     if track:
         command += ["--tracking", "mlflow", "--run_name", f"{network.name}-{time.strftime('%Y%m%d-%H%M%S')}"]
     print(f"\nTraining {network.name}", flush=True)

@@ -138,7 +138,7 @@ def test_the_command_trains_looks_and_compares_and_does_nothing_twice(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ["experiment", str(folder), "out", "--networks", "published", "--networks", "inception", "--epochs", "1"]
+    words = ["experiment", str(folder), "out", "--networks", "own", "--networks", "inception", "--epochs", "1"]
     words += ["--batch_size", "2"]
     with pytest.raises(SystemExit) as ended:
         command.main(words)
@@ -148,14 +148,14 @@ def test_the_command_trains_looks_and_compares_and_does_nothing_twice(
     assert {*FILES, "crops", "networks", "models", "cache"} <= {path.name for path in out.iterdir()}
     assert "inception is left out: it needs torchvision" in said.out and "written to out: experiment.md" in said.out
     document = json.loads((out / "experiment.json").read_text())
-    assert set(document["models"]) == {f"{model} {layer}" for model in MODELS for layer in LAYERS} | {"published"} | (
+    assert set(document["models"]) == {f"{model} {layer}" for model in MODELS for layer in LAYERS} | {"own"} | (
         set(document["models"]) & set(MEASURES)
     )
-    assert document["patients"]["external"]["patients"] == 3 and document["networks"]["published"]["parameters"] == 149_057
-    trained = (out / "networks/published/best.pt").stat().st_mtime_ns
+    assert document["patients"]["external"]["patients"] == 3 and document["networks"]["own"]["parameters"] == 379_981
+    trained = (out / "networks/own/best.pt").stat().st_mtime_ns
     with pytest.raises(SystemExit) as ended:
         command.main(words)
-    assert ended.value.code in (0, None) and (out / "networks/published/best.pt").stat().st_mtime_ns == trained
+    assert ended.value.code in (0, None) and (out / "networks/own/best.pt").stat().st_mtime_ns == trained
     again = json.loads((out / "experiment.json").read_text())
     assert again["models"] == document["models"]
 
@@ -165,7 +165,7 @@ def test_the_command_trains_looks_and_compares_and_does_nothing_twice(
     (experiment,) = client.search_experiments(filter_string="name = 'OsteoXR'")
     runs = {run.info.run_name.partition("-20")[0]: run for run in client.search_runs([experiment.experiment_id], max_results=100)}
     parent = runs["experiment"].info.run_id
-    assert {"published", "DC linear", "DTC forest"} <= set(runs)
+    assert {"own", "DC linear", "DTC forest"} <= set(runs)
     below = [run for name, run in runs.items() if name != "experiment"]
     assert all(run.data.tags["mlflow.parentRunId"] == parent and run.info.status == "FINISHED" for run in below)
     assert "external.auc" in runs["DC linear"].data.metrics
@@ -224,4 +224,4 @@ def test_a_network_that_is_not_there_is_named(folder: Path, tmp_path: Path, name
     with pytest.raises(SystemExit) as ended:
         command.main(["experiment", str(folder), str(tmp_path / "out"), "--networks", name])
     assert ended.value.code == 1
-    assert f"--networks {name}: there is no such network; expected densenet, inception, own, own_told" in capfd.readouterr().err
+    assert f"--networks {name}: there is no such network; expected densenet, inception, own, own_new, own_told" in capfd.readouterr().err
