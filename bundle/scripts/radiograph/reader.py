@@ -10,16 +10,17 @@ from typing import BinaryIO, Final
 
 import torch
 from monai.data import MetaTensor
+from pydicom.dataset import Dataset
 
 from scripts.clinical import Code
-from scripts.radiograph.admission import refused
+from scripts.radiograph.admission import is_object, refused
 from scripts.radiograph.archives import ArchiveOpener, read_whole, source_of
 from scripts.radiograph.bounds import admit_file_size
 from scripts.radiograph.decoded import DecodedRadiograph, LazyImage, Pixels
 from scripts.radiograph.dicom import read_dicom, unreadable
 from scripts.radiograph.mapping import MappedWords
 from scripts.radiograph.nifti import read_nifti
-from scripts.radiograph.parsing import MAGIC
+from scripts.radiograph.parsing import MAGIC, parse_header
 from scripts.radiograph.picture import blank, read_picture
 from scripts.radiograph.quiet import quiet
 
@@ -103,6 +104,26 @@ def read_radiograph(path: str | os.PathLike[str]) -> MetaTensor:
         (torch.Size([1, 1262, 1228]), 'AP', 'ImagerPixelSpacing/magnification')
     """
     return open_radiograph(path).compute()
+
+
+def read_dicom_header(path: str | os.PathLike[str]) -> Dataset | None:
+    """Read what a DICOM radiograph says before its pixels; None of a file that is no DICOM.
+
+    Args:
+        path: as for `read_radiograph`, of a file that it has read.
+
+    Raises:
+        RefusedError, OSError or another: where it cannot be read any more.
+    """
+    with ArchiveOpener() as opener, opener.open(Path(path)) as file, quiet():
+        whole = read_whole(file)
+        start = whole.read(132)
+        whole.seek(0)
+        name = str(path).lower().removesuffix(_GZIP_ENDING)
+        if start[128:] != MAGIC and (start.startswith(_PICTURES) or name.endswith((_NIFTI_ENDING, *_PICTURE_ENDINGS))):
+            return None
+        dataset, _, _ = parse_header(whole)
+        return dataset if is_object(dataset) else None
 
 
 def _read(file: BinaryIO, name: str) -> DecodedRadiograph:

@@ -26,7 +26,14 @@ _PROPERTIES: Final[Mapping[str, tuple[Code, Code]]] = {
 """Category and type of each class (DICOM PS3.3 C.8.20.2; SNOMED CT)."""
 
 
-def make_segmentation(radiograph: Dataset, mask: NDArray[np.uint8], description: str, corrected: bool) -> Dataset:
+def make_segmentation(
+    radiograph: Dataset,
+    mask: NDArray[np.uint8],
+    description: str,
+    corrected: bool,
+    uids: tuple[str, str] | None = None,
+    number: int = 1,
+) -> Dataset:
     """Make the Segmentation of a radiograph's mask, one segment a class that occurs.
 
     Args:
@@ -34,6 +41,8 @@ def make_segmentation(radiograph: Dataset, mask: NDArray[np.uint8], description:
         mask: (rows, cols), 0 to 3 (`CLASSES`), on the radiograph's grid.
         description: of the series.
         corrected: whether a person drew or corrected it.
+        uids: of the series and of the object; new ones if None.
+        number: of the object in its series.
 
     Raises:
         ValueError: if the mask has another size than the radiograph, or shows nothing.
@@ -67,10 +76,10 @@ def make_segmentation(radiograph: Dataset, mask: NDArray[np.uint8], description:
         pixel_array=numbered[None],
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=segments,
-        series_instance_uid=hd.UID(),
+        series_instance_uid=uids[0] if uids else hd.UID(),
         series_number=900,
-        sop_instance_uid=hd.UID(),
-        instance_number=1,
+        sop_instance_uid=uids[1] if uids else hd.UID(),
+        instance_number=number,
         manufacturer="OsteoXR",
         manufacturer_model_name="OsteoXR",
         software_versions=version("osteoxr"),

@@ -18,7 +18,7 @@ from scripts.results.record import Record
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "3.2"
+SCHEMA_VERSION: Final = "3.3"
 
 
 def make_document(

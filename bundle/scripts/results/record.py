@@ -88,12 +88,13 @@ def make_passed_over_record(file: str, reason: Reason) -> Record:
     return {"file": file, "reason": _reason(reason)}
 
 
-def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) -> Record:
+def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings, report: str | None = None) -> Record:
     """The record of a study: one patient, by what its radiographs show.
 
     Args:
         items: of `cli.find_radiographs`, the study's radiographs that were read.
         found: on these radiographs together.
+        report: path of the DICOM report, relative to the output folder; None where there is none.
     """
     names = [None if index is None else str(items[index]["name"]) for index in found.sources]
     return {
@@ -105,7 +106,18 @@ def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings) 
         "reason": _reason(found.reason),
         "hips": dict(zip(HIP.sides, names, strict=True)),
         "outcome": found.screening and _outcome(found.screening),
+        "outputs": {"report": report},
     }
+
+
+def to_stored(points: NDArray[np.float64], meta: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Points (n, 2), (row, col) of the image that the networks see, in pixels of the radiograph as its file stores it."""
+    rows, cols = meta["displayed_shape"]
+    stored_shape = (cols, rows) if meta["orientation"].transpose else (rows, cols)
+    stored: NDArray[np.float64] = meta["orientation"].points_to_stored(
+        to_displayed_points(points, meta["resample_scale"]), stored_shape
+    )
+    return stored
 
 
 def _identity(item: Mapping[str, Any], file: str) -> dict[str, str]:
@@ -169,7 +181,7 @@ def _grouped(quantities: Sequence[Quantity], values: Mapping[str, float]) -> dic
 def _region(region: Region | None, meta: Mapping[str, Any]) -> dict[str, Any] | None:
     if region is None:
         return None
-    pixels = _to_stored(region.corners / np.asarray(meta["spacing_mm"]) - 0.5, meta)
+    pixels = to_stored(region.corners / np.asarray(meta["spacing_mm"]) - 0.5, meta)
     return {"corners_mm": region.corners.round(2).tolist(), "corners_px": pixels.round(2).tolist()}
 
 
@@ -180,7 +192,7 @@ def _landmarks(seen: Seen, index: int) -> dict[str, Any]:
     confidence = seen.prediction["landmark_confidence"][index].tolist()
     places = {
         "mm": (points + 0.5) * np.asarray(seen.image.meta["spacing_mm"]),
-        "px": _to_stored(points, seen.image.meta),
+        "px": to_stored(points, seen.image.meta),
         "crop_px": np.linalg.solve(matrix[:, :2], (points - matrix[:, 2]).T).T,
     }
     return {
@@ -195,23 +207,13 @@ def _crop(seen: Seen, index: int) -> dict[str, Any]:
     """The field of a hip that the networks looked at, and how its pixels lie on the radiograph's."""
     matrix = seen.prediction["crop_transforms"][index].double().numpy()
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])  # of an affine map these three tell all
-    origin, row, col = _to_stored(corners @ matrix[:, :2].T + matrix[:, 2], seen.image.meta)
+    origin, row, col = to_stored(corners @ matrix[:, :2].T + matrix[:, 2], seen.image.meta)
     spacing_mm = np.linalg.norm(matrix[:, :2] * np.asarray(seen.image.meta["spacing_mm"])[:, None], axis=0)
     return {
         "shape": list(seen.prediction["crops"].shape[-2:]),
         "spacing_mm": spacing_mm.round(4).tolist(),
         "to_px": np.column_stack((row - origin, col - origin, origin)).round(6).tolist(),
     }
-
-
-def _to_stored(points: NDArray[np.float64], meta: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Points (n, 2), (row, col) of the image that the networks see, in pixels of the radiograph as its file stores it."""
-    rows, cols = meta["displayed_shape"]
-    stored_shape = (cols, rows) if meta["orientation"].transpose else (rows, cols)
-    stored: NDArray[np.float64] = meta["orientation"].points_to_stored(
-        to_displayed_points(points, meta["resample_scale"]), stored_shape
-    )
-    return stored
 
 
 def _estimate(estimate: Estimate) -> dict[str, Any]:

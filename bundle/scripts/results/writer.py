@@ -34,6 +34,16 @@ class PictureWriter(Protocol):
         """Write it."""
 
 
+class StudyWriter(Protocol):
+    """Writes what belongs to a study: from its findings, the paths of its radiographs' pictures and the output folder to further
+    paths in that folder, by radiograph, and the path of a report."""
+
+    def __call__(
+        self, findings: Findings, pictures: Mapping[str, Mapping[str, str | None]], folder: Path
+    ) -> tuple[Mapping[str, Mapping[str, str | None]], str | None]:
+        """Write it."""
+
+
 RunWriter = Callable[[Mapping[str, Any], Sequence[Quantity], Path], None]
 """Writes something of the whole run: from results.json's content, the quantities in it and the output folder."""
 
@@ -48,8 +58,9 @@ class ResultsWriter:
         ledger: what the run has to do; open before the evaluator runs.
         quantities: of which the screen gives values, see `Channels.table`.
         notice: the sentence that every result carries.
-        pictures: writers of each radiograph that was seen.
+        pictures: writers of each radiograph that was seen; None stands for one that the configuration disables.
         tables: writers of the whole run, in the order of writing.
+        objects: writer of each study's DICOM objects; None writes none.
         precision: of repeated radiographs, for patients with several studies; None where it was not measured.
     """
 
@@ -58,14 +69,16 @@ class ResultsWriter:
         ledger: Ledger,
         quantities: Sequence[Quantity],
         notice: str,
-        pictures: Sequence[PictureWriter],
+        pictures: Sequence[PictureWriter | None],
         tables: Sequence[RunWriter],
+        objects: StudyWriter | None = None,
         precision: Precision | None = None,
     ) -> None:
         self.ledger = ledger
         self.output_dir = ledger.output_dir
         self.quantities, self.notice = quantities, notice
-        self.pictures, self.tables, self.precision = pictures, tables, precision
+        self.pictures = [writer for writer in pictures if writer is not None]
+        self.tables, self.objects, self.precision = tables, objects, precision
 
     def attach(self, engine: Engine) -> None:
         """Register with the evaluator, of which one iteration is one study."""
@@ -80,7 +93,13 @@ class ResultsWriter:
         """Write the pictures of a study, and enter it in the ledger."""
         names = [found.name for found in findings.radiographs]
         records = [self._write_radiograph(found) for found in findings.radiographs]
-        study = make_study_record([self.ledger.items[name] for name in names], findings.study)
+        report = None
+        if self.objects is not None:
+            pictures = {record["name"]: record["outputs"] for record in records}
+            further, report = self.objects(findings, pictures, self.output_dir)
+            for record in records:
+                record["outputs"] |= further[record["name"]]
+        study = make_study_record([self.ledger.items[name] for name in names], findings.study, report)
         self.ledger.add(names, {"radiographs": records, "study": study})
 
     def finish(self) -> None:
@@ -100,7 +119,7 @@ class ResultsWriter:
         document = make_document(records, studies, passed_over, self.ledger.provenance, self.notice, self.precision)
         for write in self.tables:
             write(document, self.quantities, self.output_dir)
-        self.ledger.finish([path for record in records for path in record["outputs"].values() if path])
+        self.ledger.finish([path for record in (*records, *studies) for path in record["outputs"].values() if path])
         summary = document["summary"]
         count = len(passed_over)
         others = f" {count} other {'file or folder was' if count == 1 else 'files or folders were'} passed over." if count else ""
