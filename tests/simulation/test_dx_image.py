@@ -4,9 +4,7 @@ import datetime
 import errno
 import json
 import shutil
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -14,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import orthanc
 import pydicom
 import pytest
 import torch
@@ -136,50 +135,23 @@ def test_gdcm_decodes_the_same_pixels(style, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def orthanc(tmp_path_factory: pytest.TempPathFactory):
-    program = shutil.which("Orthanc")
-    if program is None:
-        pytest.skip("Orthanc (Debian's orthanc) is not installed")
-    folder = tmp_path_factory.mktemp("orthanc")
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        port, dicom_port = one.getsockname()[1], other.getsockname()[1]
-    settings = {
-        "StorageDirectory": str(folder / "storage"), "IndexDirectory": str(folder / "storage"), "HttpPort": port,
-        "HttpBindAddresses": ["127.0.0.1"], "RemoteAccessAllowed": False, "AuthenticationEnabled": False,
-        "DicomServerEnabled": False, "DicomPort": dicom_port, "Plugins": [], "HttpServerEnabled": True,
-    }  # fmt: skip
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with (folder / "log.txt").open("w") as log:
-        server = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{address}/system", timeout=5).close()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert server.poll() is None, (folder / "log.txt").read_text()
-                time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(20)
+def pacs(tmp_path_factory: pytest.TempPathFactory):
+    with orthanc.running(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server.rest
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_orthanc_takes_the_file_and_decodes_the_same_pixels(style, orthanc, tmp_path):
+def test_orthanc_takes_the_file_and_decodes_the_same_pixels(style, pacs, tmp_path):
     path = written(tmp_path, style)
-    with urllib.request.urlopen(urllib.request.Request(f"{orthanc}/instances", path.read_bytes(), method="POST")) as answer:
+    with urllib.request.urlopen(urllib.request.Request(f"{pacs}/instances", path.read_bytes(), method="POST")) as answer:
         stored = json.load(answer)
     assert stored["Status"] in ("Success", "AlreadyStored")
-    with urllib.request.urlopen(f"{orthanc}/instances/{stored['ID']}/file") as answer:
+    with urllib.request.urlopen(f"{pacs}/instances/{stored['ID']}/file") as answer:
         assert answer.read() == path.read_bytes()
-    with urllib.request.urlopen(f"{orthanc}/instances/{stored['ID']}/image-uint16") as answer:
+    with urllib.request.urlopen(f"{pacs}/instances/{stored['ID']}/image-uint16") as answer:
         decoded = np.asarray(Image.open(BytesIO(answer.read())))
     assert np.array_equal(decoded, pixel_array(path))
-    with urllib.request.urlopen(urllib.request.Request(f"{orthanc}/instances/{stored['ID']}", method="DELETE")):
+    with urllib.request.urlopen(urllib.request.Request(f"{pacs}/instances/{stored['ID']}", method="DELETE")):
         pass
 
 

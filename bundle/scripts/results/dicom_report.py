@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import highdicom as hd
 import numpy as np
 from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence as Items
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 from skimage.measure import approximate_polygon, find_contours
@@ -20,6 +19,8 @@ from scripts.clinical import Criteria, Estimate, Hip, Reason, Screening
 from scripts.clinical.anatomy import HIP
 from scripts.results.record import to_stored
 from scripts.screening.findings import Findings, Seen
+
+Group = hd.sr.MeasurementsAndQualitativeEvaluations | hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations
 
 SCHEME: Final = "99OSTEOXR"
 """Of codes of what is estimated from a radiograph: LOINC's of density and T-score are DXA's."""
@@ -65,7 +66,10 @@ def make_report(
     if not radiographs:
         raise ValueError("No radiograph of the study is DICOM; no report was made.")
     algorithm = hd.sr.AlgorithmIdentification(
-        name="OsteoXR", version=version("osteoxr"), parameters=[f"weights {weights_sha256}"], family=codes.DCM.ArtificialIntelligence
+        name="OsteoXR",
+        version=version("osteoxr"),
+        parameters=[f"weights {weights_sha256}"],
+        family=codes.DCM.ArtificialIntelligence,
     )
     tracked = iter(uids[2:])
     groups = [
@@ -80,9 +84,7 @@ def make_report(
     )
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(
-            observer_device_context=hd.sr.ObserverContext(
-                observer_type=codes.DCM.Device, observer_identifying_attributes=device
-            )
+            observer_device_context=hd.sr.ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
         ),
         procedure_reported=CodedConcept("HIPDENSITY", SCHEME, "Bone density of hips, estimated from radiograph"),
         imaging_measurements=groups,
@@ -107,7 +109,7 @@ def make_report(
     scheme = Dataset()
     scheme.CodingSchemeDesignator, scheme.CodingSchemeName = SCHEME, "OsteoXR: estimated from radiograph"
     scheme.CodingSchemeResponsibleOrganization = "OsteoXR"
-    document.CodingSchemeIdentificationSequence = Items([scheme])
+    document.CodingSchemeIdentificationSequence = [scheme]
     return document
 
 
@@ -119,7 +121,7 @@ def _of_hip(
     criteria: Criteria,
     algorithm: hd.sr.AlgorithmIdentification,
     tracked: Iterator[str],
-) -> Iterator[hd.sr.MeasurementsAndQualitativeEvaluations]:
+) -> Iterator[Group]:
     """The groups of a hip: one of each site, or one that says why there is none."""
     source = findings.study.sources[index]
     if source is None:
@@ -151,9 +153,7 @@ def _of_hip(
         )  # fmt: skip
 
 
-def _of_patient(
-    screening: Screening, criteria: Criteria, algorithm: hd.sr.AlgorithmIdentification, uid: str
-) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+def _of_patient(screening: Screening, criteria: Criteria, algorithm: hd.sr.AlgorithmIdentification, uid: str) -> Group:
     values: list[tuple[str, str, float | None, CodedConcept]] = [
         ("P_OSTEOPOROSIS", "Probability that the lowest T-score is -2.5 or less", screening.osteoporosis_probability, _ONE),
         ("P_LOW_BONE_MASS", "Probability that the lowest T-score is below -1.0", screening.low_bone_mass_probability, _ONE),
@@ -209,9 +209,9 @@ def _group(
     comments: Sequence[str] = (),
     region: hd.sr.ImageRegion | None = None,
     image: hd.sr.SourceImageForMeasurementGroup | None = None,
-) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+) -> Group:
     """A group of measurements (TID 1501), or one of a region that is drawn (TID 1410)."""
-    shared = {
+    shared: dict[str, Any] = {
         "tracking_identifier": hd.sr.TrackingIdentifier(uid=uid, identifier=f"OsteoXR {name}"),
         "finding_type": finding,
         "finding_sites": [place],
@@ -226,6 +226,7 @@ def _group(
             for asked, told in evaluations
         ],
     }
+    group: Group
     if region is not None:
         group = hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **shared)
     else:

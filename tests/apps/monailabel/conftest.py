@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import orthanc
 import pytest
-import requests
 from absent import absent
-from labelling import PYTHON, Server, free_port, wait_for, write_films
+from labelling import PYTHON, Server, write_films
 from numpy.typing import NDArray
-
-DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,29 +50,5 @@ def may_mount(tmp_path_factory: pytest.TempPathFactory) -> bool:
 @pytest.fixture(scope="module")
 def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the DICOMweb service of an empty Orthanc."""
-    if not shutil.which("Orthanc") or not DICOMWEB.exists():
-        absent("Orthanc with its DICOMweb plugin is not installed; run tests/install_debian_packages.sh")
-    folder = tmp_path_factory.mktemp("orthanc")
-    web, dicom = free_port(), free_port()
-    settings = {
-        "StorageDirectory": str(folder / "db"), "IndexDirectory": str(folder / "db"), "Plugins": [str(DICOMWEB)],
-        "HttpPort": web, "HttpBindAddresses": ["127.0.0.1"], "DicomPort": dicom, "DicomServerEnabled": False,
-        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-    }  # fmt: skip
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    log = folder / "log.txt"
-    with log.open("w") as stream:
-        process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=stream, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{web}/dicom-web"
-
-    def answers() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return requests.get(f"{address}/studies", timeout=10).ok
-        except requests.ConnectionError:
-            return False
-
-    wait_for(answers, log)
-    yield address
-    process.terminate()
-    process.wait(30)
+    with orthanc.running(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server.dicomweb

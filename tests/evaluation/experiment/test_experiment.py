@@ -224,4 +224,5 @@ def test_a_network_that_is_not_there_is_named(folder: Path, tmp_path: Path, name
     with pytest.raises(SystemExit) as ended:
         command.main(["experiment", str(folder), str(tmp_path / "out"), "--networks", name])
     assert ended.value.code == 1
-    assert f"--networks {name}: there is no such network; expected densenet, inception, own, own_new, own_told" in capfd.readouterr().err
+    said = f"--networks {name}: there is no such network; expected densenet, inception, own, own_new, own_told"
+    assert said in capfd.readouterr().err

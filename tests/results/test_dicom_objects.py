@@ -1,0 +1,194 @@
+"""What the screen writes for a PACS: valid, of the radiograph's study, with its numbers, and taken by a real one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import nibabel as nib
+import numpy as np
+import orthanc
+import pydicom
+import pytest
+from absent import absent
+from monai.transforms import LoadImage
+from own_command import ended
+from PIL import Image
+from scripts.dataset.labels import LoadLabeld
+from scripts.radiograph import LoadRadiographd, read_dicom_header
+from scripts.results.dicom_seg import extract_mask
+
+EXAMPLES = Path(__file__).parents[2] / "bundle" / "examples" / "images"
+FILMS = ("normal", "hip_screw")
+
+
+@pytest.fixture(scope="module")
+def screened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """A folder of two DICOM radiographs, one without a study and a picture; the results; and results.json."""
+    place = tmp_path_factory.mktemp("objects")
+    films, out = place / "films", place / "out"
+    films.mkdir()
+    for name in FILMS:
+        shutil.copy(EXAMPLES / f"{name}.dcm", films)
+    broken = pydicom.dcmread(EXAMPLES / "osteoporosis.dcm")
+    del broken.StudyInstanceUID
+    broken.save_as(films / "broken.dcm")
+    Image.fromarray(np.asarray(pydicom.dcmread(EXAMPLES / "low_bone_mass.dcm").pixel_array >> 4, np.uint8)).save(
+        films / "film.png"
+    )
+    assert ended("screen", str(films), str(out), "--dicom", "reproducible", "--nifti", "true") == 0
+    return films, out, json.loads((out / "results.json").read_text())
+
+
+def record(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in document["radiographs"] if one["file"].startswith(name))
+
+
+def study(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in document["studies"] if record(document, name)["name"] in one["films"])
+
+
+def written(screened: tuple[Path, Path, dict[str, Any]], name: str) -> dict[str, Path]:
+    _, out, document = screened
+    outputs = record(document, name)["outputs"] | study(document, name)["outputs"]
+    return {key: out / outputs[key] for key in ("segmentation", "capture", "report")}
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_a_validator_finds_no_error_and_a_reader_prints_the_report(
+    screened: tuple[Path, Path, dict[str, Any]], name: str
+) -> None:
+    if not shutil.which("dciodvfy") or not shutil.which("dsrdump"):
+        absent("dciodvfy and dsrdump are not installed; run tests/install_debian_packages.sh")
+    files = written(screened, name)
+    for file in files.values():
+        said = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True).stderr
+        assert not [line for line in said.splitlines() if line.startswith("Error")], said
+    printed = subprocess.run(["dsrdump", "+Pl", str(files["report"])], capture_output=True, text=True, check=True).stdout
+    assert "Areal bone mineral density, estimated from radiograph" in printed and "Research use only" in printed
+    outcome = study(screened[2], name)["outcome"]
+    assert f'"{outcome["triage"]}"' in printed
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_they_belong_to_the_radiograph_and_its_patient(screened: tuple[Path, Path, dict[str, Any]], name: str) -> None:
+    film = pydicom.dcmread(EXAMPLES / f"{name}.dcm", stop_before_pixels=True)
+    read = {kind: pydicom.dcmread(file) for kind, file in written(screened, name).items()}
+    for made in read.values():
+        for attribute in ("PatientID", "PatientName", "StudyInstanceUID", "StudyDate"):
+            assert made[attribute].value == film[attribute].value
+    assert len({made.SeriesInstanceUID for made in (*read.values(), film)}) == 4
+    named = read["report"].CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+    assert named.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == film.SOPInstanceUID
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_the_report_has_the_numbers_of_the_results(screened: tuple[Path, Path, dict[str, Any]], name: str) -> None:
+    report = hd.sr.srread(written(screened, name)["report"])
+    groups = {
+        group.tracking_identifier: group
+        for kind in ("get_planar_roi_measurement_groups", "get_image_measurement_groups")
+        for group in getattr(report.content, kind)()
+    }
+    hips = {hip["side"]: hip for hip in record(screened[2], name)["hips"]}
+    for side, hip in hips.items():
+        if hip["status"] == "refused":
+            evaluations = groups[f"OsteoXR {side} hip"].get_qualitative_evaluations()
+            assert [one.value.value for one in evaluations if one.name.value == "REASON"] == [hip["reason"]["code"]]
+            continue
+        for site, words in (("neck", "femoral neck"), ("total", "total hip")):
+            group, expected = groups[f"OsteoXR {side} {words}"], hip["estimates"][site]
+            found = {one.name.value: one.value for one in group.get_measurements()}
+            assert found["BMD"] == pytest.approx(expected["bmd_g_cm2"], abs=1e-4)
+            assert found["T_LOW"] == pytest.approx(expected["t_interval"][0], abs=1e-4)
+            assert {one.name.scheme_designator for one in group.get_measurements()} == {"99OSTEOXR"}
+            corners = np.array(hip["regions"]["neck_box" if site == "neck" else "total_hip"]["corners_px"])[:, ::-1] + 0.5
+            outline = group.roi.value
+            assert (outline >= corners.min(axis=0) - 2).all() and (outline <= corners.max(axis=0) + 2).all()
+            assert (np.ptp(outline, axis=0) > 0.4 * np.ptp(corners, axis=0)).all()
+    assert "IMPLANT" in [hip["reason"]["code"] for hip in hips.values() if hip["reason"]] or name == "normal"
+    patient = {one.name.value: one.value for one in groups["OsteoXR patient"].get_measurements()}
+    outcome = study(screened[2], name)["outcome"]
+    assert patient["P_OSTEOPOROSIS"] == pytest.approx(outcome["osteoporosis_probability"], abs=1e-4)
+    assert patient["LOWEST_T"] == pytest.approx(outcome["lowest_t_score"], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_masks_and_pictures_come_back_as_they_were(screened: tuple[Path, Path, dict[str, Any]], name: str) -> None:
+    _, out, document = screened
+    outputs = record(document, name)["outputs"]
+    mask = np.asarray(Image.open(out / outputs["mask"]))
+    np.testing.assert_array_equal(extract_mask(pydicom.dcmread(out / outputs["segmentation"])), mask)
+    capture = pydicom.dcmread(out / outputs["capture"])
+    np.testing.assert_array_equal(capture.pixel_array, np.asarray(Image.open(out / outputs["overlay"])))
+    film = LoadRadiographd("image")({"image": str(EXAMPLES / f"{name}.dcm"), "label": str(out / outputs["nifti"])})
+    np.testing.assert_array_equal(LoadLabeld()(film)["label"][0], mask)
+    laid = LoadImage(image_only=True)(out / outputs["nifti"])
+    shown = LoadImage(image_only=True, reader="PydicomReader")(EXAMPLES / f"{name}.dcm")
+    assert laid.shape == shown.shape and np.array_equal(laid.numpy().T, mask)
+    imager = pydicom.dcmread(EXAMPLES / f"{name}.dcm").ImagerPixelSpacing
+    assert nib.load(out / outputs["nifti"]).header.get_zooms() == pytest.approx([imager[1], imager[0]])
+
+
+def test_what_has_no_place_in_a_pacs_has_no_objects_and_the_run_goes_on(
+    screened: tuple[Path, Path, dict[str, Any]],
+) -> None:
+    _, out, document = screened
+    outputs = record(document, "film.png")["outputs"]
+    assert outputs["segmentation"] is outputs["capture"] is study(document, "film.png")["outputs"]["report"] is None
+    assert (out / outputs["mask"]).is_file() and (out / outputs["nifti"]).is_file()
+    broken = record(document, "broken")
+    assert broken["status"] == "measured" and broken["outputs"]["segmentation"] is None
+    known = {out / path for one in document["radiographs"] for path in one["outputs"].values() if path}
+    known |= {out / one["outputs"]["report"] for one in document["studies"] if one["outputs"]["report"]}
+    assert set((out / "dicom").iterdir()) <= known
+
+
+def test_the_same_radiograph_has_the_same_uids_when_they_are_to_be_reproducible(
+    screened: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "films").mkdir()
+    shutil.copy(EXAMPLES / "normal.dcm", tmp_path / "films")
+    uids = []
+    for kind in ("reproducible", "new"):
+        assert ended("screen", str(tmp_path / "films"), str(tmp_path / kind), "--dicom", kind) == 0
+        uids.append({str(pydicom.dcmread(file).SOPInstanceUID) for file in (tmp_path / kind / "dicom").iterdir()})
+    before = {str(pydicom.dcmread(file).SOPInstanceUID) for file in written(screened, "normal").values()}
+    assert uids[0] == before and len(uids[1]) == 3 and not uids[1] & before
+
+
+def test_a_real_pacs_takes_them_by_c_store_and_gives_them_back_by_dicomweb(
+    screened: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    if not shutil.which("storescu"):
+        absent("storescu is not installed; run tests/install_debian_packages.sh")
+    files = written(screened, "hip_screw")
+    uid = read_dicom_header(EXAMPLES / "hip_screw.dcm").StudyInstanceUID
+    with orthanc.running(tmp_path) as pacs:
+        sent = ["storescu", "--aetitle", "OSTEOXR", "--call", pacs.title, "--required", "127.0.0.1", str(pacs.port)]
+        subprocess.run([*sent, str(files["segmentation"]), str(files["capture"])], check=True, capture_output=True)
+        part = b"--part\r\nContent-Type: application/dicom\r\n\r\n" + files["report"].read_bytes() + b"\r\n--part--"
+        kind = {"Content-Type": "multipart/related; type=application/dicom; boundary=part"}
+        urllib.request.urlopen(urllib.request.Request(f"{pacs.dicomweb}/studies", part, kind, method="POST")).close()
+        with urllib.request.urlopen(f"{pacs.dicomweb}/studies/{uid}/instances") as answer:
+            held = {one["00080018"]["Value"][0] for one in json.load(answer)}
+        for file in files.values():
+            mine = pydicom.dcmread(file)
+            assert mine.SOPInstanceUID in held
+            with urllib.request.urlopen(f"{pacs.rest}/instances/{_found(pacs.rest, mine.SOPInstanceUID)}/file") as answer:
+                (tmp_path / "back.dcm").write_bytes(answer.read())
+            back = pydicom.dcmread(tmp_path / "back.dcm")
+            assert {element.tag: element.value for element in back if element.tag.group > 8} == {
+                element.tag: element.value for element in mine if element.tag.group > 8
+            }
+
+
+def _found(rest: str, uid: str) -> str:
+    request = urllib.request.Request(f"{rest}/tools/lookup", data=uid.encode(), method="POST")
+    with urllib.request.urlopen(request) as answer:
+        return str(json.load(answer)[0]["ID"])
