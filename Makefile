@@ -112,7 +112,7 @@ $(VENV)/demo.stamp: $(VENV)/torch.stamp
 	@touch $@
 
 $(VENV)/all.stamp: $(VENV)/torch.stamp
-	$(VENV)/bin/pip install --quiet -e '.[simulate,train,report,export,deploy,dev]'
+	$(VENV)/bin/pip install --quiet -e '.[simulate,train,report,export,dev]'
 	@touch $@
 
 # MONAI Label has an environment of its own: its dependencies would bring CUDA packages and an old numpy.
@@ -121,7 +121,7 @@ $(LABEL)/label.stamp: pyproject.toml bundle/scripts/apps/monailabel/requirements
 	@echo "Installing into $(LABEL); the first time this takes some minutes."
 	$(PYTHON) -m venv $(LABEL)
 	$(LABEL)/bin/pip install --quiet torch==2.13.0
-	$(LABEL)/bin/pip install --quiet -e '.[deploy]' -r bundle/scripts/apps/monailabel/requirements.txt
+	$(LABEL)/bin/pip install --quiet -e . -r bundle/scripts/apps/monailabel/requirements.txt
 	$(LABEL)/bin/pip install --quiet --no-deps monailabel==0.8.5
 	printf '%s\n' '#!$(CURDIR)/$(LABEL)/bin/python' 'from scripts.apps.monailabel.command import main' 'main()' > $(LABEL)/bin/monailabel
 	@touch $@
