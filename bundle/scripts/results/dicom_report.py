@@ -15,28 +15,40 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 from skimage.measure import approximate_polygon, find_contours
 
-from scripts.clinical import Criteria, Estimate, Hip, Reason, Screening
+from scripts.clinical import Criteria, Hip, Screening
 from scripts.clinical.anatomy import HIP
+from scripts.results.coded import (
+    CAUTION,
+    HIP_JOINT,
+    NOT_MEASURED,
+    OSTEOPOROSIS,
+    PROCEDURE,
+    REASON,
+    SCHEME,
+    SIDES,
+    SITES,
+    Concept,
+    Value,
+    in_words,
+    interval_name,
+    of_patient,
+    of_site,
+    why_not,
+)
 from scripts.results.record import to_stored
 from scripts.screening.findings import Findings, Seen
 
 Group = hd.sr.MeasurementsAndQualitativeEvaluations | hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations
 
-SCHEME: Final = "99OSTEOXR"
-"""Of codes of what is estimated from a radiograph: LOINC's of density and T-score are DXA's."""
-
-_SITES: Final = {
-    "neck": (CodedConcept("29627003", "SCT", "Structure of neck of femur"), "neck_box"),
-    "total": (CodedConcept("310651003", "SCT", "Structure of proximal femur"), "total_hip"),
+_REGIONS: Final = {"neck": "neck_box", "total": "total_hip"}
+"""What is drawn of each site of DXA."""
+_UNITS: Final = {
+    "g/cm2": CodedConcept("g/cm2", "UCUM", "gram per square centimeter"),
+    "1": CodedConcept("1", "UCUM", "no units"),
 }
-"""By site of DXA: SNOMED CT's, and the region that is drawn."""
-_SIDES: Final = {"right": CodedConcept("24028007", "SCT", "Right"), "left": CodedConcept("7771000", "SCT", "Left")}
-_HIP_JOINT: Final = CodedConcept("24136001", "SCT", "Hip joint structure")
-_OSTEOPOROSIS: Final = CodedConcept("64859006", "SCT", "Osteoporosis")
-_G_CM2: Final = CodedConcept("g/cm2", "UCUM", "gram per square centimeter")
-_ONE: Final = CodedConcept("1", "UCUM", "no units")
 _TOLERANCE_PX: Final = 0.5  # of a region's outline
 _DECIMALS: Final = 4
+_MEANING: Final = 64  # characters that a code's meaning may have (VR LO)
 
 
 def make_report(
@@ -86,7 +98,7 @@ def make_report(
         observation_context=hd.sr.ObservationContext(
             observer_device_context=hd.sr.ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
         ),
-        procedure_reported=CodedConcept("HIPDENSITY", SCHEME, "Bone density of hips, estimated from radiograph"),
+        procedure_reported=_coded(PROCEDURE),
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
@@ -125,28 +137,26 @@ def _of_hip(
     """The groups of a hip: one of each site, or one that says why there is none."""
     source = findings.study.sources[index]
     if source is None:
-        reason = _why(findings, index)
+        reason = why_not(findings, index)
         next(tracked)
         yield _group(
-            f"{side} hip", next(tracked), _place(_HIP_JOINT, side), algorithm,
-            finding=CodedConcept("NOTMEASURED", SCHEME, "Not measured"),
-            evaluations=[(("REASON", "Reason why it was not measured"), (str(reason.code), str(reason.code)))],
-            comments=[reason.sentence],
+            f"{side} hip", next(tracked), _place(HIP_JOINT, side), algorithm, finding=NOT_MEASURED,
+            evaluations=[(REASON, Concept(str(reason.code), str(reason.code)))], comments=[reason.sentence],
         )  # fmt: skip
         return
     found = findings.radiographs[source]
     seen = found.require()
     screening = findings.study.screening or seen.screening
     hip: Hip = screening.hips[index]
+    header = radiographs.get(found.name)
     for site, estimate in hip.estimates.items():
-        finding_site, region = _SITES[site]
-        outline = _outline(seen, index, region)
-        header = radiographs.get(found.name)
+        outline = _outline(seen, index, _REGIONS[site])
+        spread = Value(Concept("BMD_SD", "Standard deviation of the estimated bone mineral density"), estimate.bmd_sd, "g/cm2")
         yield _group(
-            f"{side} {HIP.site_names[site]}", next(tracked), _place(finding_site, side), algorithm,
-            finding=CodedConcept("DXAREGION", SCHEME, f"Region of DXA, placed on a radiograph: {HIP.site_names[site]}"[:64]),
-            values=_values(estimate, criteria.coverage),
-            evaluations=[(("CAUTION", "Caution"), (str(caution.code), str(caution.code))) for caution in hip.cautions],
+            f"{side} {HIP.site_names[site]}", next(tracked), _place(SITES[site], side), algorithm,
+            finding=Concept("DXAREGION", f"Region of DXA, placed on a radiograph: {HIP.site_names[site]}"),
+            values=[*_with_ends(of_site(estimate), criteria), spread],
+            evaluations=[(CAUTION, Concept(str(caution.code), str(caution.code))) for caution in hip.cautions],
             comments=[caution.sentence for caution in hip.cautions],
             region=_region(header, outline) if header is not None and outline is not None else None,
             image=hd.sr.SourceImageForMeasurementGroup.from_source_image(header) if header is not None else None,
@@ -154,48 +164,23 @@ def _of_hip(
 
 
 def _of_patient(screening: Screening, criteria: Criteria, algorithm: hd.sr.AlgorithmIdentification, uid: str) -> Group:
-    values: list[tuple[str, str, float | None, CodedConcept]] = [
-        ("P_OSTEOPOROSIS", "Probability that the lowest T-score is -2.5 or less", screening.osteoporosis_probability, _ONE),
-        ("P_LOW_BONE_MASS", "Probability that the lowest T-score is below -1.0", screening.low_bone_mass_probability, _ONE),
-    ]
-    if screening.lowest:
-        values += [
-            ("LOWEST_T", "Lowest T-score, estimated from radiograph", screening.lowest.t_score, _ONE),
-            *_interval("LOWEST_T", "lowest T-score", screening.lowest.t_interval, criteria.coverage, _ONE),
-        ]
-    if screening.frax:
-        values.append(("FRAX_NECK_T", "T-score of the neck for FRAX, estimated from radiograph", screening.frax.t_score, _ONE))
-    said = (
-        ("TRIAGE", "Triage", screening.triage),
-        ("CATEGORY", "WHO category of the lowest T-score", screening.category),
-        ("EXPECTATION", "Lowest Z-score", screening.expectation),
-    )
     return _group(
-        "patient", uid, hd.sr.FindingSite(_HIP_JOINT), algorithm, finding=_OSTEOPOROSIS, values=values,
-        evaluations=[((code, meaning), (value.name, str(value))) for code, meaning, value in said if value is not None],
+        "patient", uid, hd.sr.FindingSite(_coded(HIP_JOINT)), algorithm, finding=OSTEOPOROSIS,
+        values=_with_ends(of_patient(screening), criteria), evaluations=in_words(screening),
     )  # fmt: skip
 
 
-def _values(estimate: Estimate, coverage: float) -> list[tuple[str, str, float | None, CodedConcept]]:
-    return [
-        ("BMD", "Areal bone mineral density, estimated from radiograph", estimate.bmd, _G_CM2),
-        ("BMD_SD", "Standard deviation of the estimated bone mineral density", estimate.bmd_sd, _G_CM2),
-        *_interval("BMD", "estimated bone mineral density", estimate.bmd_interval, coverage, _G_CM2),
-        ("T", "T-score, estimated from radiograph", estimate.t_score, _ONE),
-        *_interval("T", "estimated T-score", estimate.t_interval, coverage, _ONE),
-        ("Z", "Z-score, estimated from radiograph", estimate.z_score, _ONE),
-        *_interval("Z", "estimated Z-score", estimate.z_interval, coverage, _ONE),
-    ]
-
-
-def _interval(
-    code: str, name: str, ends: tuple[float, float] | None, coverage: float, unit: CodedConcept
-) -> list[tuple[str, str, float | None, CodedConcept]]:
-    low, high = ends or (None, None)
-    return [
-        (f"{code}_LOW", f"Lower end of the {coverage:.0%} interval, {name}", low, unit),
-        (f"{code}_HIGH", f"Upper end of the {coverage:.0%} interval, {name}", high, unit),
-    ]
+def _with_ends(values: Sequence[Value], criteria: Criteria) -> list[Value]:
+    """The values, each followed by the ends of its interval, which DICOM has no place for beside it."""
+    found = []
+    for value in values:
+        found.append(value)
+        if value.interval is not None:
+            what = value.concept.meaning.partition(",")[0]
+            for end, word, number in zip(("LOW", "HIGH"), ("Lower", "Upper"), value.interval, strict=True):
+                meaning = f"{word} end of the {interval_name(criteria)}: {what}"
+                found.append(Value(Concept(f"{value.concept.code}_{end}", meaning), number, value.unit))
+    return found
 
 
 def _group(
@@ -203,9 +188,9 @@ def _group(
     uid: str,
     place: hd.sr.FindingSite,
     algorithm: hd.sr.AlgorithmIdentification,
-    finding: CodedConcept,
-    values: Sequence[tuple[str, str, float | None, CodedConcept]] = (),
-    evaluations: Sequence[tuple[tuple[str, str], tuple[str, str]]] = (),
+    finding: Concept,
+    values: Sequence[Value] = (),
+    evaluations: Sequence[tuple[Concept, Concept]] = (),
     comments: Sequence[str] = (),
     region: hd.sr.ImageRegion | None = None,
     image: hd.sr.SourceImageForMeasurementGroup | None = None,
@@ -213,18 +198,11 @@ def _group(
     """A group of measurements (TID 1501), or one of a region that is drawn (TID 1410)."""
     shared: dict[str, Any] = {
         "tracking_identifier": hd.sr.TrackingIdentifier(uid=uid, identifier=f"OsteoXR {name}"),
-        "finding_type": finding,
+        "finding_type": _coded(finding),
         "finding_sites": [place],
         "algorithm_id": algorithm,
-        "measurements": [
-            hd.sr.Measurement(CodedConcept(code, SCHEME, meaning), round(value, _DECIMALS), unit)
-            for code, meaning, value, unit in values
-            if value is not None
-        ],
-        "qualitative_evaluations": [
-            hd.sr.QualitativeEvaluation(CodedConcept(asked[0], SCHEME, asked[1]), CodedConcept(told[0], SCHEME, told[1]))
-            for asked, told in evaluations
-        ],
+        "measurements": [hd.sr.Measurement(_coded(one.concept), round(one.value, _DECIMALS), _UNITS[one.unit]) for one in values],
+        "qualitative_evaluations": [hd.sr.QualitativeEvaluation(_coded(of), _coded(word)) for of, word in evaluations],
     }
     group: Group
     if region is not None:
@@ -236,16 +214,12 @@ def _group(
     return group
 
 
-def _why(findings: Findings, index: int) -> Reason:
-    """Why a hip was not measured: by the radiograph that shows most of it, else by the study."""
-    reasons = [found.seen.screening.hips[index].reason for found in findings.radiographs if found.seen]
-    reason = next((one for one in reasons if one), None) or findings.study.reason
-    reason = reason or next(found.reason for found in findings.radiographs if found.reason)
-    return reason
+def _coded(concept: Concept) -> CodedConcept:
+    return CodedConcept(concept.code, concept.scheme, concept.meaning[:_MEANING])
 
 
-def _place(site: CodedConcept, side: str) -> hd.sr.FindingSite:
-    return hd.sr.FindingSite(site, laterality=_SIDES[side])
+def _place(site: Concept, side: str) -> hd.sr.FindingSite:
+    return hd.sr.FindingSite(_coded(site), laterality=_coded(SIDES[side]))
 
 
 def _comment(sentence: str) -> hd.sr.TextContentItem:

@@ -50,7 +50,7 @@ class DicomWriter:
 
     def __call__(
         self, findings: Findings, pictures: Mapping[str, Mapping[str, str | None]], folder: Path
-    ) -> tuple[dict[str, dict[str, str | None]], str | None]:
+    ) -> tuple[dict[str, dict[str, str | None]], dict[str, str | None]]:
         """Write the objects of one study.
 
         Args:
@@ -60,12 +60,12 @@ class DicomWriter:
 
         Returns:
             By name of the radiograph the paths, relative to ``folder``, of its "segmentation" and "capture"; and that of the
-            report. None where there is none.
+            study's "report". None where there is none.
         """
         headers = {found.name: header for found in findings.radiographs if (header := self._header(found.name)) is not None}
         written = {found.name: dict[str, str | None](segmentation=None, capture=None) for found in findings.radiographs}
         if not headers:
-            return written, None
+            return written, {"report": None}
         first = next(iter(headers.values()))
         series = {kind: self._uid(first, kind) for kind in ("SEG", "SC", "SR")}
         for number, found in enumerate(findings.radiographs, start=1):
@@ -89,7 +89,7 @@ class DicomWriter:
             f"{FOLDER}/{self.ledger.items[findings.radiographs[0].name]['study']}.sr.dcm", folder, make_report, headers, findings,
             self.criteria, self.notice, self.ledger.provenance["weights"]["sha256"], uids,
         )  # fmt: skip
-        return written, report
+        return written, {"report": report}
 
     def _header(self, name: str) -> Dataset | None:
         return read_dicom_header(self.ledger.items[name]["image"])

@@ -88,13 +88,13 @@ def make_passed_over_record(file: str, reason: Reason) -> Record:
     return {"file": file, "reason": _reason(reason)}
 
 
-def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings, report: str | None = None) -> Record:
+def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings, outputs: Mapping[str, str | None]) -> Record:
     """The record of a study: one patient, by what its radiographs show.
 
     Args:
         items: of `cli.find_radiographs`, the study's radiographs that were read.
         found: on these radiographs together.
-        report: path of the DICOM report, relative to the output folder; None where there is none.
+        outputs: paths of what was written of it, relative to the output folder, by kind; None where there is none.
     """
     names = [None if index is None else str(items[index]["name"]) for index in found.sources]
     return {
@@ -106,7 +106,7 @@ def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings, 
         "reason": _reason(found.reason),
         "hips": dict(zip(HIP.sides, names, strict=True)),
         "outcome": found.screening and _outcome(found.screening),
-        "outputs": {"report": report},
+        "outputs": dict(outputs),
     }
 
 

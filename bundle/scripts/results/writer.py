@@ -35,12 +35,12 @@ class PictureWriter(Protocol):
 
 
 class StudyWriter(Protocol):
-    """Writes what belongs to a study: from its findings, the paths of its radiographs' pictures and the output folder to further
-    paths in that folder, by radiograph, and the path of a report."""
+    """Writes what belongs to a study: from its findings, what was written of its radiographs by name and kind, and the output
+    folder, to further paths in that folder: of each radiograph by name and kind, and of the study by kind."""
 
     def __call__(
         self, findings: Findings, pictures: Mapping[str, Mapping[str, str | None]], folder: Path
-    ) -> tuple[Mapping[str, Mapping[str, str | None]], str | None]:
+    ) -> tuple[Mapping[str, Mapping[str, str | None]], Mapping[str, str | None]]:
         """Write it."""
 
 
@@ -60,7 +60,7 @@ class ResultsWriter:
         notice: the sentence that every result carries.
         pictures: writers of each radiograph that was seen; None stands for one that the configuration disables.
         tables: writers of the whole run, in the order of writing.
-        objects: writer of each study's DICOM objects; None writes none.
+        studies: writers of each study; None as among pictures.
         precision: of repeated radiographs, for patients with several studies; None where it was not measured.
     """
 
@@ -71,14 +71,15 @@ class ResultsWriter:
         notice: str,
         pictures: Sequence[PictureWriter | None],
         tables: Sequence[RunWriter],
-        objects: StudyWriter | None = None,
+        studies: Sequence[StudyWriter | None] = (),
         precision: Precision | None = None,
     ) -> None:
         self.ledger = ledger
         self.output_dir = ledger.output_dir
         self.quantities, self.notice = quantities, notice
         self.pictures = [writer for writer in pictures if writer is not None]
-        self.tables, self.objects, self.precision = tables, objects, precision
+        self.studies = [writer for writer in studies if writer is not None]
+        self.tables, self.precision = tables, precision
 
     def attach(self, engine: Engine) -> None:
         """Register with the evaluator, of which one iteration is one study."""
@@ -93,13 +94,14 @@ class ResultsWriter:
         """Write the pictures of a study, and enter it in the ledger."""
         names = [found.name for found in findings.radiographs]
         records = [self._write_radiograph(found) for found in findings.radiographs]
-        report = None
-        if self.objects is not None:
+        outputs: dict[str, str | None] = {}
+        for writer in self.studies:
             pictures = {record["name"]: record["outputs"] for record in records}
-            further, report = self.objects(findings, pictures, self.output_dir)
+            further, of_study = writer(findings, pictures, self.output_dir)
+            outputs |= of_study
             for record in records:
-                record["outputs"] |= further[record["name"]]
-        study = make_study_record([self.ledger.items[name] for name in names], findings.study, report)
+                record["outputs"] |= further.get(record["name"], {})
+        study = make_study_record([self.ledger.items[name] for name in names], findings.study, outputs)
         self.ledger.add(names, {"radiographs": records, "study": study})
 
     def finish(self) -> None:
@@ -112,7 +114,7 @@ class ResultsWriter:
                 name = item["name"]
                 records.append(by_name.get(name) or make_refused_record(item, self.ledger.place(name), item[REFUSAL]))
             # A study without an entry has no radiograph that was read.
-            record = entry["content"]["study"] if entry else make_study_record(items, unmeasured(items[0][REFUSAL]))
+            record = entry["content"]["study"] if entry else make_study_record(items, unmeasured(items[0][REFUSAL]), {})
             studies.append({**record, "films": [item["name"] for item in items]})
 
         passed_over = [make_passed_over_record(in_utf8(one.file), one.reason) for one in self.ledger.passed_over]

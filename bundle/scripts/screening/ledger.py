@@ -20,11 +20,11 @@ Item = Mapping[str, Any]
 
 JOURNAL_NAME: Final = "journal.jsonl"
 
-PICTURE_FOLDERS: Final = ("masks", "overlays", "explanations", "dicom")
+PICTURE_FOLDERS: Final = ("masks", "overlays", "explanations", "dicom", "fhir")
 
-_PICTURE: Final = re.compile(r"[0-9a-f]{16}\.(?:png|nii\.gz|(?:seg|sc|sr)\.dcm)")
+_PICTURE: Final = re.compile(r"[0-9a-f]{16}\.(?:png|json|nii\.gz|(?:seg|sc|sr)\.dcm)")
 _TABLES: Final = r"(?:results|results\.schema|columns|rejected|index)\.\d+\.(?:csv|json|html)"
-_LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}(?:\.seg|\.sc|\.sr|\.nii)?\.\d+\.(?:png|dcm|gz)|{_TABLES})")
+_LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}(?:\.seg|\.sc|\.sr|\.nii)?\.\d+\.(?:png|json|dcm|gz)|{_TABLES})")
 
 
 class Ledger:

@@ -1,4 +1,4 @@
-"""What the screen writes for a PACS: valid, of the radiograph's study, with its numbers, and taken by a real one."""
+"""What the screen writes of a study for other systems: valid, of the study, with its numbers, and taken by a real PACS."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import orthanc
 import pydicom
 import pytest
 from absent import absent
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 from monai.transforms import LoadImage
 from own_command import ended
 from PIL import Image
@@ -41,7 +43,7 @@ def screened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict
     Image.fromarray(np.asarray(pydicom.dcmread(EXAMPLES / "low_bone_mass.dcm").pixel_array >> 4, np.uint8)).save(
         films / "film.png"
     )
-    assert ended("screen", str(films), str(out), "--dicom", "reproducible", "--nifti", "true") == 0
+    assert ended("screen", str(films), str(out), "--dicom", "reproducible", "--nifti", "true", "--fhir", "true") == 0
     return films, out, json.loads((out / "results.json").read_text())
 
 
@@ -135,6 +137,47 @@ def test_masks_and_pictures_come_back_as_they_were(screened: tuple[Path, Path, d
     assert nib.load(out / outputs["nifti"]).header.get_zooms() == pytest.approx([imager[1], imager[0]])
 
 
+def bundle_of(screened: tuple[Path, Path, dict[str, Any]], name: str) -> tuple[DiagnosticReport, dict[str, Any]]:
+    """The report, and its observations by what they are of, once the models have taken them."""
+    _, out, document = screened
+    bundle = Bundle.model_validate_json((out / study(document, name)["outputs"]["fhir"]).read_text())
+    by_url = {entry.fullUrl: entry.resource for entry in bundle.entry}
+    (report,) = [one for one in by_url.values() if isinstance(one, DiagnosticReport)]
+    observations = [by_url[one.reference] for one in report.result]
+    assert len(observations) == len(bundle.entry) - 1
+    return report, {one.bodySite.text if one.bodySite else "patient": one for one in observations}
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_fhir_has_the_numbers_of_the_results(screened: tuple[Path, Path, dict[str, Any]], name: str) -> None:
+    report, observations = bundle_of(screened, name)
+    header = read_dicom_header(EXAMPLES / f"{name}.dcm")
+    assert report.subject.identifier.value == header.PatientID
+    assert report.imagingStudy[0].identifier.value == f"urn:oid:{header.StudyInstanceUID}"
+    assert "Research use only" in report.conclusion and report.status == "preliminary"
+    for hip in record(screened[2], name)["hips"]:
+        if hip["status"] == "refused":
+            absent_hip = observations[f"{hip['side']} hip joint"]
+            assert absent_hip.dataAbsentReason.text.startswith(hip["reason"]["code"]) and absent_hip.valueQuantity is None
+            continue
+        for site, words in (("neck", "neck of femur"), ("total", "proximal femur")):
+            one, expected = observations[f"{hip['side']} {words}"], hip["estimates"][site]
+            assert float(one.valueQuantity.value) == pytest.approx(expected["bmd_g_cm2"], abs=1e-4)
+            parts = {part.code.coding[0].code: part for part in one.component}
+            assert float(parts["T"].valueQuantity.value) == pytest.approx(expected["t_score"], abs=1e-4)
+            told = parts["Z_INTERVAL"].valueRange
+            assert [float(told.low.value), float(told.high.value)] == pytest.approx(expected["z_interval"], abs=1e-4)
+    parts = {part.code.coding[0].code: part for part in observations["patient"].component}
+    outcome = study(screened[2], name)["outcome"]
+    assert parts["TRIAGE"].valueCodeableConcept.text == outcome["triage"]
+    assert float(parts["P_OSTEOPOROSIS"].valueQuantity.value) == pytest.approx(outcome["osteoporosis_probability"], abs=1e-4)
+
+
+def test_a_picture_goes_by_its_pseudonym(screened: tuple[Path, Path, dict[str, Any]]) -> None:
+    report, _ = bundle_of(screened, "film.png")
+    assert report.subject.identifier.value == study(screened[2], "film.png")["patient"] and report.imagingStudy is None
+
+
 def test_what_has_no_place_in_a_pacs_has_no_objects_and_the_run_goes_on(
     screened: tuple[Path, Path, dict[str, Any]],
 ) -> None:
@@ -145,8 +188,8 @@ def test_what_has_no_place_in_a_pacs_has_no_objects_and_the_run_goes_on(
     broken = record(document, "broken")
     assert broken["status"] == "measured" and broken["outputs"]["segmentation"] is None
     known = {out / path for one in document["radiographs"] for path in one["outputs"].values() if path}
-    known |= {out / one["outputs"]["report"] for one in document["studies"] if one["outputs"]["report"]}
-    assert set((out / "dicom").iterdir()) <= known
+    known |= {out / path for one in document["studies"] for path in one["outputs"].values() if path}
+    assert {*(out / "dicom").iterdir(), *(out / "fhir").iterdir()} <= known
 
 
 def test_the_same_radiograph_has_the_same_uids_when_they_are_to_be_reproducible(
