@@ -116,7 +116,7 @@ def test_the_screen_alone_finds_what_the_main_job_wrote(output):
     assert plain(make_screened_record(item, written["file"], found.seen, written["outputs"])) == written
     np.testing.assert_array_equal(found.seen.mask, np.asarray(Image.open(output / "masks" / f"{name}.png")))
     study = next(study for study in document["studies"] if name in study["films"])
-    assert plain(make_study_record([{**item, "date": study["date"]}], findings.study)) == study
+    assert plain(make_study_record([{**item, "date": study["date"]}], findings.study, study["outputs"])) == study
 
 
 def plain(record: dict) -> dict:

@@ -31,7 +31,7 @@ FILMS = ("normal", "hip_screw")
 
 @pytest.fixture(scope="module")
 def screened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
-    """A folder of two DICOM radiographs, one without a study and a picture; the results; and results.json."""
+    """A folder of two DICOM radiographs, one without a study, a damaged one and a picture; the results; and results.json."""
     place = tmp_path_factory.mktemp("objects")
     films, out = place / "films", place / "out"
     films.mkdir()
@@ -187,6 +187,8 @@ def test_what_has_no_place_in_a_pacs_has_no_objects_and_the_run_goes_on(
     assert (out / outputs["mask"]).is_file() and (out / outputs["nifti"]).is_file()
     broken = record(document, "broken")
     assert broken["status"] == "measured" and broken["outputs"]["segmentation"] is None
+    damaged = record(document, "damaged")
+    assert damaged["status"] == "refused" and not any(study(document, "damaged")["outputs"].values())
     known = {out / path for one in document["radiographs"] for path in one["outputs"].values() if path}
     known |= {out / path for one in document["studies"] for path in one["outputs"].values() if path}
     assert {*(out / "dicom").iterdir(), *(out / "fhir").iterdir()} <= known

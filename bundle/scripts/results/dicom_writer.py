@@ -17,9 +17,9 @@ from pydicom.uid import generate_uid
 from scripts.clinical import Criteria, load_criteria
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
-from scripts.radiograph import read_dicom_header
 from scripts.results.dicom_report import make_report
 from scripts.results.dicom_seg import make_segmentation
+from scripts.results.headers import read_headers
 from scripts.screening.findings import Findings
 from scripts.screening.ledger import Ledger
 
@@ -62,7 +62,7 @@ class DicomWriter:
             By name of the radiograph the paths, relative to ``folder``, of its "segmentation" and "capture"; and that of the
             study's "report". None where there is none.
         """
-        headers = {found.name: header for found in findings.radiographs if (header := self._header(found.name)) is not None}
+        headers = read_headers(findings, self.ledger.items)
         written = {found.name: dict[str, str | None](segmentation=None, capture=None) for found in findings.radiographs}
         if not headers:
             return written, {"report": None}
@@ -90,9 +90,6 @@ class DicomWriter:
             self.criteria, self.notice, self.ledger.provenance["weights"]["sha256"], uids,
         )  # fmt: skip
         return written, {"report": report}
-
-    def _header(self, name: str) -> Dataset | None:
-        return read_dicom_header(self.ledger.items[name]["image"])
 
     def _uid(self, header: Dataset, *more: str) -> str:
         if not self.reproducible:

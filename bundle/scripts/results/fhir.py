@@ -14,7 +14,6 @@ from fhir.resources.R4B.bundle import Bundle
 from scripts.clinical import Criteria, load_criteria
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
-from scripts.radiograph import read_dicom_header
 from scripts.results.coded import (
     HIP_JOINT,
     PROCEDURE,
@@ -28,6 +27,7 @@ from scripts.results.coded import (
     of_site,
     why_not,
 )
+from scripts.results.headers import read_headers
 from scripts.screening.findings import Findings
 from scripts.screening.ledger import Ledger
 
@@ -78,10 +78,12 @@ class FhirWriter:
             folder: of the run's results.
 
         Returns:
-            Nothing of each radiograph; of the study its path, relative to ``folder``, by "fhir".
+            Nothing of each radiograph; of the study its path, relative to ``folder``, by "fhir"; None where nothing was read.
         """
         items = [self.ledger.items[found.name] for found in findings.radiographs]
-        headers = [header for item in items if (header := read_dicom_header(item["image"])) is not None]
+        if not any(found.seen for found in findings.radiographs):
+            return {}, {"fhir": None}
+        headers = list(read_headers(findings, self.ledger.items).values())
         patient, issuer, uid = (
             str(headers[0].get(attribute) or "") if headers else ""
             for attribute in ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")

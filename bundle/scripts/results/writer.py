@@ -60,8 +60,8 @@ class ResultsWriter:
         notice: the sentence that every result carries.
         pictures: writers of each radiograph that was seen; None stands for one that the configuration disables.
         tables: writers of the whole run, in the order of writing.
-        studies: writers of each study; None as among pictures.
         precision: of repeated radiographs, for patients with several studies; None where it was not measured.
+        studies: writers of each study; None as among pictures.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class ResultsWriter:
         notice: str,
         pictures: Sequence[PictureWriter | None],
         tables: Sequence[RunWriter],
-        studies: Sequence[StudyWriter | None] = (),
         precision: Precision | None = None,
+        studies: Sequence[StudyWriter | None] = (),
     ) -> None:
         self.ledger = ledger
         self.output_dir = ledger.output_dir
