@@ -1,83 +1,11 @@
 """The page in a real browser: nothing is cut off, on a phone, a desk or paper, and it passes axe-core's rules."""
 
-import json
 import re
-import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from absent import absent
 from axe_playwright_python.sync_playwright import Axe
-from fake_screening import ABSENT, IMPLANTED, RIGHT, FakeCascade, FakeReader, LoadFake, MainJob, channels_of, fake_screen, item_of
-from playwright.sync_api import sync_playwright
-from scripts.clinical import LowestT, load_uncertainty
-
-SOUND = {**RIGHT, "neck_bmd": 0.90, "total_bmd": 1.00}
-GREY = {**RIGHT, "neck_bmd": 0.858 - 2.7 * 0.12}
-ABOVE = {**RIGHT, "neck_bmd": 0.858 - 2.45 * 0.12}
-FILMS = {
-    "likely.dcm": channels_of(RIGHT, IMPLANTED, 0.91),
-    "grey.dcm": channels_of(GREY, SOUND, 0.3),
-    "contradicted.dcm": channels_of(RIGHT, SOUND, 0.08),
-    "alarmed.dcm": channels_of(ABOVE, SOUND, 0.97),
-    "unlikely.dcm": channels_of({**SOUND, "femur_probability": 0.01}, ABSENT, 0.01),
-    "young.dcm": channels_of(SOUND, SOUND, 0.01),
-    "right.dcm": channels_of(RIGHT, ABSENT),
-    "left.dcm": channels_of(ABSENT, {**SOUND, "landmark_confidence": 0.8}),
-    "none.dcm": channels_of(ABSENT, ABSENT),
-    "broken_hip.dcm": channels_of({**RIGHT, "fracture_probability": 0.99}, IMPLANTED),
-}
-"""What the networks say of each, in the order in which they are read."""
-UNREAD = ("chest.dcm", "broken.png")
-SCREENS = {
-    "phone": (390, 844, "screen"),
-    "tablet": (1024, 768, "screen"),
-    "desk": (1920, 1080, "screen"),
-    "A4": (703, 1000, "print"),
-}
-"""Width and height in CSS pixels, and medium; A4 less its margins."""
-CUT_OFF = """
-[...document.querySelectorAll('body *')].filter(e => !e.closest('caption') && !e.closest('.scale')).filter(e => {
-  const box = e.getBoundingClientRect();
-  const clips = getComputedStyle(e).overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1;
-  return clips || box.right > document.documentElement.clientWidth + 0.5 || box.left < -0.5;
-}).map(e => e.outerHTML.slice(0, 80))
-"""
-
-
-class LoadAged(LoadFake):
-    def __call__(self, item):
-        found = super().__call__(item)
-        if "young" in str(item["image"]):
-            found["covariates"][0] = 35.0
-        return found
-
-
-@pytest.fixture(scope="module")
-def output(tmp_path_factory, provenance):
-    job = MainJob(tmp_path_factory.mktemp("page"), provenance)
-    studies = {"right.dcm": "one patient", "left.dcm": "one patient"}
-    items = [item_of(job.folder, file, studies.get(file, "")) for file in (*FILMS, *UNREAD)]
-    screen = fake_screen(FakeCascade(*FILMS.values()), FakeReader(LoadAged()))
-    screen.interpretation.uncertainty = replace(load_uncertainty(), lowest_t=LowestT(logit_slope=-0.25), notes=())
-    return job.run(items, screen)
-
-
-@pytest.fixture(scope="module")
-def document(output):
-    return json.loads((output / "results.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = shutil.which("chromium")
-    if program is None:
-        absent("Debian's chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+from pages import CUT_OFF, FILMS, SCREENS
 
 
 @pytest.fixture(scope="module", params=SCREENS)

@@ -22,6 +22,7 @@ from scripts.results import (
     write_columns_table,
     write_document,
     write_follow_up_table,
+    write_patient_pages,
     write_rejected_table,
     write_report,
     write_results_table,
@@ -172,7 +173,7 @@ class MainJob:
         self.ledger = ledger = Ledger(items, self.folder, self.out, self.provenance, self.passed_over)
         ledger.open()
         tables = [write_results_table, write_columns_table, write_rejected_table, write_follow_up_table]
-        tables += [write_report, write_document]
+        tables += [write_patient_pages, write_report, write_document]
         quantities = (*screen.interpretation.channels.table, *more)
         writer = ResultsWriter(ledger, quantities, NOTICE, self.pictures, tables, self.precision)
         evaluator = ledger.pending() and SupervisedEvaluator(

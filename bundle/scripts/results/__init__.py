@@ -3,6 +3,7 @@
 from scripts.results.document import write_document
 from scripts.results.explanations import ExplanationWriter
 from scripts.results.follow_up import write_follow_up_table
+from scripts.results.patient_page import write_patient_pages
 from scripts.results.pictures import MaskWriter, OverlayWriter
 from scripts.results.report import write_report
 from scripts.results.tables import write_columns_table, write_rejected_table, write_results_table
@@ -16,6 +17,7 @@ __all__ = [
     "write_columns_table",
     "write_document",
     "write_follow_up_table",
+    "write_patient_pages",
     "write_rejected_table",
     "write_report",
     "write_results_table",
