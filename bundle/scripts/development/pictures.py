@@ -22,6 +22,7 @@ _CLASSES: Final = {"femur": (1, "#ffd54f"), "prosthesis": (2, "#ff9100"), "fixat
 _LABELLED: Final = "hip_screw"
 _MEASURED: Final = "normal"
 _EXPLAINED: Final = "osteoporosis"
+_BROKEN: Final = "trochanteric_fracture"
 
 
 def make_pictures(work_dir: Path) -> None:
@@ -63,7 +64,9 @@ def draw_results(work_dir: Path, browser: str) -> None:
     }
     Image.open(demo / "overlays" / f"{names[_MEASURED]}.png").save(DOCS / "morphometry.jpg", quality=90)
     _draw_labels(demo / "masks" / f"{names[_LABELLED]}.png", DOCS / "labelling.jpg")
-    made |= {name: entry("make pictures", weights=True) for name in ("morphometry.jpg", "labelling.jpg")}
+    (study,) = (one["study"] for one in records["studies"] if names[_BROKEN] in one["films"])
+    _photograph_sheet(demo / "patients" / f"{study}.html", browser, DOCS / "patient.jpg")
+    made |= {name: entry("make pictures", weights=True) for name in ("morphometry.jpg", "labelling.jpg", "patient.jpg")}
     write_record(made)
 
 
@@ -116,6 +119,18 @@ def _photograph(page: Path, browser: str, picture: Path) -> set[str]:
         view.screenshot(path=picture, full_page=True, clip={"x": 0, "y": 0, "width": _WIDTH, "height": height})
         chromium.close()
     return names
+
+
+def _photograph_sheet(page: Path, browser: str, picture: Path) -> None:
+    """Take a picture of a whole page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        view = chromium.new_page(viewport={"width": 1000, "height": 900})
+        view.goto(page.absolute().as_uri())
+        view.screenshot(path=picture, full_page=True, type="jpeg", quality=85)
+        chromium.close()
 
 
 def _draw_labels(found: Path, picture: Path) -> None:
