@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scripts.clinical import Quantity, load_criteria, load_reference
 from scripts.files import replacing
 from scripts.results.document import Document
+from scripts.results.overview import count_codes, draw_t_scores, make_rows
 from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, FRACTURE_COLOUR, LANDMARK_COLOUR, REGION_COLOUR
 
 _SCALE_T = (-5.0, 2.0)
@@ -26,8 +27,12 @@ def write_report(document: Document, quantities: Sequence[Quantity], folder: Pat
         lstrip_blocks=True,
     )
     criteria = load_criteria()
+    rows = make_rows(document, folder)
     page = environment.get_template("report.html.jinja").render(
         document=document,
+        rows=rows,
+        codes=count_codes(rows),
+        drawn_scores=draw_t_scores(rows, criteria),
         radiographs={record["name"]: record for record in document["radiographs"]},
         reference=load_reference(),
         criteria=criteria,
