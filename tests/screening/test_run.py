@@ -112,7 +112,7 @@ def test_only_the_tables_tell_which_file_is_which(output):
             content = path.read_bytes()
             assert b"MRN-4711" not in content, path
             assert path.name in tables or not any(word in content for word in (b"DOE", b"JANE", b"hip.dcm", b"1.2.3")), path
-            assert path.parent == output or re.fullmatch(r"[0-9a-f]{16}\.png", path.name)
+            assert path.parent == output or re.fullmatch(r"[0-9a-f]{16}\.(png|html)", path.name)
 
 
 def test_the_document_is_valid_and_says_what_made_it(output, provenance):

@@ -36,7 +36,6 @@ class Row:
     study: str
     patient: str
     films: Sequence[str]
-    date: str
     sex: str
     age: float | None
     verdict: str
@@ -100,7 +99,6 @@ def _row(study: Record, films: Sequence[Record], folder: Path) -> Row:
         study=study["study"],
         patient=study["patient"],
         films=study["films"],
-        date=study["date"] or "",
         sex=(header["sex"] or "") if header else "",
         age=header["age_years"] if header else None,
         verdict=str(verdict),
