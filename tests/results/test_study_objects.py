@@ -40,9 +40,9 @@ def screened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict
     broken = pydicom.dcmread(EXAMPLES / "osteoporosis.dcm")
     del broken.StudyInstanceUID
     broken.save_as(films / "broken.dcm")
-    Image.fromarray(np.asarray(pydicom.dcmread(EXAMPLES / "low_bone_mass.dcm").pixel_array >> 4, np.uint8)).save(
-        films / "film.png"
-    )
+    (films / "damaged.dcm").write_bytes((EXAMPLES / "trochanteric_fracture.dcm").read_bytes()[:3000])
+    grey = pydicom.dcmread(EXAMPLES / "low_bone_mass.dcm").pixel_array >> 4
+    Image.fromarray(grey.astype(np.uint8)).save(films / "film.png")
     assert ended("screen", str(films), str(out), "--dicom", "reproducible", "--nifti", "true", "--fhir", "true") == 0
     return films, out, json.loads((out / "results.json").read_text())
 
