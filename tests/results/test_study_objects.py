@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from PIL import Image
 from scripts.dataset.labels import LoadLabeld
 from scripts.radiograph import LoadRadiographd, read_dicom_header
 from scripts.results.dicom_seg import extract_mask
+from scripts.results.doubts import doubts
 
 EXAMPLES = Path(__file__).parents[2] / "bundle" / "examples" / "images"
 FILMS = ("normal", "hip_screw")
@@ -237,3 +239,70 @@ def _found(rest: str, uid: str) -> str:
     request = urllib.request.Request(f"{rest}/tools/lookup", data=uid.encode(), method="POST")
     with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)[0]["ID"])
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The DICOM objects of an export with an old name, in Japanese, that lacks what it may not lack; and what was said."""
+    place = tmp_path_factory.mktemp("odd")
+    film = pydicom.dcmread(EXAMPLES / "normal.dcm")
+    film.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+    film.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    film.ReferringPhysicianName = "Dr Huber"
+    film.PatientBirthDate = "19551301"
+    film.IssuerOfPatientID = "HOSPITAL"
+    for attribute in ("AccessionNumber", "StudyID"):
+        del film[attribute]
+    (place / "films").mkdir()
+    film.save_as(place / "films" / "odd.dcm")
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "scripts.apps.command",
+        "screen",
+        str(place / "films"),
+        str(place / "out"),
+        "--dicom",
+        "new",
+    ]
+    run = subprocess.run([*words, "--fhir", "true"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return place / "out", run.stdout + run.stderr
+
+
+def test_an_odd_header_has_its_objects_in_its_own_words(odd: tuple[Path, str]) -> None:
+    made = [pydicom.dcmread(file) for file in (odd[0] / "dicom").iterdir()]
+    assert {one.Modality for one in made} == {"SEG", "SR", "OT"}
+    for one in made:
+        assert one.SpecificCharacterSet == "ISO_IR 192" and str(one.PatientName) == "Yamada^Tarou=山田^太郎=やまだ^たろう"
+        assert one.IssuerOfPatientID == "HOSPITAL" and one.AccessionNumber == one.PatientBirthDate == ""
+    assert "its PatientBirthDate is none, and is left empty" in odd[1]
+
+
+def test_nothing_that_is_said_names_anybody(odd: tuple[Path, str]) -> None:
+    assert not [word for word in ("Yamada", "Huber", "19551301", "P0000") if word in odd[1]]
+
+
+def two_films(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A study whose right hip counts on the second film."""
+    films = [{"name": "a", "reason": None, "hips": [one, hip_of("left")]}, {"name": "b", "reason": None, "hips": [other]}]
+    return {"outcome": {}, "hips": {"right": "b", "left": "a"}}, films
+
+
+def hip_of(side: str, code: str = "", *cautions: str) -> dict[str, Any]:
+    reason = {"code": code, "sentence": f"{code}."} if code else None
+    return {"side": side, "reason": reason, "cautions": [{"code": one, "sentence": f"{one}."} for one in cautions]}
+
+
+def test_a_break_on_one_film_is_told_where_another_measures_the_hip() -> None:
+    told = doubts(*two_films(hip_of("right", "FRACTURE"), hip_of("right", "", "ONE_HEAD")))
+    assert [(one.kind, one.side, one.film, one.code) for one in told] == [
+        ("seen", "right", "a", "FRACTURE"),
+        ("caution", "right", "b", "ONE_HEAD"),
+    ]
+    assert [one.kind for one in doubts(*two_films(hip_of("right", "CUT_OFF"), hip_of("right")))] == []
+    study, films = two_films(hip_of("right"), hip_of("right"))
+    lateral = {"name": "c", "reason": {"code": "NOT_AP", "sentence": "Lateral."}, "hips": []}
+    assert [one.kind for one in doubts(study, [*films, lateral])] == ["unused"]
+    assert [one.kind for one in doubts({**study, "outcome": None}, [lateral])] == ["refused"]

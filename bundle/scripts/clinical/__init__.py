@@ -8,7 +8,7 @@ from scripts.clinical.facts import RadiographFacts
 from scripts.clinical.findings import CHANNELS, QUANTITIES, Channels, Of, Quantity, Source, Values
 from scripts.clinical.follow_up import LEAST_SIGNIFICANT, Change, Precision, judge_change, load_precision
 from scripts.clinical.frax import FraxNeck
-from scripts.clinical.gate import Gate, load_gate
+from scripts.clinical.gate import FOREMOST, Gate, load_gate
 from scripts.clinical.limits import Limits
 from scripts.clinical.lowest_t import LowestT
 from scripts.clinical.outcomes import Caution, Code, Doubt, Reason, RefusedError
@@ -20,6 +20,7 @@ from scripts.clinical.uncertainty import Uncertainty, load_uncertainty
 __all__ = [
     "CHANNELS",
     "COVARIATES",
+    "FOREMOST",
     "HIP",
     "LEAST_SIGNIFICANT",
     "NETWORK_SPACING_MM",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.clinical import Criteria, Estimate, Reason, Screening
+from scripts.clinical import FOREMOST, Criteria, Estimate, Reason, Screening
 from scripts.screening.findings import Findings
 
 
@@ -37,7 +37,7 @@ SITES: Final = {
 }
 SIDES: Final = {"right": Concept("24028007", "Right", "SCT"), "left": Concept("7771000", "Left", "SCT")}
 HIP_JOINT: Final = Concept("24136001", "Hip joint structure", "SCT")
-OSTEOPOROSIS: Final = Concept("64859006", "Osteoporosis", "SCT")
+OUTCOME: Final = Concept("OUTCOME", "Outcome of both hips, estimated from radiograph")
 PROCEDURE: Final = Concept("HIPDENSITY", "Bone density of hips, estimated from radiograph")
 NOT_MEASURED: Final = Concept("NOTMEASURED", "Not measured")
 REASON: Final = Concept("REASON", "Reason why it was not measured")
@@ -59,8 +59,11 @@ def of_patient(screening: Screening) -> list[Value]:
     """What is told of the patient by numbers."""
     found = []
     for concept, value in (
-        (Concept("P_OSTEOPOROSIS", "Probability that the lowest T-score is -2.5 or less"), screening.osteoporosis_probability),
-        (Concept("P_LOW_BONE_MASS", "Probability that the lowest T-score is below -1.0"), screening.low_bone_mass_probability),
+        (
+            Concept("P_OSTEOPOROSIS", "Estimated probability of a lowest T-score to -2.5"),
+            screening.osteoporosis_probability,
+        ),
+        (Concept("P_LOW_BONE_MASS", "Estimated probability of a lowest T-score below -1.0"), screening.low_bone_mass_probability),
     ):
         if value is not None:
             found.append(Value(concept, value))
@@ -84,12 +87,19 @@ def in_words(screening: Screening) -> list[tuple[Concept, Concept]]:
 
 
 def interval_name(criteria: Criteria) -> str:
-    """Such as "90% interval"."""
-    return f"{criteria.coverage:.0%} interval"
+    """Such as "90% interval of the estimate"."""
+    return f"{criteria.coverage:.0%} interval of the estimate"
 
 
 def why_not(findings: Findings, index: int) -> Reason:
-    """Why a study's hip was not measured: by the radiograph that shows it, else by what the study, or its first film, lacks."""
+    """Why a study's hip was not measured: breaks, implants and children first, then by the first radiograph that tells."""
     reasons = [found.seen.screening.hips[index].reason for found in findings.radiographs if found.seen]
-    reason = next((one for one in reasons if one), None) or findings.study.reason
-    return reason or next(found.reason for found in findings.radiographs if found.reason)
+    told = [one for one in reasons if one] or [one for one in (findings.study.reason,) if one]
+    told = told or [found.reason for found in findings.radiographs if found.reason]
+    return min(told, key=lambda reason: reason.code not in FOREMOST)
+
+
+def seen_elsewhere(findings: Findings, index: int) -> list[Reason]:
+    """Breaks and implants that a radiograph shows of a hip which another one measures."""
+    reasons = [found.seen.screening.hips[index].reason for found in findings.radiographs if found.seen]
+    return list(dict.fromkeys(one for one in reasons if one and one.code in FOREMOST))

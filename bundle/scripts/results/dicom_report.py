@@ -21,7 +21,7 @@ from scripts.results.coded import (
     CAUTION,
     HIP_JOINT,
     NOT_MEASURED,
-    OSTEOPOROSIS,
+    OUTCOME,
     PROCEDURE,
     REASON,
     SCHEME,
@@ -33,6 +33,7 @@ from scripts.results.coded import (
     interval_name,
     of_patient,
     of_site,
+    seen_elsewhere,
     why_not,
 )
 from scripts.results.record import to_stored
@@ -60,9 +61,10 @@ def make_report(
     uids: Sequence[str],
 ) -> Dataset:
     """Make the report of a study: for each site of each hip density, T-score and Z-score with their intervals and where they are,
-    of a hip that was not measured why, and of the patient the probability of osteoporosis and what triage says.
+    of a hip that was not measured why, and of the patient the probability of osteoporosis and what triage says. A break or
+    implant on a radiograph is told too where another one measures the hip.
 
-    Every code of a quantity is of the bundle's own scheme, and its meaning says that it is estimated from a radiograph.
+    Every code of a quantity is of the bundle's own scheme, and its meaning says that it is an estimate.
 
     Args:
         radiographs: by name, headers of those that are DICOM, in the order of the findings.
@@ -102,7 +104,8 @@ def make_report(
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
-    said = [notice, *dict.fromkeys(findings.study.screening.notes if findings.study.screening else ())]
+    screenings = [findings.study.screening, *(found.seen.screening for found in findings.radiographs if found.seen)]
+    said = [notice, *dict.fromkeys(note for screening in screenings if screening for note in screening.notes)]
     for sentence in said:
         report[0].ContentSequence.append(_comment(sentence))
     document = hd.sr.ComprehensiveSR(
@@ -157,7 +160,7 @@ def _of_hip(
             finding=Concept("DXAREGION", f"Region of DXA, placed on a radiograph: {HIP.site_names[site]}"),
             values=[*_with_ends(of_site(estimate), criteria), spread],
             evaluations=[(CAUTION, Concept(str(caution.code), str(caution.code))) for caution in hip.cautions],
-            comments=[caution.sentence for caution in hip.cautions],
+            comments=[*(one.sentence for one in seen_elsewhere(findings, index)), *(one.sentence for one in hip.cautions)],
             region=_region(header, outline) if header is not None and outline is not None else None,
             image=hd.sr.SourceImageForMeasurementGroup.from_source_image(header) if header is not None else None,
         )  # fmt: skip
@@ -165,7 +168,7 @@ def _of_hip(
 
 def _of_patient(screening: Screening, criteria: Criteria, algorithm: hd.sr.AlgorithmIdentification, uid: str) -> Group:
     return _group(
-        "patient", uid, hd.sr.FindingSite(_coded(HIP_JOINT)), algorithm, finding=OSTEOPOROSIS,
+        "patient", uid, hd.sr.FindingSite(_coded(HIP_JOINT)), algorithm, finding=OUTCOME,
         values=_with_ends(of_patient(screening), criteria), evaluations=in_words(screening),
     )  # fmt: skip
 

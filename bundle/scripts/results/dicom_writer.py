@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +16,10 @@ from pydicom.uid import generate_uid
 from scripts.clinical import Criteria, load_criteria
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
+from scripts.radiograph import quiet
 from scripts.results.dicom_report import make_report
 from scripts.results.dicom_seg import make_segmentation
-from scripts.results.headers import read_headers
+from scripts.results.headers import identify, read_headers
 from scripts.screening.findings import Findings
 from scripts.screening.ledger import Ledger
 
@@ -39,14 +39,15 @@ class DicomWriter:
     Args:
         ledger: of the run; items and provenance are taken from it.
         notice: the sentence that every result carries.
-        reproducible: give each object the same UID in every run with the same radiograph, weights and version; else new ones.
+        reproducible: give each object the same UID in every run that would make the same of it, by radiographs, manifest,
+            weights, settings, software and notice; else new ones.
         criteria: cut points; those that ship if None.
     """
 
     def __init__(self, ledger: Ledger, notice: str, reproducible: bool = False, criteria: Criteria | None = None) -> None:
         self.ledger, self.notice, self.reproducible = ledger, notice, reproducible
         self.criteria = criteria or load_criteria()
-        logging.getLogger("highdicom").setLevel(logging.WARNING)  # it tells of every attribute that it copies
+        logging.getLogger("highdicom").setLevel(logging.CRITICAL)  # it quotes what it copies
 
     def __call__(
         self, findings: Findings, pictures: Mapping[str, Mapping[str, str | None]], folder: Path
@@ -62,47 +63,50 @@ class DicomWriter:
             By name of the radiograph the paths, relative to ``folder``, of its "segmentation" and "capture"; and that of the
             study's "report". None where there is none.
         """
-        headers = read_headers(findings, self.ledger.items)
+        with quiet():
+            return self._write(findings, pictures, folder)
+
+    def _write(
+        self, findings: Findings, pictures: Mapping[str, Mapping[str, str | None]], folder: Path
+    ) -> tuple[dict[str, dict[str, str | None]], dict[str, str | None]]:
+        known = read_headers(findings, self.ledger.items)
+        headers = {name: header for name, header in known.items() if header is not None}
         written = {found.name: dict[str, str | None](segmentation=None, capture=None) for found in findings.radiographs}
         if not headers:
             return written, {"report": None}
-        first = next(iter(headers.values()))
-        series = {kind: self._uid(first, kind) for kind in ("SEG", "SC", "SR")}
+        study = str(self.ledger.items[findings.radiographs[0].name]["study"])
+        made = [identify(self.ledger, findings, known, self.notice)]
+        series = {kind: self._uid(*made, kind) for kind in ("SEG", "SC", "SR")}
         for number, found in enumerate(findings.radiographs, start=1):
             header, seen = headers.get(found.name), found.seen
             if header is None or seen is None:
                 continue
-            own = str(header.get("SOPInstanceUID", ""))
             if seen.mask.any():
                 written[found.name]["segmentation"] = self._written(
                     f"{FOLDER}/{found.name}.seg.dcm", folder, make_segmentation, header, seen.mask,
-                    "OsteoXR, contours; research use only", False, (series["SEG"], self._uid(header, "SEG", own)), number,
+                    "OsteoXR, contours; research use only", False, (series["SEG"], self._uid(*made, "SEG", str(number))), number,
                 )  # fmt: skip
             if overlay := pictures.get(found.name, {}).get("overlay"):
                 written[found.name]["capture"] = self._written(
                     f"{FOLDER}/{found.name}.sc.dcm", folder, make_capture, header, folder / overlay,
-                    (series["SC"], self._uid(header, "SC", own)), number,
+                    (series["SC"], self._uid(*made, "SC", str(number))), number,
                 )  # fmt: skip
-        shown = [str(header.get("SOPInstanceUID", "")) for header in headers.values()]
-        uids = [series["SR"], *(self._uid(first, "SR", str(index), *shown) for index in range(2 * len(HIP.sides) + 2))]
+        uids = [series["SR"], *(self._uid(*made, "SR", str(index)) for index in range(2 * len(HIP.sides) + 2))]
         report = self._written(
-            f"{FOLDER}/{self.ledger.items[findings.radiographs[0].name]['study']}.sr.dcm", folder, make_report, headers, findings,
+            f"{FOLDER}/{study}.sr.dcm", folder, make_report, headers, findings,
             self.criteria, self.notice, self.ledger.provenance["weights"]["sha256"], uids,
         )  # fmt: skip
         return written, {"report": report}
 
-    def _uid(self, header: Dataset, *more: str) -> str:
-        if not self.reproducible:
-            return str(hd.UID())
-        made_by = self.ledger.provenance
-        study = str(header.get("StudyInstanceUID", ""))
-        return str(generate_uid(entropy_srcs=[made_by["weights"]["sha256"], version("osteoxr"), study, *more]))
+    def _uid(self, *told: str) -> str:
+        return str(generate_uid(entropy_srcs=list(told))) if self.reproducible else str(hd.UID())
 
     def _written(self, path: str, folder: Path, make: Any, *arguments: Any) -> str | None:
         try:
             made = make(*arguments)
         except _NO_OBJECT as error:
-            _LOGGER.warning("%s was not written: the radiograph's header does not allow it (%s)", path, type(error).__name__)
+            attribute = f", {error.name}" if isinstance(error, AttributeError) and error.name else ""
+            _LOGGER.warning("%s was not written: the header does not allow it (%s%s)", path, type(error).__name__, attribute)
             return None
         with replacing(folder / path) as temporary:
             made.save_as(temporary, enforce_file_format=True)
@@ -134,5 +138,7 @@ def make_capture(radiograph: Dataset, picture: Path, uids: tuple[str, str], numb
         patient_orientation=("L", "F"),
         series_description="OsteoXR, picture; research use only",
     )
+    if "IssuerOfPatientID" in radiograph:
+        capture.IssuerOfPatientID = radiograph.IssuerOfPatientID
     capture.Laterality = ""  # required of a picture that shows both hips, and unknown
     return capture

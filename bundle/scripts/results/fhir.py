@@ -14,8 +14,10 @@ from fhir.resources.R4B.bundle import Bundle
 from scripts.clinical import Criteria, load_criteria
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
+from scripts.radiograph import quiet
 from scripts.results.coded import (
     HIP_JOINT,
+    OUTCOME,
     PROCEDURE,
     SIDES,
     SITES,
@@ -25,9 +27,10 @@ from scripts.results.coded import (
     interval_name,
     of_patient,
     of_site,
+    seen_elsewhere,
     why_not,
 )
-from scripts.results.headers import read_headers
+from scripts.results.headers import identify, read_headers
 from scripts.screening.findings import Findings
 from scripts.screening.ledger import Ledger
 
@@ -46,9 +49,10 @@ _IMAGING: Final = {
 }
 _URI: Final = "urn:ietf:rfc3986"
 _UNKNOWN: Final = {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "not-performed"}
+_LATERALITY: Final = "272741003"
 _DECIMALS: Final = 4
 _NAMESPACE: Final = uuid.UUID("aed7d2ac-3b5c-4b2e-9a13-6ec4f5c39d61")
-"""Of the UUIDs by which the resources of a bundle name each other; the same of the same study in every run."""
+"""Of the UUIDs by which the resources of a bundle name each other; the same of the same results in every run."""
 
 Plain = dict[str, Any]
 
@@ -80,10 +84,16 @@ class FhirWriter:
         Returns:
             Nothing of each radiograph; of the study its path, relative to ``folder``, by "fhir"; None where nothing was read.
         """
+        with quiet():
+            return {}, {"fhir": self._write(findings, folder)}
+
+    def _write(self, findings: Findings, folder: Path) -> str | None:
         items = [self.ledger.items[found.name] for found in findings.radiographs]
-        if not any(found.seen for found in findings.radiographs):
-            return {}, {"fhir": None}
-        headers = list(read_headers(findings, self.ledger.items).values())
+        found_headers = read_headers(findings, self.ledger.items)
+        # Without the header of what is DICOM the patient would go by a pseudonym, which no server knows.
+        if not found_headers or len(found_headers) < sum(found.seen is not None for found in findings.radiographs):
+            return None
+        headers = [header for header in found_headers.values() if header is not None]
         patient, issuer, uid = (
             str(headers[0].get(attribute) or "") if headers else ""
             for attribute in ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")
@@ -93,12 +103,13 @@ class FhirWriter:
             identifier["assigner"] = {"display": issuer}
         subject = {"type": "Patient", "identifier": identifier}
         date = next((str(item["date"]) for item in items if item.get("date")), None)
-        plain = make_bundle(findings, self.criteria, self.notice, subject, uid, date, str(items[0]["study"]))
+        identity = identify(self.ledger, findings, found_headers, self.notice)
+        plain = make_bundle(findings, self.criteria, self.notice, subject, uid, date, identity)
         bundle = Bundle.model_validate(plain)
         path = f"{FOLDER}/{items[0]['study']}.json"
         with replacing(folder / path) as temporary:
             temporary.write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        return {}, {"fhir": path}
+        return path
 
 
 def make_bundle(
@@ -108,7 +119,7 @@ def make_bundle(
     subject: Mapping[str, Any],
     study_uid: str,
     date: str | None,
-    study: str,
+    identity: str,
 ) -> Plain:
     """Make the Bundle of a study, as plain data.
 
@@ -119,7 +130,7 @@ def make_bundle(
         subject: the Reference to the patient.
         study_uid: DICOM's, "" where there is none.
         date: of the study, YYYY-MM-DD; None where it is unknown.
-        study: pseudonym.
+        identity: of the results, see `headers.identify`; other results are other resources.
     """
     shared: Plain = {"status": "preliminary", "subject": dict(subject)}
     if date:
@@ -140,10 +151,11 @@ def make_bundle(
         hip = screening.hips[index]
         for site, estimate in hip.estimates.items():
             density, *scores = of_site(estimate)
+            said = [*(one.sentence for one in seen_elsewhere(findings, index)), *(one.sentence for one in hip.cautions)]
             one: Plain = {"code": _concept(density.concept), "bodySite": _place(SITES[site], side)}
             one["valueQuantity"] = _quantity(density.value, density.unit)
             one["component"] = [*_interval(density, criteria), *_components(scores, criteria)]
-            one["note"] = [{"text": caution.sentence} for caution in hip.cautions] or None
+            one["note"] = [{"text": told} for told in said]
             observations[f"{side} {site}"] = {key: value for key, value in one.items() if value}
     conclusion = []
     if findings.study.screening is not None:
@@ -151,10 +163,12 @@ def make_bundle(
         conclusion = [f"{of.meaning}: {word.meaning}." for of, word in words]
         told = [{"code": _concept(of), "valueCodeableConcept": _concept(word)} for of, word in words]
         observations["patient"] = {
-            "code": _concept(PROCEDURE),
+            "code": _concept(OUTCOME),
             "component": [*told, *_components(of_patient(findings.study.screening), criteria)],
         }
-    urls = {name: f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{study_uid or study} {name}')}" for name in (*observations, "report")}
+        if findings.study.screening.notes:
+            observations["patient"]["note"] = [{"text": note} for note in findings.study.screening.notes]
+    urls = {name: f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{identity} {name}')}" for name in (*observations, "report")}
     report: Plain = {
         "resourceType": "DiagnosticReport",
         **shared,
@@ -185,8 +199,10 @@ def _concept(concept: Concept) -> Plain:
 
 
 def _place(site: Concept, side: str) -> Plain:
-    codings = [_concept(one)["coding"][0] for one in (site, SIDES[side])]
-    return {"coding": codings, "text": f"{side} {site.meaning.removeprefix('Structure of ').removesuffix(' structure').lower()}"}
+    """The site of one side, as one expression of SNOMED CT."""
+    code = f"{site.code}:{_LATERALITY}={SIDES[side].code}"
+    name = site.meaning.removeprefix("Structure of ").removesuffix(" structure").lower()
+    return {"coding": [{"system": _SCHEMES["SCT"], "code": code}], "text": f"{side} {name}"}
 
 
 def _quantity(value: float, unit: str) -> Plain:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from scripts.clinical import Criteria
 from scripts.results.document import Document
+from scripts.results.doubts import doubts
 from scripts.results.record import Record
 
 _THUMBNAIL: Final = (112, 80)
@@ -89,10 +90,7 @@ def draw_t_scores(rows: Sequence[Row], criteria: Criteria) -> Markup | None:
 def _row(study: Record, films: Sequence[Record], folder: Path) -> Row:
     outcome: Mapping[str, Any] = study["outcome"] or {}
     header = next((film["header"] for film in films if film["header"]), None)
-    codes = [film["reason"]["code"] for film in films if film["reason"]]
-    for film in films:
-        codes += [hip["reason"]["code"] for hip in film["hips"] if hip["reason"] and study["hips"][hip["side"]] is None]
-        codes += [caution["code"] for hip in film["hips"] for caution in hip["cautions"]]
+    codes = [one.code for one in doubts(study, films) if one.kind != "unused"]
     verdict = "refused" if not outcome else outcome["triage"] or outcome["expectation"] or "too young for a T-score"
     overlay = next((film["outputs"]["overlay"] for film in films if film["outputs"]["overlay"]), None)
     return Row(
@@ -105,7 +103,7 @@ def _row(study: Record, films: Sequence[Record], folder: Path) -> Row:
         probability=outcome.get("osteoporosis_probability"),
         lowest_t=outcome.get("lowest_t_score"),
         interval=outcome.get("lowest_t_interval"),
-        codes=list(dict.fromkeys(str(code) for code in codes)),
+        codes=list(dict.fromkeys(codes)),
         picture=_thumbnail(folder / overlay) if overlay and (folder / overlay).is_file() else Markup(""),
     )
 

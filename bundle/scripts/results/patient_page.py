@@ -16,10 +16,11 @@ from markupsafe import Markup
 from PIL import Image
 from tqdm import tqdm
 
-from scripts.clinical import Code, Criteria, Doubt, Quantity, Reference, load_criteria, load_reference
+from scripts.clinical import Code, Criteria, Quantity, Reference, load_criteria, load_reference
 from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.results.document import Document
+from scripts.results.doubts import doubts
 from scripts.results.record import Record
 from scripts.results.reference_chart import Point, draw_chart
 
@@ -27,8 +28,6 @@ FOLDER: Final = "patients"
 _PAGE: Final = re.compile(r"[0-9a-f]{16}\.html")
 _WORDS: Final = Path(__file__).with_name("words")
 LANGUAGES: Final = ("en", "de")
-_FIRST: Final = (Code.FRACTURE, Code.IMPLANT)
-"""What the reader most needs to know of a hip that was not measured."""
 _PICTURE_PX, _QUALITY = 900, 82
 _TONES: Final = {"osteoporosis likely": "likely", "uncertain: DXA decides": "uncertain", "osteoporosis unlikely": "unlikely"}
 
@@ -56,7 +55,7 @@ def write_patient_pages(document: Document, quantities: Sequence[Quantity], fold
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["decimals"] = _decimals
+    environment.filters["decimals"] = lambda value, count: _decimals(value, count).replace(".", words["decimal_mark"])
     template = environment.get_template("patient.html.jinja")
     radiographs = {record["name"]: record for record in document["radiographs"]}
     written = set()
@@ -72,7 +71,6 @@ def write_patient_pages(document: Document, quantities: Sequence[Quantity], fold
             verdict=_verdict(study, words),
             alarms=(alarms := _alarms(films, study, words)),
             broken=any(alarm["code"] == Code.FRACTURE for alarm in alarms),
-            hips=_hips(films, study),
             charts=_charts(films, study, reference, criteria, words),
             pictures=_pictures(films, folder, words),
             reference=reference,
@@ -106,49 +104,36 @@ def _verdict(study: Record, words: Mapping[str, Any]) -> dict[str, Any]:
     return {"word": words[str(outcome["triage"])], "tone": tone, "advice": words[f"advice_{tone}"]}
 
 
-def _alarms(films: Sequence[Record], study: Record, words: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Why hips, or all, were not measured, breaks and implants first; then cautions."""
-    found = []
-    for film in films:
-        if film["reason"] and all(hip["reason"] in (None, film["reason"]) for hip in film["hips"]):
-            found.append({"kind": words["refused"], **_told(film["reason"], words)})
-            continue
-        for hip in film["hips"]:
-            place = words[f"{hip['side']}_hip"]
-            if hip["reason"] and study["hips"][hip["side"]] is None:
-                found.append({"kind": f"{words['refused']}, {place}", **_told(hip["reason"], words)})
-            if study["hips"][hip["side"]] == film["name"]:
-                found += [{"kind": f"{words['caution']}, {place}", **_told(one, words)} for one in hip["cautions"]]
-    once = list({tuple(one.items()): one for one in found}.values())
-    return sorted(once, key=lambda one: (one["code"] not in {str(code) for code in _FIRST}, one["code"] in set(Doubt)))
-
-
-def _told(reason: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, str]:
-    return {"code": str(reason["code"]), "name": words["codes"][str(reason["code"])], "sentence": str(reason["sentence"])}
-
-
-def _hips(films: Sequence[Record], study: Record) -> list[Record]:
-    """The hips that count for the patient."""
+def _alarms(films: Sequence[Record], study: Record, words: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is to be known before any number, see `doubts`."""
     return [
-        hip for film in films for hip in film["hips"] if study["hips"][hip["side"]] == film["name"] and not hip["reason"]
-    ]  # fmt: skip
+        {
+            "heading": words[f"told_{one.kind}"].format(
+                place=words[f"{one.side}_hip"] if one.side else words["all"], film=one.film
+            ),
+            "mild": one.kind in ("caution", "unused"),
+            "code": one.code,
+            "name": words["codes"][one.code],
+            "sentence": one.sentence,
+        }
+        for one in doubts(study, films)
+    ]
 
 
 def _charts(
     films: Sequence[Record], study: Record, reference: Reference, criteria: Criteria, words: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    hips = _hips(films, study)
     header = next((film["header"] for film in films if film["header"]), None)
-    if not hips or header is None:
+    if not study["estimates"] or header is None or header["age_years"] is None:
         return []
-    sex = header["sex"] if header["sex"] in reference.by_age else "F"
-    who = words[f"chart_who_{sex}"]
+    known = header["sex"] in reference.by_age
+    sex = header["sex"] if known else "F"
+    who = words[f"chart_who_{sex}"] if known else f"{words[f'chart_who_{sex}']} ({words['sex_unknown']})"
     charts = []
     for site in HIP.sites:
         points = []
-        for hip in hips:
-            estimate = hip["estimates"][site]
-            points.append(Point(hip["side"], estimate["bmd_g_cm2"], tuple(estimate["bmd_interval_g_cm2"])))
+        for side, estimates in study["estimates"].items():
+            points.append(Point(side, estimates[site]["bmd_g_cm2"], tuple(estimates[site]["bmd_interval_g_cm2"])))
         told = "; ".join(_in_words(point, words) for point in points)
         described = words["chart_long"].format(site=words[site], points=told, who=who)
         drawn = draw_chart(points, site, header["age_years"], sex, reference, criteria, words, described)
@@ -157,7 +142,7 @@ def _charts(
 
 
 def _in_words(point: Point, words: Mapping[str, Any]) -> str:
-    bmd, low, high = (f"{value:.3f}" for value in (point.bmd, *point.interval))
+    bmd, low, high = (_decimals(value, 3).replace(".", words["decimal_mark"]) for value in (point.bmd, *point.interval))
     return str(words["chart_point"].format(side=words[f"{point.side}_hip"], bmd=bmd, low=low, high=high))
 
 

@@ -106,6 +106,11 @@ def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings, 
         "reason": _reason(found.reason),
         "hips": dict(zip(HIP.sides, names, strict=True)),
         "outcome": found.screening and _outcome(found.screening),
+        "estimates": {
+            hip.side: {site: _estimate(estimate) for site, estimate in hip.estimates.items()}
+            for hip in (found.screening.hips if found.screening else ())
+            if not hip.reason
+        },
         "outputs": dict(outputs),
     }
 

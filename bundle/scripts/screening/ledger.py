@@ -20,11 +20,11 @@ Item = Mapping[str, Any]
 
 JOURNAL_NAME: Final = "journal.jsonl"
 
-PICTURE_FOLDERS: Final = ("masks", "overlays", "explanations", "dicom", "fhir")
+PICTURE_FOLDERS: Final = ("masks", "overlays", "explanations", "dicom", "fhir", "patients")
 
 _PICTURE: Final = re.compile(r"[0-9a-f]{16}\.(?:png|json|nii\.gz|(?:seg|sc|sr)\.dcm)")
-_TABLES: Final = r"(?:results|results\.schema|columns|rejected|index)\.\d+\.(?:csv|json|html)"
-_LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}(?:\.seg|\.sc|\.sr|\.nii)?\.\d+\.(?:png|json|dcm|gz)|{_TABLES})")
+_TABLES: Final = r"(?:results|results\.schema|columns|rejected|follow_up|index)\.\d+\.(?:csv|json|html)"
+_LEFTOVER: Final = re.compile(rf"\.(?:[0-9a-f]{{16}}(?:\.seg|\.sc|\.sr|\.nii)?\.\d+\.(?:png|json|html|dcm|gz)|{_TABLES})")
 
 
 class Ledger:
@@ -150,7 +150,8 @@ class Ledger:
     def _is_current(self, study: str, entry: Entry) -> bool:
         if entry.get("settings") != self._settings or entry.get("films") != self._digests(study):
             return False
-        pictures = [path for record in entry["content"]["radiographs"] for path in record["outputs"].values() if path]
+        records = (*entry["content"]["radiographs"], entry["content"]["study"])
+        pictures = [path for record in records for path in record["outputs"].values() if path]
         return all((self.output_dir / path).is_file() and (self.output_dir / path).stat().st_size for path in pictures)
 
     def _clear(self, pattern: re.Pattern[str], kept: Collection[Path] = ()) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,11 +27,12 @@ _MEANING = (REFERENCE_FILE, DIAGNOSIS_FILE, FRAX_FILE, DXA_MAKERS_FILE, GATE_FIL
 _CODE = Path(__file__).parents[1]
 _WITHOUT_EFFECT = frozenset(
     {
-        "checkpoint", "calibration_file", "uncertainty_file", "notice", "precision_file", "num_workers", "tracking", "run_name",
-        "experiment_name", "tracking_uri",
+        "checkpoint", "calibration_file", "uncertainty_file", "notice", "precision_file", "language", "num_workers", "tracking",
+        "run_name", "experiment_name", "tracking_uri",
     }
 )  # fmt: skip
-"""Overrides that change no number of a study; of checkpoint, calibration and uncertainty the hash counts."""
+"""Overrides that change no number of a study; of checkpoint, calibration and uncertainty the hash counts. The notice stands in
+objects for other systems, and counts where there are any."""
 
 
 def describe_run(
@@ -72,17 +73,18 @@ def describe_run(
     }
 
 
-def fingerprint(provenance: Mapping[str, Any]) -> str:
+def fingerprint(provenance: Mapping[str, Any], without: Collection[str] = ()) -> str:
     """A SHA-256 that differs where the numbers may: by weights, configuration, device, versions and the bundle's own code.
 
     Args:
         provenance: of `describe_run`. When it was made, and what the command line says of anything else, do not count.
+        without: further keys of the command line that do not count.
     """
     configuration = provenance["configuration"]
     counted = {
         **{key: provenance[key] for key in ("software", "seed", "device", "reference")},
         "configuration": [file["sha256"] for file in configuration["files"]],
-        "overrides": effective_overrides(provenance),
+        "overrides": {key: value for key, value in effective_overrides(provenance).items() if key not in without},
         "weights": provenance["weights"]["sha256"],
         **{key: provenance.get(key) for key in ("calibration", "uncertainty")},
         "code": code_sha256(),
@@ -93,7 +95,8 @@ def fingerprint(provenance: Mapping[str, Any]) -> str:
 def effective_overrides(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What the command line set that may change a number, of a provenance of `describe_run`."""
     overrides = provenance["configuration"]["overrides"]
-    return {key: value for key, value in overrides.items() if key not in _WITHOUT_EFFECT}
+    stamped = overrides.get("dicom", "none") != "none" or overrides.get("fhir") == "True"
+    return {key: value for key, value in overrides.items() if key not in _WITHOUT_EFFECT or (key == "notice" and stamped)}
 
 
 def code_sha256() -> str:
