@@ -112,7 +112,7 @@ $(VENV)/demo.stamp: $(VENV)/torch.stamp
 	@touch $@
 
 $(VENV)/all.stamp: $(VENV)/torch.stamp
-	$(VENV)/bin/pip install --quiet -e '.[simulate,train,report,export,dev]'
+	$(VENV)/bin/pip install --quiet -e '.[simulate,train,report,export,pacs,dev]'
 	@touch $@
 
 # MONAI Label has an environment of its own: its dependencies would bring CUDA packages and an old numpy.

@@ -29,14 +29,16 @@ class Orthanc:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Orthanc]:
-    """Run one while the context lasts; its files lie in the folder."""
+def running(folder: Path, again: Orthanc | None = None) -> Iterator[Orthanc]:
+    """Run one while the context lasts; its files lie in the folder. One that ran there can be started again, at its ports."""
     if not shutil.which("Orthanc") or not _DICOMWEB.exists():
         absent("Orthanc with its DICOMweb plugin is not installed; run tests/install_debian_packages.sh")
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
         web, dicom = one.getsockname()[1], other.getsockname()[1]
+    if again is not None:
+        web, dicom = int(again.rest.rpartition(":")[2]), again.port
     settings = {
         "StorageDirectory": str(folder / "db"), "IndexDirectory": str(folder / "db"), "Plugins": [str(_DICOMWEB)],
         "HttpPort": web, "HttpBindAddresses": ["127.0.0.1"], "DicomPort": dicom, "DicomServerEnabled": True,
