@@ -48,6 +48,9 @@ CALLS = {
     "calibrate in out --fewest_patients 60 --folds 10": (
         "scripts.evaluation.local.calibrate.calibrate", {"output_dir": "out", "fewest_patients": 60, "folds": 10},
     ),
+    "send in --server PACS@host:104 --attempts 2": (
+        "scripts.apps.pacs.send.send_results", {"output_dir": "in", "server": "PACS@host:104", "title": "OSTEOXR", "attempts": 2},
+    ),
     "check-calibration in out --calibration_file local.json": (
         "scripts.evaluation.local.drift.check_calibration", {"output_dir": "out", "fewest_patients": 20},
     ),

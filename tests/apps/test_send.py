@@ -16,6 +16,7 @@ import pytest
 from own_command import ended
 from PIL import Image
 from pydicom.uid import generate_uid
+from scripts.apps.pacs import send
 from scripts.apps.pacs.send import SENT, TOKEN, send_results
 from scripts.development.made import BUNDLE
 from scripts.results.dicom_writer import make_capture
@@ -46,7 +47,7 @@ def address(pacs: orthanc.Orthanc, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", ["dicomweb", "c-store"])
 def test_a_pacs_that_dies_and_comes_back_has_every_object_once(
-    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uids, out = write_objects(tmp_path / "out", MANY), tmp_path / "out"
     waits: list[float] = []
@@ -56,15 +57,23 @@ def test_a_pacs_that_dies_and_comes_back_has_every_object_once(
         waits.append(seconds)
         time.sleep(0.5)
 
-    def send() -> None:
+    store = send._try
+
+    def slow(*told: object) -> None:
+        time.sleep(0.1)  # else all are sent before the PACS is gone
+        store(*told)
+
+    monkeypatch.setattr(send, "_try", slow)
+
+    def run() -> None:
         try:
-            send_results(str(out), where, "OSTEOXR", attempts=100, sleep=patient)
+            send.send_results(str(out), where, "OSTEOXR", attempts=100, sleep=patient)
         except BaseException as error:
             failed.append(error)
 
     with orthanc.running(tmp_path) as pacs:
         where = address(pacs, kind)
-        thread = threading.Thread(target=send)
+        thread = threading.Thread(target=run)
         thread.start()
         while len(held(pacs)) < MANY // 3:
             assert thread.is_alive()

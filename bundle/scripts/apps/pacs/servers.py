@@ -56,8 +56,8 @@ def open_server(address: str, title: str, token: str) -> Server:
     if entity := _ENTITY.fullmatch(address):
         return _Entity(entity["title"], entity["host"].strip("[]"), int(entity["port"]), title)
     raise ValueError(
-        f"--server {address}: expected the address of a DICOMweb service, as https://pacs.hospital/dicom-web, or TITLE@HOST:PORT of "
-        "C-STORE; a password or token has no place in it. Nothing was sent."
+        f"--server {address}: expected the address of a DICOMweb service, as https://pacs.hospital/dicom-web, or "
+        "TITLE@HOST:PORT of C-STORE; a password or token has no place in it. Nothing was sent."
     )
 
 
