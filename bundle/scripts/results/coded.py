@@ -8,6 +8,9 @@ from typing import Final
 from scripts.clinical import FOREMOST, Criteria, Estimate, Reason, Screening
 from scripts.screening.findings import Findings
 
+SCHEME: Final = "99OSTEOXR"
+"""Of what is estimated from a radiograph: LOINC's codes of density and T-score are DXA's."""
+
 
 @dataclass(frozen=True)
 class Concept:
@@ -15,7 +18,7 @@ class Concept:
 
     code: str
     meaning: str
-    scheme: str = "99OSTEOXR"
+    scheme: str = SCHEME
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,6 @@ class Value:
     unit: str = "1"
     interval: tuple[float, float] | None = None
 
-
-SCHEME: Final = Concept("", "").scheme
-"""Of what is estimated from a radiograph: LOINC's codes of density and T-score are DXA's."""
 
 SITES: Final = {
     "neck": Concept("29627003", "Structure of neck of femur", "SCT"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import approximate_polygon
 
 from scripts.clinical import Criteria, Hip, Screening
 from scripts.clinical.anatomy import HIP
@@ -36,6 +36,7 @@ from scripts.results.coded import (
     seen_elsewhere,
     why_not,
 )
+from scripts.results.pictures import contours
 from scripts.results.record import to_stored
 from scripts.screening.findings import Findings, Seen
 
@@ -234,7 +235,7 @@ def _outline(seen: Seen, index: int, region: str) -> NDArray[np.float64] | None:
     placed = seen.geometry[index].regions.get(region)
     if placed is None or not placed.mask.any():
         return None
-    outline = max(find_contours(np.pad(placed.mask.astype(np.float32), 1), 0.5), key=len) - 1
+    outline = max(contours(placed.mask), key=len)
     stored = to_stored(approximate_polygon(outline, _TOLERANCE_PX), seen.image.meta) + 0.5
     rows, cols = seen.mask.shape
     return np.clip(stored[:, ::-1], 0, (cols, rows))

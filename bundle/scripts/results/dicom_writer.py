@@ -19,7 +19,7 @@ from scripts.files import replacing
 from scripts.radiograph import quiet
 from scripts.results.dicom_report import make_report
 from scripts.results.dicom_seg import make_segmentation
-from scripts.results.headers import identify, read_headers
+from scripts.results.headers import identify, identify_run, read_headers
 from scripts.screening.findings import Findings
 from scripts.screening.ledger import Ledger
 
@@ -46,7 +46,7 @@ class DicomWriter:
 
     def __init__(self, ledger: Ledger, notice: str, reproducible: bool = False, criteria: Criteria | None = None) -> None:
         self.ledger, self.notice, self.reproducible = ledger, notice, reproducible
-        self.criteria = criteria or load_criteria()
+        self.criteria, self.run = criteria or load_criteria(), identify_run(ledger, notice)
         logging.getLogger("highdicom").setLevel(logging.CRITICAL)  # it quotes what it copies
 
     def __call__(
@@ -75,8 +75,8 @@ class DicomWriter:
         if not headers:
             return written, {"report": None}
         study = str(self.ledger.items[findings.radiographs[0].name]["study"])
-        made = [identify(self.ledger, findings, known, self.notice)]
-        series = {kind: self._uid(*made, kind) for kind in ("SEG", "SC", "SR")}
+        identity = identify(self.run, self.ledger, findings, known)
+        series = {kind: self._uid(identity, kind) for kind in ("SEG", "SC", "SR")}
         for number, found in enumerate(findings.radiographs, start=1):
             header, seen = headers.get(found.name), found.seen
             if header is None or seen is None:
@@ -84,14 +84,15 @@ class DicomWriter:
             if seen.mask.any():
                 written[found.name]["segmentation"] = self._written(
                     f"{FOLDER}/{found.name}.seg.dcm", folder, make_segmentation, header, seen.mask,
-                    "OsteoXR, contours; research use only", False, (series["SEG"], self._uid(*made, "SEG", str(number))), number,
+                    "OsteoXR, contours; research use only", False,
+                    (series["SEG"], self._uid(identity, "SEG", str(number))), number,
                 )  # fmt: skip
             if overlay := pictures.get(found.name, {}).get("overlay"):
                 written[found.name]["capture"] = self._written(
                     f"{FOLDER}/{found.name}.sc.dcm", folder, make_capture, header, folder / overlay,
-                    (series["SC"], self._uid(*made, "SC", str(number))), number,
+                    (series["SC"], self._uid(identity, "SC", str(number))), number,
                 )  # fmt: skip
-        uids = [series["SR"], *(self._uid(*made, "SR", str(index)) for index in range(2 * len(HIP.sides) + 2))]
+        uids = [series["SR"], *(self._uid(identity, "SR", str(index)) for index in range(2 * len(HIP.sides) + 2))]
         report = self._written(
             f"{FOLDER}/{study}.sr.dcm", folder, make_report, headers, findings,
             self.criteria, self.notice, self.ledger.provenance["weights"]["sha256"], uids,

@@ -19,6 +19,7 @@ from scripts.results.coded import (
     HIP_JOINT,
     OUTCOME,
     PROCEDURE,
+    SCHEME,
     SIDES,
     SITES,
     Concept,
@@ -30,14 +31,14 @@ from scripts.results.coded import (
     seen_elsewhere,
     why_not,
 )
-from scripts.results.headers import identify, read_headers
+from scripts.results.headers import identify, identify_run, read_headers
 from scripts.screening.findings import Findings
 from scripts.screening.ledger import Ledger
 
 FOLDER: Final = "fhir"
 _SCHEMES: Final = {
     "SCT": "http://snomed.info/sct",
-    Concept("", "").scheme: "urn:oid:2.25.232402364158325106386480104152870937041",
+    SCHEME: "urn:oid:2.25.232402364158325106386480104152870937041",
 }
 """The bundle's own scheme goes by an OID made of a UUID."""
 _UCUM: Final = "http://unitsofmeasure.org"
@@ -70,6 +71,7 @@ class FhirWriter:
 
     def __init__(self, ledger: Ledger, notice: str, criteria: Criteria | None = None) -> None:
         self.ledger, self.notice, self.criteria = ledger, notice, criteria or load_criteria()
+        self.run = identify_run(ledger, notice)
 
     def __call__(
         self, findings: Findings, pictures: Mapping[str, Mapping[str, str | None]], folder: Path
@@ -103,7 +105,7 @@ class FhirWriter:
             identifier["assigner"] = {"display": issuer}
         subject = {"type": "Patient", "identifier": identifier}
         date = next((str(item["date"]) for item in items if item.get("date")), None)
-        identity = identify(self.ledger, findings, found_headers, self.notice)
+        identity = identify(self.run, self.ledger, findings, found_headers)
         plain = make_bundle(findings, self.criteria, self.notice, subject, uid, date, identity)
         bundle = Bundle.model_validate(plain)
         path = f"{FOLDER}/{items[0]['study']}.json"

@@ -25,27 +25,31 @@ _REQUIRED: Final = (
 """Of patient and study: may be empty, but not absent (type 2, DICOM PS3.3 C.7.1 and C.7.2); exports without names lack some."""
 _UTF8: Final = "ISO_IR 192"
 
-
 _OUTPUTS: Final = ("dicom", "fhir", "nifti", "notice")
 """Options that change nothing of what is told of a study, or are counted by themselves."""
 
 
-def identify(ledger: Ledger, findings: Findings, headers: Mapping[str, Dataset | None], notice: str) -> str:
+def identify_run(ledger: Ledger, notice: str) -> str:
+    """What the results of all studies of a run depend on, as a hash: settings, weights, software and the notice. It reads the
+    whole code: once a run is enough."""
+    return hashlib.sha256(f"{fingerprint(ledger.provenance, without=_OUTPUTS)} {notice}".encode()).hexdigest()
+
+
+def identify(run: str, ledger: Ledger, findings: Findings, headers: Mapping[str, Dataset | None]) -> str:
     """What the results of a study depend on, as a hash: its radiographs, what is known of the patient, settings and software.
 
     Args:
+        run: of `identify_run`.
         ledger: of the run.
         findings: of the study.
         headers: of `read_headers`.
-        notice: the sentence that every result carries.
     """
     films = []
     for found in findings.radiographs:
         header, item = headers.get(found.name), ledger.items[found.name]
         uid = str(header.get("SOPInstanceUID", "")) if header is not None else ""
         films.append([uid or found.name, [str(item.get(key)) for key in COVARIATES]])
-    told = [fingerprint(ledger.provenance, without=_OUTPUTS), notice, films]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([run, films]).encode()).hexdigest()
 
 
 def read_headers(findings: Findings, items: Mapping[str, Mapping[str, Any]]) -> dict[str, Dataset | None]:

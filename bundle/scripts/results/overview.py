@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
-from PIL import Image
 
 from scripts.clinical import Criteria
 from scripts.results.document import Document
 from scripts.results.doubts import doubts
+from scripts.results.pictures import embedded
 from scripts.results.record import Record
 
 _THUMBNAIL: Final = (112, 80)
@@ -104,17 +102,8 @@ def _row(study: Record, films: Sequence[Record], folder: Path) -> Row:
         lowest_t=outcome.get("lowest_t_score"),
         interval=outcome.get("lowest_t_interval"),
         codes=list(dict.fromkeys(codes)),
-        picture=_thumbnail(folder / overlay) if overlay and (folder / overlay).is_file() else Markup(""),
+        picture=embedded(folder / overlay, _THUMBNAIL, _QUALITY) if overlay and (folder / overlay).is_file() else Markup(""),
     )
-
-
-def _thumbnail(path: Path) -> Markup:
-    with Image.open(path) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail(_THUMBNAIL)
-    stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=_QUALITY)
-    return Markup("data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode())
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 import sys
@@ -11,9 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from PIL import Image
 from tqdm import tqdm
 
 from scripts.clinical import Code, Criteria, Quantity, Reference, load_criteria, load_reference
@@ -21,8 +16,10 @@ from scripts.clinical.anatomy import HIP
 from scripts.files import replacing
 from scripts.results.document import Document
 from scripts.results.doubts import doubts
+from scripts.results.pictures import embedded
 from scripts.results.record import Record
 from scripts.results.reference_chart import Point, draw_chart
+from scripts.results.templates import template_environment
 
 FOLDER: Final = "patients"
 _PAGE: Final = re.compile(r"[0-9a-f]{16}\.html")
@@ -48,13 +45,7 @@ def write_patient_pages(document: Document, quantities: Sequence[Quantity], fold
         language: of `LANGUAGES`. Sentences of the gate stay English, each beside its code's name in the language.
     """
     words, reference, criteria = load_words(language), load_reference(), load_criteria()
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment()
     environment.filters["decimals"] = lambda value, count: _decimals(value, count).replace(".", words["decimal_mark"])
     template = environment.get_template("patient.html.jinja")
     radiographs = {record["name"]: record for record in document["radiographs"]}
@@ -157,15 +148,6 @@ def _pictures(films: Sequence[Record], folder: Path, words: Mapping[str, Any]) -
         for kind, said in (("overlay", "picture"), ("explanation", "explanation")):
             path = film["outputs"].get(kind)
             if path and (folder / path).is_file():
-                found.append({"kind": kind, "source": _embedded(folder / path), "said": words[said].format(name=film["name"])})
+                source = embedded(folder / path, (_PICTURE_PX, _PICTURE_PX), _QUALITY)
+                found.append({"kind": kind, "source": source, "said": words[said].format(name=film["name"])})
     return found
-
-
-def _embedded(path: Path) -> Markup:
-    """A picture as the address that holds it."""
-    with Image.open(path) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail((_PICTURE_PX, _PICTURE_PX))
-    stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=_QUALITY)
-    return Markup("data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from markupsafe import Markup
 from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
 
@@ -66,6 +69,16 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         picture.save(temporary)
 
 
+def embedded(path: Path, size: tuple[int, int], quality: int) -> Markup:
+    """A picture as an address that holds it, made to fit into (width, height) pixels, as JPEG of a quality of 1 to 95."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail(size)
+    stream = io.BytesIO()
+    small.save(stream, "JPEG", quality=quality)
+    return Markup("data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode())
+
+
 def draw_overlay(
     image: torch.Tensor,
     prediction: Mapping[str, Any],
@@ -114,12 +127,12 @@ def draw_overlay(
         for line, colour in _thin_lines(hip, spacing_mm):
             pen.line(place(line), fill=colour, width=2)
     for mask, colour in zip(masks, CONTOUR_COLOURS, strict=True):
-        for contour in _contours(mask.numpy()):
+        for contour in contours(mask.numpy()):
             pen.line(place(contour), fill=colour, width=3, joint="curve")
     for index in drawn:
         reason = screening.hips[index].reason
         if reason is not None and reason.code is Code.FRACTURE:
-            for contour in _contours((prediction["fracture_logits"][index] > 0).numpy()):
+            for contour in contours((prediction["fracture_logits"][index] > 0).numpy()):
                 pen.line(place(_on_image(contour, prediction["fracture_transforms"][index])), fill=FRACTURE_COLOUR, width=4)
     for index in drawn:
         for x, y in place(prediction["landmarks"][index].numpy()):
@@ -150,7 +163,7 @@ def _thin_lines(hip: HipGeometry, spacing_mm: tuple[float, float]) -> list[tuple
         drawn.append((axes.on_shaft(np.full(2, morphometry.shaft_level_mm), np.array([-_LEVEL_MM, _LEVEL_MM])), AXIS_COLOUR))
     pixels = [(line / np.array(spacing_mm) - 0.5, colour) for line, colour in drawn]
     if "total_hip" in hip.regions:
-        pixels += [(contour, REGION_COLOUR) for contour in _contours(hip.regions["total_hip"].mask)]
+        pixels += [(contour, REGION_COLOUR) for contour in contours(hip.regions["total_hip"].mask)]
     return pixels
 
 
@@ -181,7 +194,7 @@ def _field(masks: list[torch.Tensor], boxes: list[np.ndarray], shape: torch.Size
     return (int(top), int(left), int(bottom), int(right)) if bottom > top and right > left else None
 
 
-def _contours(mask: np.ndarray) -> list[np.ndarray]:
+def contours(mask: np.ndarray) -> list[np.ndarray]:
     """Outlines of a mask, each (n, 2) (row, col); the mask is padded so that one at the radiograph's edge is closed there."""
     return [contour - 1 for contour in find_contours(np.pad(mask.astype(np.float32), 1), 0.5)]
 

@@ -29,7 +29,7 @@ class Point:
 
 
 def draw_chart(
-    points: Sequence[Point], site: str, age_years: float | None, sex: str, reference: Reference, criteria: Criteria,
+    points: Sequence[Point], site: str, age_years: float, sex: str, reference: Reference, criteria: Criteria,
     words: Mapping[str, str], described: str,
 ) -> Markup:  # fmt: skip
     """Draw it: bands of the WHO's categories, the mean of a sex by age with a standard deviation to either side, and the hips.
@@ -37,7 +37,7 @@ def draw_chart(
     A right hip is a disc, a left one an open square, each with its letter, so that no colour is needed.
 
     Args:
-        points: of the hips; none are drawn where the age is unknown.
+        points: of the hips.
         site: "neck" or "total".
         age_years: of the patient.
         sex: "F" or "M", of the curve.
@@ -72,10 +72,9 @@ def draw_chart(
     for age in range(int(_AGES[0]), int(_AGES[1]) + 1, 10):
         parts.append(_text(x(age), _HEIGHT - _BOTTOM + 13, str(age), "middle", _SOFT))
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 3, words["age"], "middle", _SOFT))
-    if age_years is not None:
-        for point in points:
-            shift = -_APART if point.side == "right" else _APART
-            parts += _hip(point, x(age_years) + shift, y, words)
+    for point in points:
+        shift = -_APART if point.side == "right" else _APART
+        parts += _hip(point, x(age_years) + shift, y, words)
     return Markup(
         f'<svg role="img" viewBox="0 0 {_WIDTH} {_HEIGHT}" xmlns="http://www.w3.org/2000/svg"><title>{escape(described)}</title>'
         f"{''.join(parts)}</svg>"

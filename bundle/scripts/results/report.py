@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from scripts.clinical import Quantity, load_criteria, load_reference
 from scripts.files import replacing
 from scripts.results.document import Document
 from scripts.results.overview import count_codes, draw_t_scores, make_rows
 from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, FRACTURE_COLOUR, LANDMARK_COLOUR, REGION_COLOUR
+from scripts.results.templates import template_environment
 
 _SCALE_T = (-5.0, 2.0)
 """The T-scores at both ends of the scale that is drawn beside each number."""
@@ -19,35 +18,32 @@ _SCALE_T = (-5.0, 2.0)
 
 def write_report(document: Document, quantities: Sequence[Quantity], folder: Path) -> None:
     """Write index.html; overlays are linked, relative to its folder."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     criteria = load_criteria()
     rows = make_rows(document, folder)
-    page = environment.get_template("report.html.jinja").render(
-        document=document,
-        rows=rows,
-        codes=count_codes(rows),
-        drawn_scores=draw_t_scores(rows, criteria),
-        radiographs={record["name"]: record for record in document["radiographs"]},
-        reference=load_reference(),
-        criteria=criteria,
-        scale=scale_percent,
-        scale_ends=_SCALE_T,
-        css_colour=lambda rgb: "rgb({}, {}, {})".format(*rgb),
-        colours={
-            "contours": CONTOUR_COLOURS,
-            "box": BOX_COLOUR,
-            "landmark": LANDMARK_COLOUR,
-            "region": REGION_COLOUR,
-            "axis": AXIS_COLOUR,
-            "fracture": FRACTURE_COLOUR,
-        },
-        site_names={"neck": "Femoral neck", "total": "Total hip"},
+    page = (
+        template_environment()
+        .get_template("report.html.jinja")
+        .render(
+            document=document,
+            rows=rows,
+            codes=count_codes(rows),
+            drawn_scores=draw_t_scores(rows, criteria),
+            radiographs={record["name"]: record for record in document["radiographs"]},
+            reference=load_reference(),
+            criteria=criteria,
+            scale=scale_percent,
+            scale_ends=_SCALE_T,
+            css_colour=lambda rgb: "rgb({}, {}, {})".format(*rgb),
+            colours={
+                "contours": CONTOUR_COLOURS,
+                "box": BOX_COLOUR,
+                "landmark": LANDMARK_COLOUR,
+                "region": REGION_COLOUR,
+                "axis": AXIS_COLOUR,
+                "fracture": FRACTURE_COLOUR,
+            },
+            site_names={"neck": "Femoral neck", "total": "Total hip"},
+        )
     )
     with replacing(folder / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
@@ -14,7 +13,7 @@ import pydicom
 from tqdm import tqdm
 
 from scripts.apps.pacs.servers import RefusedObjectError, Server, UnreachableError, open_server
-from scripts.files import Journal
+from scripts.files import Journal, sha256
 from scripts.results.dicom_writer import FOLDER
 
 SENT: Final = "sent.jsonl"
@@ -50,7 +49,7 @@ def send_results(output_dir: str, server: str, title: str, attempts: int, sleep:
     journal = Journal(folder / SENT)
     try:
         known = {(entry["server"], entry["file"], entry["sha256"]) for entry in journal.read()}
-        waiting = [(file, digest) for file in files if (server, file.name, digest := _digest(file)) not in known]
+        waiting = [(file, digest) for file in files if (server, file.name, digest := sha256(file)) not in known]
         refused, unsent = _send(waiting, target, journal, server, attempts, sleep)
     finally:
         target.close()
@@ -93,7 +92,3 @@ def _try(dataset: pydicom.Dataset, target: Server, attempts: int, sleep: Callabl
             if attempt == attempts - 1:
                 raise
             sleep(min(2.0**attempt, _LONGEST_WAIT))
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
