@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from scripts.clinical import CHANNELS
 from scripts.results import write_report
+from scripts.results.report import in_words
 
 LARGEST = 20e6  # bytes, of a page of a thousand patients
 
@@ -76,3 +77,18 @@ def test_a_thousand_patients_are_a_page_that_opens(
     assert page.locator("#overview tbody tr").count() == 1000
     print(page.evaluate("performance.timing.loadEventEnd - performance.timing.navigationStart"), "ms to load")
     page.close()
+
+
+def test_the_page_says_how_long_it_took(page: Page, document: dict[str, Any]) -> None:
+    took = document["provenance"]["took"]
+    assert took["studies"] == len(document["studies"])
+    assert 0 < took["longest_seconds"] <= took["seconds"]
+    said = page.locator("dt:text-is('Time taken') + dd").inner_text()
+    assert said.startswith(f"{in_words(took['seconds'])} for {took['studies']} studies: ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (9.96, "10.0 s"), (59.7, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+)
+def test_a_duration_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words

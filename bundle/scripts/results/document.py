@@ -18,7 +18,7 @@ from scripts.results.record import Record
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "3.3"
+SCHEMA_VERSION: Final = "3.4"
 
 
 def make_document(

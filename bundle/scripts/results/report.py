@@ -32,6 +32,7 @@ def write_report(document: Document, quantities: Sequence[Quantity], folder: Pat
             reference=load_reference(),
             criteria=criteria,
             scale=scale_percent,
+            duration=in_words,
             scale_ends=_SCALE_T,
             css_colour=lambda rgb: "rgb({}, {}, {})".format(*rgb),
             colours={
@@ -53,3 +54,14 @@ def scale_percent(t_score: float) -> float:
     """Where a T-score lies on the drawn scale, 0 (left end) to 100 (right end); what lies beyond is put on the end."""
     low, high = _SCALE_T
     return round(100 * min(max((t_score - low) / (high - low), 0.0), 1.0), 2)
+
+
+def in_words(seconds: float) -> str:
+    """A duration as people say it: "0.4 s", "12 s", "3 min 20 s", "2 h 05 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

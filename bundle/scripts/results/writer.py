@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,10 +81,16 @@ class ResultsWriter:
         self.pictures = [writer for writer in pictures if writer is not None]
         self.studies = [writer for writer in studies if writer is not None]
         self.tables, self.precision = tables, precision
+        self._begun = time.monotonic()
 
     def attach(self, engine: Engine) -> None:
         """Register with the evaluator, of which one iteration is one study."""
+        engine.add_event_handler(Events.GET_BATCH_STARTED, self.begin_study)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.write_study)
+
+    def begin_study(self) -> None:
+        """Note when the evaluator begins to wait for the next study."""
+        self._begun = time.monotonic()
 
     def write_study(self, engine: SupervisedEvaluator) -> None:
         """Write the pictures of the study of this iteration, and enter it."""
@@ -102,7 +109,7 @@ class ResultsWriter:
             for record in records:
                 record["outputs"] |= further.get(record["name"], {})
         study = make_study_record([self.ledger.items[name] for name in names], findings.study, outputs)
-        self.ledger.add(names, {"radiographs": records, "study": study})
+        self.ledger.add(names, {"radiographs": records, "study": study}, time.monotonic() - self._begun)
 
     def finish(self) -> None:
         """Write the tables, the document and the report from the ledger, and say what is where."""
@@ -118,7 +125,14 @@ class ResultsWriter:
             studies.append({**record, "films": [item["name"] for item in items]})
 
         passed_over = [make_passed_over_record(in_utf8(one.file), one.reason) for one in self.ledger.passed_over]
-        document = make_document(records, studies, passed_over, self.ledger.provenance, self.notice, self.precision)
+        seconds = [float(entry["seconds"]) for entry in self.ledger.entries.values()]
+        took = {
+            "studies": len(seconds),
+            "seconds": round(sum(seconds), 1),
+            "longest_seconds": round(max(seconds, default=0.0), 1),
+        }
+        provenance = {**self.ledger.provenance, "took": took}
+        document = make_document(records, studies, passed_over, provenance, self.notice, self.precision)
         for write in self.tables:
             write(document, self.quantities, self.output_dir)
         self.ledger.finish([path for record in (*records, *studies) for path in record["outputs"].values() if path])

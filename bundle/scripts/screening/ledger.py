@@ -98,12 +98,13 @@ class Ledger:
         """How many radiographs are in the journal."""
         return sum(len(entry["films"]) for entry in self.entries.values())
 
-    def add(self, names: Sequence[str], content: Mapping[str, Any]) -> None:
+    def add(self, names: Sequence[str], content: Mapping[str, Any], seconds: float) -> None:
         """Enter a finished study.
 
         Args:
             names: of its radiographs.
             content: plain data; comes back under "content".
+            seconds: that it took; comes back under "seconds".
 
         Raises:
             ValueError: where the radiographs are not those of one study.
@@ -117,6 +118,7 @@ class Ledger:
                 f"study {study}: the radiographs {list(names)} came together, expected all of the study and no others"
             )
         entry = {"study": study, "settings": self._settings, "films": self._digests(study), "content": dict(content)}
+        entry["seconds"] = round(seconds, 2)
         self.entries[study] = self._journal.append(entry)
 
     def finish(self, pictures: Sequence[str]) -> None:
