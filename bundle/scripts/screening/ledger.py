@@ -117,7 +117,12 @@ class Ledger:
             raise ValueError(
                 f"study {study}: the radiographs {list(names)} came together, expected all of the study and no others"
             )
-        entry = {"study": study, "settings": self._settings, "films": self._digests(study), "content": dict(content)}
+        entry: dict[str, Any] = {
+            "study": study,
+            "settings": self._settings,
+            "films": self._digests(study),
+            "content": dict(content),
+        }
         entry["seconds"] = round(seconds, 2)
         self.entries[study] = self._journal.append(entry)
 
