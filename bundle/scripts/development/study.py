@@ -1,7 +1,7 @@
 """Makes the page of the study of the shipped weights anew, and links it from the model card: `make study`.
 
-It takes half an hour; what is finished is not done again. The same weights, code and machine give the same bytes: the pseudonyms are
-by a key that is no secret, since the patients are simulated.
+It takes half an hour; what is finished is not done again. The same weights, code and machine give the same bytes: the pseudonyms
+are by a key that is no secret, since the patients are simulated.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def place_study(results: Path, docs: Path) -> None:
         shutil.copyfile(results / _PAGE, temporary)
     card = docs / "README.md"
     link = (
-        f"[The page of this study]({_PAGE}) has all of it as CLAIM 2024, TRIPOD+AI and STARD-AI ask: flow diagram, patients, intervals, "
-        "calibration, decision curves, subgroups, failures with pictures, and what only a person can say."
+        f"[The page of this study]({_PAGE}) has all of it as CLAIM 2024, TRIPOD+AI and STARD-AI ask: flow diagram, patients, "
+        "intervals, calibration, decision curves, subgroups, failures with pictures, and what only a person can say."
     )
     text = replace_table(card.read_text(encoding="utf-8"), "study", [link], _COMMAND)
     with replacing(card) as temporary:

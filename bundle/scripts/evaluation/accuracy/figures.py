@@ -125,7 +125,7 @@ def _calibration(patients: Sequence[Patient], kind: str) -> Figure | None:
         shares.plot(expected, observed, "o", color=_INK, label=None if shares.get_legend_handles_labels()[1][1:] else _FIFTHS)
     shares.set(ylabel="Share with osteoporosis by DXA", xlim=(0, 1), ylim=(0, 1))
     shares.set_title(f"Calibration of the joint probability, {len(patients)} patients, {kind} data", fontsize=10)
-    shares.legend(loc="upper left")
+    shares.legend(loc="lower right")
     bins = np.linspace(0, 1, 21).tolist()
     counts.hist([probability[positive], probability[~positive]], bins=bins, stacked=True, color=[_ACCENT, _PALE])
     counts.legend(("with osteoporosis", "without"), fontsize=8)

@@ -66,6 +66,7 @@ def _performance(study: Study, words: Words) -> Section:
         return Section("performance", own["heading"], tables=[cross(study.patients, study.criteria)], missing=nobody)
     one_class = own["one_class"].format(patients=patients, kind="with" if positive else "without")
     texts = [one_class] if positive in (0, patients) else []
+    texts += [own["no_covariates"]] if found["covariates_only"] is None else []
     joint, lowest = (
         Estimate(found[key]["auc"], tuple(found[key]["auc_ci95"])) for key in ("joint_probability", "lowest_t_score")
     )

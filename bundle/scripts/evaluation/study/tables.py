@@ -51,7 +51,7 @@ def tabulate_performance(document: Numbers) -> Table:
     for word, value in (("likely", "ppv"), ("unlikely", "npv")):
         rows.append([f"Triage: patients called {word}", *(one["triage"][word] for one in found)])
         rows.append([f"Triage: {value.upper()} of {word}", *(_estimate(one["triage"], value) for one in found)])
-    columns = {"measure": "Measure", **{name.replace(" ", "_"): name.capitalize() for name in groups}}
+    columns = {"measure": "Measure", **{name.replace(" ", "_"): name for name in groups}}
     return Table("performance", "Diagnosis of osteoporosis, by patient, with 95% intervals", columns, rows)
 
 
