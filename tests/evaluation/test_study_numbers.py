@@ -42,18 +42,21 @@ def test_a_right_probability_is_calibrated_and_a_wrong_one_is_not():
     probability, has = drawn()
     assert observed_over_expected(probability, has) == pytest.approx(1, abs=0.05)
     assert calibration_intercept(probability, has) == pytest.approx(0, abs=0.1)
-    assert calibration_slope(probability, has) == pytest.approx(1, abs=0.1)
+    slope, (low, high) = calibration_slope(probability, has)
+    assert slope == pytest.approx(1, abs=0.1) and low < slope < high and high - low < 0.2
     logits = np.log(probability / (1 - probability))
-    assert calibration_slope(1 / (1 + np.exp(-2 * logits)), has) == pytest.approx(0.5, abs=0.05)  # too extreme
+    assert calibration_slope(1 / (1 + np.exp(-2 * logits)), has)[0] == pytest.approx(0.5, abs=0.05)  # too extreme
     assert calibration_intercept(1 / (1 + np.exp(-logits - 1)), has) == pytest.approx(-1, abs=0.1)  # too high
     assert observed_over_expected(np.minimum(2 * probability, 1), has) < 0.7
 
 
 def test_calibration_of_one_class_or_of_classes_wholly_apart_has_no_number():
     probability = np.array([0.1, 0.2, 0.8, 0.9])
-    assert math.isnan(calibration_intercept(probability, np.zeros(4))) and math.isnan(calibration_slope(probability, np.ones(4)))
-    assert math.isnan(calibration_slope(probability, np.array([0.0, 0.0, 1.0, 1.0])))
-    assert math.isnan(calibration_slope(np.full(4, 0.5), np.array([0.0, 1.0, 0.0, 1.0])))
+    assert math.isnan(calibration_intercept(probability, np.zeros(4))) and math.isnan(
+        calibration_slope(probability, np.ones(4))[0]
+    )
+    assert math.isnan(calibration_slope(probability, np.array([0.0, 0.0, 1.0, 1.0]))[0])
+    assert math.isnan(calibration_slope(np.full(4, 0.5), np.array([0.0, 1.0, 0.0, 1.0]))[0])
 
 
 def test_net_benefit_is_true_positives_less_weighed_false_ones():

@@ -33,7 +33,7 @@ RULES: Final = ("answered", "known_covariates", "referred", "cleared", "wrong")
 
 
 def measure_calibration(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:
-    """How far the joint probability is the share of patients with osteoporosis; intervals by a bootstrap of patients."""
+    """How far the joint probability is the share of patients with osteoporosis."""
     measured = [patient for patient in group_patients(cases, criteria) if patient.measured]
     probability, positive = probabilities_and_truth(measured)
     has = positive.astype(float)
@@ -42,13 +42,13 @@ def measure_calibration(cases: Sequence[Case], criteria: Criteria, seed: int) ->
     statistics = {
         "observed_over_expected": observed_over_expected,
         "intercept": calibration_intercept,
-        "slope": calibration_slope,
         "brier": lambda probability, has: brier_score(probability, has > 0),
     }
     for name, statistic in statistics.items():
         found[name] = statistic(probability, has) if measured else math.nan
         found[f"{name}_ci95"] = (math.nan, math.nan) if few else _interval(statistic, probability, has, seed)
-    return found
+    slope, interval = calibration_slope(probability, has)
+    return found | {"slope": slope, "slope_ci95": (math.nan, math.nan) if few else interval}
 
 
 def measure_net_benefit(cases: Sequence[Case], criteria: Criteria, seed: int) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=150)
+        figure.set_layout_engine("none")  # it is laid out now
         with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 

@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from scripts.evaluation.statistics.agreement import Floats
+from scripts.evaluation.statistics.discrimination import Interval
 
 _LEAST: Final = 1e-6  # a probability of 0 or 1 has no logit
 _FARTHEST: Final = 40.0  # of an intercept, on the logit scale
@@ -38,10 +40,11 @@ def calibration_intercept(probability: Floats, positive: Floats) -> float:
     return float(brentq(lambda shift: float((expit(logits + shift) - positive).sum()), -_FARTHEST, _FARTHEST))
 
 
-def calibration_slope(probability: Floats, positive: Floats) -> float:
-    """Slope of the truth on the logits, by logistic regression; 1 is right, below 1 probabilities are too extreme.
+def calibration_slope(probability: Floats, positive: Floats) -> tuple[float, Interval]:
+    """Slope of the truth on the logits, by logistic regression, and its 95% interval (Wald).
 
-    NaN where a class is empty, where the probability does not vary, and where it separates the classes wholly.
+    1 is right; below 1 probabilities are too extreme. NaN where a class is empty, where the probability does not vary, and where
+    it separates the classes wholly.
 
     Args:
         probability: (N,) 0..1.
@@ -49,9 +52,13 @@ def calibration_slope(probability: Floats, positive: Floats) -> float:
     """
     has = positive > 0
     if not has.any() or has.all() or np.ptp(probability) == 0 or probability[has].min() > probability[~has].max():
-        return math.nan
-    fitted = LogisticRegression(C=np.inf).fit(_logits(probability)[:, None], has)
-    return float(fitted.coef_[0, 0])
+        return math.nan, (math.nan, math.nan)
+    known = np.column_stack([np.ones(len(has)), _logits(probability)])
+    fitted = LogisticRegression(C=np.inf, fit_intercept=False).fit(known, has)
+    told = fitted.predict_proba(known)[:, 1]
+    slope, information = float(fitted.coef_[0, 1]), (known.T * (told * (1 - told))) @ known
+    half = float(norm.ppf(0.975)) * math.sqrt(float(np.linalg.pinv(information)[1, 1]))
+    return slope, (slope - half, slope + half)
 
 
 def _logits(probability: Floats) -> Floats:
