@@ -21,13 +21,16 @@ Words = Mapping[str, Any]
 def describe_question(study: Study, own: Words) -> Section:
     """Intended use, index test, reference standard and cut-offs."""
     uncertainty = study.document["provenance"].get("uncertainty") or {}
-    likely, unlikely = uncertainty.get("likely_at_least"), uncertainty.get("unlikely_below")
+    likely, unlikely, patients = (uncertainty.get(key) for key in ("likely_at_least", "unlikely_below", "patients"))
     told = {
         "at_most": study.criteria.osteoporosis_at_most,
         "normal": study.criteria.normal_at_least,
         "reference": study.reference.name,
         "triage": f"likely {'never' if likely is None else f'from {likely:.3f} on'}, "
         f"unlikely {'never' if unlikely is None else f'below {unlikely:.3f}'}",
+        "measured": f"were measured for these weights, on {patients} patients"
+        if patients
+        else "were not measured for these weights",
     }
     return Section("question", own["heading"], terms=[(word, meaning.format(**told)) for word, meaning in own["terms"]])
 

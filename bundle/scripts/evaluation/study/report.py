@@ -35,11 +35,11 @@ def write_study(study: Study, folder: Path, write_page: Callable[[Content, Path]
         old.unlink()  # of an earlier evaluation
     for table in (*tables, tabulate_checklists(checklists)):
         table.write(folder / FOLDER)
-    patients = study.overall["radiographs"]["patients"]
+    title = "Deep-learning screening for osteoporosis on hip radiographs: accuracy against DXA"
     content = {
         "notice": study.document["notice"],
         "data": study.document["data"],
-        "title": f"Deep-learning screening for osteoporosis on hip radiographs: accuracy against DXA in {patients} patients",
+        "title": f"{title}, {len(study.patients)} patients",
         "tiles": summarise_study(study),
         "sections": [_shown(section, folder) for section in sections],
         "flow": study.flow,

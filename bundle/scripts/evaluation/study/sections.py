@@ -141,6 +141,8 @@ def _contours(study: Study, own: Words) -> Section:
 
 def _subgroups(study: Study, own: Words) -> Section:
     table = tabulate_subgroups(study.subgroups)
+    if not any(math.isfinite(value) for one in study.subgroups for value in (one.auc, one.bias)):
+        return Section("subgroups", own["heading"], tables=[table], missing=own["nothing"])
     if len(study.subgroups) == 1:
         return Section("subgroups", own["heading"], tables=[table], missing=own["one"])
     figures = _drawn(study, "subgroups", own["figure"])

@@ -196,7 +196,7 @@ def tabulate_subgroups(subgroups: Sequence[Subgroup]) -> Table:
         "group": "Group",
         "patients": "Patients with DXA",
         "answered": "With an answer",
-        "with_osteoporosis": "With osteoporosis",
+        "with_osteoporosis": "Of these with osteoporosis",
         "auc": "AUC",
         "hips": "Hips",
         "bias": "Total hip: bias, g/cm²",
