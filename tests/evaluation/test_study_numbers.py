@@ -16,10 +16,12 @@ from scripts.evaluation.accuracy.decisions import (
     measure_net_benefit,
     measure_refusals,
 )
+from scripts.evaluation.accuracy.patients import group_patients
 from scripts.evaluation.accuracy.subgroups import find_subgroups
 from scripts.evaluation.statistics.calibration import calibration_intercept, calibration_slope, observed_over_expected
 from scripts.evaluation.statistics.net_benefit import net_benefit, net_benefit_of_all
 from scripts.evaluation.study.checklists import ANSWERED, FILE, IN_PART, PERSON, load_checklists
+from scripts.evaluation.study.flow import cross
 from scripts.evaluation.study.table import Estimate, Table
 from studies import draw_patients
 
@@ -96,6 +98,15 @@ def test_patients_without_an_answer_count_in_every_way(cases):
     assert found["answered"]["dxa_unless_unlikely"]["specificity"] == 0.5  # b is likely, c unlikely
     unknown = dataclasses.replace(cases[0], covariates=(70.0, math.nan, 65.0, 160.0))
     assert measure_refusals([unknown, *cases[1:]], CRITERIA, 0)["known_covariates"]["patients"] == 2
+
+
+def test_triage_is_crossed_with_what_dxa_says(cases):
+    table = cross(group_patients(cases, CRITERIA), CRITERIA)
+    assert [tuple(map(str, row)) for row in table.rows] == [
+        ("osteoporosis likely", "1", "1", "0", "2"),
+        ("osteoporosis unlikely", "0", "0", "1", "1"),
+        ("no answer", "1", "0", "0", "1"),
+    ]
 
 
 def test_subgroups_hold_their_own_patients_and_hips():

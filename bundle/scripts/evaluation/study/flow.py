@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.clinical import Criteria
+from scripts.clinical import Category, Criteria, Triage
 from scripts.dataset.truth import count_left_out
 from scripts.evaluation.accuracy.cases import Case
 from scripts.evaluation.accuracy.decisions import is_flagged
@@ -110,20 +111,16 @@ def tabulate_flow(flow: Flow) -> Table:
 
 def cross(patients: Sequence[Patient], criteria: Criteria) -> Table:
     """The index test's results by those of the reference standard, one row a word of triage; who has no answer is a row too."""
-    words = [str(patient.triage) if patient.measured and patient.triage else "no answer" for patient in patients]
-    categories = [str(criteria.classify(patient.dxa_lowest_t)) for patient in patients]
-    columns = {"triage": "Triage", **{name.replace(" ", "_"): f"DXA: {name}" for name in _CATEGORIES}, "all": "All"}
-    order = [word for word in (*_WORDS, "no answer") if word in words]
-    rows: list[tuple[str, int, int, int, int]] = []
-    for word in order:
-        own = [category for said, category in zip(words, categories, strict=True) if said == word]
-        first, second, third = (own.count(name) for name in _CATEGORIES)
-        rows.append((word, first, second, third, len(own)))
+    words = [patient.triage if patient.measured else None for patient in patients]
+    found = Counter(zip(words, (criteria.classify(patient.dxa_lowest_t) for patient in patients), strict=True))
+    categories = (Category.OSTEOPOROSIS, Category.LOW_BONE_MASS, Category.NORMAL)
+    rows = [
+        (word or "no answer", *(found[word, category] for category in categories), words.count(word))
+        for word in (*Triage, None)
+        if word in words
+    ]
+    columns = {"triage": "Triage", **{one.replace(" ", "_"): f"DXA: {one}" for one in categories}, "all": "All"}
     return Table("crosstabulation", "Index test by reference standard, patients with DXA", columns, rows)
-
-
-_CATEGORIES = ("osteoporosis", "low bone mass", "normal")
-_WORDS = ("osteoporosis likely", "uncertain: DXA decides", "osteoporosis unlikely")
 
 
 def _count(cases: Sequence[Case]) -> Count:

@@ -15,7 +15,7 @@ FOLDER: Final = "study"
 PAGE: Final = "study.html"
 
 Content = Mapping[str, Any]
-"""Plain data: "notice", "data", "title", "tiles", "sections", "flow", "failures" and "checklists"."""
+"""What a page shows: "notice", "data", "title", "tiles", "sections", "flow", "failures" and "checklists"."""
 
 
 def write_study(study: Study, folder: Path, write_page: Callable[[Content, Path], None]) -> None:
