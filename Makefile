@@ -20,7 +20,7 @@ PORT ?= 8000
 WORK ?= output/label
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz dictionary pictures figures hospital bounds lint train networks mlflow label clean
+.PHONY: help demo test fuzz dictionary pictures figures study hospital bounds lint train networks mlflow label clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -51,6 +51,9 @@ pictures: $(VENV)/all.stamp ## Make the pictures of README and docs anew from th
 
 figures: $(VENV)/all.stamp ## Measure the shipped weights anew and write the tables into the docs (hours; goes on where it was)
 	$(VENV)/bin/python -m scripts.development.figures output/figures
+
+study: $(VENV)/all.stamp ## Make the page of the study of the shipped weights anew, and link it from the model card (half an hour)
+	$(VENV)/bin/python -m scripts.development.study output/figures
 
 hospital: $(VENV)/all.stamp ## Measure what a hospital gains by its own DXA, on a simulated one; results in output/hospital (hours)
 	$(VENV)/bin/python -m scripts.development.hospital output/hospital

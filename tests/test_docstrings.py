@@ -15,6 +15,7 @@ EXAMPLES = (
     "evaluation.domain_gap.asked",
     "evaluation.domain_gap.features",
     "evaluation.radiomics.stability",
+    "evaluation.statistics.net_benefit",
     "measurement",
     "measurement.radiomics",
     "networks.heads",

@@ -38,7 +38,7 @@ def test_what_was_made_with_other_weights_is_told_with_its_command(tmp_path):
 
 
 def test_every_picture_and_table_stands_in_the_record_and_its_command_in_the_makefile():
-    pictures = {path.name for path in DOCS.iterdir() if path.suffix in (".png", ".jpg", ".svg")}
+    pictures = {path.name for path in DOCS.iterdir() if path.suffix in (".png", ".jpg", ".svg", ".html")}
     tables = {f"{page}#{name}" for page, names in TABLES.items() for name in names}
     tables.add("training.md#hospital")
     assert set(read_record()) == (pictures - BY_HAND) | tables

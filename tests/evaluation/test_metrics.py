@@ -9,7 +9,7 @@ import pytest
 import scripts
 from monai.bundle import ConfigParser
 from scripts.clinical import Triage, load_criteria
-from scripts.evaluation.accuracy.figures import write_figures
+from scripts.evaluation.accuracy.figures import draw_figures, write_figures
 from scripts.evaluation.accuracy.metrics import data_kind, measure_hips, summarise
 from scripts.evaluation.accuracy.tables import format_report, write_metrics_json, write_metrics_table
 from scripts.evaluation.statistics.baseline import covariate_bmd, covariate_probability
@@ -169,8 +169,11 @@ def test_files_hold_the_same_numbers(document, cases, tmp_path):
     assert "| Femur IoU, mean (worst); goal 0.97 | 0.924 (0.887), n = 3 |" in report
     assert read["goals"]["landmark_error_p95_mm"] == 5.0
     assert "nan" not in report
-    names = {path.name for path in write_figures(cases, load_criteria(), tmp_path)}
-    assert names == {"bmd_total.png", "roc.png", "dice.png"}
+    write_figures(draw_figures(cases, load_criteria()), tmp_path)
+    drawn = ("bmd_total", "lowest_t", "roc", "calibration", "decision", "dice")
+    assert {path.name for path in tmp_path.iterdir() if path.suffix in (".png", ".svg")} == {
+        f"{name}.{ending}" for name in drawn for ending in ("png", "svg")
+    }
 
 
 def test_the_baseline_learns_from_covariates_and_says_none_for_few_patients():

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 from scripts.dataset.truth import read_truth
+from scripts.evaluation.accuracy.figures import write_figures
 from scripts.evaluation.accuracy.strata import hip_strata, stratify
-from scripts.evaluation.accuracy.strata_tables import format_strata, write_strata, write_strata_figure
+from scripts.evaluation.accuracy.strata_tables import draw_strata, format_strata, write_strata
 
 WHOLE = np.arange(10.0).reshape(5, 2)
 SIMULATED = {
@@ -90,6 +91,7 @@ def test_tables_and_figure(hips, tmp_path):
     page = format_strata(strata, "simulated", "Research use only")
     assert "| implant | prosthesis | 2 | 0.800 | 0.667 (0.667) | 0.818, n = 2 | - | 1.0 / 1.0 | 1 of 2 | 1 |" in page
     assert "nan" not in page
-    assert write_strata_figure(strata, tmp_path / "strata.png", "simulated")
-    assert not write_strata_figure([], tmp_path / "strata.png", "simulated")
-    assert not (tmp_path / "strata.png").exists()
+    write_figures({"strata": draw_strata(strata, "simulated")}, tmp_path)
+    assert {path.name for path in tmp_path.glob("strata.*")} == {"strata.csv", "strata.png", "strata.svg"}
+    write_figures({}, tmp_path)  # of an evaluation without strata
+    assert {path.name for path in tmp_path.glob("strata.*")} == {"strata.csv"}

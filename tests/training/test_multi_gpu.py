@@ -163,7 +163,12 @@ def test_an_evaluation_shared_by_two_processes_is_that_of_one(tmp_path: Path) ->
         pseudonyms = {"key_file": tmp_path / "together" / "pseudonym.key"} if start is ALONE else {}
         printed = run(start, "evaluate", dataset_dir=data, output_dir=tmp_path / name, split="all", **pseudonyms)
         assert printed.count("3 radiographs (simulated) evaluated") == 1
-        found.append([(tmp_path / name / file).read_bytes() for file in ("metrics.csv", "strata.csv", "worst.csv", "worst.png")])
+        found.append(
+            [
+                (tmp_path / name / file).read_bytes()
+                for file in ("metrics.csv", "strata.csv", "worst.csv", "worst.png", "study.html")
+            ]
+        )
     assert found[0] == found[1]
 
 

@@ -133,7 +133,7 @@ class Truth:
     kind: what it shows that is no hip, such as "chest"; "" for hips. view: such as "AP".
     repeat: which of the patient's repeated radiographs it is, such as "2". mineral: what the manifest says of altered mineral.
     pelvic_turn_deg: of the pelvis about the body's long axis. pelvic_tilt_deg: of its upper end forward.
-    age_years, weight_kg, height_cm: of the patient.
+    age_years, sex ("F" or "M"), weight_kg, height_cm: of the patient.
     label, landmarks: paths of the mask of both hips and of their landmarks.
     hips: by side, the right one first.
     """
@@ -149,6 +149,7 @@ class Truth:
     pelvic_turn_deg: float
     pelvic_tilt_deg: float
     age_years: float
+    sex: str
     weight_kg: float
     height_cm: float
     label: str
@@ -164,6 +165,11 @@ class Truth:
     def has_bmd(self) -> bool:
         """Whether the BMD of any hip is known."""
         return bool(np.isfinite(self.bmd).any())
+
+    @property
+    def covariates(self) -> tuple[float, float, float, float]:
+        """Age (years), sex (0 female, 1 male), weight (kg) and height (cm); NaN = unknown."""
+        return (self.age_years, {"F": 0.0, "M": 1.0}.get(self.sex, math.nan), self.weight_kg, self.height_cm)
 
     @property
     def repeat_of(self) -> tuple[str, ...]:
@@ -203,6 +209,7 @@ def read_truth(item: Mapping[str, Any]) -> Truth:
         pelvic_turn_deg=_number(item.get("pelvic_turn_deg")),
         pelvic_tilt_deg=_number(item.get("pelvic_tilt_deg")),
         age_years=_number(item.get("age_years")),
+        sex=_text(item, "sex"),
         weight_kg=_number(item.get("weight_kg")),
         height_cm=_number(item.get("height_cm")),
         label=_text(item, "label"),
@@ -261,14 +268,13 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
         ValueError: when none is left.
     """
     items = [held_out_truth(item) for item in radiographs]
-    known = [item for item in items if item.get("label") or item.get("landmarks") or read_truth(item).has_bmd]
+    known = [item for item in items if _has_truth(item)]
     if not known:
         raise ValueError(
             f"None of the {len(radiographs)} radiographs has a label, landmarks or a hip BMD; expected a manifest.csv that "
             "gives them. Nothing was evaluated."
         )
-    wanted = HELD_OUT if split is None else (split,)
-    chosen = [item for item in known if split == ALL or item.get("split", "") in wanted]
+    chosen = [item for item in known if _is_of(item, split)]
     if not chosen:
         found = ", ".join(sorted({item.get("split", "") or "none" for item in known}))
         raise ValueError(
@@ -285,6 +291,20 @@ def held_out_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | 
             len(known) - len(chosen),
         )
     return chosen
+
+
+def count_left_out(radiographs: Sequence[Mapping[str, Any]], split: str | None = None) -> tuple[int, int]:
+    """How many of some radiographs `held_out_radiographs` leaves out: without a truth that a person gave, and of other splits."""
+    known = [item for item in map(held_out_truth, radiographs) if _has_truth(item)]
+    return len(radiographs) - len(known), sum(not _is_of(item, split) for item in known)
+
+
+def _has_truth(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("label") or item.get("landmarks") or read_truth(item).has_bmd)
+
+
+def _is_of(item: Mapping[str, Any], split: str | None) -> bool:
+    return split == ALL or item.get("split", "") in (HELD_OUT if split is None else (split,))
 
 
 def calibration_radiographs(radiographs: Sequence[Mapping[str, Any]], split: str | None = None) -> list[dict[str, Any]]:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.development.made import DOCS, WEIGHTS, entry, read_rows, replace_table, run_bundle, write_record
+from scripts.development.study import COHORT, SITES, evaluate_cohort, place_study
 from scripts.files import replacing, sha256
 
-_SITES: Final = "['simulated-4','simulated-5']"
 _COHORTS: Final[dict[str, tuple[str, dict[str, object]]]] = {
-    "cohort": ("simulate", {"patients": 110, "seed": 24, "sites": _SITES}),
-    "others": ("simulate_others", {"radiographs": 136, "seed": 15, "sites": _SITES}),
-    "faulty": ("simulate", {"patients": 110, "seed": 28, "faulty": True, "sites": _SITES}),
+    "cohort": ("simulate", COHORT),
+    "others": ("simulate_others", {"radiographs": 136, "seed": 15, "sites": SITES}),
+    "faulty": ("simulate", {"patients": 110, "seed": 28, "faulty": True, "sites": SITES}),
 }
 """The config and settings of each, as the docs name them. No training and no calibration saw these."""
 _MEASURES: Final = {
@@ -51,8 +51,7 @@ def make_figures(work_dir: Path) -> None:
         if not (work_dir / name / "manifest.csv").exists():
             run_bundle(config, output_dir=work_dir / name, **settings)
         run_bundle("inference", dataset_dir=work_dir / name, output_dir=results / name)
-    if not (results / "evaluation" / "metrics.json").exists():
-        run_bundle("inference", "evaluate", dataset_dir=work_dir / "cohort", output_dir=results / "evaluation")
+    place_study(evaluate_cohort(work_dir), DOCS)
     run_bundle("inference", "robustness", dataset_dir=work_dir / "cohort", output_dir=results / "robustness", sample=8)
     judged = {"valid": "cohort", "refusable": "others", "faulty": "faulty"}
     run_bundle(

@@ -6,6 +6,7 @@ from scripts.results.follow_up import write_follow_up_table
 from scripts.results.patient_page import write_patient_pages
 from scripts.results.pictures import MaskWriter, OverlayWriter
 from scripts.results.report import write_report
+from scripts.results.study_page import write_study_page
 from scripts.results.tables import write_columns_table, write_rejected_table, write_results_table
 from scripts.results.writer import ResultsWriter
 
@@ -21,4 +22,5 @@ __all__ = [
     "write_rejected_table",
     "write_report",
     "write_results_table",
+    "write_study_page",
 ]

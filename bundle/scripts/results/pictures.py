@@ -53,9 +53,7 @@ class OverlayWriter:
 
     def __call__(self, name: str, seen: Seen, folder: Path) -> str | None:
         """Write the overlay of one radiograph, and return its path, relative to ``folder``; None where there is none to draw."""
-        overlay = draw_overlay(
-            seen.image.as_tensor(), seen.prediction, seen.screening, seen.geometry, seen.image.meta["spacing_mm"]
-        )
+        overlay = draw_seen(seen)
         if overlay is None:
             return None
         path = f"overlays/{name}.png"
@@ -77,6 +75,11 @@ def embedded(path: Path, size: tuple[int, int], quality: int) -> Markup:
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=quality)
     return Markup("data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode())
+
+
+def draw_seen(seen: Seen) -> Image.Image | None:
+    """The picture of what was seen on a radiograph, see `draw_overlay`."""
+    return draw_overlay(seen.image.as_tensor(), seen.prediction, seen.screening, seen.geometry, seen.image.meta["spacing_mm"])
 
 
 def draw_overlay(

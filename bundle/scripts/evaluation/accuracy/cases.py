@@ -64,10 +64,10 @@ class Case:
 
     patient: groups a patient's radiographs; it is never written anywhere. seen: whether the networks saw it at all.
     code: why no hip was measured, "" if one was. probability: of osteoporosis, 0..1. triage: what it advises; None where there
-    is no T-score. lowest_t, dxa_lowest_t: the deciding T-score, estimated and true. covariates: age (years), sex (0 female, 1
-    male), weight (kg), height (cm). NaN = unknown everywhere. dice: by class; NaN where the truth has none of it. false_alarms:
-    by class, whether it was drawn where the truth has none of it; False where there is no mask to compare with. repeat_of: see
-    `Truth`.
+    is no T-score. lowest_t, dxa_lowest_t: the deciding T-score, estimated and true. lowest_t_interval: 90%, of the estimated one.
+    covariates: age (years), sex (0 female, 1 male), weight (kg), height (cm). NaN = unknown everywhere. dice: by class; NaN where
+    the truth has none of it. false_alarms: by class, whether it was drawn where the truth has none of it; False where there is no
+    mask to compare with. repeat_of, split: see `Truth`.
     """
 
     name: str
@@ -84,6 +84,8 @@ class Case:
     hips: tuple[HipCase, HipCase]
     repeat_of: tuple[str, ...] = ()
     triage: Triage | None = None
+    lowest_t_interval: tuple[float, float] = (math.nan, math.nan)
+    split: str = ""
 
 
 def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Case:
@@ -106,7 +108,7 @@ def make_refused_case(truth: Truth, reason: Reason, reference: Reference) -> Cas
         probability=math.nan,
         lowest_t=math.nan,
         dxa_lowest_t=truth.lowest_t_score(reference),
-        covariates=(math.nan,) * 4,
+        covariates=truth.covariates,
         dice=dict.fromkeys(MASK_CLASSES, math.nan),
         false_alarms=dict.fromkeys(MASK_CLASSES, False),
         hips=(right, left),
@@ -150,6 +152,7 @@ def make_screened_case(truth: Truth, seen: Seen, reference: Reference) -> Case:
         code=str(screening.reason.code) if screening.reason else "",
         probability=_number(screening.osteoporosis_probability),
         lowest_t=screening.lowest.t_score if screening.lowest else math.nan,
+        lowest_t_interval=screening.lowest.t_interval if screening.lowest else (math.nan, math.nan),
         dxa_lowest_t=truth.lowest_t_score(reference),
         covariates=(age, sex, weight, height),
         dice={name: math.nan if label is None else dice(mask == value, label == value) for name, value in classes.items()},
@@ -243,8 +246,8 @@ def _true_measures(truth: TrueHip, hip: Hip) -> dict[str, float]:
     return measured | truth.measures(hip.values["shaft_level_mm"])
 
 
-def _identity(truth: Truth) -> dict[str, str]:
-    return {"name": truth.name, "patient": truth.patient or truth.name, "site": truth.site}
+def _identity(truth: Truth) -> dict[str, Any]:
+    return {"name": truth.name, "patient": truth.patient or truth.name, "site": truth.site, "split": truth.split}
 
 
 def _number(value: float | None) -> float:

@@ -19,7 +19,8 @@ class Patient:
 
     positive: whether the lowest DXA T-score over all hips means osteoporosis. probability: mean over the radiographs that
     were not refused, 0..1; NaN where all were. triage: what those advise, uncertain where they differ; None where all were
-    refused. lowest_t: the lowest estimated T-score; NaN likewise. covariates: of the first radiograph that was not refused.
+    refused. lowest_t: the lowest estimated T-score, with its 90% interval; NaN likewise. dxa_lowest_t: by DXA. covariates: of the
+    first radiograph that was not refused. cases: all of the patient.
     """
 
     key: str
@@ -28,6 +29,9 @@ class Patient:
     lowest_t: float
     covariates: tuple[float, float, float, float]
     triage: Triage | None
+    dxa_lowest_t: float
+    lowest_t_interval: tuple[float, float]
+    cases: tuple[Case, ...]
 
     @property
     def measured(self) -> bool:
@@ -46,14 +50,18 @@ def group_patients(cases: Sequence[Case], criteria: Criteria) -> list[Patient]:
         if not dxa:
             continue
         answered = [case for case in own if math.isfinite(case.probability)]
+        lowest = min(answered, key=lambda case: case.lowest_t, default=None)
         patients.append(
             Patient(
                 key=key,
                 positive=is_osteoporosis(min(dxa), criteria),
                 probability=float(np.mean([case.probability for case in answered])) if answered else math.nan,
-                lowest_t=min((case.lowest_t for case in answered), default=math.nan),
+                lowest_t=lowest.lowest_t if lowest else math.nan,
                 covariates=answered[0].covariates if answered else own[0].covariates,
                 triage=_together({case.triage for case in answered if case.triage}),
+                dxa_lowest_t=min(dxa),
+                lowest_t_interval=lowest.lowest_t_interval if lowest else (math.nan, math.nan),
+                cases=tuple(own),
             )
         )
     return patients

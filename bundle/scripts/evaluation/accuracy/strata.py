@@ -101,7 +101,7 @@ def hip_strata(truth: Truth, side: str, landmarks: NDArray[np.float64]) -> dict[
         "osteoarthritis": _osteoarthritis(hip.osteoarthritis),
         "fracture": hip.fracture.replace("_", " "),
         "deformity": hip.deformity.replace("_", " "),
-        "build": _build(truth.weight_kg, truth.height_cm),
+        "build": build(truth.weight_kg, truth.height_cm),
     }
     return {name: group for name, group in found.items() if group}
 
@@ -184,7 +184,8 @@ def _osteoarthritis(degree: float) -> str:
     return _NONE if degree == 0 else f"up to {_SEVERE}" if degree <= _SEVERE else f"over {_SEVERE}"
 
 
-def _build(weight_kg: float, height_cm: float) -> str:
+def build(weight_kg: float, height_cm: float) -> str:
+    """The group of a build, by the body mass index; "" where weight or height is NaN."""
     bmi = weight_kg / (height_cm / 100) ** 2 if height_cm > 0 else math.nan
     if math.isnan(bmi):
         return ""

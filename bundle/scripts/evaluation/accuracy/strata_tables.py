@@ -50,11 +50,8 @@ def format_strata(strata: Sequence[Stratum], kind: str, notice: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def write_strata_figure(strata: Sequence[Stratum], path: Path, kind: str) -> bool:
-    """Draw mean femur IoU and median landmark error of every stratum beside their goals, as PNG; False where there is none."""
-    path.unlink(missing_ok=True)  # of an earlier evaluation
-    if not strata:
-        return False
+def draw_strata(strata: Sequence[Stratum], kind: str) -> Figure:
+    """Draw mean femur IoU and median landmark error of every stratum (at least one) beside their goals."""
     figure = Figure(figsize=(11, 1.9 + 0.26 * len(strata)), layout="constrained")
     figure.suptitle(f"Femur and landmarks by group of hips, {kind} data (pale: fewer than {_FEW} hips)")
     overlap, errors = figure.subplots(1, 2, sharey=True)
@@ -70,8 +67,7 @@ def write_strata_figure(strata: Sequence[Stratum], path: Path, kind: str) -> boo
     errors.axvline(GOALS["landmark_error_p95_mm"], color=_ACCENT, linewidth=1)
     errors.set(xlabel="Landmark error, mm")
     figure.legend(handles=errors.get_legend_handles_labels()[0], loc="outside lower center", ncols=3)
-    figure.savefig(path, dpi=120)
-    return True
+    return figure
 
 
 def _name(row: Stratum) -> str:

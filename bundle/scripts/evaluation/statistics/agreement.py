@@ -34,27 +34,31 @@ def measure_bmd_agreement(
         hips, patients, pearson_r, mae, rmse, bias (estimate - DXA), limits_of_agreement (bias -+ 1.96 SD; Bland and
         Altman, Lancet 1986;327:307), slope (of DXA on the estimate: 1 is calibrated), slope_on_dxa (of the estimate on DXA: r²
         where the other one is 1, for what is uncertain leans to the mean), coverage (share of DXA values within their interval),
-        fifths; `*_ci95` from the bootstrap's percentiles. NaN where there are fewer than three pairs. Of each fifth of the hips
-        by DXA, lowest first, fifths hold hips, bias and coverage; there are none for fewer than 20 hips.
+        fifths; `*_ci95` (of bias and coverage too) by the bootstrap's percentiles. NaN where there are fewer than three pairs. Of
+        each fifth of the hips by DXA, lowest first, fifths hold hips, bias and coverage; there are none for fewer than 20 hips.
     """
     result: dict[str, Any] = {"hips": len(dxa), "patients": len(set(patients))}
     if len(dxa) < _FEWEST:
         return result | {
             **dict.fromkeys(("pearson_r", "mae", "rmse", "bias", "slope", "slope_on_dxa", "coverage"), math.nan),
-            **dict.fromkeys(("pearson_r_ci95", "mae_ci95", "rmse_ci95", "limits_of_agreement"), (math.nan, math.nan)),
+            **dict.fromkeys((f"{name}_ci95" for name in ("pearson_r", "mae", "rmse", "bias", "coverage")), (math.nan, math.nan)),
+            "limits_of_agreement": (math.nan, math.nan),
             "fifths": {},
         }
-    for name, statistic in (("pearson_r", pearson_r), ("mae", mean_absolute_error), ("rmse", root_mean_square_error)):
-        result[name] = statistic(estimate, dxa)
-        result[f"{name}_ci95"] = bootstrap_ci95(statistic, estimate, dxa, patients, seed, resamples)
-    bias, limits = limits_of_agreement(estimate, dxa)
     inside = (low <= dxa) & (dxa <= high)
+    for name, statistic, of in (
+        ("pearson_r", pearson_r, estimate),
+        ("mae", mean_absolute_error, estimate),
+        ("rmse", root_mean_square_error, estimate),
+        ("bias", mean_difference, estimate),
+        ("coverage", _mean_of_first, inside.astype(float)),
+    ):
+        result[name] = statistic(of, dxa)
+        result[f"{name}_ci95"] = bootstrap_ci95(statistic, of, dxa, patients, seed, resamples)
     return result | {
-        "bias": bias,
-        "limits_of_agreement": limits,
+        "limits_of_agreement": limits_of_agreement(estimate, dxa)[1],
         "slope": slope_of_dxa(estimate, dxa),
         "slope_on_dxa": slope_of_dxa(dxa, estimate),
-        "coverage": float(inside.mean()),
         "fifths": _fifths(estimate - dxa, inside, dxa),
     }
 
@@ -85,10 +89,19 @@ def root_mean_square_error(estimate: Floats, dxa: Floats) -> float:
     return math.sqrt(float(((estimate - dxa) ** 2).mean()))
 
 
+def mean_difference(estimate: Floats, dxa: Floats) -> float:
+    """Mean of estimate - DXA, g/cm²."""
+    return float((estimate - dxa).mean())
+
+
+def _mean_of_first(first: Floats, _: Floats) -> float:
+    return float(first.mean())
+
+
 def limits_of_agreement(estimate: Floats, dxa: Floats) -> tuple[float, tuple[float, float]]:
     """Mean difference estimate - DXA, and that -+ 1.96 standard deviations of the difference, g/cm²."""
     difference = estimate - dxa
-    bias, half = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
+    bias, half = mean_difference(estimate, dxa), 1.96 * float(difference.std(ddof=1))
     return bias, (bias - half, bias + half)
 
 
