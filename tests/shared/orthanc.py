@@ -39,6 +39,12 @@ class Orthanc:
         """Put an object there."""
         urllib.request.urlopen(urllib.request.Request(f"{self.rest}/instances", content, method="POST"), timeout=60).close()
 
+    def clear(self) -> None:
+        """Take away all that is there."""
+        with urllib.request.urlopen(f"{self.rest}/patients", timeout=60) as answer:
+            for patient in json.load(answer):
+                urllib.request.urlopen(urllib.request.Request(f"{self.rest}/patients/{patient}", method="DELETE")).close()
+
     def held(self) -> list[str]:
         """The SOP Instance UIDs of all that is there."""
         with urllib.request.urlopen(f"{self.rest}/instances?expand", timeout=60) as answer:
@@ -61,6 +67,7 @@ def running(folder: Path, again: Orthanc | None = None, secret: Certificates | N
         "HttpPort": web, "HttpBindAddresses": ["127.0.0.1"], "DicomPort": dicom, "DicomServerEnabled": True,
         "DicomAet": "ORTHANC", "DicomAlwaysAllowStore": True, "RemoteAccessAllowed": False, "AuthenticationEnabled": False,
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}, "DicomAlwaysAllowGet": True, "DicomAlwaysAllowMove": True,
+        "DicomAlwaysAllowFind": True,
         "DicomModalities": {"us": {"AET": "OSTEOXR", "Host": "127.0.0.1", "Port": mover, "UseDicomTls": secret is not None}},
     }  # fmt: skip
     context = None

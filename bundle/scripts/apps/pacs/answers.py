@@ -39,12 +39,14 @@ class Outcome(Generic[Item]):
     """What became of many requests.
 
     failed: those that the server answered with a failure, and its word.
-    unanswered: those that it did not answer, or that were not made since it does not.
-    why: it does not answer.
+    unanswered: those that it did not answer.
+    unmade: those that were not made, since it does not answer.
+    why: it does not.
     """
 
     failed: list[tuple[Item, str]] = field(default_factory=list)
     unanswered: list[Item] = field(default_factory=list)
+    unmade: list[Item] = field(default_factory=list)
     why: str = ""
 
 
@@ -93,7 +95,7 @@ def attempt_each(
                 outcome.unanswered.append(item)
                 outcome.why = str(error)
                 if silent:
-                    outcome.unanswered += items[index + 1 :]
+                    outcome.unmade += items[index + 1 :]
                     break
                 patience, silent = 1, True
                 continue

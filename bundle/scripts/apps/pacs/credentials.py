@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import ssl
@@ -84,6 +85,7 @@ class Credentials:
         parts = urlsplit(url)
         if self.token and parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
             raise ValueError(f"{url}: a token goes by https alone; expected such an address. Nothing was asked.")
+        logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it names what is asked for
         session = requests.Session()
         session.max_redirects = 0
         session.verify = self.authority or True

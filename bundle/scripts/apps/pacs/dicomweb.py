@@ -35,7 +35,8 @@ class DicomWeb:
     """
 
     def __init__(self, url: str, credentials: Credentials) -> None:
-        logging.getLogger("dicomweb_client").setLevel(logging.CRITICAL)  # it names what it asks for
+        for name in ("dicomweb_client", "retrying"):  # they name what is asked for
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.session = credentials.session(url)
         self.client = DICOMwebClient(url, self.session, callback=_check_whole, permissive_uid=True, timeout=_SECONDS)
         self.client.set_http_retry_params(retry=False)  # `answers.attempt` does

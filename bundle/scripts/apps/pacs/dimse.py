@@ -37,7 +37,6 @@ from scripts.radiograph.vocabulary import load_vocabulary
 _SECONDS: Final = 60.0  # a server may take for an answer
 _LATE_S: Final = 10.0  # an object may come after the server has said that it was sent
 _OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)  # DICOM PS3.4 B.2.3, C.4: it may be done later
-_NO_SUCH_DESTINATION: Final = 0xA801
 _PENDING: Final = (0xFF00, 0xFF01)
 _NOT_ASKED_FOR: Final = 0x0124  # DICOM PS3.7 C.5.20: refused, not authorised
 _FIND: Final = UID("1.2.840.10008.5.1.4.1.2.2.1")
@@ -125,11 +124,10 @@ class Entity:
         except RuntimeError as error:
             raise UnreachableError("the association ended") from error
         final = codes[-1] if codes else 0
-        if self.listener is not None and final == _NO_SUCH_DESTINATION:
-            raise DeclinedError(f"the server does not know where {self.title} is; enter our title, host and --move_port there")
         content = self.inbox.take(_LATE_S if final == 0 and self.listener is not None else 0.0)
         if content is None:
-            raise DeclinedError(f"the object did not come (status 0x{final:04X})")
+            known = f"; it must know {self.title} with our host and --move_port" if self.listener is not None else ""
+            raise DeclinedError(f"the server did not send it (status 0x{final:04X}){known}")
         return content
 
     def close(self) -> None:

@@ -116,7 +116,9 @@ def fetch(
 class _Run:
     def __init__(self, target: Server, journal: Journal, fetched: Fetched, attempts: int, sleep: Sleep) -> None:
         self.target, self.journal, self.fetched, self.attempts, self.sleep = target, journal, fetched, attempts, sleep
-        self.known = {str(entry["object"]) for entry in journal.read() if "file" in entry}
+        entries = journal.read()
+        self.known = {str(entry["object"]) for entry in entries if "file" in entry}
+        self.failed = {str(entry.get("object", entry.get("study"))) for entry in entries if "failed" in entry}
         for leftover in fetched.folder.glob("*/.*.dcm"):  # of a run that was killed
             leftover.unlink()
 
@@ -146,21 +148,29 @@ class _Run:
                     wanted.setdefault(place.uid, place)
                     holding.add(study)
 
-        looked = attempt_each(studies, look, self.attempts, "Studies", self.sleep)
-        got = attempt_each(list(wanted.values()), self._get, self.attempts, "Radiographs", self.sleep)
-        for study, why in looked.failed:
-            self._enter_failure({"study": study}, why)
-        for place, why in got.failed:
-            self._enter_failure({"object": place.uid, "study": place.study}, why)
+        # What failed before comes last: it may be what silences the server.
+        looked = attempt_each(sorted(studies, key=lambda study: study in self.failed), look, self.attempts, "Studies", self.sleep)
+        got = attempt_each(
+            sorted(wanted.values(), key=lambda place: place.uid in self.failed),
+            self._get,
+            self.attempts,
+            "Radiographs",
+            self.sleep,
+        )
+        for study, why in [*looked.failed, *((study, looked.why) for study in looked.unanswered)]:
+            self._enter({"study": study, "failed": why})
+        for place, why in [*got.failed, *((place, got.why) for place in got.unanswered)]:
+            self._enter({"object": place.uid, "study": place.study, "failed": why})
         fetched.there = len(there)
-        fetched.unanswered = len(looked.unanswered) + len(got.unanswered)
+        fetched.failed = [why for _, why in [*looked.failed, *got.failed]]
+        fetched.unanswered = sum(len(one.unanswered) + len(one.unmade) for one in (looked, got))
         fetched.why = got.why or looked.why
         return fetched
 
     def _is_there(self, place: Place) -> bool:
         """Whether an object came before, also where the run ended before it could enter it."""
         if place.uid not in self.known and is_uid(place.uid) and self._path(place).is_file():
-            self._enter(place)
+            self._enter_file(place)
         return place.uid in self.known
 
     def _get(self, place: Place) -> None:
@@ -170,24 +180,18 @@ class _Run:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        self._enter(place)
+        self._enter_file(place)
         self.fetched.new += 1
 
     def _path(self, place: Place) -> Path:
         return self.fetched.folder / place.study / f"{checked_uid(place.uid, 'an object')}.dcm"
 
-    def _enter(self, place: Place) -> None:
+    def _enter_file(self, place: Place) -> None:
         self.known.add(place.uid)
-        path = self._path(place).relative_to(self.fetched.folder)
-        self.journal.append({"object": place.uid, "file": path.as_posix(), "server": self.fetched.server, "at": _now()})
+        self._enter({"object": place.uid, "file": self._path(place).relative_to(self.fetched.folder).as_posix()})
 
-    def _enter_failure(self, of: dict[str, str], why: str) -> None:
-        self.fetched.failed.append(why)
-        self.journal.append({**of, "failed": why, "server": self.fetched.server, "at": _now()})
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    def _enter(self, entry: dict[str, str]) -> None:
+        self.journal.append({**entry, "server": self.fetched.server, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
 
 
 def fetch_folder(dataset_dir: str, **arguments: Any) -> None:

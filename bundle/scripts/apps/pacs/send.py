@@ -97,7 +97,7 @@ def _send(
         journal.append({"server": server, "file": file.name, "sha256": digest, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
 
     outcome = attempt_each(waiting, put_one, attempts, name.capitalize(), sleep)
-    refused, unsent = len(outcome.failed), len(outcome.unanswered)
+    refused, unsent = len(outcome.failed), len(outcome.unanswered) + len(outcome.unmade)
     sent, before = len(waiting) - refused - unsent, len(files) - len(waiting)
     told = f"{sent} {name} were sent to {server}, {before} had been; {journal.path} says which."
     told += f" {refused} were refused." if refused else ""
