@@ -150,5 +150,5 @@ def test_an_address_that_is_none_is_a_sentence(where: str, tmp_path: Path) -> No
 
 
 def test_a_folder_without_objects_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no DICOM objects; osteoxr screen --dicom reproducible writes them"):
+    with pytest.raises(ValueError, match=r"holds no DICOM objects \(osteoxr screen --dicom reproducible\)\."):
         send_results(str(tmp_path), "PACS@host:104", None, "OSTEOXR", attempts=1)

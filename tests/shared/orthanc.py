@@ -3,7 +3,6 @@
 import json
 import shutil
 import socket
-import ssl
 import subprocess
 import time
 import urllib.error
@@ -55,7 +54,7 @@ class Orthanc:
 def running(folder: Path, again: Orthanc | None = None, secret: Certificates | None = None) -> Iterator[Orthanc]:
     """Run one while the context lasts; its files lie in the folder. One that ran there can be started again, at its ports.
 
-    With certificates both sides must show theirs, in DICOM and HTTP.
+    With certificates both sides must show theirs, in DICOM's own services; HTTPS is for `tls_relay`.
     """
     if not shutil.which("Orthanc") or not _DICOMWEB.exists():
         absent("Orthanc with its DICOMweb plugin is not installed; run tests/install_debian_packages.sh")
@@ -70,25 +69,19 @@ def running(folder: Path, again: Orthanc | None = None, secret: Certificates | N
         "DicomAlwaysAllowFind": True,
         "DicomModalities": {"us": {"AET": "OSTEOXR", "Host": "127.0.0.1", "Port": mover, "UseDicomTls": secret is not None}},
     }  # fmt: skip
-    context = None
     if secret is not None:
-        both = folder / "both.pem"
-        both.write_text(secret.certificate.read_text() + secret.key.read_text())
         settings |= {
             "DicomTlsEnabled": True, "DicomTlsCertificate": str(secret.certificate), "DicomTlsPrivateKey": str(secret.key),
-            "DicomTlsTrustedCertificates": str(secret.authority), "SslEnabled": True, "SslCertificate": str(both),
-            "SslVerifyPeers": True, "SslTrustedClientCertificates": str(secret.authority),
+            "DicomTlsTrustedCertificates": str(secret.authority),
         }  # fmt: skip
-        context = ssl.create_default_context(cafile=str(secret.authority))
-        context.load_cert_chain(secret.certificate, secret.key)
     (folder / "orthanc.json").write_text(json.dumps(settings))
     log = folder / "orthanc.log"
     with log.open("w") as stream:
         process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=stream, stderr=subprocess.STDOUT)
-    address = f"http{'s' if secret else ''}://127.0.0.1:{web}"
+    address = f"http://127.0.0.1:{web}"
     try:
         deadline = time.monotonic() + _SECONDS
-        while not _answers(address, context):
+        while not _answers(address):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         yield Orthanc(address, f"{address}/dicom-web", dicom, mover)
@@ -106,9 +99,9 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in found]
 
 
-def _answers(address: str, context: ssl.SSLContext | None) -> bool:
+def _answers(address: str) -> bool:
     try:
-        urllib.request.urlopen(f"{address}/dicom-web/studies", timeout=10, context=context).close()
+        urllib.request.urlopen(f"{address}/dicom-web/studies", timeout=10).close()
     except (urllib.error.URLError, ConnectionError):
         return False
     return True

@@ -8,10 +8,11 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 _URL: Final = re.compile(r"https?://[^@?#\s]+")
@@ -88,7 +89,8 @@ class Credentials:
         logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it names what is asked for
         session = requests.Session()
         session.max_redirects = 0
-        session.verify = self.authority or True
+        if self.authority:
+            session.mount("https://", _OfAuthority(self.authority))
         if self.certificate:
             session.cert = (self.certificate, self.key) if self.key else self.certificate
         if self.token:
@@ -120,6 +122,18 @@ class Credentials:
 
     def _refuse_password(self) -> str:
         raise ValueError(f"OSTEOXR_{self.kind}_KEY: is locked by a password; expected a key without one. Nothing was asked.")
+
+
+class _OfAuthority(HTTPAdapter):
+    """Takes certificates from an authority alone; a session's own would give way to REQUESTS_CA_BUNDLE."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.file = file
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **settings: Any) -> requests.Response:
+        """Send a request."""
+        return super().send(request, *given, **settings | {"verify": self.file})
 
 
 def is_url(address: str) -> bool:

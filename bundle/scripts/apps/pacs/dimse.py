@@ -190,7 +190,7 @@ class Entity:
                     self.context.wrap_socket(plain, server_hostname=self.host).close()
         except OSError as error:
             return getattr(error, "verify_message", "") or error.strerror or type(error).__name__
-        return "it does not speak DICOM there" + ("" if self.context else " in the clear")
+        return f"no DICOM there, or it wants {'another certificate of ours' if self.context else 'TLS'}"
 
     def _listen(self, port: int, credentials: Credentials) -> Any:
         context: ssl.SSLContext | None = credentials.server_context() if credentials.secure else None

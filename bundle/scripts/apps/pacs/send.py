@@ -49,8 +49,12 @@ def send_results(
     folder = Path(output_dir)
     if not server and not fhir_server:
         raise ValueError("Neither --server nor --fhir_server is given; expected the address of one. Nothing was sent.")
-    objects = _files(folder / dicom_writer.FOLDER, "*.dcm", "DICOM objects", "--dicom reproducible") if server else []
-    bundles = _files(folder / fhir.FOLDER, "*.json", "FHIR Bundles", "--fhir true") if fhir_server else []
+    objects = sorted((folder / dicom_writer.FOLDER).glob("*.dcm")) if server else []
+    bundles = sorted((folder / fhir.FOLDER).glob("*.json")) if fhir_server else []
+    if not objects and not bundles:
+        wanted = ["DICOM objects (osteoxr screen --dicom reproducible)"] * bool(server)
+        wanted += ["FHIR Bundles (osteoxr screen --fhir true)"] * bool(fhir_server)
+        raise ValueError(f"{folder}: holds no {' and no '.join(wanted)}. Nothing was sent.")
     with ExitStack() as open_ones:
         runs = []
         if server:
@@ -65,13 +69,6 @@ def send_results(
     if not all(whole for _, whole in ends):
         sys.exit(f"{told} The same command sends what is left.")
     print(told)
-
-
-def _files(folder: Path, pattern: str, name: str, option: str) -> list[Path]:
-    files = sorted(folder.glob(pattern)) if folder.is_dir() else []
-    if not files:
-        raise ValueError(f"{folder}: holds no {name}; osteoxr screen {option} writes them. Nothing was sent.")
-    return files
 
 
 def _send(
