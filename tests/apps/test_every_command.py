@@ -52,9 +52,9 @@ CALLS = {
         "scripts.apps.pacs.send.send_results",
         {"output_dir": "in", "server": "PACS@host:104", "fhir_server": None, "title": "OSTEOXR", "attempts": 2},
     ),
-    "fetch new --server PACS@host:104 --study_date 20261101-20261130 --modality DX,RG --body_part HIP --limit 3 --move_port 11112": (
+    "fetch new --server PACS@host:104 --study_date 20261101- --modality DX,RG --body_part HIP --limit 3 --move_port 11112": (
         "scripts.apps.pacs.fetch.fetch_folder",
-        {"dataset_dir": "new", "server": "PACS@host:104", "study_date": "20261101-20261130", "modality": ["DX", "RG"],
+        {"dataset_dir": "new", "server": "PACS@host:104", "study_date": "20261101-", "modality": ["DX", "RG"],
          "body_part": ["HIP"], "screened": False, "limit": 3, "title": "OSTEOXR", "move_port": 11112, "attempts": 6},
     ),
     "check-calibration in out --calibration_file local.json": (

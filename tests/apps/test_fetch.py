@@ -27,7 +27,8 @@ from pydicom.uid import (
     generate_uid,
 )
 from scripts.apps.pacs import fetch as fetching
-from scripts.apps.pacs.fetch import FETCHED, Fetched, fetch
+from scripts.apps.pacs.fetch import Fetched, fetch
+from scripts.dataset.listing import FETCHED
 from small_films import content_of, make_film
 
 KINDS = ("dicomweb", "c-get", "c-move")

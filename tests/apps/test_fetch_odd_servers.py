@@ -15,7 +15,8 @@ import pytest
 from own_command import ended
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from scripts.apps.pacs.fetch import FETCHED, Fetched, fetch
+from scripts.apps.pacs.fetch import Fetched, fetch
+from scripts.dataset.listing import FETCHED
 from small_films import content_of, make_film
 
 TOKEN = "s3cret-token"
@@ -50,7 +51,7 @@ class Odd(BaseHTTPRequestHandler):
                 told["00080018"]["Value"] = ["../../../evil"]
             self.say([told, told])
         else:
-            self.give(content_of(film), trouble)
+            self.give(content_of(make_film() if trouble == "another" else film), trouble)
 
     def study(self, film: Dataset, trouble: str) -> Any:
         told = self.tell(film, "StudyInstanceUID", "StudyDate")
@@ -75,8 +76,9 @@ class Odd(BaseHTTPRequestHandler):
         if trouble == "dropped":
             self.connection.close()
             return
-        if trouble in ("fault", "gone"):
-            self.send_error(500 if trouble == "fault" else 404)
+        only = trouble == "one syntax" and "transfer-syntax" in self.headers["Accept"]
+        if trouble in ("fault", "gone") or only:
+            self.send_error({"fault": 500, "gone": 404, "one syntax": 406}[trouble])
             return
         content = b"<html>log in</html>" if trouble == "html" else content
         self.send_response(200)
@@ -114,9 +116,9 @@ def fetch_from(server: str, folder: Path, **options: Any) -> Fetched:
 
 
 def test_each_trouble_costs_one_radiograph_at_most(odd: str, tmp_path: Path) -> None:
-    good = offer("", "dropped", "", "unknown attribute", "once busy", "single", "number", "")
+    good = offer("", "dropped", "", "unknown attribute", "once busy", "single", "number", "one syntax", "")
     dropped = good.pop(1)
-    offer("cut", "fault", "html", "path", "gone", "no uid", "study fails")
+    offer("cut", "fault", "html", "path", "gone", "another", "no uid", "study fails")
     good += offer("")
     offer("elsewhen", StudyDate="20010101")
     offer("ct", Modality="CT")
@@ -137,6 +139,7 @@ def test_each_trouble_costs_one_radiograph_at_most(odd: str, tmp_path: Path) -> 
         "HTTP 500": 2,
         "HTTP 404": 1,
         "what came is no DICOM object": 1,
+        "another object came": 1,
         "the server tells no proper UID of an object": 1,
         "the server tells no proper UID of a study": 1,
     }

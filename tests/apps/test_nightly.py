@@ -19,6 +19,7 @@ import orthanc
 import pydicom
 import pytest
 from own_command import ended
+from scripts.apps.pacs import answers
 from scripts.apps.pacs.send import SENT, send_results
 from scripts.development.made import BUNDLE
 from small_films import TODAY, content_of, make_film
@@ -78,6 +79,7 @@ def test_results_of_a_night_are_at_the_servers(night: Night) -> None:
     held = Counter(night.pacs.held())
     assert len(held) == 3 + 2 and set(held.values()) == {1} and {str(one.SOPInstanceUID) for one in sent} <= set(held)
     assert len(list(night.folder.rglob("*.dcm"))) == 1, "the chest did not come"
+    assert len((night.out / "rejected.csv").read_text().splitlines()) == 1, "nothing was passed over"
     kinds = Counter(one["resourceType"] for (one,) in night.fhir.resources.values())
     assert kinds["DiagnosticReport"] == 1 and kinds["Observation"] >= 3
     assert (night.folder.stat().st_mode & 0o077) == 0, "what is fetched is for its owner alone"
@@ -108,7 +110,7 @@ def test_the_next_night_leaves_what_has_our_report(night: Night, tmp_path: Path,
 def test_without_the_pacs_what_is_there_is_screened_all_the_same(
     night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(answers, "_LONGEST_WAIT", 0.0)
     (port,) = orthanc.free_ports(1)
     (tmp_path / "empty").mkdir()
     shutil.copytree(night.out, tmp_path / "out")

@@ -38,7 +38,7 @@ class DicomWeb:
         for name in ("dicomweb_client", "retrying"):  # they name what is asked for
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.session = credentials.session(url)
-        self.client = DICOMwebClient(url, self.session, callback=_check_whole, permissive_uid=True, timeout=_SECONDS)
+        self.client = DICOMwebClient(url.rstrip("/"), self.session, callback=_check_whole, permissive_uid=True, timeout=_SECONDS)
         self.client.set_http_retry_params(retry=False)  # `answers.attempt` does
 
     def store(self, dataset: Dataset) -> None:
@@ -86,15 +86,24 @@ class DicomWeb:
 
     def retrieve(self, study: str, series: str, uid: str) -> bytes:
         """As `servers.Server`."""
+        try:
+            return self._retrieve(study, series, uid, ("application/dicom", "*"))
+        except DeclinedError:  # of a server that gives nothing but the syntax that each must have
+            return self._retrieve(study, series, uid, "application/dicom")
+
+    def _retrieve(self, study: str, series: str, uid: str, kind: str | tuple[str, str]) -> bytes:
         with _understood():
-            found = self.client.retrieve_instance(study, series, uid)
+            found = self.client.retrieve_instance(study, series, uid, media_types=(kind,))
         content = io.BytesIO()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of values that the reader judges later
+                same = str(found.get("SOPInstanceUID", "")) == uid
                 found.save_as(content, enforce_file_format=True)
         except Exception as error:  # whatever an object can be broken by
             raise DeclinedError(f"the object is damaged ({type(error).__name__})") from error
+        if not same:
+            raise DeclinedError("another object came")
         return content.getvalue()
 
     def close(self) -> None:

@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from scripts.apps.pacs.answers import DeclinedError, Sleep, UnreachableError, attempt, attempt_each
 from scripts.apps.pacs.query import Days, Place, Query, checked_uid, is_uid
 from scripts.apps.pacs.servers import Server, open_server
+from scripts.dataset.listing import FETCHED
 from scripts.files import Journal, replacing
 from scripts.radiograph import quiet
-
-FETCHED: Final = "fetched.jsonl"
-"""In the folder of radiographs: what came, and what did not and why."""
 
 
 @dataclass

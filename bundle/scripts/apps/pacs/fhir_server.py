@@ -32,7 +32,7 @@ class FhirServer:
                 f"--fhir_server {url}: expected the address of a FHIR server, as https://fhir.hospital/r4; a password or token "
                 "has no place in it. Nothing was sent."
             )
-        self.url, self.session = url, Credentials.from_environment("FHIR").session(url)
+        self.url, self.session = url.rstrip("/"), Credentials.from_environment("FHIR").session(url)
 
     def post(self, bundle: bytes) -> None:
         """Have a transaction Bundle done: all that it holds, or nothing.
