@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pydicom
 import pytest
+from orthanc import free_ports
 from own_command import ended
 from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pynetdicom import AE, evt, sop_class
 from scripts.apps.pacs.fetch import Fetched, fetch
 from scripts.dataset.listing import FETCHED
 from small_films import content_of, make_film
 
 TOKEN = "s3cret-token"
+UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 NAME, ID = "DOE^JANE", "MRN-4711"
 
 
@@ -168,6 +173,54 @@ def test_a_server_that_is_gone_is_not_asked_for_all_that_is_left(odd: str, tmp_p
     assert Odd.seen["dropped: studies/series/instances"] == 30 * 2 + 3 + 1, "a search of two pages each, then two films"
 
 
+@contextmanager
+def entity(films: list[Dataset], end_at: str = "", without: str = "") -> Iterator[str]:
+    """An application entity that ends the association where one of the films is asked for."""
+
+    def find(event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+        wanted = event.identifier
+        for film in films:
+            if all(not wanted.get(uid) or wanted[uid].value == film[uid].value for uid in UIDS):
+                answer = Dataset()
+                for element in wanted:
+                    if element.keyword in film:
+                        answer[element.tag] = film[element.tag]
+                yield 0xFF00, answer
+
+    def get(event: evt.Event) -> Iterator[Any]:
+        found = [film for film in films if film.SOPInstanceUID == event.identifier.SOPInstanceUID]
+        if end_at == found[0].SOPInstanceUID:
+            event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+        yield len(found)
+        for film in found:
+            yield 0xFF00, film
+
+    server = AE("PACS")
+    for service in ("Find", "Get"):
+        if service != without:
+            server.add_supported_context(getattr(sop_class, f"StudyRootQueryRetrieveInformationModel{service}"))
+    server.add_supported_context(films[0].SOPClassUID, ExplicitVRLittleEndian, scu_role=True, scp_role=True)
+    (port,) = free_ports(1)
+    running = server.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_FIND, find), (evt.EVT_C_GET, get)])
+    yield f"PACS@127.0.0.1:{port}"
+    running.shutdown()
+
+
+def test_a_radiograph_over_which_the_association_ends_keeps_no_other_back(tmp_path: Path) -> None:
+    films = [make_film() for _ in range(4)]
+    with entity(films, end_at=films[1].SOPInstanceUID) as server:
+        fetched = fetch_from(server, tmp_path)
+    assert {file.stem for file in tmp_path.rglob("*.dcm")} == {film.SOPInstanceUID for film in (films[0], *films[2:])}
+    assert (fetched.new, fetched.unanswered, fetched.failed) == (3, 1, [])
+
+
+def test_an_entity_that_lacks_a_service_is_told(tmp_path: Path) -> None:
+    with entity([make_film(), make_film()], without="Get") as server:
+        assert "2 failed: PACS offers no GET; give --move_port, for C-MOVE." in fetch_from(server, tmp_path).told()
+    with entity([make_film()], without="Find") as server:
+        assert "The server could not be searched (PACS offers no FIND)." in fetch_from(server, tmp_path).told()
+
+
 @pytest.mark.parametrize("log", ["text", "json"])
 def test_tokens_and_names_stay_where_they_belong(
     log: str, odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -198,12 +251,25 @@ def test_a_token_never_goes_in_the_clear(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "where", ["pacs", "https://a:b@pacs/dicom-web", "https://pacs/dicom-web?token=x", "PACS@host", "ftp://pacs", "@host:104"]
+    "where",
+    ["pacs", "https://a:b@pacs/dicom-web", "https://pacs/d?token=x", "PACS@host", "ftp://pacs", "@h:104", " @h:104", "P@h:70000"],
 )
 def test_an_address_that_is_none_is_told(where: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected the address of a DICOMweb service"):
         fetch_from(where, tmp_path / "in")
     assert not (tmp_path / "in").exists()
+
+
+def test_a_host_without_an_address_is_told(tmp_path: Path) -> None:
+    for server in ("PACS@nowhere.invalid:104", "https://nowhere.invalid/dicom-web"):
+        assert "The server could not be searched (" in fetch_from(server, tmp_path).told()
+
+
+def test_what_does_not_go_together_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--title 'A TITLE THAT IS TOO LONG': expected 1 to 16 letters"):
+        fetch_from("PACS@host:104", tmp_path / "in", title="A TITLE THAT IS TOO LONG")
+    with pytest.raises(ValueError, match="--move_port 11112: is for C-MOVE"):
+        fetch_from("https://pacs/dicom-web", tmp_path / "in", move_port=11112)
 
 
 @pytest.mark.parametrize(

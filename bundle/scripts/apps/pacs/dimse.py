@@ -90,7 +90,7 @@ class Entity:
             if association.is_established:
                 raise DeclinedError(f"{dataset.SOPClassUID.name} is not accepted there") from error
             raise UnreachableError("the association ended") from error
-        code = _code(status)
+        code = self._code(status)
         if code != 0 and not 0xB000 <= code < 0xC000:  # B000 to BFFF: stored, with a warning
             raise DeclinedError(f"status 0x{code:04X}")
 
@@ -101,7 +101,7 @@ class Entity:
         found = []
         try:
             for status, answer in association.send_c_find(query, _FIND):
-                code = _code(status)
+                code = self._code(status)
                 if code in _PENDING:
                     found.append(answer if answer is not None else Dataset())
                 elif code != 0:
@@ -120,7 +120,7 @@ class Entity:
                 answers = association.send_c_get(query, _GET)
             else:
                 answers = association.send_c_move(query, self.title, _MOVE)
-            codes = [_code(status) for status, _ in answers]
+            codes = [self._code(status) for status, _ in answers]
         except RuntimeError as error:
             raise UnreachableError("the association ended") from error
         final = codes[-1] if codes else 0
@@ -140,6 +140,20 @@ class Entity:
         if self.association is not None and self.association.is_established:
             self.association.release()
         self.association = None
+
+    def _code(self, status: Dataset) -> int:
+        """The status of an answer.
+
+        Raises:
+            UnreachableError: where there was none, or the server cannot now.
+        """
+        code = status.get("Status")
+        if code is None:
+            self.association = None  # it has ended, or is about to: it may still say that it has not
+            raise UnreachableError("no answer")
+        if int(code) in _OUT_OF_RESOURCES:
+            raise UnreachableError(f"status 0x{code:04X}")
+        return int(code)
 
     def _to_retrieve(self, service: UID) -> Association:
         """An association for queries and what follows them, in which the server has the service.
@@ -169,11 +183,14 @@ class Entity:
         if self.association is not None and self.association.is_established and kinds == self.kinds:
             return self.association
         self._leave()
-        self.association = self.entity.associate(
-            self.host, self.port, contexts, self.called, ext_neg=[build_role(kind, scp_role=True) for kind in taken],
-            evt_handlers=[(evt.EVT_C_STORE, self.inbox.receive)],
-            tls_args=(self.context, self.host) if self.context else None,
-        )  # fmt: skip
+        try:
+            self.association = self.entity.associate(
+                self.host, self.port, contexts, self.called, ext_neg=[build_role(kind, scp_role=True) for kind in taken],
+                evt_handlers=[(evt.EVT_C_STORE, self.inbox.receive)],
+                tls_args=(self.context, self.host) if self.context else None,
+            )  # fmt: skip
+        except OSError as error:  # the host has no address
+            raise UnreachableError(f"{self.host}: {error.strerror or type(error).__name__}") from error
         self.kinds = kinds
         if not self.association.is_established:
             raise UnreachableError(f"no association with {self.called}: {self._why_none()}")
@@ -248,15 +265,3 @@ def _query(level: str, keys: Mapping[str, str]) -> Dataset:
     for name, value in keys.items():
         setattr(query, name, value)
     return query
-
-
-def _code(status: Dataset) -> int:
-    """The status of an answer.
-
-    Raises:
-        UnreachableError: where there was none, or the server cannot now.
-    """
-    code = status.get("Status")
-    if code is None or int(code) in _OUT_OF_RESOURCES:
-        raise UnreachableError("no answer" if code is None else f"status 0x{code:04X}")
-    return int(code)

@@ -12,7 +12,11 @@ from scripts.apps.pacs.credentials import Credentials, is_url
 from scripts.apps.pacs.dicomweb import DicomWeb
 from scripts.apps.pacs.dimse import Entity
 
-_ENTITY: Final = re.compile(r"(?P<title>[ -~]{1,16})@(?P<host>[^@:/\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
+_LAST_PORT: Final = 65535
+_TITLE: Final = re.compile(r"(?=.*\S)[ -\[\]-~]{1,16}")
+_ENTITY: Final = re.compile(
+    r"(?P<title>(?=[^@]*[^@\s])[ -\[\]-~]{1,16})@(?P<host>[^@:/\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})"
+)
 
 
 class Server(Protocol):
@@ -49,11 +53,17 @@ def open_server(address: str, title: str, move_port: int | None = None) -> Serve
         move_port: see `dimse.Entity`.
 
     Raises:
-        ValueError: where the address is neither, or what the environment says of tokens and certificates cannot be used.
+        ValueError: where the address is neither, a title is none, or what the environment says of tokens and certificates
+            cannot be used.
     """
     if is_url(address):
+        if move_port is not None:
+            raise ValueError(f"--move_port {move_port}: is for C-MOVE, from a server TITLE@HOST:PORT. Nothing was asked.")
         return DicomWeb(address, Credentials.from_environment("PACS"))
-    if entity := _ENTITY.fullmatch(address):
+    if not _TITLE.fullmatch(title):
+        raise ValueError(f"--title {title!r}: expected 1 to 16 letters, digits and signs, but no backslash. Nothing was asked.")
+    entity = _ENTITY.fullmatch(address)
+    if entity and _TITLE.fullmatch(entity["title"]) and 0 < int(entity["port"]) <= _LAST_PORT:
         host = entity["host"].strip("[]")
         return Entity(entity["title"], host, int(entity["port"]), title, Credentials.from_environment("PACS"), move_port)
     raise ValueError(
