@@ -7,6 +7,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ from pydicom.uid import (
     generate_uid,
 )
 from scripts.apps.pacs import fetch as fetching
+from scripts.apps.pacs.answers import DeclinedError, UnreachableError
 from scripts.apps.pacs.fetch import Fetched, fetch
+from scripts.apps.pacs.servers import open_server
 from scripts.dataset.listing import FETCHED
 from small_films import content_of, make_film
 
@@ -52,7 +55,7 @@ def fetch_by(kind: str, pacs: orthanc.Orthanc, folder: Path, study_date: str = "
 
 
 def files_in(folder: Path) -> dict[str, Path]:
-    return {file.stem: file for file in folder.rglob("*.dcm")}
+    return {file.stem: file for file in folder.rglob("[!.]*.dcm")}
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +215,14 @@ def test_a_pacs_that_does_not_know_where_we_are_is_told(empty: orthanc.Orthanc, 
 def test_a_port_that_is_taken_is_a_sentence(empty: orthanc.Orthanc, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"--move_port {empty.port}: cannot be opened \(Address already in use\)"):
         fetch_by("c-move", empty, tmp_path, move_port=empty.port)
+
+
+def test_what_nobody_asked_for_is_turned_away(empty: orthanc.Orthanc) -> None:
+    with closing(open_server(empty.entity, "OSTEOXR", empty.mover)):
+        for title, said in (("OSTEOXR", "status 0x0124"), ("ANYBODY", "called ae title not recognised")):
+            stranger = open_server(f"{title}@127.0.0.1:{empty.mover}", "STRANGER")
+            with closing(stranger), pytest.raises((DeclinedError, UnreachableError), match=said):
+                stranger.store(make_film())
 
 
 @pytest.mark.parametrize(
