@@ -49,7 +49,15 @@ CALLS = {
         "scripts.evaluation.local.calibrate.calibrate", {"output_dir": "out", "fewest_patients": 60, "folds": 10},
     ),
     "send in --server PACS@host:104 --attempts 2": (
-        "scripts.apps.pacs.send.send_results", {"output_dir": "in", "server": "PACS@host:104", "title": "OSTEOXR", "attempts": 2},
+        "scripts.apps.pacs.send.send_results",
+        {"output_dir": "in", "server": "PACS@host:104", "fhir_server": None, "title": "OSTEOXR", "attempts": 2},
+    ),
+    "fetch new --server PACS@host:104 --study_date 20261101- --modality DX,RG --body_part HIP --limit 3 --move_port 11112": (
+        "scripts.apps.pacs.fetch.fetch_folder",
+        {"dataset_dir": "new", "arguments": {
+            "server": "PACS@host:104", "study_date": "20261101-", "modality": ["DX", "RG"], "body_part": ["HIP"],
+            "screened": False, "limit": 3, "title": "OSTEOXR", "move_port": 11112, "attempts": 6,
+        }},
     ),
     "check-calibration in out --calibration_file local.json": (
         "scripts.evaluation.local.drift.check_calibration", {"output_dir": "out", "fewest_patients": 20},

@@ -31,6 +31,14 @@ def test_every_option_has_a_value_and_a_meaning(commands: dict[str, Command]) ->
         assert command.about and set(command.takes) <= set(command.options)
 
 
+def test_what_is_of_a_command_alone_is_not_of_those_laid_over_it(commands: dict[str, Command]) -> None:
+    own = {"server", "study_date", "modality", "body_part", "screened", "title", "move_port"}
+    assert own <= set(commands["screen"].options)
+    for name in ("evaluate", "explain", "train bmd"):
+        assert not own & set(commands[name].options) and not own & commands[name].keys, name
+    assert set(commands["screen"].options) - own - {"precision_file"} <= set(commands["explain"].options)
+
+
 @pytest.mark.parametrize(
     "place", ["2024_05_02", "2024_06", "20240502", "out #2", "o tr%20", "1e5", "None", "[a", "$HOME", "@x", "a::b"]
 )

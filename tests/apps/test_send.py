@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import orthanc
 import pydicom
@@ -17,7 +16,7 @@ from own_command import ended
 from PIL import Image
 from pydicom.uid import generate_uid
 from scripts.apps.pacs import send
-from scripts.apps.pacs.send import SENT, TOKEN, send_results
+from scripts.apps.pacs.send import SENT, send_results
 from scripts.development.made import BUNDLE
 from scripts.results.dicom_writer import make_capture
 
@@ -36,13 +35,8 @@ def write_objects(out: Path, number: int) -> set[str]:
     return set(uids)
 
 
-def held(pacs: orthanc.Orthanc) -> list[str]:
-    with urllib.request.urlopen(f"{pacs.rest}/instances?expand") as answer:
-        return [one["MainDicomTags"]["SOPInstanceUID"] for one in json.load(answer)]
-
-
 def address(pacs: orthanc.Orthanc, kind: str) -> str:
-    return pacs.dicomweb if kind == "dicomweb" else f"{pacs.title}@127.0.0.1:{pacs.port}"
+    return pacs.dicomweb if kind == "dicomweb" else pacs.entity
 
 
 @pytest.mark.parametrize("kind", ["dicomweb", "c-store"])
@@ -57,17 +51,17 @@ def test_a_pacs_that_dies_and_comes_back_has_every_object_once(
         waits.append(seconds)
         time.sleep(0.5)
 
-    store = send._try
+    store = send._store
 
-    def slow(*told: object) -> None:
+    def slow(*told: Any) -> None:
         time.sleep(0.1)  # else all are sent before the PACS is gone
         store(*told)
 
-    monkeypatch.setattr(send, "_try", slow)
+    monkeypatch.setattr(send, "_store", slow)
 
     def run() -> None:
         try:
-            send.send_results(str(out), where, "OSTEOXR", attempts=100, sleep=patient)
+            send.send_results(str(out), where, None, "OSTEOXR", attempts=100, sleep=patient)
         except BaseException as error:
             failed.append(error)
 
@@ -75,7 +69,7 @@ def test_a_pacs_that_dies_and_comes_back_has_every_object_once(
         where = address(pacs, kind)
         thread = threading.Thread(target=run)
         thread.start()
-        while len(held(pacs)) < MANY // 3:
+        while len(pacs.held()) < MANY // 3:
             assert thread.is_alive()
     while not waits:
         assert thread.is_alive(), "the PACS was gone before all were sent"
@@ -83,12 +77,12 @@ def test_a_pacs_that_dies_and_comes_back_has_every_object_once(
     with orthanc.running(tmp_path, again=pacs):
         thread.join(120)
         assert not thread.is_alive() and not failed
-        found = held(pacs)
+        found = pacs.held()
         assert sorted(found) == sorted(uids)
         assert f"{MANY} objects were sent to {where}, 0 had been" in capsys.readouterr().out
-        send_results(str(out), where, "OSTEOXR", attempts=1)
+        send_results(str(out), where, None, "OSTEOXR", attempts=1)
         assert f"0 objects were sent to {where}, {MANY} had been" in capsys.readouterr().out
-        assert len(held(pacs)) == MANY
+        assert len(pacs.held()) == MANY
 
 
 def test_a_server_that_is_not_there_is_told_and_nothing_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,7 +90,7 @@ def test_a_server_that_is_not_there_is_told_and_nothing_is_lost(tmp_path: Path, 
     waits: list[float] = []
     for where in ("http://127.0.0.1:9/dicom-web", "PACS@127.0.0.1:9"):
         with pytest.raises(SystemExit) as end:
-            send_results(str(tmp_path / "out"), where, "OSTEOXR", attempts=3, sleep=waits.append)
+            send_results(str(tmp_path / "out"), where, None, "OSTEOXR", attempts=3, sleep=waits.append)
         assert "0 objects were sent" in str(end.value) and "3 were not sent, since the server did not answer" in str(end.value)
     assert waits == [1.0, 2.0, 1.0, 2.0] and (tmp_path / "out" / SENT).read_bytes() == b""
 
@@ -133,14 +127,14 @@ def test_the_token_goes_to_the_server_and_nowhere_else(
 ) -> None:
     out = tmp_path / "out"
     write_objects(out, 3)
-    monkeypatch.setenv(TOKEN, "s3cret")
+    monkeypatch.setenv("OSTEOXR_PACS_TOKEN", "s3cret")
     assert ended("send", str(out), "--server", gate) == 1
     said = capfd.readouterr()
     assert "2 objects were sent" in said.err and "1 were refused" in said.err and "sc.dcm was refused: HTTP 409" in said.err
     assert len(Gate.seen) == 4 and set(Gate.seen) == {"Bearer s3cret"}
     assert "s3cret" not in said.out + said.err + (out / SENT).read_text()
     assert ended("send", str(out), "--server", gate) == 0 and len(Gate.seen) == 5, "what was refused is tried again"
-    monkeypatch.delenv(TOKEN)
+    monkeypatch.delenv("OSTEOXR_PACS_TOKEN")
     write_objects(tmp_path / "more", 1)
     assert ended("send", str(tmp_path / "more"), "--server", gate) == 1
     assert "was refused: HTTP 401" in capfd.readouterr().err
@@ -152,9 +146,9 @@ def test_the_token_goes_to_the_server_and_nowhere_else(
 def test_an_address_that_is_none_is_a_sentence(where: str, tmp_path: Path) -> None:
     write_objects(tmp_path / "out", 1)
     with pytest.raises(ValueError, match="expected the address of a DICOMweb service"):
-        send_results(str(tmp_path / "out"), where, "OSTEOXR", attempts=1)
+        send_results(str(tmp_path / "out"), where, None, "OSTEOXR", attempts=1)
 
 
 def test_a_folder_without_objects_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no DICOM objects; osteoxr screen --dicom new writes them"):
-        send_results(str(tmp_path), "PACS@host:104", "OSTEOXR", attempts=1)
+    with pytest.raises(ValueError, match=r"holds no DICOM objects \(osteoxr screen --dicom reproducible\)\."):
+        send_results(str(tmp_path), "PACS@host:104", None, "OSTEOXR", attempts=1)

@@ -77,16 +77,29 @@ def check_packages(command: Command) -> None:
     Raises:
         MistypedError: naming those that are missing, and the command that installs them.
     """
+    check_extra(command.name, command.extra)
+
+
+def check_extra(name: str, extra: str) -> None:
+    """Check that the packages of one set of optional dependencies are installed.
+
+    Args:
+        name: of the command, or of that part of it, which needs them.
+        extra: name of the set in pyproject.toml; "" is none.
+
+    Raises:
+        MistypedError: as `check_packages`.
+    """
     try:
-        wanted = [line for line in requires("osteoxr") or [] if command.extra and f'extra == "{command.extra}"' in line]
+        wanted = [line for line in requires("osteoxr") or [] if extra and f'extra == "{extra}"' in line]
     except PackageNotFoundError:  # run from its folder alone, without its list of packages
         return
     names = [found[0] for line in wanted if (found := re.match(r"[\w.-]+", line))]
     if missing := [name for name in names if not _is_installed(name)]:
         root = CONFIGS.parents[1]
-        source = f"{root}[{command.extra}]" if (root / "pyproject.toml").is_file() else f"osteoxr[{command.extra}]"
+        source = f"{root}[{extra}]" if (root / "pyproject.toml").is_file() else f"osteoxr[{extra}]"
         raise MistypedError(
-            f"{command.name} needs {', '.join(missing)}, which this Python lacks; install by: {sys.executable} -m pip install "
+            f"{name} needs {', '.join(missing)}, which this Python lacks; install by: {sys.executable} -m pip install "
             f"-e '{source}'. Nothing was run."
         )
 

@@ -43,6 +43,7 @@ class Option:
     minimum, maximum, above, below: its range; `above` and `below` are not part of it.
     unit: of a number.
     apart_from: options that name folders of radiographs, in which a run would read what it wrote.
+    own: commands that are laid over this one do not have it.
     help: what it is.
     default: how the config has it; expressions as they stand.
     """
@@ -59,6 +60,7 @@ class Option:
     below: float = math.inf
     unit: str = ""
     apart_from: tuple[str, ...] = ()
+    own: bool = False
     help: str = ""
     default: Any = None
 
@@ -282,6 +284,11 @@ def read_command(files: Sequence[Path]) -> Command:
                 f'--config_file "[{wanted}]". Nothing was run.'
             )
         given.append(file.name)
+        if "command" in content:
+            merged["options"] = {
+                name: None if isinstance(declared, Mapping) and declared.get("own") else declared
+                for name, declared in merged.get("options", {}).items()
+            }
         for key, value in content.items():
             _lay(merged, key, value)
         comments |= {key: comment for key, comment in _COMMENT.findall(text) if key not in comments or key in content}

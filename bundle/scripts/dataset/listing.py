@@ -30,6 +30,9 @@ CARD_NAME: Final = "data_card.md"
 CARD_PICTURES: Final = frozenset({"contact_sheet.png", "distributions.png", "bmd_by_age.png"})
 """What describes a simulated cohort, in its folder; the pictures beside a card are no radiographs."""
 
+FETCHED: Final = "fetched.jsonl"
+"""In a folder of radiographs from a PACS: what came, and what did not and why. No radiograph, and not passed over."""
+
 _RESULTS: Final = {
     "results.json": re.compile(rb'\s*\{\s*"schema_version": "[^"]*",\s*"notice": '),
     "journal.jsonl": re.compile(rb'\{"study":"|\Z'),
@@ -179,7 +182,7 @@ def _search(folder: Path, entries: Mapping[Path, Mapping[str, Any]]) -> _Found:
         nearest = next(parent for parent in (here, *here.parents) if parent in label_folders or parent in image_folders)
         for name in files:
             path = here / name
-            if path in labels:
+            if path in labels or (name == FETCHED and here == folder):
                 continue
             why = "" if path in entries else _why_no_file(name, files)
             if not why and nearest in label_folders and path not in entries:

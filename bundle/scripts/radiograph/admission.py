@@ -40,7 +40,7 @@ def admit(dataset: Dataset) -> list[str]:
         )
     admit_size(*(int(number(value(dataset, side)) or 0) for side in ("Rows", "Columns")))
     _admit_human(dataset)
-    return notes + _admit_body_part(dataset)
+    return notes + admit_body_part(dataset)
 
 
 def admit_size(rows: int, cols: int) -> None:
@@ -172,7 +172,7 @@ def _admit_human(dataset: Dataset) -> None:
         )
 
 
-def _admit_body_part(dataset: Dataset) -> list[str]:
+def admit_body_part(dataset: Dataset) -> list[str]:
     """The first field, from the most to the least specific, that names a body part decides."""
     vocabulary = load_vocabulary()
     for keyword in vocabulary["body_part_fields"]:

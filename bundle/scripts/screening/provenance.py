@@ -28,7 +28,8 @@ _CODE = Path(__file__).parents[1]
 _WITHOUT_EFFECT = frozenset(
     {
         "checkpoint", "calibration_file", "uncertainty_file", "notice", "precision_file", "language", "num_workers", "tracking",
-        "run_name", "experiment_name", "tracking_uri",
+        "run_name", "experiment_name", "tracking_uri", "server", "study_date", "modality", "body_part", "screened", "title",
+        "move_port",
     }
 )  # fmt: skip
 """Overrides that change no number of a study; of checkpoint, calibration and uncertainty the hash counts. The notice stands in
