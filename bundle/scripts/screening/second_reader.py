@@ -16,7 +16,7 @@ Predict = Callable[[Tensor], dict[str, Tensor]]
 
 _OF_SIDES: Final = (
     "landmarks", "landmark_confidence", "crops", "around", "crop_transforms", "poses", "valid", "hip_features",
-    "fracture_logits", "fracture_transforms",
+    "fracture_logits", "fracture_transforms", "breaks",
 )  # fmt: skip
 """Outputs whose second axis is that of the sides."""
 
