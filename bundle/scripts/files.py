@@ -67,7 +67,7 @@ def sha256(path: Path) -> str:
 
 
 def read_journal(path: Path) -> list[Entry]:
-    """Return the entries of a `Journal` as `Journal.read` does, while another process may have it open; none where there is none."""
+    """Return the entries of a `Journal` as `Journal.read` does, whoever has it open; none where there is no file."""
     content = path.read_bytes() if path.is_file() else b""
     return _entries(content[: content.rfind(b"\n") + 1])
 
