@@ -53,7 +53,7 @@ def export_corrections(session: Session, shelf: FilmShelf, folder: Path) -> None
     columns += [name for drawn, (by, _) in BY_NETWORKS.items() for name in (drawn, by)]
     write_table(folder / MANIFEST_NAME, columns, [{name: row.get(name) for name in columns} for row in rows])
     edited = sum(any(session.state(name).edited) for name in names)
-    seen = [name for name in session.results.films if session.results.can_be_seen(name)]
+    seen = [name for name in session.results.films if not session.results.why_unseen(name)]
     print(
         f"{folder}: {len(names)} films with masks and landmarks, {edited} of them corrected; {len(seen) - len(names)} were left "
         "out, since a hip is open or was rejected, or nothing was drawn. osteoxr train segmentation and osteoxr label take this "
@@ -64,7 +64,7 @@ def export_corrections(session: Session, shelf: FilmShelf, folder: Path) -> None
 def _is_confirmed(session: Session, name: str) -> bool:
     decisions = session.state(name).decisions
     return (
-        session.results.can_be_seen(name)
+        not session.results.why_unseen(name)
         and bool(decisions)
         and not session.open_hips(name)
         and all(decision.word == "confirmed" for decision in decisions.values())

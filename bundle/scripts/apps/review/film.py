@@ -75,8 +75,7 @@ class FilmShelf:
             KeyError: where there is no such film.
             ValueError: where it cannot be seen; the sentence says why.
         """
-        record = self.results.films[name]
-        if why := self.results.lost.get(name) or (record["reason"] or {}).get("sentence") * (not record["hips"]):
+        if why := self.results.why_unseen(name):
             raise ValueError(why)
         with self._lock:
             if name not in self._films:

@@ -73,7 +73,7 @@ class NumbersOfReview:
 
     def _seen(self, study: str) -> list[str]:
         results = self.session.results
-        return [name for name in results.studies[study]["films"] if results.can_be_seen(name)]
+        return [name for name in results.studies[study]["films"] if not results.why_unseen(name)]
 
     def _key(self, study: str) -> str:
         """A hash of what the numbers depend on."""

@@ -122,6 +122,5 @@ class ReviewPage:
         record = self.results.films[name]
         reasons = [reason for reason in (record["reason"], *(hip["reason"] for hip in record["hips"])) if reason]
         cautions = [caution["code"] for hip in record["hips"] for caution in hip["cautions"]]
-        lost = self.results.lost.get(name) or (None if record["hips"] else record["reason"]["sentence"])
         flags = list(dict.fromkeys([*(reason["code"] for reason in reasons), *cautions]))
-        return {"name": name, "open": self.session.open_hips(name), "lost": lost, "flags": flags}
+        return {"name": name, "open": self.session.open_hips(name), "lost": self.results.why_unseen(name), "flags": flags}

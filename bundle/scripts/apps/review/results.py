@@ -48,9 +48,14 @@ class ScreenedResults:
         """Of the right and the left hip of a film, whether the screening found it."""
         return [hip["landmarks"] is not None for hip in self.films[name]["hips"]] or [False, False]
 
-    def can_be_seen(self, name: str) -> bool:
-        """Whether a film was read, and is still there."""
-        return bool(self.films[name]["hips"]) and name not in self.lost
+    def why_unseen(self, name: str) -> str:
+        """Why a film cannot be reviewed: it could not be read, or is not there any more; "" where it can.
+
+        Raises:
+            KeyError: where there is no such film.
+        """
+        record = self.films[name]
+        return str(record["reason"]["sentence"]) if not record["hips"] else self.lost.get(name, "")
 
 
 def folder_of(output_dir: str | None) -> str:

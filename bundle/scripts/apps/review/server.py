@@ -7,6 +7,7 @@ import hmac
 import json
 import secrets
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,8 +26,9 @@ LARGEST: Final = 32 << 20
 """Bytes of a request; the runs of a mask of 20 megapixels take less than one million."""
 
 _KINDS: Final = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_STYLE_OF_VIEWER: Final = "'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='"  # that OpenSeadragon writes into the page itself
 _RULES: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
+    f"default-src 'none'; script-src 'self'; style-src 'self' {_STYLE_OF_VIEWER}; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 _GREY_LEVEL: Final = 1  # of compression: the way is short
@@ -65,8 +67,14 @@ class ReviewServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that went away is no fault; another one is told without what it was about."""
         error = sys.exception()
-        if not isinstance(error, ConnectionError):
-            print(f"A request failed ({type(error).__name__}); the server goes on.", file=sys.stderr, flush=True)
+        if error and not isinstance(error, ConnectionError):
+            print(f"A request failed ({_fault(error)}); the server goes on.", file=sys.stderr, flush=True)
+
+
+def _fault(error: BaseException) -> str:
+    """What failed where, without the message, which may quote a patient's data."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
 class _RefusedRequestError(Exception):
@@ -112,8 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             sentence = f"The disk failed ({why}): this was not saved. Make room, and make the change again."
             self._tell(HTTPStatus.INSUFFICIENT_STORAGE, {"detail": sentence})
         except Exception as error:
-            print(f"A request failed ({type(error).__name__}); the server goes on.", file=sys.stderr, flush=True)
-            self._tell(HTTPStatus.INTERNAL_SERVER_ERROR, {"detail": f"The server failed ({type(error).__name__})."})
+            print(f"A request failed ({_fault(error)}); the server goes on.", file=sys.stderr, flush=True)
+            self._tell(HTTPStatus.INTERNAL_SERVER_ERROR, {"detail": f"The server failed ({_fault(error)}); it goes on."})
 
     def _refuse_strangers(self) -> None:
         """Whoever has another name for this machine (DNS rebinding), or comes from another page."""

@@ -171,7 +171,7 @@ class Session:
 
     def open_hips(self, name: str) -> list[str]:
         """The hips of a film that were found or drawn, and on which nothing is decided."""
-        if not self.results.can_be_seen(name):
+        if self.results.why_unseen(name):
             return []
         state = self.state(name)
         there = zip(HIP.sides, self.results.shown(name), state.edited, strict=True)
