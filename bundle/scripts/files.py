@@ -160,5 +160,7 @@ class Journal:
         return kept
 
     def close(self) -> None:
-        """Let other processes have it."""
-        os.close(self._descriptor)
+        """Let other processes have it; once closed, it stays so."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

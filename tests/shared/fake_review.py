@@ -29,7 +29,7 @@ SQUARE = 140 * 140
 class CorrectableCascade(FakeCascade):
     """A network whose neck is as dense as the contour is large, so that numbers must follow a correction."""
 
-    def correct(self, reading, image, covariates, masks, landmarks, corrected, absent) -> dict[str, torch.Tensor]:  # noqa: ANN001
+    def correct(self, reading, image, covariates, masks, landmarks, corrected, absent) -> dict[str, torch.Tensor]:
         channels, half = reading["channels"].clone(), masks.shape[3] // 2
         bones = len(CHANNELS.of(Of.BONE))
         for index, side in enumerate(("right", "left")):

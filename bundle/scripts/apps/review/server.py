@@ -26,10 +26,12 @@ LARGEST: Final = 32 << 20
 """Bytes of a request; the runs of a mask of 20 megapixels take less than one million."""
 
 _KINDS: Final = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-_STYLE_OF_VIEWER: Final = "'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='"  # that OpenSeadragon writes into the page itself
+_STYLE_OF_VIEWER: Final = (
+    "'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='"  # that OpenSeadragon writes into the page itself
+)
 _RULES: Final = (
-    f"default-src 'none'; script-src 'self'; style-src 'self' {_STYLE_OF_VIEWER}; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; script-src 'self'; style-src 'self' {_STYLE_OF_VIEWER}; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _GREY_LEVEL: Final = 1  # of compression: the way is short
 

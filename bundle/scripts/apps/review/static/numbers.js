@@ -53,7 +53,8 @@ function rowsOfHip(body, overview, screened, now, open) {
   const ways = [screened, ...(now ? [now] : [])];
   const both = (make) => ways.map((hip, index) => make(hip, index === 1));
   const refused = (hip) => hip.status !== "measured";
-  for (const [site, name] of Object.entries(overview.sites)) {
+  for (const [site, called] of Object.entries(overview.sites)) {
+    const name = called[0].toUpperCase() + called.slice(1);
     const sites = [
       [`${name}: BMD, g/cm²`, "bmd_g_cm2", "bmd_interval_g_cm2", 3],
       [`${name}: T-score`, "t_score", "t_interval", 1],

@@ -62,23 +62,22 @@ function send(content) {
   waiting++;
   tell("Saving …");
   const sent = queue.then(async () => {
-    if (film !== page.film || page.stale) return false;
     try {
-      take(await post(`films/${film.name}`, { ...content(), version: film.version }));
+      if (film !== page.film || page.stale) return;
+      take(await post(`films/${film.name}`, { ...content, version: film.version }));
       alarm("");
       tell(`Saved: version ${film.version} of this film.`);
       askForNumbers();
-      return true;
     } catch (error) {
       tell("Not saved.");
       if (error.changed) {
         page.stale = true;
         alarm(error.message, () => open(film.name), "Reload the film");
+      } else if (content.action === "edit") {
+        alarm(error.message, () => save(content.tool), "Save what is shown");
       } else {
-        alarm(`${error.message} `, () => save("reset"), "Save what is shown");
-        if (content().action !== "edit") alarm(error.message);
+        alarm(error.message);
       }
-      return false;
     } finally {
       waiting--;
     }
@@ -148,8 +147,8 @@ function list() {
   const focused = document.activeElement?.dataset?.film;
   find("studies").replaceChildren(...items);
   if (focused) find("studies").querySelector(`[data-film="${focused}"]`)?.focus();
-  const done = page.overview.studies.filter((study) => study.done).length;
-  find("progress").textContent = `${done} of ${page.overview.studies.length} studies done`;
+  const seen = page.overview.studies.filter((study) => study.films.some((film) => !film.lost));
+  find("progress").textContent = `${seen.filter((study) => study.done).length} of ${seen.length} studies done`;
 }
 
 const films = () => page.overview.studies.flatMap((study) => study.films);
@@ -226,7 +225,7 @@ function save(tool) {
   trace();
   const { mask, landmarks } = snapshot();
   buttons();
-  return send(() => ({ action: "edit", tool, mask, landmarks }));
+  return send({ action: "edit", tool, mask, landmarks });
 }
 
 function restore(state, tool) {
@@ -255,6 +254,7 @@ const millimetres = (length) => length / page.film.spacing_mm[1];
 function use(tool) {
   page.tool = tool;
   for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
+  for (const setting of document.querySelectorAll("[data-of]")) setting.hidden = !setting.dataset.of.split(" ").includes(tool);
   drawing.canvas.style.pointerEvents = tool === "pan" ? "none" : "auto";
   drawing.canvas.style.cursor = { window: "ew-resize", contour: "grab", add: "crosshair", erase: "crosshair", landmark: "crosshair" }[tool] || "";
 }
@@ -518,8 +518,8 @@ function ofHip(hip) {
   return made;
 }
 
-const confirm = (hip) => send(() => ({ action: "confirm", hip }));
-const reopen = (hip) => send(() => ({ action: "reopen", hip }));
+const confirm = (hip) => send({ action: "confirm", hip });
+const reopen = (hip) => send({ action: "reopen", hip });
 
 function reject(hip) {
   const dialog = find("rejection");
@@ -528,7 +528,7 @@ function reject(hip) {
   dialog.returnValue = "";
   dialog.onclose = () => {
     const [reason, text] = [find("reason").value, find("remark").value.trim()];
-    if (dialog.returnValue === "reject") send(() => ({ action: "reject", hip, reason, text }));
+    if (dialog.returnValue === "reject") send({ action: "reject", hip, reason, text });
   };
   dialog.showModal();
 }
