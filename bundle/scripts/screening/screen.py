@@ -21,7 +21,7 @@ from scripts.screening.findings import Findings, RadiographFindings, Seen
 from scripts.screening.interpretation import Interpretd
 from scripts.screening.loader import ReadRadiograph
 from scripts.screening.scaling import predict_scaled
-from scripts.screening.second_reader import SecondReader
+from scripts.screening.second_reader import Predict, ReadAgain, SecondReader
 from scripts.screening.study import join_study
 
 CONFIG_FILE: Final = Path(scripts.__file__).parents[1] / "configs" / "inference.yaml"
@@ -119,12 +119,13 @@ class Screen:
             found: dict[str, torch.Tensor] = self.inferer(image.to(self.device), self.network, covariates)
             return found
 
-        first, reader = predict, self.second_reader
+        once: Predict = predict
+        again: ReadAgain | None = self.second_reader
         if correction := item.get(CORRECTION):
-            reader = CorrectedReader(predict, self.network, covariates, correction, self.second_reader)
-            first = reader.predict
+            corrected = CorrectedReader(predict, self.network, covariates, correction, self.second_reader)
+            once, again = corrected.predict, corrected
         with eval_mode(self.network):
-            prediction = predict_scaled(item, first, self.interpretation.channels, reader)
+            prediction = predict_scaled(item, once, self.interpretation.channels, again)
         if REFUSAL in item:
             return RadiographFindings(name, item[REFUSAL])
         outputs = {key: value[0].float().cpu() for key, value in prediction.items()}

@@ -34,9 +34,9 @@ class Drawing:
     def changed(self, other: Drawing, hips: NDArray[np.bool_]) -> tuple[bool, bool]:
         """Of the right and the left hip, whether two drawings differ; ``hips`` is of `of_hips`."""
         apart = self.mask != other.mask
-        moved = ~np.isclose(self.landmarks, other.landmarks, atol=0.005, equal_nan=True).all(axis=(1, 2))
-        right, left = ((apart & hip).any() or one for hip, one in zip(hips, moved, strict=True))
-        return bool(right), bool(left)
+        stays = np.isclose(self.landmarks, other.landmarks, atol=0.005, equal_nan=True)
+        right, left = (bool((apart & hips[index]).any() or not stays[index].all()) for index in range(len(HIP.sides)))
+        return right, left
 
 
 def to_runs(mask: NDArray[np.uint8]) -> list[int]:
