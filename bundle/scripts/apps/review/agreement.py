@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from itertools import combinations
 from typing import Any, Final
 
@@ -31,8 +32,8 @@ def write_agreement(results: ScreenedResults, shelf: FilmShelf) -> None:
     Raises:
         ValueError: where fewer than two readers have decided on every hip.
     """
-    sessions = [Session(results, shelf, reader) for reader in readers_of(results.folder)]
-    try:
+    with ExitStack() as opened:
+        sessions = [opened.enter_context(closing(Session(results, shelf, reader))) for reader in readers_of(results.folder)]
         undone = [one.reader for one in sessions if any(one.open_hips(name) for name in results.films)]
         done = [one for one in sessions if one.reader not in undone]
         if len(done) < 2:
@@ -42,9 +43,6 @@ def write_agreement(results: ScreenedResults, shelf: FilmShelf) -> None:
                 "What one has done stays hidden from the others until then."
             )
         rows = [row for pair in combinations(done, 2) for name in results.films for row in _compare(*pair, shelf, name)]
-    finally:
-        for one in sessions:
-            one.close()
     path = results.folder / FOLDER / AGREEMENT_NAME
     write_table(path, COLUMNS, rows)
     same = sum(row["decision"] == row["other_decision"] for row in rows)

@@ -14,7 +14,7 @@ from scripts.apps.review.numbers import NumbersOfReview
 from scripts.apps.review.page import ReviewPage
 from scripts.apps.review.results import ScreenedResults
 from scripts.apps.review.server import ReviewServer
-from scripts.apps.review.session import FOLDER, Session, check_reader, missing_masks, readers_of
+from scripts.apps.review.session import FOLDER, Session, check_masks, check_reader, readers_of
 from scripts.apps.review.trail import TRAIL_NAME, read_trail
 from scripts.clinical import Quantity
 from scripts.screening import Screen
@@ -33,7 +33,7 @@ def check_trails(output_dir: str) -> NoReturn:
         path = folder / FOLDER / reader / TRAIL_NAME
         try:
             trail = read_trail(path)
-            missing_masks(path.parent)
+            check_masks(path.parent)
         except ValueError as error:
             wrong.append(str(error))
             continue

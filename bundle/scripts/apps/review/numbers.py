@@ -112,8 +112,7 @@ def withheld(numbers: Numbers, session: Session) -> Numbers:
             **record,
             "hips": [{**hip, "estimates": {}} if hip["side"] in undecided else hip for hip in record["hips"]],
         }
-    undecided = {name: session.open_hips(name) for name in films}
     study = numbers["study"]
-    if any(undecided.values()):
+    if any(session.open_hips(name) for name in films):
         study = {**study, "outcome": None, "estimates": {}}
     return {"films": films, "study": study}

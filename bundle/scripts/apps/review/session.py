@@ -116,7 +116,7 @@ def readers_of(output_dir: Path) -> list[str]:
     return sorted(path.parent.name for path in (output_dir / FOLDER).glob(f"*/{TRAIL_NAME}"))
 
 
-def missing_masks(folder: Path) -> None:
+def check_masks(folder: Path) -> None:
     """Check the masks of a reader's folder against the trail.
 
     Raises:
@@ -146,13 +146,12 @@ class Session:
         self.writer = TrailWriter(self.folder / TRAIL_NAME, reader)
         self.states = states_of(self.writer.trail.entries)
         self._lock = threading.Lock()
-        missing_masks(self.folder)
-        for entry in reversed(self.writer.trail.entries):
-            if entry["weights"] != self._weights:
-                raise ValueError(
-                    f"{self.writer.path}: this review is of results of other weights ({entry['weights'][:12]}, these are of "
-                    f"{self._weights[:12]}); name another reader, or keep it elsewhere. Nothing was reviewed."
-                )
+        try:
+            check_masks(self.folder)
+            self._refuse_other_weights()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def _weights(self) -> str:
@@ -184,8 +183,8 @@ class Session:
         if not any(state.edited) and not any(rejected):
             return None
         drawing = self.drawing(film)
-        as_found = np.isclose(drawing.landmarks, film.found.landmarks, atol=0.005).all(axis=2)
-        landmarks = np.where(as_found[..., None], np.nan, drawing.landmarks)
+        moved = (np.abs(drawing.landmarks - film.found.landmarks) > 0.005) | np.isnan(film.found.landmarks)
+        landmarks = np.where(moved.any(axis=2, keepdims=True), drawing.landmarks, np.nan)
         return Correction(drawing.mask, landmarks, state.edited, (rejected[0], rejected[1]), film.middle)
 
     def act(self, name: str, request: Mapping[str, Any]) -> FilmState:
@@ -221,6 +220,15 @@ class Session:
     def close(self) -> None:
         """Let go of the trail."""
         self.writer.close()
+
+    def _refuse_other_weights(self) -> None:
+        """A review of results that stood here before."""
+        others = {entry["weights"] for entry in self.writer.trail.entries} - {self._weights}
+        if others:
+            raise ValueError(
+                f"{self.writer.path}: this review is of results of other weights ({min(others)[:12]}, these are of "
+                f"{self._weights[:12]}); name another reader, or keep it elsewhere. Nothing was reviewed."
+            )
 
     def _refuse_another(self, film: Film) -> None:
         """A radiograph that was exchanged since this reader first decided on it."""
