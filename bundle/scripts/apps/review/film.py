@@ -34,6 +34,7 @@ class Film:
 
     grey: (rows, cols) uint16, its display range over 0 to 65535, larger = denser. spacing_mm: of a pixel, (row, col) in the
     patient. found: by the screening. middle: see `find_middle`. sha256: of its file, or of the archive that holds it.
+    mask_sha256: of the file of the mask that was found.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Film:
     found: Drawing
     middle: float
     sha256: str
+    mask_sha256: str
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,7 +107,16 @@ class FilmShelf:
         grey = np.rint(image[0].numpy() * np.float32(_FULL)).astype(np.uint16)
         found = Drawing(np.ascontiguousarray(orientation.to_display(mask)), landmarks)
         middle = find_middle(landmarks, spacing[1], shape[1])
-        return Film(name, grey, (spacing[0], spacing[1]), orientation, found, middle, sha256(source_of(Path(item["image"]))))
+        return Film(
+            name,
+            grey,
+            (spacing[0], spacing[1]),
+            orientation,
+            found,
+            middle,
+            sha256=sha256(source_of(Path(item["image"]))),
+            mask_sha256=sha256(self.results.folder / record["outputs"]["mask"]),
+        )
 
 
 def _mask(folder: Path, path: str) -> NDArray[np.uint8]:

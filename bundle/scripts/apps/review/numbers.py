@@ -110,9 +110,14 @@ def withheld(numbers: Numbers, session: Session) -> Numbers:
         undecided = session.open_hips(name)
         films[name] = {
             **record,
-            "hips": [{**hip, "estimates": {}} if hip["side"] in undecided else hip for hip in record["hips"]],
+            "hips": [_veiled(hip) if hip["side"] in undecided else hip for hip in record["hips"]],
         }
     study = numbers["study"]
     if any(session.open_hips(name) for name in films):
         study = {**study, "outcome": None, "estimates": {}}
     return {"films": films, "study": study}
+
+
+def _veiled(hip: Record) -> Record:
+    """A hip without any density, on whatever scale."""
+    return {key: value for key, value in hip.items() if "bmd" not in key} | {"estimates": {}}

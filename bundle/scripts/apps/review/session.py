@@ -261,7 +261,13 @@ class Session:
                 "Nothing was saved."
             )
         index = HIP.side(side)
-        content = {"hip": side, "corrected": self.state(film.name).edited[index]}
+        state = self.state(film.name)
+        content: dict[str, Any] = {
+            "hip": side,
+            "corrected": state.edited[index],
+            "mask": state.mask or film.mask_sha256,
+            "landmarks": to_places(self.drawing(film).landmarks)[side],
+        }
         if action == "confirm":
             self._refuse_incomplete(film, index)
         if action == "reject":

@@ -53,6 +53,10 @@ function rowsOfHip(body, overview, screened, now, open) {
   const ways = [screened, ...(now ? [now] : [])];
   const both = (make) => ways.map((hip, index) => make(hip, index === 1));
   const refused = (hip) => hip.status !== "measured";
+  if (ways.every(refused)) {
+    body.append(row("All", ...both(() => element("td", "not measured"))));
+    return;
+  }
   for (const [site, called] of Object.entries(overview.sites)) {
     const name = called[0].toUpperCase() + called.slice(1);
     const sites = [

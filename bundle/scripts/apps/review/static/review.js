@@ -265,7 +265,7 @@ const TOOLS = {
   window: {
     start: (event) => ({ x: event.clientX, y: event.clientY, level: view.level, width: view.width }),
     move: (held, event) => {
-      set("level", held.level - (event.clientY - held.y) / 600);
+      set("level", held.level + (event.clientY - held.y) / 600);
       set("width", held.width + (event.clientX - held.x) / 400);
     },
     end: () => {},
@@ -537,7 +537,7 @@ function reject(hip) {
 
 const KEYS = [
   ["v", "move the film", () => use("pan")],
-  ["w", "window: drag across for width, up for brightness", () => use("window")],
+  ["w", "window: drag across for its width, up for a brighter film", () => use("window")],
   ["c", "pull the contour", () => use("contour")],
   ["b", "brush", () => use("add")],
   ["e", "eraser", () => use("erase")],
