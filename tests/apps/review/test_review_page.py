@@ -225,3 +225,48 @@ def test_a_film_that_cannot_be_seen_says_why(run: Path, serve: Callable[..., Rev
     page.locator("#studies button").click()
     expect(page.locator("#lost")).to_contain_text("The header says body part CHEST")
     expect(page.locator("#hips")).to_be_empty()
+
+
+def test_an_outline_gives_back_the_very_pixels_and_a_pull_moves_only_what_is_in_reach(
+    run: Path, serve: Callable[..., ReviewServer], tab: Callable[[str], Page]
+) -> None:
+    page = tab(serve(run).address)
+    told = page.evaluate(
+        """async () => {
+          const { decode, encode, outlines } = await import("/mask.js");
+          const { crosses, pull, redraw } = await import("/contour.js");
+          const [rows, cols] = [60, 70];
+          let seed = 7;
+          const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+          const faults = [];
+          for (let round = 0; round < 20; round++) {
+            const mask = new Uint8Array(rows * cols);
+            for (let i = 0; i < mask.length; i++) mask[i] = random() < 0.3 + 0.02 * round ? 1 : 0;
+            const made = new Uint8Array(rows * cols);
+            const found = outlines(mask, rows, cols, 1);  // what lies within another comes after it
+            const width = ({ points }) => Math.max(...points.map(([x]) => x)) - Math.min(...points.map(([x]) => x));
+            found.sort((one, other) => width(other) - width(one));
+            for (const { points, hole } of found) redraw(made, rows, cols, [], points, hole, 1, 0);
+            if (made.some((value, i) => value !== mask[i])) faults.push(`outline ${round}`);
+            if (decode(encode(mask), mask.length).some((value, i) => value !== mask[i])) faults.push(`runs ${round}`);
+          }
+          const disc = new Uint8Array(rows * cols).map((_, i) => (Math.hypot((i % cols) - 35, Math.floor(i / cols) - 30) < 20 ? 1 : 0));
+          const [{ points }] = outlines(disc, rows, cols, 1);
+          const index = points.findIndex(([x, y]) => x > 54 && y === 30);
+          const far = pull(points, index, 900, 0, 15, rows, cols);
+          const away = far.points.filter(([x, y], i) => x !== points[i][0] || y !== points[i][1]).length;
+          return {
+            faults,
+            reach: far.moved.length / points.length,
+            away: away <= far.moved.length,
+            right: Math.max(...far.points.map(([x]) => x)),
+            outward: crosses(pull(points, index, 8, 0, 15, rows, cols).points, far.moved),
+            through: crosses(pull(points, index, -60, 0, 15, rows, cols).points, far.moved),
+          };
+        }"""
+    )
+    assert told["faults"] == []
+    assert 0.1 < told["reach"] < 0.4 and told["away"] and told["right"] == 69.5, (
+        "15 of 126 pixels to both sides; kept on the film"
+    )
+    assert told["through"] and not told["outward"]
