@@ -316,7 +316,7 @@ def test_a_large_radiograph_takes_well_under_a_second(tmp_path):
 
 
 def test_a_radiograph_for_the_eye_is_the_one_that_is_read_at_its_full_size(tmp_path):
-    file = write(tmp_path / "film.dcm", ramp())
+    file = write(tmp_path, ramp())
     lazy = LoadRadiographd("image", lazy=True)({"image": file})
     shown = DisplayRadiographd("image")(lazy)
     assert torch.equal(shown["image"].as_tensor(), LoadRadiographd("image")({"image": file})["image"].as_tensor())

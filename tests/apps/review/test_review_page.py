@@ -250,7 +250,8 @@ def test_an_outline_gives_back_the_very_pixels_and_a_pull_moves_only_what_is_in_
             if (made.some((value, i) => value !== mask[i])) faults.push(`outline ${round}`);
             if (decode(encode(mask), mask.length).some((value, i) => value !== mask[i])) faults.push(`runs ${round}`);
           }
-          const disc = new Uint8Array(rows * cols).map((_, i) => (Math.hypot((i % cols) - 35, Math.floor(i / cols) - 30) < 20 ? 1 : 0));
+          const inside = (i) => Math.hypot((i % cols) - 35, Math.floor(i / cols) - 30) < 20;
+          const disc = new Uint8Array(rows * cols).map((_, i) => (inside(i) ? 1 : 0));
           const [{ points }] = outlines(disc, rows, cols, 1);
           const index = points.findIndex(([x, y]) => x > 54 && y === 30);
           const far = pull(points, index, 900, 0, 15, rows, cols);
