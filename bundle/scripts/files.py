@@ -66,6 +66,24 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_journal(path: Path) -> list[Entry]:
+    """Return the entries of a `Journal` as `Journal.read` does, whoever has it open; none where there is no file."""
+    content = path.read_bytes() if path.is_file() else b""
+    return _entries(content[: content.rfind(b"\n") + 1])
+
+
+def _entries(lines: bytes) -> list[Entry]:
+    entries = []
+    for line in lines.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:  # of a disk that failed
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
+    return entries
+
+
 class BusyError(OSError):
     """Raised where another process writes to the same journal."""
 
@@ -99,15 +117,7 @@ class Journal:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.ftruncate(self._descriptor, whole)
-        entries = []
-        for line in content[:whole].splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:  # of a disk that failed
-                continue
-            if isinstance(entry, dict):
-                entries.append(entry)
-        return entries
+        return _entries(content[:whole])
 
     def resume(self, settings: Mapping[str, Any]) -> list[Entry]:
         """Return the entries of a run with these settings, which are the file's first line; a new journal gets it.
@@ -150,5 +160,7 @@ class Journal:
         return kept
 
     def close(self) -> None:
-        """Let other processes have it."""
-        os.close(self._descriptor)
+        """Let other processes have it; once closed, it stays so."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,8 +1,9 @@
 """Each config calls the function that does its work, with arguments that this takes and the values that were typed.
 
 What the functions do is tested beside them. The commands that are not here are run whole: screen and train in
-`test_command.py`, `test_main_job.py` and `tests/training`, check in `test_folder_check.py`, evaluate in `test_configs.py`,
-robustness, interventions, domain-gap and radiomics in `tests/evaluation`, simulate in `tests/simulation/test_cohort.py`.
+`test_command.py`, `test_main_job.py` and `tests/training`, check in `test_folder_check.py`, review in `tests/apps/review`,
+evaluate in `test_configs.py`, robustness, interventions, domain-gap and radiomics in `tests/evaluation`, simulate in
+`tests/simulation/test_cohort.py`.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from scripts.apps import endings, label
 from scripts.apps.options import read_commands
 
 BUNDLE = Path(scripts.__file__).parents[1]
-WHOLE = {"screen", "check", "evaluate", "robustness", "interventions", "domain-gap", "radiomics", "simulate"}
+WHOLE = {"screen", "review", "check", "evaluate", "robustness", "interventions", "domain-gap", "radiomics", "simulate"}
 GATE = (
     "--valid_dir in --valid_results out1 --refusable_dir others --refusable_results out2 --faulty_dir faulty "
     "--faulty_results out3"

@@ -22,6 +22,7 @@ from scripts.radiograph import (
 )
 from scripts.radiograph.exposure import find_exposed_field, find_white_frames
 from scripts.radiograph.sampling import resample, resample_nearest
+from scripts.radiograph.transforms import DisplayRadiographd
 
 ISOTROPIC = {"EstimatedRadiographicMagnificationFactor": 1.0}
 
@@ -312,3 +313,11 @@ def test_a_large_radiograph_takes_well_under_a_second(tmp_path):
     item = chain({"image": str(path)})
     assert time.process_time() - start < 1.5, "about 0.2 s; processor time, so that a busy machine does not matter"
     assert item["image"].shape == (1, round(3000 * 0.139 / 1.15 / 0.3), round(2500 * 0.139 / 1.15 / 0.3))
+
+
+def test_a_radiograph_for_the_eye_is_the_one_that_is_read_at_its_full_size(tmp_path):
+    file = write(tmp_path, ramp())
+    lazy = LoadRadiographd("image", lazy=True)({"image": file})
+    shown = DisplayRadiographd("image")(lazy)
+    assert torch.equal(shown["image"].as_tensor(), LoadRadiographd("image")({"image": file})["image"].as_tensor())
+    assert shown["image"].meta["orientation"] == lazy["image"].meta["orientation"] and shown["covariates"] is lazy["covariates"]

@@ -1,17 +1,15 @@
 """The fixtures of a screening with stand-ins for files and network, of its pages and of a browser."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
-from absent import absent
 from fake_screening import FakeCascade, FakeReader, MainJob, fake_screen, film, item_of, provenance, screening
 from pages import FILMS, UNREAD, LoadAged
-from playwright.sync_api import sync_playwright
+from real_browser import browser
 from scripts.clinical import LowestT, load_uncertainty
 
-__all__ = ["film", "provenance", "screening"]
+__all__ = ["browser", "film", "provenance", "screening"]
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +25,3 @@ def output(tmp_path_factory, provenance):
 @pytest.fixture(scope="module")
 def document(output):
     return json.loads((output / "results.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = shutil.which("chromium")
-    if program is None:
-        absent("Debian's chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()

@@ -23,6 +23,7 @@ class RadiographFacts:
         markers: burned-in side markers, as the radiograph is displayed.
         measured: what was measured on the picture of each bone (`HIP.sides`), by the name of its quantity (`Source.MEASURED`);
             one that is not there is unknown.
+        rejected: of each bone (`HIP.sides`), whether a person who looked at it said that it is not to be measured.
     """
 
     age_years: float | None = None
@@ -33,3 +34,4 @@ class RadiographFacts:
     cautions: tuple[tuple[Caution, ...], ...] = ((), ())
     markers: tuple[SideMarker, ...] = ()
     measured: tuple[Mapping[str, float], ...] = ({}, {})
+    rejected: tuple[bool, ...] = (False, False)

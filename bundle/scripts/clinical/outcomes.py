@@ -31,6 +31,7 @@ class Code(StrEnum):
     EXPOSURE = "EXPOSURE"  # over- or under-exposed at the femur
     NOVEL = "NOVEL"  # unlike every radiograph that the networks learnt from
     SIDE_CONTRADICTION = "SIDE_CONTRADICTION"  # header, marker and anatomy disagree on the side
+    REJECTED = "REJECTED"  # a person who reviewed the results rejected the hip
     WRONG_SCALE = "WRONG_SCALE"  # the femoral head would have an impossible size
 
 

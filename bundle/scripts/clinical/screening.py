@@ -145,6 +145,7 @@ def interpret(
     if calibration or estimator.young_sex == "M":
         uncertainty = uncertainty.elsewhere(criteria)  # T-scores are not those that it was measured for
     doubts = [(*cautions, *gate.picture_cautions(found.radiograph)) for cautions in radiograph.cautions]
+    judged = [_rejected(*hip) for hip in zip(HIP.sides, judged, radiograph.rejected, strict=True)]
     right, left = (_hip(*hip, whole, estimator, gate) for hip in zip(HIP.sides, seen, judged, doubts, strict=True))
     reason = _refusal_of_all(right, left)
     lowest = _lowest(right, left)
@@ -181,6 +182,14 @@ def interpret(
     )
 
 
+def _rejected(side: str, judged: Judgement, rejected: bool) -> Judgement:
+    """The judgement of a person, where there is one, before the gate's."""
+    if not rejected:
+        return judged
+    sentence = f"Whoever reviewed the results rejected the {side} hip; it is not measured. The review says why."
+    return Judgement(judged.shown, False, Reason(Code.REJECTED, sentence))
+
+
 def _hip(
     side: str,
     values: Mapping[str, float],
@@ -191,7 +200,8 @@ def _hip(
     gate: Gate,
 ) -> Hip:
     """A hip with its estimates, or the reason for none: what its reader must be told, else why the radiograph is refused."""
-    told = judged.shown and judged.reason is not None and judged.reason.code in FOREMOST
+    code = judged.reason.code if judged.reason else None
+    told = code is Code.REJECTED or (judged.shown and code in FOREMOST)
     reason = judged.reason if told and not (whole and whole.code in _BEFORE_ALL) else whole or judged.reason
     if reason:
         return Hip(side, judged.shown, values, {}, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -66,7 +67,9 @@ def draw_results(work_dir: Path, browser: str) -> None:
     _draw_labels(demo / "masks" / f"{names[_LABELLED]}.png", DOCS / "labelling.jpg")
     (study,) = (one["study"] for one in records["studies"] if names[_BROKEN] in one["films"])
     _photograph_sheet(demo / "patients" / f"{study}.html", browser, DOCS / "patient.jpg")
-    made |= {name: entry("make pictures", weights=True) for name in ("morphometry.jpg", "labelling.jpg", "patient.jpg")}
+    _photograph_review(demo, work_dir / "key", names[_LABELLED], browser, DOCS / "review.jpg")
+    drawn = ("morphometry.jpg", "labelling.jpg", "patient.jpg", "review.jpg")
+    made |= {name: entry("make pictures", weights=True) for name in drawn}
     write_record(made)
 
 
@@ -131,6 +134,26 @@ def _photograph_sheet(page: Path, browser: str, picture: Path) -> None:
         view.goto(page.absolute().as_uri())
         view.screenshot(path=picture, full_page=True, type="jpeg", quality=85)
         chromium.close()
+
+
+def _photograph_review(results: Path, key: Path, film: str, browser: str, picture: Path) -> None:
+    """Take a picture of the page of a review, as it opens on a film."""
+    from playwright.sync_api import expect, sync_playwright
+
+    command = [sys.executable, "-P", "-c", "from scripts.apps.command import main; import sys; main(sys.argv[1:])"]
+    options = ["review", str(results), "--key_file", str(key), "--port", "0", "--confirm_first", "false"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
+        try:
+            address = server.stdout.readline().split()[-1] if server.stdout else ""
+            chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+            view = chromium.new_page(viewport={"width": 1600, "height": 1000})
+            view.goto(address.replace("#", f"?film={film}#"))
+            expect(view.locator("#numbers-state")).to_contain_text("As screened", timeout=60_000)
+            view.wait_for_timeout(1000)  # the film's tiles
+            view.screenshot(path=picture, type="jpeg", quality=85)
+            chromium.close()
+        finally:
+            server.terminate()
 
 
 def _draw_labels(found: Path, picture: Path) -> None:

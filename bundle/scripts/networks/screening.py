@@ -102,20 +102,33 @@ class ScreeningNetwork(nn.Module):
             `Surroundings`; crop_transforms (B, 2, 2, 3) with image (row, col) = A @ (crop row, crop col, 1); poses (B, 2, 2), see
             `HipLocaliser.poses`; valid (B, 2), 1 where the hip was measured; fracture_logits (B, 2, h, w) of where a femur looks
             broken, in a crop of its own, and fracture_transforms (B, 2, 2, 3), as those of the crops; radiograph_features
-            (B, 2 F) and hip_features (B, 2, 2 G), see `HipSearch.forward`.
+            (B, 2 F), hip_features (B, 2, 2 G) and breaks (B, 2, 3), see `HipSearch.forward`.
         """
         if covariates is None:
             covariates = torch.full((image.shape[0], self.covariates), float("nan"), device=image.device)
-        values, told, shown = self.look(image, covariates)
+        return self.judge(self.search(self.searched(image)), image, covariates)
+
+    def judge(self, seen: dict[str, Tensor], image: Tensor, covariates: Tensor) -> dict[str, Tensor]:
+        """Judge and estimate by what the search has seen, or by what a person made of that: as `predict` returns it.
+
+        Args:
+            seen: of `HipSearch.forward`.
+            image: as for `forward`.
+            covariates: as for `forward`, and always given.
+        """
+        values, told, shown = self.look(seen, image, covariates)
         for head in self.heads.values():
             values.update(head.estimate(told))  # type: ignore[operator]
         shown["channels"] = self.pack(values)
         return shown
 
-    def look(self, image: Tensor, covariates: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-        """Search, and decide what is to be measured.
+    def look(
+        self, seen: dict[str, Tensor], image: Tensor, covariates: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+        """Cut out the hips that were found, and decide what is to be measured.
 
         Args:
+            seen: of `HipSearch.forward`.
             image: as for `forward`.
             covariates: as for `forward`, and always given.
 
@@ -124,7 +137,6 @@ class ScreeningNetwork(nn.Module):
             the channels.
         """
         height, width = image.shape[2], image.shape[3]
-        seen = self.search(self.searched(image))
         points, confidence, masks = seen["landmarks"], seen["confidence"], seen["masks"]
         landmarks = (points + 0.5) * self.factor - 0.5
 
@@ -180,8 +192,75 @@ class ScreeningNetwork(nn.Module):
             "fracture_transforms": self._at_image(seen["fracture_frames"]),
             "radiograph_features": seen["radiograph_features"],
             "hip_features": seen["hip_features"],
+            "breaks": seen["breaks"],
         }
         return values, told, shown
+
+    def correct(
+        self,
+        reading: Mapping[str, Tensor],
+        image: Tensor,
+        covariates: Tensor,
+        masks: Tensor,
+        landmarks: Tensor,
+        corrected: Tensor,
+        absent: Tensor,
+    ) -> dict[str, Tensor]:
+        """Judge and estimate anew by what a person corrected; what nobody did stays as it was read.
+
+        A landmark that was set is certain, and its hip is looked at anew where it now lies. The drawings of a corrected hip
+        agree: there is one.
+
+        Args:
+            reading: of `predict`, for one image, and maybe of another reading of it.
+            image: (1, 1, H, W), as for `forward`.
+            covariates: (1, 4), as for `forward`.
+            masks: (1, 3, H, W) logits of both hips, corrected.
+            landmarks: (1, 2, 5, 2), (row, col) in image pixels; NaN for those that nobody set.
+            corrected: (1, 2) bool, hips of which a person drew the contour or set landmarks.
+            absent: (1, 2) bool, hips that are not to be measured and lend nothing.
+
+        Returns:
+            as `predict`.
+        """
+        moved = torch.isfinite(landmarks).all(dim=3)
+        points = torch.where(moved.unsqueeze(3), landmarks.nan_to_num(), reading["landmarks"])
+        numbers = reading["channels"][:, : 2 * len(self.bones)].view(1, 2, -1)
+        there = (corrected | (numbers != 0).any(dim=2)) & ~absent  # a reading may have taken a hip out
+        confidence = torch.where(moved, torch.ones_like(reading["landmark_confidence"]), reading["landmark_confidence"])
+        confidence = confidence * there.unsqueeze(2)
+        radiograph = self.searched(image)
+        searched = (points + 0.5) / self.factor - 0.5
+        placed, drawn = self.search.place(searched, confidence)
+        seen = {
+            "small": coarser(radiograph, self.search.whole_factor),
+            "landmarks": searched,
+            "heads": (searched[:, :, self.search.head] + 0.5) / self.search.whole_factor - 0.5,
+            "confidence": confidence,
+            "masks": self.searched(masks),
+            "agreement": torch.where(corrected, torch.ones_like(numbers[:, :, 0]), self._agreement(numbers)) * there,
+            "shapes": self.search.framer.shape(searched, placed, self.search.spacing_mm) * drawn.unsqueeze(2),
+            "found": (confidence > 0).any(dim=2).to(image.dtype),
+            "radiograph_features": reading["radiograph_features"],
+            "hip_features": reading["hip_features"] * there.unsqueeze(2),
+            "breaks": reading["breaks"] * there.unsqueeze(2),
+            "fracture": reading["fracture_logits"],
+            "fracture_frames": self._at_searched(reading["fracture_transforms"]),
+        }
+        if bool(moved.any()):
+            again = moved.any(dim=2)
+            names = ("hip_features", "breaks", "fracture", "fracture_frames")
+            for name, anew in zip(names, self.search.redraw(radiograph, searched, confidence), strict=True):
+                seen[name] = torch.where(again.view(1, 2, *[1] * (anew.dim() - 2)), anew, seen[name])
+        return {**self.judge(seen, image, covariates), "mask_logits": masks}
+
+    def _agreement(self, numbers: Tensor) -> Tensor:
+        return numbers[:, :, self.bones.index("contour_agreement")]
+
+    def _at_searched(self, transforms: Tensor) -> Tensor:
+        """What `_at_image` undoes."""
+        shift = torch.cat((torch.zeros_like(transforms[..., :2]), torch.ones_like(transforms[..., 2:])), dim=3)
+        return (transforms - shift * ((self.factor - 1) / 2)) / self.factor
 
     def _at_image(self, frames: Tensor) -> Tensor:
         """Transforms to pixels of the searched radiograph (B, 2, 2, 3), to pixels of the image."""

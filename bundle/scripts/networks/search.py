@@ -169,6 +169,24 @@ class HipSearch(nn.Module):
             signs_of_break(broken.unsqueeze(1)).view(batch, 2, -1),
         )
 
+    def redraw(self, radiograph: Tensor, points: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw each hip twice where landmarks place it that a person has set.
+
+        Args:
+            radiograph: as for `forward`.
+            points: (B, 2, 5, 2), (row, col) in pixels of it.
+            confidence: (B, 2, 5), 0 leaves a landmark out.
+
+        Returns:
+            hip_features, breaks, fracture and fracture_frames, as `forward` returns them.
+        """
+        frames, _ = self.place(points, confidence)
+        again = self.replaced(frames, points, confidence, self.turn)
+        _, _, _, deep, _, breaks = self.draw(radiograph, again)
+        last = self.replaced(frames, points, confidence, -self.turn)
+        _, _, _, _, fracture, last_breaks = self.draw(radiograph, last)
+        return deep, (breaks + last_breaks) / 2, fracture, last
+
     def replaced(self, frames: Tensor, points: Tensor, confidence: Tensor, turn: float) -> Tensor:
         """Frames by a drawing's landmarks, or those it was drawn in where these are no femur's; turned and enlarged a little."""
         own, drawn = self.place(points, confidence)

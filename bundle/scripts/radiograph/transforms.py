@@ -76,6 +76,18 @@ class LoadRadiographd(MapTransform):
         return item
 
 
+class DisplayRadiographd(MapTransform):
+    """Computes what `LoadRadiographd` left to be computed, at the radiograph's full size: for people to look at.
+
+    Args:
+        keys: of images of `LoadRadiographd`, lazy ones.
+    """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> Item:
+        """Replace the image of each key by (1, H, W) float32 in 0..1."""
+        return {**data, **{key: data[key].compute() for key in self.key_iterator(dict(data))}}
+
+
 class ResampleRadiographd(MapTransform):
     """Resamples a radiograph to square pixels of one size in the patient.
 

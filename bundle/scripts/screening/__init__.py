@@ -1,5 +1,6 @@
 """The screen: one way from radiographs to findings, its scale finding, studies, ledger, provenance and weights."""
 
+from scripts.screening.correction import CORRECTION, Correction, find_middle
 from scripts.screening.dxa_scale import AddScaledBmdd
 from scripts.screening.explanation import Explainer, Explanation
 from scripts.screening.findings import Findings, RadiographFindings, Seen, StudyFindings
@@ -12,7 +13,9 @@ from scripts.screening.second_reader import SecondReader
 from scripts.screening.weights import load_weights
 
 __all__ = [
+    "CORRECTION",
     "AddScaledBmdd",
+    "Correction",
     "DrawMaskd",
     "Explainer",
     "Explanation",
@@ -27,6 +30,7 @@ __all__ = [
     "StudyDataset",
     "StudyFindings",
     "describe_run",
+    "find_middle",
     "load_screen",
     "load_weights",
 ]

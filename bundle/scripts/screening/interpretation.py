@@ -17,6 +17,7 @@ from scripts.clinical import CHANNELS, HIP, Calibration, Channels, Gate, Radiogr
 from scripts.measurement.contours import NOTHING, classify_pixels, fill_holes, remove_strays, sharpen_metal, trim_spurs
 from scripts.measurement.quality import measure_exposure, measure_head_density, measure_head_diameter, select_measured_femur
 from scripts.radiograph.exposure import find_white_frames
+from scripts.screening.correction import CORRECTION, of_hips
 from scripts.screening.heads import HEADS_ALIKE
 
 _COVARIATES = ("age", "sex", "weight", "height")
@@ -50,7 +51,9 @@ class Interpretd(Transform):
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Interpret one item."""
         both = all(data["channels"][self.channels.index("landmark_confidence", side)] > 0 for side in HIP.sides)
-        facts = replace(gather_facts(data["image"].meta, data["covariates"]), measured=measure_picture(data, both))
+        rejected = data[CORRECTION].rejected if CORRECTION in data else (False,) * len(HIP.sides)
+        facts = gather_facts(data["image"].meta, data["covariates"])
+        facts = replace(facts, measured=measure_picture(data, both), rejected=rejected)
         return {**data, "facts": facts, "screening": self.interpret(data["channels"], facts)}
 
     def interpret(self, channels: Tensor, facts: RadiographFacts) -> Screening:
@@ -67,7 +70,10 @@ class Interpretd(Transform):
 
 
 class DrawMaskd(Transform):
-    """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation."""
+    """Adds "mask": (rows, cols) uint8 on the grid of the file; 0 background, 1 femur, 2 prosthesis, 3 fixation.
+
+    A hip that a person drew (`Correction`) stays as it was drawn.
+    """
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Clear "mask_logits" (3, H, W) of frames, strays, holes and spurs, sharpen metal, and take them to the file's grid."""
@@ -79,6 +85,13 @@ class DrawMaskd(Transform):
         bone = fill_holes(remove_strays(logits, data["landmarks"], (found[0], found[1]), image))
         logits = sharpen_metal(trim_spurs(bone, data["landmarks"]), image, frames)
         shown = classify_pixels(logits, tuple(meta["displayed_shape"]))
+        if correction := data.get(CORRECTION):
+            corrected = np.array(correction.corrected)[:, None, None]
+            of_person = (of_hips(shown.shape, correction.middle) & corrected).any(axis=0)
+            shown = np.where(of_person, correction.mask, shown)
+            scale = shown.shape[1] / image.shape[1]
+            drawn = (of_hips(image.shape, (correction.middle + 0.5) / scale - 0.5) & corrected).any(axis=0)
+            logits = torch.where(torch.from_numpy(drawn), data["mask_logits"], logits)
         return {**data, "mask_logits": logits, "mask": np.ascontiguousarray(meta["orientation"].to_stored(shown))}
 
 

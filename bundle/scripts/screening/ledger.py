@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 from scripts.dataset.listing import PassedOver
-from scripts.files import BusyError, Entry, Journal, place_in
+from scripts.files import BusyError, Entry, Journal, place_in, read_journal
 from scripts.radiograph.archives import source_of
 from scripts.screening.provenance import fingerprint
 
@@ -70,14 +70,7 @@ class Ledger:
         except BusyError as error:
             raise SystemExit(f"--output_dir: {error}") from error
         self._clear(_LEFTOVER)
-        seen: set[str] = set()
-        for entry in self._journal.read():
-            study = str(entry.get("study"))
-            if study in self.studies:
-                seen.add(study)
-                self.entries.pop(study, None)
-                if self._is_current(study, entry):
-                    self.entries[study] = entry
+        seen = self._take(self._journal.read())
         pending = len(self.pending())
         if changed := len(seen) - len(self.entries):
             print(
@@ -89,6 +82,26 @@ class Ledger:
             print(f"{self.output_dir}: {self.finished()} radiographs are finished already, {pending} are to do.", flush=True)
         elif self.entries:
             print(f"{self.output_dir}: all radiographs are finished already; the tables are written again.", flush=True)
+
+    def look(self) -> list[str]:
+        """Take what is in the journal, for a reader of the results alone: nothing is written, cleared away or locked.
+
+        Returns:
+            studies that were finished, and count no more.
+        """
+        return sorted(self._take(read_journal(self.output_dir / JOURNAL_NAME)) - set(self.entries))
+
+    def _take(self, entries: Iterable[Entry]) -> set[str]:
+        """Keep the entries that count; which studies of the folder have one at all."""
+        seen: set[str] = set()
+        for entry in entries:
+            study = str(entry.get("study"))
+            if study in self.studies:
+                seen.add(study)
+                self.entries.pop(study, None)
+                if self._is_current(study, entry):
+                    self.entries[study] = entry
+        return seen
 
     def pending(self) -> list[Item]:
         """The radiographs to read, those of one study one after another; not those that the listing refused."""
@@ -120,10 +133,11 @@ class Ledger:
         entry: dict[str, Any] = {
             "study": study,
             "settings": self._settings,
+            "folder": os.path.abspath(self.dataset_dir),
             "films": self._digests(study),
             "content": dict(content),
+            "seconds": round(seconds, 2),
         }
-        entry["seconds"] = round(seconds, 2)
         self.entries[study] = self._journal.append(entry)
 
     def finish(self, pictures: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from scripts.clinical import CHANNELS, Caution, Channels, Code, Doubt, Reason
 from scripts.clinical.anatomy import HIP, NETWORK_SPACING_MM
 from scripts.radiograph.transforms import resample_to_spacing
 from scripts.screening.heads import Heads, measure_heads
-from scripts.screening.second_reader import Predict, SecondReader, evidence
+from scripts.screening.second_reader import Predict, ReadAgain, evidence
 
 HEAD_DIAMETER_MM: Final = {0.0: 43.3, 1.0: 48.5}
 """Mean diameter of the femoral head of women (0) and men (1)."""
@@ -41,7 +41,10 @@ _NO_HEAD: Final = Reason(
 
 
 def predict_scaled(
-    item: dict[str, Any], predict: Predict, channels: Channels = CHANNELS, second_reader: SecondReader | None = None
+    item: dict[str, Any],
+    predict: Predict,
+    channels: Channels = CHANNELS,
+    second_reader: ReadAgain | None = None,
 ) -> dict[str, Tensor]:
     """Predict for one item, once its scale is known, with the uncertainty that the scale adds.
 

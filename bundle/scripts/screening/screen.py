@@ -16,11 +16,12 @@ from monai.transforms import Transform
 
 import scripts
 from scripts.radiograph import REFUSAL
+from scripts.screening.correction import CORRECTION, CorrectedReader
 from scripts.screening.findings import Findings, RadiographFindings, Seen
 from scripts.screening.interpretation import Interpretd
 from scripts.screening.loader import ReadRadiograph
 from scripts.screening.scaling import predict_scaled
-from scripts.screening.second_reader import SecondReader
+from scripts.screening.second_reader import Predict, ReadAgain, SecondReader
 from scripts.screening.study import join_study
 
 CONFIG_FILE: Final = Path(scripts.__file__).parents[1] / "configs" / "inference.yaml"
@@ -99,7 +100,8 @@ class Screen:
         """Screen the radiographs of one study as a reader gave them.
 
         Args:
-            study: with "name", and "image" (1, H, W) with meta and "covariates" (4,), or their "refusal".
+            study: with "name", and "image" (1, H, W) with meta and "covariates" (4,), or their "refusal"; a `Correction` of what
+                is found on it stands under "correction".
         """
         with eval_mode(self.network):  # also where a study's hips are estimated anew
             radiographs = tuple(map(self.see, study))
@@ -117,8 +119,13 @@ class Screen:
             found: dict[str, torch.Tensor] = self.inferer(image.to(self.device), self.network, covariates)
             return found
 
+        once: Predict = predict
+        again: ReadAgain | None = self.second_reader
+        if correction := item.get(CORRECTION):
+            corrected = CorrectedReader(predict, self.network, covariates, correction, self.second_reader)
+            once, again = corrected.predict, corrected
         with eval_mode(self.network):
-            prediction = predict_scaled(item, predict, self.interpretation.channels, self.second_reader)
+            prediction = predict_scaled(item, once, self.interpretation.channels, again)
         if REFUSAL in item:
             return RadiographFindings(name, item[REFUSAL])
         outputs = {key: value[0].float().cpu() for key, value in prediction.items()}

@@ -14,9 +14,12 @@ from scripts.screening.heads import measure_heads
 Predict = Callable[[Tensor], dict[str, Tensor]]
 """From an image (1, 1, H, W) at 0.3 mm to the outputs of `ScreeningNetwork.predict`."""
 
+ReadAgain = Callable[[Tensor, Predict, Channels], dict[str, Tensor]]
+"""From an image, what predicts on it, and its channels, to the reading that counts, as a `SecondReader` gives it."""
+
 _OF_SIDES: Final = (
     "landmarks", "landmark_confidence", "crops", "around", "crop_transforms", "poses", "valid", "hip_features",
-    "fracture_logits", "fracture_transforms",
+    "fracture_logits", "fracture_transforms", "breaks",
 )  # fmt: skip
 """Outputs whose second axis is that of the sides."""
 
