@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the programs that some tests run: a browser for the report; dciodvfy, GDCM and Orthanc for DICOM. Debian, as root.
+# Installs the programs that some tests run: a browser for the report; dciodvfy, GDCM and Orthanc for DICOM; openssl for certificates. Debian, as root.
 set -euo pipefail
 
 present=1
-for program in chromium dciodvfy gdcmconv Orthanc; do
+for program in chromium dciodvfy gdcmconv Orthanc openssl; do
     command -v "$program" >/dev/null || present=0
 done
 [[ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ]] || present=0
@@ -16,4 +16,4 @@ if [[ "$(id -u)" != 0 ]]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq install --no-install-recommends chromium dicom3tools libgdcm-tools orthanc orthanc-dicomweb >/dev/null
+apt-get -qq install --no-install-recommends chromium dicom3tools libgdcm-tools openssl orthanc orthanc-dicomweb >/dev/null

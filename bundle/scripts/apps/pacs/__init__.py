@@ -1,1 +1,1 @@
-"""The hospital's PACS: what was written for it is sent to it."""
+"""The hospital's servers: radiographs come from its PACS, and results go there and to its FHIR server."""
