@@ -80,8 +80,6 @@ def test_a_corrected_hip_is_measured_anew_by_the_networks_that_screened_it(out: 
 
     assert ended("review", str(out), "--check", "true") == 0
     assert "r7/trail.jsonl: 3 lines, whole and in order" in capfd.readouterr().out
-    assert ended("review", str(out), "--reader", "r7", "--export_dir", str(out.parent / "export"), "--device", "cpu") == 0
-    assert "1 films with masks and landmarks, 1 of them corrected" in capfd.readouterr().out
 
 
 def test_the_viewer_is_the_file_of_the_registry_and_travels_with_the_package() -> None:

@@ -14,6 +14,7 @@ from scripts.apps.review.agreement import write_agreement
 from scripts.apps.review.drawing import to_places, to_runs
 from scripts.apps.review.export import export_corrections
 from scripts.apps.review.film import FilmShelf
+from scripts.apps.review.job import review
 from scripts.apps.review.server import ReviewServer
 from scripts.clinical import HIP
 from scripts.dataset import list_radiographs
@@ -50,7 +51,8 @@ def test_what_was_confirmed_is_a_folder_to_learn_from(
         export_corrections(page.session, page.shelf, folder)
     decide(server, first, grow=30)
     decide(server, second, reject="left")
-    export_corrections(page.session, page.shelf, folder)
+    page.session.close()
+    review(page.results, None, page.shelf.reader, (), "r1", 0, True, str(folder), False)  # type: ignore[arg-type]
     assert "1 films with masks and landmarks, 1 of them corrected; 1 were left out" in capsys.readouterr().out
     (item,) = list_radiographs(folder)
     assert Path(item["image"]).read_bytes() == b"grey.dcm" and item["label_by"] == "reader r1"
@@ -79,7 +81,7 @@ def test_readers_are_compared_once_both_are_done(run: Path, serve: Callable[...,
     again = serve(run, "r2")
     decide(again, second, reject="right")
     again.page.session.close()
-    write_agreement(results, shelf)
+    review(results, None, shelf.reader, (), "r1", 0, True, None, True)  # type: ignore[arg-type]
     with (run / "out" / "review" / "agreement.csv").open() as file:
         rows = {(row["film"], row["hip"]): row for row in csv.DictReader(file)}
     assert len(rows) == 4 and {row["reader"] + row["other_reader"] for row in rows.values()} == {"r1r2"}

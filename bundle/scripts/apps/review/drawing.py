@@ -136,10 +136,19 @@ def read_kept_mask(name: str, folder: Path) -> NDArray[np.uint8]:
     Raises:
         ValueError: where it is missing, or is not what was kept.
     """
+    with Image.open(io.BytesIO(check_kept_mask(name, folder))) as picture:
+        return np.asarray(picture, dtype=np.uint8)
+
+
+def check_kept_mask(name: str, folder: Path) -> bytes:
+    """The file of a mask that was kept.
+
+    Raises:
+        ValueError: as `read_kept_mask`.
+    """
     path = folder / FOLDER / f"{name}.png"
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != name:
         found = "was altered" if content else "is missing"
         raise ValueError(f"{path}: the mask {found}, which the trail tells of; bring it back from a copy. Nothing was reviewed.")
-    with Image.open(io.BytesIO(content)) as picture:
-        return np.asarray(picture, dtype=np.uint8)
+    return content

@@ -16,9 +16,10 @@ from scripts.screening.ledger import JOURNAL_NAME, Ledger
 from scripts.screening.provenance import effective_overrides, fingerprint
 
 DOCUMENT_NAME: Final = "results.json"
-OWN_CONFIG: Final = "review.yaml"
+_OVERLAYS: Final = frozenset({"review.yaml", "explain.yaml"})
+"""Configs laid over that of the screen that change none of its numbers."""
 _OF_REVIEW: Final = frozenset({"reader", "port", "confirm_first", "export_dir", "check"})
-_NO_NUMBERS: Final = frozenset({"dicom", "fhir", "nifti", "device"})
+_NO_NUMBERS: Final = frozenset({"dicom", "fhir", "nifti", "device", "sample"})
 """Settings of a screening that change none of the numbers that a page shows; a device's are equal but for rounding."""
 
 
@@ -161,7 +162,7 @@ def _counted(provenance: Mapping[str, Any]) -> dict[str, Any]:
         "weights": provenance["weights"]["sha256"],
         "options": {key: value for key, value in overrides.items() if key not in _OF_REVIEW | _NO_NUMBERS},
         "configuration": {
-            file["file"]: file["sha256"] for file in provenance["configuration"]["files"] if file["file"] != OWN_CONFIG
+            file["file"]: file["sha256"] for file in provenance["configuration"]["files"] if file["file"] not in _OVERLAYS
         },
         "calibration": provenance.get("calibration"),
         "uncertainty": provenance.get("uncertainty"),

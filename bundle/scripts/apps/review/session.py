@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.apps.review.drawing import Drawing, keep_mask, read_kept_mask, read_places, read_runs, to_places
+from scripts.apps.review.drawing import Drawing, check_kept_mask, keep_mask, read_kept_mask, read_places, read_runs, to_places
 from scripts.apps.review.film import Film, FilmShelf
 from scripts.apps.review.results import ScreenedResults
 from scripts.apps.review.trail import TRAIL_NAME, TrailWriter, read_trail
@@ -124,7 +124,7 @@ def check_masks(folder: Path) -> None:
     """
     kept = {entry["mask"] for entry in read_trail(folder / TRAIL_NAME).entries if entry["action"] == "edit"}
     for name in sorted(kept):
-        read_kept_mask(name, folder)
+        check_kept_mask(name, folder)
 
 
 class Session:
