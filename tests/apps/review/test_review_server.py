@@ -63,6 +63,12 @@ def test_what_is_not_there_is_not_found(server: ReviewServer, path: str) -> None
     assert status == 404 and told["detail"]
 
 
+def test_no_page_from_elsewhere_on_the_disk_is_served(server: ReviewServer, tmp_path: Path) -> None:
+    (tmp_path / "of_a_patient.html").write_text("secret")
+    for slashes in ("", "/", "//", "///"):
+        assert ask(server, f"{slashes}{tmp_path}/of_a_patient.html")[0] == 404
+
+
 def test_grey_values_come_in_full(server: ReviewServer) -> None:
     status, content = ask(server, f"/api/films/{film_of(server)}/grey")
     assert status == 200 and len(content) == 2 * FILM_SIZE

@@ -21,7 +21,7 @@ from scripts.apps.review.session import ChangedError
 
 HOST: Final = "127.0.0.1"
 TOKEN_HEADER: Final = "X-OsteoXR-Token"
-STATIC: Final = Path(__file__).with_name("static")
+STATIC: Final = Path(__file__).resolve().with_name("static")
 LARGEST: Final = 32 << 20
 """Bytes of a request; the runs of a mask of 20 megapixels take less than one million."""
 
@@ -192,8 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, path: str) -> None:
         name = "index.html" if path == "/" else path.removeprefix("/")
-        file = STATIC / name
-        if ".." in name.split("/") or file.suffix not in _KINDS or not file.is_file():
+        file = (STATIC / name).resolve()
+        if not file.is_relative_to(STATIC) or file.suffix not in _KINDS or not file.is_file():
             raise _RefusedRequestError(HTTPStatus.NOT_FOUND, "There is no such page.")
         self._send(HTTPStatus.OK, _KINDS[file.suffix], file.read_bytes())
 
