@@ -22,7 +22,7 @@ from quick_start import run_module
 
 BUNDLE = Path(scripts.__file__).parents[1]
 TABLES = ("results.csv", "rejected.csv")
-FILMS = 60
+FILMS = 46
 
 
 def command(folder, out, *words):
@@ -57,7 +57,7 @@ def write_film(path, seed, **attributes):
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
-    """55 small films in studies of two, two of them in an archive, two examples that are measured, and four files that are
+    """41 small films in studies of two, two of them in an archive, two examples that are measured, and four files that are
     none."""
     folder = tmp_path_factory.mktemp("films")
     for seed in range(FILMS - 5):
