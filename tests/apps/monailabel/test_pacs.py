@@ -186,5 +186,5 @@ def test_a_pacs_that_is_gone_is_told_and_nothing_is_saved(
     assert answer.status_code == 502
     assert "The PACS did not answer" in answer.json()["detail"] and "Nothing was saved" in answer.json()["detail"]
     assert of_film() == before
-    assert requests.get(f"{server.url}/info/", timeout=PATIENCE).status_code == 502
+    wait_for(lambda: requests.get(f"{server.url}/info/", timeout=PATIENCE).status_code == 502, server.log)
     assert server.process.poll() is None

@@ -63,6 +63,7 @@ class OsteoXR(MONAILabelApp):
             return RadiographStore(Path(self.studies), self._screener, settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD)
         address = self.studies.rstrip("/")
         client = DICOMwebClientX(url=address)
+        client.set_http_retry_params(max_attempts=2)  # of five, half a minute long, somebody would wait for the end
         folder = self._work_dir / "pacs" / "".join(letter if letter.isalnum() else "-" for letter in address)
         return PacsStore(client, json.loads(self.conf.get("search", "{}")), folder, self._screener)
 
