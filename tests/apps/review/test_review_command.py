@@ -47,7 +47,9 @@ def test_a_corrected_hip_is_measured_anew_by_the_networks_that_screened_it(out: 
     trail = out / "review" / "r7" / "trail.jsonl"
     trail.parent.mkdir(parents=True)
     trail.write_text('{"seq": 1, "reader": "r7", "act')
-    start = "import sys; from scripts.apps.command import main; main(sys.argv[1:])"
+    # Where the tests run in the background, a shell has told their processes to ignore Ctrl-C.
+    start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    start += "from scripts.apps.command import main; main(sys.argv[1:])"
     command = [sys.executable, "-P", "-c", start, "review", str(out), "--reader", "r7", "--port", "0", "--device", "cpu"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
