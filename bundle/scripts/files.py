@@ -32,6 +32,18 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file in one step, see `replacing`, that is on the disk, and not in a cache alone, when this returns.
+
+    Raises:
+        OSError: where the disk fails; nothing was written then.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def place_in(folder: Path, path: str | Path) -> str:
     """A file's path in a folder, fit for a table, see `in_utf8`."""
     return in_utf8(Path(os.path.relpath(path, folder)).as_posix())

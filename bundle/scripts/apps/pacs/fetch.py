@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from scripts.apps.pacs.answers import DeclinedError, Sleep, UnreachableError, at
 from scripts.apps.pacs.query import Days, Place, Query, checked_uid, is_uid
 from scripts.apps.pacs.servers import Server, open_server
 from scripts.dataset.listing import FETCHED
-from scripts.files import Journal, replacing
+from scripts.files import Journal, write_durably
 from scripts.radiograph import quiet
 
 
@@ -174,10 +173,7 @@ class _Run:
     def _get(self, place: Place) -> None:
         path = self._path(place)
         content = self.target.retrieve(place.study, place.series, place.uid)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(path, content)
         self._enter_file(place)
         self.fetched.new += 1
 

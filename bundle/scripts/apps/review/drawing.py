@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scripts.clinical import HIP
-from scripts.files import replacing
+from scripts.files import write_durably
 
 FOLDER: Final = "masks"
 """In a reader's folder: each mask that was ever drawn, by the hash of its file."""
@@ -123,10 +122,7 @@ def keep_mask(mask: NDArray[np.uint8], folder: Path) -> str:
     name = hashlib.sha256(content).hexdigest()
     path = folder / FOLDER / f"{name}.png"
     if not path.is_file():
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(path, content)
     return name
 
 

@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from scripts.evaluation.statistics.discrimination import auc_delong, brier_score, operating_point
+from scripts.evaluation.statistics.net_benefit import net_benefit as benefit_by_threshold
+from scripts.evaluation.statistics.net_benefit import net_benefit_of_all
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -114,15 +116,12 @@ def measure(probability: Floats, positive: Truth, points: OperatingPoints, scali
 
 
 def net_benefit(probability: Floats, positive: Truth) -> Mapping[str, list[float]]:
-    """Decision curve (Vickers and Elkin, Med Decis Making 2006;26:565): net benefit by `THRESHOLDS` of the model, and of sending
-    everybody to DXA; nobody's is 0."""
-    odds = [threshold / (1 - threshold) for threshold in THRESHOLDS]
-    share = float(positive.mean())
-    found = []
-    for threshold, weight in zip(THRESHOLDS, odds, strict=True):
-        sent = probability >= threshold
-        found.append(float(np.mean(sent & positive) - np.mean(sent & ~positive) * weight))
-    return {"model": found, "all": [share - (1 - share) * weight for weight in odds]}
+    """Decision curve: net benefit by `THRESHOLDS` of the model, and of sending everybody to DXA; nobody's is 0."""
+    thresholds = np.array(THRESHOLDS)
+    return {
+        "model": benefit_by_threshold(probability, positive, thresholds).tolist(),
+        "all": net_benefit_of_all(positive, thresholds).tolist(),
+    }
 
 
 def _average_precision(probability: Floats, positive: Truth, seed: int) -> tuple[float, tuple[float, float]]:
