@@ -67,7 +67,7 @@ def _read(path: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         with Image.open(Path(path)) as picture:
             found = np.asarray(picture)
     except (OSError, SyntaxError, EOFError) as error:
-        raise ValueError(f"{path}: the map cannot be read; expected a PNG that simulate.yaml wrote. Training stops.") from error
+        raise ValueError(f"{path}: the map cannot be read; expected a PNG that simulate.yaml wrote. It is not used.") from error
     if found.shape != shape or found.dtype != np.uint8:
-        raise ValueError(f"{path}: the map is {found.dtype} {found.shape}, expected uint8 {shape}. Training stops.")
+        raise ValueError(f"{path}: the map is {found.dtype} {found.shape}, expected uint8 {shape}. It is not used.")
     return found

@@ -74,7 +74,7 @@ def draw_results(work_dir: Path, browser: str) -> None:
 
 
 def draw_explained(work_dir: Path) -> None:
-    """Make the one that shows what spoke for or against osteoporosis on an example.
+    """Make those that show of an example what spoke for or against osteoporosis, and where its mineral lies.
 
     Args:
         work_dir: for the results.
@@ -82,9 +82,10 @@ def draw_explained(work_dir: Path) -> None:
     explained = work_dir / "explained"
     run_bundle("inference", "explain", dataset_dir=_EXAMPLES, output_dir=explained, sample=1)
     records = json.loads((explained / "results.json").read_text(encoding="utf-8"))["radiographs"]
-    (picture,) = (record["outputs"]["explanation"] for record in records if Path(record["file"]).stem == _EXPLAINED)
-    Image.open(explained / picture).save(DOCS / "explanation.jpg", quality=88)
-    write_record({"explanation.jpg": entry("make pictures", weights=True)})
+    (pictures,) = (record["outputs"] for record in records if Path(record["file"]).stem == _EXPLAINED)
+    for kind in ("explanation", "mineral_map"):
+        Image.open(explained / pictures[kind]).save(DOCS / f"{kind}.jpg", quality=88)
+    write_record({f"{kind}.jpg": entry("make pictures", weights=True) for kind in ("explanation", "mineral_map")})
 
 
 def draw_simulations(work_dir: Path) -> None:

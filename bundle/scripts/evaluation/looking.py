@@ -16,7 +16,7 @@ from scripts.files import Journal
 from scripts.radiograph import REFUSAL
 from scripts.radiograph.archives import source_of
 from scripts.screening import RadiographFindings, Screen
-from scripts.screening.provenance import code_sha256, effective_overrides
+from scripts.screening.provenance import code_sha256, effective_overrides, weights_of
 
 
 def look_at(
@@ -77,7 +77,7 @@ def _settings(provenance: Mapping[str, Any], free: Collection[str]) -> dict[str,
     configuration = provenance["configuration"]
     return {
         "software": provenance["software"],
-        "weights": provenance["weights"]["sha256"],
+        "weights": weights_of(provenance),
         "configuration": [file["sha256"] for file in configuration["files"]],
         "overrides": {key: value for key, value in effective_overrides(provenance).items() if key not in free},
         "gate": [file["sha256"] for file in provenance["reference"]],

@@ -152,16 +152,29 @@ class MineralHead(Head):
 
     def estimate(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give each mean and its standard deviations, 0 where the hip is not valid; see `Head.estimate`."""
-        valid, image = seen["valid"], seen["image"]
-        close = self.close.fit(seen["landmarks"], seen["weight"])
-        crops = self.close.sample(image, close)[:, :, 0] * valid.unsqueeze(2).unsqueeze(3)
-        around = self.around(image, seen["landmarks"], seen["weight"]) * valid.unsqueeze(2).unsqueeze(3)
-        poses = self.close.poses(close, self.image_mm)
-        found = self(crops, around, poses, valid, seen["covariates"])["estimates"].flatten(2) * valid.unsqueeze(2)
+        found = self.see(seen)["estimates"].flatten(2) * seen["valid"].unsqueeze(2)
         values: dict[str, Tensor] = {}
         for index, name in enumerate(self.names):
             values[name] = found[:, :, index]
         return values
+
+    def see(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Cut out the hips as the head sees them, and read them.
+
+        Args:
+            seen: image, landmarks, weight, valid and covariates, see `Head.estimate`.
+
+        Returns:
+            what `forward` does, and "crops" (B, 2, rows, cols), the left hip's mirrored, 0 where not valid, with their
+            "transforms" (B, 2, 2, 3): image (row, col) = A @ (crop row, crop col, 1).
+        """
+        valid, image = seen["valid"], seen["image"]
+        close = self.close.fit(seen["landmarks"], seen["weight"])
+        crops = self.close.sample(image, close)[:, :, 0] * valid.unsqueeze(2).unsqueeze(3)
+        around = self.around(image, seen["landmarks"], seen["weight"]) * valid.unsqueeze(2).unsqueeze(3)
+        found = self(crops, around, self.close.poses(close, self.image_mm), valid, seen["covariates"])
+        found["crops"], found["transforms"] = crops, close
+        return found
 
     def _of_both(self, features: Tensor, valid: Tensor) -> Tensor:
         """The mean (2 B, F) over a radiograph's valid hips of (2 B, F), the same for both."""

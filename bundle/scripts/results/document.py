@@ -18,7 +18,7 @@ from scripts.results.record import Record
 Document = Mapping[str, Any]
 """What results.json holds."""
 
-SCHEMA_VERSION: Final = "3.4"
+SCHEMA_VERSION: Final = "3.5"
 
 
 def make_document(

@@ -145,7 +145,7 @@ def _decimals(value: float, count: int) -> str:
 def _pictures(films: Sequence[Record], folder: Path, words: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     for film in films:
-        for kind, said in (("overlay", "picture"), ("explanation", "explanation")):
+        for kind, said in (("overlay", "picture"), ("explanation", "explanation"), ("mineral_map", "mineral_map")):
             path = film["outputs"].get(kind)
             if path and (folder / path).is_file():
                 source = embedded(folder / path, (_PICTURE_PX, _PICTURE_PX), _QUALITY)

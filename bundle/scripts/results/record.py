@@ -115,6 +115,20 @@ def make_study_record(items: Sequence[Mapping[str, Any]], found: StudyFindings, 
     }
 
 
+def counting_estimates(study: Mapping[str, Any], record: Mapping[str, Any], hip: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The estimates of a hip by site: where it counts for the patient, those by the study's radiographs together, which differ
+    from this radiograph's own where the other hip is of another one; else this radiograph's.
+
+    Args:
+        study: the record of the study.
+        record: of one of its radiographs.
+        hip: of that.
+    """
+    counts = study["hips"][hip["side"]] == record["name"]
+    found: Mapping[str, Any] = study["estimates"][hip["side"]] if counts else hip["estimates"]
+    return found
+
+
 def to_stored(points: NDArray[np.float64], meta: Mapping[str, Any]) -> NDArray[np.float64]:
     """Points (n, 2), (row, col) of the image that the networks see, in pixels of the radiograph as its file stores it."""
     rows, cols = meta["displayed_shape"]

@@ -10,6 +10,7 @@ from scripts.files import replacing
 from scripts.results.document import Document
 from scripts.results.overview import count_codes, draw_t_scores, make_rows
 from scripts.results.pictures import AXIS_COLOUR, BOX_COLOUR, CONTOUR_COLOURS, FRACTURE_COLOUR, LANDMARK_COLOUR, REGION_COLOUR
+from scripts.results.record import counting_estimates
 from scripts.results.templates import template_environment
 
 _SCALE_T = (-5.0, 2.0)
@@ -33,6 +34,7 @@ def write_report(document: Document, quantities: Sequence[Quantity], folder: Pat
             criteria=criteria,
             scale=scale_percent,
             duration=in_words,
+            counting_estimates=counting_estimates,
             scale_ends=_SCALE_T,
             css_colour=lambda rgb: "rgb({}, {}, {})".format(*rgb),
             colours={

@@ -11,7 +11,7 @@ from scripts.clinical import Of, Quantity
 from scripts.clinical.anatomy import HIP
 from scripts.files import write_table
 from scripts.results.document import Document
-from scripts.results.record import Record
+from scripts.results.record import Record, counting_estimates
 
 _HIP_COLUMNS: Final = {
     "name": "pseudonym of the radiograph, and stem of its pictures",
@@ -37,7 +37,11 @@ _OUTCOME_COLUMNS: Final = {
     "code": ("", "why the hip was not measured, as a code; empty where it was"),
     "reason": ("", "the same, in a sentence"),
     "cautions": ("", "codes of what makes a measured hip doubtful; its intervals are wider then"),
-    "patient_hip": ("", "yes or no: whether the row's hip is the one that counts for the patient"),
+    "patient_hip": (
+        "",
+        "yes or no: whether the row's hip is the one that counts for the patient; its estimates are then by all radiographs of "
+        "the study together",
+    ),
     "patient_lowest_t_score": ("", "lowest T-score of the study; repeated on each of its hips, as all patient_ columns are"),
     "patient_lowest_site": ("", "side and site of that T-score, such as left neck"),
     "patient_category": (
@@ -185,7 +189,7 @@ def _row(record: Record, hip: Mapping[str, Any], study: Record, quantities: Sequ
     row["cautions"] = ";".join(caution["code"] for caution in hip["cautions"])
     if hip["reason"]:
         row |= {"code": hip["reason"]["code"], "reason": hip["reason"]["sentence"]}
-    for site, estimate in hip["estimates"].items():
+    for site, estimate in counting_estimates(study, record, hip).items():
         bmd_low, bmd_high = estimate["bmd_interval_g_cm2"]
         scores = [estimate["t_score"], *(estimate["t_interval"] or (None, None))]
         scores += [estimate["z_score"], *(estimate["z_interval"] or (None, None))]

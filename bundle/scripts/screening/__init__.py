@@ -7,10 +7,11 @@ from scripts.screening.findings import Findings, RadiographFindings, Seen, Study
 from scripts.screening.interpretation import DrawMaskd, Interpretd
 from scripts.screening.ledger import Ledger
 from scripts.screening.loader import StudyDataset
+from scripts.screening.mineral_map import MineralMap, MineralMapper
 from scripts.screening.provenance import describe_run
 from scripts.screening.screen import Screen, ScreeningInferer, load_screen
 from scripts.screening.second_reader import SecondReader
-from scripts.screening.weights import load_weights
+from scripts.screening.weights import load_part, load_weights
 
 __all__ = [
     "CORRECTION",
@@ -22,6 +23,8 @@ __all__ = [
     "Findings",
     "Interpretd",
     "Ledger",
+    "MineralMap",
+    "MineralMapper",
     "RadiographFindings",
     "Screen",
     "ScreeningInferer",
@@ -31,6 +34,7 @@ __all__ = [
     "StudyFindings",
     "describe_run",
     "find_middle",
+    "load_part",
     "load_screen",
     "load_weights",
 ]

@@ -20,7 +20,7 @@ Item = Mapping[str, Any]
 
 JOURNAL_NAME: Final = "journal.jsonl"
 
-PICTURE_FOLDERS: Final = ("masks", "overlays", "explanations", "dicom", "fhir", "patients")
+PICTURE_FOLDERS: Final = ("masks", "overlays", "explanations", "mineral_maps", "dicom", "fhir", "patients")
 
 _PICTURE: Final = re.compile(r"[0-9a-f]{16}\.(?:png|json|nii\.gz|(?:seg|sc|sr)\.dcm)")
 _TABLES: Final = r"(?:results|results\.schema|columns|rejected|follow_up|index)\.\d+\.(?:csv|json|html)"

@@ -24,15 +24,16 @@ from scripts.files import sha256
 
 _PACKAGES = ("osteoxr", "torch", "monai", "numpy")
 _MEANING = (REFERENCE_FILE, DIAGNOSIS_FILE, FRAX_FILE, DXA_MAKERS_FILE, GATE_FILE)
+_OF_WEIGHTS = ("file", "sha256", "provenance")
 _CODE = Path(__file__).parents[1]
 _WITHOUT_EFFECT = frozenset(
     {
-        "checkpoint", "calibration_file", "uncertainty_file", "notice", "precision_file", "language", "num_workers", "tracking",
-        "run_name", "experiment_name", "tracking_uri", "server", "study_date", "modality", "body_part", "screened", "title",
-        "move_port",
+        "checkpoint", "mineral_file", "calibration_file", "uncertainty_file", "notice", "precision_file", "language",
+        "num_workers", "tracking", "run_name", "experiment_name", "tracking_uri", "server", "study_date", "modality", "body_part",
+        "screened", "title", "move_port",
     }
 )  # fmt: skip
-"""Overrides that change no number of a study; of checkpoint, calibration and uncertainty the hash counts. The notice stands in
+"""Overrides that change no number of a study; of weights, calibration and uncertainty the hash counts. The notice stands in
 objects for other systems, and counts where there are any."""
 
 
@@ -45,6 +46,7 @@ def describe_run(
     device: torch.device | str,
     calibration: Calibration | None = None,
     uncertainty: Uncertainty | None = None,
+    mineral_weights: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The provenance of a run, as `results.json` holds it.
 
@@ -57,7 +59,9 @@ def describe_run(
         device: where the network ran.
         calibration: the hospital's, if any.
         uncertainty: how far the estimates of these weights are from DXA; as of a normal distribution if None.
+        mineral_weights: alike, of the network that draws maps of the mineral, where one does.
     """
+    drawn_by = {"mineral_weights": {key: mineral_weights[key] for key in _OF_WEIGHTS}} if mineral_weights else {}
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "software": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
@@ -65,7 +69,8 @@ def describe_run(
             "files": [{"file": Path(file).name, "sha256": sha256(Path(file))} for file in config_files],
             "overrides": {key: str(value) for key, value in overrides.items()},
         },
-        "weights": {key: weights[key] for key in ("file", "sha256", "provenance")},
+        "weights": {key: weights[key] for key in _OF_WEIGHTS},
+        **drawn_by,
         "calibration": calibration and calibration.describe(),
         "uncertainty": (uncertainty or load_uncertainty()).describe(),
         "seed": seed,
@@ -86,11 +91,16 @@ def fingerprint(provenance: Mapping[str, Any], without: Collection[str] = ()) ->
         **{key: provenance[key] for key in ("software", "seed", "device", "reference")},
         "configuration": [file["sha256"] for file in configuration["files"]],
         "overrides": {key: value for key, value in effective_overrides(provenance).items() if key not in without},
-        "weights": provenance["weights"]["sha256"],
+        "weights": weights_of(provenance),
         **{key: provenance.get(key) for key in ("calibration", "uncertainty")},
         "code": code_sha256(),
     }
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
+
+
+def weights_of(provenance: Mapping[str, Any]) -> list[str]:
+    """The SHA-256 of all weights that made what a provenance of `describe_run` tells of."""
+    return [provenance[key]["sha256"] for key in ("weights", "mineral_weights") if key in provenance]
 
 
 def effective_overrides(provenance: Mapping[str, Any]) -> dict[str, Any]:

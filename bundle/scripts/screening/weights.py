@@ -42,6 +42,27 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
             f"others by: osteoxr assemble {own} --base_file {base} --output_file MODEL.pt. Then name MODEL.pt "
             "by --checkpoint. Nothing was analysed."
         )
+    return _load(network, path, "--checkpoint")
+
+
+def load_part(network: torch.nn.Module, checkpoint: str, option: str) -> dict[str, Any]:
+    """Load the weights of one network, the `best.pt` of its training, with a checksum beside it.
+
+    Args:
+        network: changed in place.
+        checkpoint: the file.
+        option: that names it.
+
+    Returns:
+        as `load_weights`, and the command ends as there.
+    """
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise SystemExit(f"Weights {checkpoint}: there is no such file; expected the best.pt of a training, by {option}.")
+    return _load(network, path, option)
+
+
+def _load(network: torch.nn.Module, path: Path, option: str) -> dict[str, Any]:
     found = _checked_sha256(path)
     try:
         state, provenance = read_checkpoint(path)
@@ -50,8 +71,8 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
     if mismatches := _mismatches(network.state_dict(), state):
         more = f" and {len(mismatches) - _SHOWN_KEYS} more" if len(mismatches) > _SHOWN_KEYS else ""
         raise SystemExit(
-            f"Weights {checkpoint} do not fit the network of the configuration: {'; '.join(mismatches[:_SHOWN_KEYS])}"
-            f"{more}. Name the weights that were trained with it by --checkpoint."
+            f"Weights {path} do not fit the network of the configuration: {'; '.join(mismatches[:_SHOWN_KEYS])}"
+            f"{more}. Name the weights that were trained with it by {option}."
         )
     network.load_state_dict(state)
     return {"file": path.name, "sha256": found, "provenance": provenance}

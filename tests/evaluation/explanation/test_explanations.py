@@ -138,6 +138,11 @@ def test_the_command_explains_in_the_report_and_checks(
     (picture,) = (out / "explanations").iterdir()
     assert Image.open(picture).size[0] == 1200
     assert f"explanations/{picture.name}" in (out / "index.html").read_text()
+    (mapped,) = (out / "mineral_maps").iterdir()
+    assert f"mineral_maps/{mapped.name}" in (out / "index.html").read_text()
+    assert json.loads((out / "results.json").read_text())["provenance"]["mineral_weights"]["file"] == "mineral.pt"
+    (page,) = (path.read_text() for path in (out / "patients").iterdir() if "data:image" in path.read_text())
+    assert page.count("data:image/jpeg") == 3 and "where the mineral of the femurs lies" in page
     assert "Explanations of 1 of " in said.out and "written to out: explanation.md" in said.out
     with (out / "explanation.csv").open() as file:
         assert {row["check"] for row in csv.DictReader(file)} == {"likeness", "deletion"}

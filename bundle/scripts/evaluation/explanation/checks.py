@@ -1,4 +1,5 @@
-"""Two checks of explanations: they change when weights are drawn at random, and what they mark matters to the classifier.
+"""Checks of explanations: they change when weights are drawn at random, what they mark matters to the classifier, and maps of the
+mineral are like the true ones.
 
 Sources: Adebayo et al., NeurIPS 2018 (weights drawn at random, layer after layer from the end); Petsiuk et al., BMVC 2018
 (deletion).
@@ -25,9 +26,10 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from scripts.dataset.studies import spread_evenly
 from scripts.evaluation.accuracy.tables import plain, text
+from scripts.evaluation.explanation.minerals import compare_one, has_map, summarise_maps, tell_of_maps
 from scripts.evaluation.looking import look_at
 from scripts.files import replacing, write_table
-from scripts.screening import Explainer, RadiographFindings, Screen, Seen
+from scripts.screening import Explainer, MineralMapper, RadiographFindings, Screen, Seen
 from scripts.screening.explanation import told_of
 
 FILES: Final = ("explanation.md", "explanation.csv", "explanation.json", "explanation.png")
@@ -45,6 +47,7 @@ def check_explanations(
     radiographs: Sequence[Mapping[str, Any]],
     screen: Screen,
     explainer: Explainer,
+    mapper: MineralMapper,
     sample: int,
     output_dir: str,
     provenance: Mapping[str, Any],
@@ -57,6 +60,7 @@ def check_explanations(
         radiographs: items of `scripts.dataset.studies.sort_studies`.
         screen: of `inference.yaml`.
         explainer: of its classifier.
+        mapper: draws maps of the mineral, which are compared with the true ones where the manifest names these.
         sample: how many radiographs, at most; they are taken evenly over all.
         output_dir: where to; it must exist.
         provenance: plain data on what made it.
@@ -72,13 +76,17 @@ def check_explanations(
     randomised = list(randomise(explainer.classifier, seed))
 
     def observe(found: RadiographFindings, item: Mapping[str, Any]) -> Any:
-        return None if found.seen is None else observe_one(explainer, found.seen, randomised, crc32(found.name.encode()))
+        one = None if found.seen is None else observe_one(explainer, found.seen, randomised, crc32(found.name.encode()))
+        if one is not None and found.seen is not None and has_map(item):
+            one["maps"] = compare_one(mapper, found.seen, item)
+        return one
 
     observed = look_at(items, screen, folder / "explanation.jsonl", provenance, observe, free=("sample",))
     seen = [one for one in observed.values() if one is not None]
     if not seen:
         raise ValueError(f"No hip of the {len(items)} radiographs was measured, so no explanation was checked.")
     document = summarise(seen, [name for name, _ in randomised])
+    document["maps"] = summarise_maps([hip for one in seen for hip in one.get("maps", [])])
     with replacing(folder / "explanation.md") as temporary:
         temporary.write_text("\n".join(_page(document, notice)) + "\n", encoding="utf-8")
     write_table(folder / "explanation.csv", _COLUMNS, list(_table(document)))
@@ -207,11 +215,14 @@ def _page(document: Mapping[str, Any], notice: str) -> Iterator[str]:
     shown = "not tested, of fewer than five" if not math.isfinite(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     yield ""
     yield f"By how much the logit moves; that what is marked moves it more than chance does: {shown} (Wilcoxon, one-sided)."
+    if document["maps"]:
+        yield from tell_of_maps(document["maps"])
 
 
 def _table(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     rows = [("likeness", name, "", value) for name, value in document["likeness"].items()]
     for kind, values in document["deleted"].items():
         rows += [("deletion", kind, share, value) for share, value in zip(document["shares"], values, strict=True)]
+    rows += [("mineral map", name, "", value) for name, value in (document["maps"] or {}).items()]
     for *place, value in rows:
         yield dict(zip(_COLUMNS, (*place, f"{value:.4f}" if math.isfinite(value) else ""), strict=True))
