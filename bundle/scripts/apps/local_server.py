@@ -32,6 +32,7 @@ class LocalServer(ThreadingHTTPServer):
     Args:
         port: 0 takes a free one.
         handler: of requests.
+        option: of the command, by which the port is named.
 
     Raises:
         OSError: where the port is taken; its sentence names the option.
@@ -68,9 +69,11 @@ class LocalHandler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
+        """Answer a request of this method, as `http.server` calls it."""
         self.answer("GET")
 
     def do_POST(self) -> None:
+        """Likewise."""
         self.answer("POST")
 
     @abstractmethod
