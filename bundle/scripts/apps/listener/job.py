@@ -137,7 +137,7 @@ def listen(
     tally, output_dir = Tally(), writer.ledger.output_dir
     with quiet(), ExitStack() as open_ones:
         inbox = Inbox(Path(os.path.abspath(dataset_dir)), output_dir, quiet_seconds, max_waiting, free_gb * _GB)
-        tally.gauges |= {"studies_waiting": lambda: inbox.waiting, "disk_free_bytes": inbox.free, "associations": lambda: 0}
+        tally.gauges |= {"studies_waiting": lambda: inbox.waiting, "disk_free_bytes": inbox.free}
         outbox = open_ones.enter_context(closing(Outbox(output_dir, send_to or (), fhir_server, title, tally)))
         rounds = open_ones.enter_context(closing(Rounds(inbox, screen, writer, key, tally, outbox.add)))
         facts = {"Complete after": f"{quiet_seconds:g} seconds without anything new", "Senders": "none; the folder is watched"}

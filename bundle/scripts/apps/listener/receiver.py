@@ -46,6 +46,17 @@ _CONNECTIONS: Final = 2  # for each association, so that most who are one too ma
 _ODD: Final = re.compile(r"[^\w .-]", re.ASCII)
 
 
+class _Entity(AE):
+    """Counts as associations those that are established, and the one that asks; not connections on which nobody has asked yet,
+    which `BoundedServer` bounds."""
+
+    @property
+    def active_associations(self) -> list[Association]:
+        """Those that count."""
+        asking = threading.current_thread()
+        return [one for one in super().active_associations if one.is_established or one is asking]
+
+
 class Receiver:
     """An application entity that takes radiographs.
 
@@ -82,7 +93,7 @@ class Receiver:
         self.inbox, self.tally, self.object_bytes, self.stopping = inbox, tally, object_bytes, False
         self.kinds = frozenset(radiograph_kinds())
         self._overfull: WeakSet[Association] = WeakSet()
-        self.entity = AE(ae_title=title)
+        self.entity = _Entity(ae_title=title)
         self.entity.require_called_aet = True
         self.entity.require_calling_aet = list(allowed or [])
         self.entity.maximum_associations, self.entity.maximum_pdu_size = associations, _PDU
@@ -111,7 +122,7 @@ class Receiver:
                 "free one."
             ) from error
         self._thread = threading.Thread(target=self.server.serve_forever, name="receiver", daemon=True)
-        tally.gauges["associations"] = lambda: len(self.server.active_associations)
+        tally.gauges["associations"] = lambda: len(self.entity.active_associations)
 
     @property
     def port(self) -> int:

@@ -131,14 +131,12 @@ class Rounds:
             else:  # what was screened of it before stays as it is, until it is complete again
                 ready += [item for item in study if self.inbox.is_settled(_file(item))]
                 waiting |= {_file(item) for item in study}
-        self._tried = fresh
-        taken = fresh - waiting
+        taken, left = fresh - waiting, set[str]()
         if {_file(item) for item in ready} & taken:
             left = self._screen(ready, stop)
             taken -= {_file(item) for item in ready if item["study"] in left}
-            if left:
-                self._tried = frozenset()
         self.inbox.settle(taken)
+        self._tried = frozenset() if left else fresh
 
     def _list(self) -> list[_Item]:
         try:

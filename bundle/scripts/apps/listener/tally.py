@@ -75,14 +75,14 @@ class Outcome:
 class Tally:
     """Counts, from any thread.
 
-    gauges: give the values of `_GAUGES` but for "healthy".
+    gauges: give the values of `_GAUGES`, of which "healthy" is known here.
     in_hand: pseudonym of the study that is screened now; "" where there is none.
     lately: the last studies, newest first.
     """
 
     def __init__(self) -> None:
         self.since, self.in_hand = now(), ""
-        self.gauges: dict[str, Callable[[], float]] = {}
+        self.gauges: dict[str, Callable[[], float]] = {name: lambda: 0.0 for name in _GAUGES}
         self.lately: deque[Outcome] = deque(maxlen=_LATELY)
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str, str]] = Counter({("refused", "reason", reason): 0 for reason in REFUSED})
@@ -157,7 +157,7 @@ class Tally:
             for (_, label, value), amount in found.items():
                 of = f'{{{label}="{value}"}}' if label else ""
                 lines.append(f"osteoxr_{name}_total{of} {amount:.15g}")
-        values = {**{name: gauge() for name, gauge in self.gauges.items()}, "healthy": not self.troubles()}
+        values = {name: gauge() for name, gauge in self.gauges.items()} | {"healthy": not self.troubles()}
         for name, about in _GAUGES.items():
             lines += [
                 f"# HELP osteoxr_{name} {about}.",
