@@ -54,6 +54,7 @@ def make_clouds(seed: int, **attributes: Any) -> Dataset:
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
     ds.SOPInstanceUID = generate_uid(entropy_srcs=["film", str(seed)])
     ds.StudyInstanceUID = generate_uid(entropy_srcs=["study", str(seed // 2)])
+    ds.SeriesInstanceUID = generate_uid(entropy_srcs=["series", str(seed // 2)])
     ds.Modality, ds.BodyPartExamined, ds.ViewPosition, ds.PatientAge, ds.PatientSex = "DX", "HIP", "AP", "070Y", "F"
     ds.PixelSpacing = ds.ImagerPixelSpacing = [0.6, 0.6]
     ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PhotometricInterpretation = 140, 130, 1, "MONOCHROME2"

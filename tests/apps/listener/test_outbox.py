@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import dicom_receiver
 import fhir_service
 import orthanc
 import pytest
 from pydicom.uid import generate_uid
-from pynetdicom import AE, evt
 from scripts.apps.listener import outbox as outbox_module
 from scripts.apps.listener.outbox import Outbox
 from scripts.apps.listener.tally import Tally
 from scripts.apps.pacs.send import SENT
-from scripts.files import read_journal
+from scripts.files import Journal, read_journal
 from small_films import content_of, make_clouds
-
-
-@contextmanager
-def serving(port: int, status: Callable[[str], int] = lambda _: 0) -> Iterator[list[str]]:
-    """An application entity that takes objects, and what it took."""
-    taken: list[str] = []
-
-    def store(event: Any) -> int:
-        answer = status(str(event.request.AffectedSOPInstanceUID))
-        if not answer:
-            taken.append(str(event.request.AffectedSOPInstanceUID))
-        return answer
-
-    entity = AE(ae_title="PACS")
-    entity.add_supported_context(make_clouds(0).SOPClassUID)
-    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
-    try:
-        yield taken
-    finally:
-        entity.shutdown()
-        assert server
 
 
 def write_objects(out: Path, count: int, begin: int = 0) -> list[Path]:
@@ -75,14 +51,14 @@ def test_a_server_that_was_gone_has_everything_once_when_it_is_back(tmp_path: Pa
     assert time.monotonic() - began < 1, "nobody waits for a server"
     time.sleep(0.5)
     assert tally.gauges["files_unsent"]() == 4
-    with serving(port) as taken:
+    with dicom_receiver.serving(port) as taken:
         until(lambda: tally.gauges["files_unsent"]() == 0)
         outbox.add(write_objects(tmp_path, 1, begin=4))
         until(lambda: len(taken) == 5)
     outbox.close()
     assert set(Counter(taken).values()) == {1} and tally.counted("files_sent") == 5
     assert len(read_journal(tmp_path / SENT)) == 5
-    with serving(port) as taken:
+    with dicom_receiver.serving(port) as taken:
         again = Outbox(tmp_path, [f"PACS@127.0.0.1:{port}"], None, "OSTEOXR", Tally())
         again.start()
         until(lambda: again.tally.gauges["files_unsent"]() == 0)
@@ -100,7 +76,7 @@ def test_what_a_server_refuses_keeps_nothing_else_back_and_is_tried_again(tmp_pa
         bad[:] = bad or [uid]
         return 0xA900 if uid == bad[0] and asked[uid] < 3 else 0
 
-    with serving(port, status) as taken:
+    with dicom_receiver.serving(port, status) as taken:
         write_objects(tmp_path, 3)
         outbox = Outbox(tmp_path, [f"PACS@127.0.0.1:{port}"], None, "OSTEOXR", Tally())
         outbox.start()
@@ -111,7 +87,7 @@ def test_what_a_server_refuses_keeps_nothing_else_back_and_is_tried_again(tmp_pa
 
 def test_each_server_gets_its_kind_and_a_file_that_is_written_anew_is_sent_anew(tmp_path: Path) -> None:
     first, second = orthanc.free_ports(2)
-    with serving(first) as one, serving(second) as other, fhir_service.serving() as fhir:
+    with dicom_receiver.serving(first) as one, dicom_receiver.serving(second) as other, fhir_service.serving() as fhir:
         addresses = [f"PACS@127.0.0.1:{port}" for port in (first, second)]
         outbox = Outbox(tmp_path, addresses, fhir.url, "OSTEOXR", Tally())
         outbox.start()
@@ -125,11 +101,9 @@ def test_each_server_gets_its_kind_and_a_file_that_is_written_anew_is_sent_anew(
 
 
 def test_somebody_who_sends_from_the_same_folder_is_waited_for(tmp_path: Path) -> None:
-    from scripts.files import Journal
-
     (port,) = orthanc.free_ports(1)
     write_objects(tmp_path, 1)
-    with serving(port) as taken:
+    with dicom_receiver.serving(port) as taken:
         journal = Journal(tmp_path / SENT)
         outbox = Outbox(tmp_path, [f"PACS@127.0.0.1:{port}"], None, "OSTEOXR", Tally())
         outbox.start()
@@ -137,4 +111,3 @@ def test_somebody_who_sends_from_the_same_folder_is_waited_for(tmp_path: Path) -
         journal.close()
         until(lambda: len(taken) == 1 and not outbox.tally.troubles())
         outbox.close()
-    assert threading.active_count() < 50

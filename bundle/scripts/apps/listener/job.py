@@ -148,7 +148,7 @@ def listen(
             )  # fmt: skip
             open_ones.callback(receiver.close)
             facts["Listens as"] = f"{title} on {host}:{receiver.port}, {'by TLS' if receiver.secure else 'in the clear'}"
-            facts["Senders"] = ", ".join(allowed or ["anyone on this machine: --allowed names no titles"])
+            facts["Senders"] = ", ".join(allowed or ["anyone on this machine, since --allowed names no titles"])
         facts["Sends to"] = ", ".join([*(send_to or ()), *([fhir_server] if fhir_server else [])]) or "nobody"
         page = open_ones.enter_context(ListenerPage(tally, inbox, facts, page_port))
         with _until_stopped() as stop:
@@ -159,6 +159,8 @@ def listen(
             if port is not None:
                 receiver.start()
             say(f"{'. '.join(f'{name}: {value}' for name, value in facts.items())}.")
+            if port is not None and not allowed:
+                say("NO TITLES ARE ALLOWED BY NAME: any program on this machine can send. Name them by --allowed.", failure=True)
             print(f"The listener is ready; its page: {page.address}. Ctrl-C or SIGTERM ends it.", flush=True)
             rounds.run(stop)
             open_ones.close()
