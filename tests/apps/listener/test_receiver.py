@@ -141,7 +141,7 @@ def test_senders_are_asked_to_come_later_where_too_many_studies_wait(listening: 
     again = film(StudyInstanceUID=films[0].StudyInstanceUID)
     answers = statuses(receiver.port, [*films, film(), again])
     assert [code for code, _ in answers] == [0, 0, 0, 0xA700, 0], "what belongs to a study that waits still comes"
-    assert answers[3][1] == "--max_waiting studies wait"
+    assert answers[3][1] == "--max_waiting studies waited"
     receiver.inbox.look()
     assert receiver.inbox.waiting == 3
     receiver.inbox.settle([str(path) for path in receiver.inbox.folder.rglob("*.dcm")])
@@ -152,7 +152,7 @@ def test_a_disk_that_is_full_or_fails_takes_nothing_and_says_so(
     listening: Callable[..., Receiver], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver = listening(free_bytes=1e18)
-    assert statuses(receiver.port, [film()]) == [(0xA700, "less than --free_gb is free")]
+    assert statuses(receiver.port, [film()]) == [(0xA700, "less than --free_gb was free")]
     receiver.inbox.free_bytes = 0.0
 
     def full(path: Path, content: bytes) -> None:

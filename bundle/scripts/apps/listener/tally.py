@@ -12,21 +12,21 @@ from datetime import UTC, datetime
 from typing import Final
 
 REFUSED: Final = {
-    "calling_title": "its own title is not allowed",
-    "called_title": "it calls another title than ours",
+    "calling_title": "the title of the sender is not allowed",
+    "called_title": "another title than ours was called",
     "associations": "too many associations at a time",
     "connections": "too many connections at a time",
-    "tls": "TLS failed, or it showed no certificate that counts",
-    "broken": "it was too slow or too large, or broke off",
+    "tls": "TLS failed, or the sender showed no certificate that counts",
+    "broken": "the sender was too slow or sent too much, or the connection broke",
     "kind": "a kind of object that is no radiograph",
     "too_large": "an object larger than --max_object_mb",
     "mismatch": "an object that is another than was announced",
     "unreadable": "an object without a header that can be read",
     "ours": "a result of OsteoXR",
-    "queue_full": "--max_waiting studies wait",
-    "disk_low": "less than --free_gb is free",
+    "queue_full": "--max_waiting studies waited",
+    "disk_low": "less than --free_gb was free",
     "disk_failed": "the disk failed",
-    "stopping": "the listener is being stopped",
+    "stopping": "the listener was being stopped",
 }
 """Why something is not taken, by the reason that counts tell of."""
 
