@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,12 +100,13 @@ def test_unknown_titles_and_other_names_of_ours_are_turned_away(listening: Calla
     assert refused(receiver) == {"calling_title": 1, "called_title": 1}
 
 
-@pytest.mark.parametrize(("host", "allowed"), [("0.0.0.0", None), ("10.0.0.5", []), ("::", None), ("pacs.hospital", None)])
+@pytest.mark.parametrize(("host", "allowed"), [("0.0.0.0", None), ("10.0.0.5", []), ("::", None), ("127.evil.example", None)])
 def test_nobody_else_reaches_it_unless_titles_are_allowed(host: str, allowed: list[str] | None) -> None:
     with pytest.raises(ValueError, match=f"--host {host}: others can reach this address; name the titles"):
         check_allowed(host, allowed)
     check_allowed(host, ["PACS"])
-    check_allowed("127.0.0.1", None)
+    for local in ("127.0.0.1", "::1", "localhost"):
+        check_allowed(local, None)
 
 
 def test_other_kinds_and_our_own_results_are_not_kept(listening: Callable[..., Receiver], tmp_path: Path) -> None:
@@ -278,6 +280,29 @@ def test_by_tls_only_who_has_a_certificate_sends_and_a_slow_handshake_holds_up_n
     monkeypatch.delenv("OSTEOXR_PACS_KEY")
     with pytest.raises(ValueError, match="--port: by TLS one sends only to who has a certificate"):
         Credentials.from_environment("PACS").server_context("--port")
+
+
+def test_who_is_sending_when_it_stops_is_told_and_nobody_can_delay_it(
+    listening: Callable[..., Receiver], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver, sent = listening(silent_s=60), film()
+    with (
+        associated(receiver.port, [sent]) as association,
+        socket.create_connection(("127.0.0.1", receiver.port)) as silent,
+        socket.create_connection(("127.0.0.1", receiver.port)) as slow,
+    ):
+        slow.sendall(request_of() + b"\x04\x00")
+        assert association.send_c_store(sent).Status == 0
+        began = time.monotonic()
+        stopping = threading.Thread(target=receiver.close)
+        stopping.start()
+        while not receiver.stopping:
+            time.sleep(0.01)
+        answer = association.send_c_store(film())
+        assert (answer.Status, answer.ErrorComment) == (0xA700, "the listener was being stopped")
+        stopping.join(10)
+        assert time.monotonic() - began < 8 and ends(silent) and ends(slow)
+    assert len(received(tmp_path / "in")) == 1 and not echoes(receiver.port)
 
 
 def test_a_port_that_is_taken_is_a_sentence(listening: Callable[..., Receiver]) -> None:

@@ -150,6 +150,18 @@ def test_an_object_that_comes_late_has_its_study_screened_again_whole(
     assert listener.tally.counted("studies_again") == 1 and listener.after(300) == []
 
 
+def test_an_object_that_comes_while_its_study_is_screened_is_not_forgotten(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener.put(0, 0)
+    finish = Rounds._finish
+    with monkeypatch.context() as patched:
+        patched.setattr(Rounds, "_finish", lambda *told: (listener.put(0, 1), finish(*told)))
+        assert listener.after(31) == ["0.dcm"]
+    assert listener.after(31) == ["0.dcm", "1.dcm"]
+    assert listener.tally.lately[0].radiographs == 2 and listener.tally.lately[0].again
+
+
 class FailingCascade(FakeCascade):
     """Fails at its first looks."""
 
@@ -256,7 +268,6 @@ def test_a_listener_that_is_stopped_finishes_the_study_in_hand_and_leaves_the_ot
     listener.rounds.run(stop)
     assert len(listener.entered) == 1 and listener.inbox.waiting == 3
     assert len((listener.out / "results.csv").read_text().splitlines()) == 1 + 2, "the tables are of what is finished"
-    monkeypatch.undo()
 
 
 def test_two_listeners_never_share_results(listener: Listener) -> None:

@@ -111,6 +111,7 @@ class BoundedServer(ThreadedAssociationServer):
     def __init__(self, *given: Any, bounds: Bounds, most: int, turned_away: Callable[[str], None], **settings: Any) -> None:
         self.bounds, self.most, self.turned_away = bounds, most, turned_away
         self.connections: list[_Bounded] = []
+        self._serving = False
         super().__init__(*given, **settings)
         if self.ssl_context is not None:
             self.ssl_context.sslsocket_class = _BoundedTls
@@ -151,10 +152,19 @@ class BoundedServer(ThreadedAssociationServer):
         if error is not None and not isinstance(error, OSError):
             say(f"A connection failed ({fault(error)}); the listener goes on.", failure=True)
 
-    def shutdown(self) -> None:
-        """Take no more connections, and end those that there are."""
-        BaseServer.shutdown(self)  # pynetdicom's own asks the list of servers that its entity has started
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Take connections until `stop_listening`."""
+        self._serving = True
+        super().serve_forever(poll_interval)
+
+    def stop_listening(self) -> None:
+        """Take no more connections."""
+        if self._serving:
+            BaseServer.shutdown(self)  # pynetdicom's own asks the list of servers that its entity has started
         self.server_close()
+
+    def cut_off(self) -> None:
+        """End the connections that there are."""
         for one in self.connections:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import logging
 import re
 import threading
+import time
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 from weakref import WeakSet
@@ -43,6 +45,7 @@ _PDU: Final = 1 << 17
 _LARGEST_PDU: Final = 1 << 20  # a request for an association may be larger than what we asked for
 _OBJECT_TAKES: Final = 10  # times as long as a sender may be silent
 _CONNECTIONS: Final = 2  # for each association, so that most who are one too many are told so
+_GRACE_S: Final = 2.0
 _ODD: Final = re.compile(r"[^\w .-]", re.ASCII)
 
 
@@ -104,12 +107,13 @@ class Receiver:
         self.secure = credentials.secure
         context = credentials.server_context("--port") if self.secure else None
         try:
-            self.server = self.entity.make_server(
+            made: Any = self.entity.make_server(
                 (host, port),
                 ssl_context=context,
                 evt_handlers=[
-                    (evt.EVT_C_STORE, self._store), (evt.EVT_PDU_RECV, self._bound), (evt.EVT_REJECTED, self._note_rejected),
-                    (evt.EVT_ESTABLISHED, self._note_kinds), (evt.EVT_CONN_CLOSE, self._note_close),
+                    (evt.EVT_CONN_OPEN, self._begin), (evt.EVT_C_STORE, self._store), (evt.EVT_PDU_RECV, self._bound),
+                    (evt.EVT_REJECTED, self._note_rejected), (evt.EVT_ESTABLISHED, self._note_kinds),
+                    (evt.EVT_CONN_CLOSE, self._note_close),
                 ],
                 server_class=BoundedServer,
                 bounds=Bounds(silent_s, _OBJECT_TAKES * silent_s, _LARGEST_PDU, 2 * object_bytes + _LARGEST_PDU),
@@ -121,7 +125,7 @@ class Receiver:
                 f"--host {host} --port {port}: cannot be listened on ({error.strerror or error}); name another port, or 0 for a "
                 "free one."
             ) from error
-        self._thread = threading.Thread(target=self.server.serve_forever, name="receiver", daemon=True)
+        self.server: BoundedServer = made
         tally.gauges["associations"] = lambda: len(self.entity.active_associations)
 
     @property
@@ -131,17 +135,20 @@ class Receiver:
 
     def start(self) -> None:
         """Take what comes, from now on, in threads of its own."""
-        self._thread.start()
+        threading.Thread(target=self.server.serve_forever, name="receiver", daemon=True).start()
 
     def close(self) -> None:
-        """Take nothing more; what is being written is written, and its sender told."""
+        """Take nothing more. Who is sending is told so, and cut off after some seconds."""
         self.stopping = True
-        for association in self.server.active_associations:
-            association.abort()
-        if self._thread.is_alive():
-            self.server.shutdown()
-        else:
-            self.server.server_close()
+        self.server.stop_listening()
+        deadline = time.monotonic() + _GRACE_S
+        while self.entity.active_associations and time.monotonic() < deadline:
+            time.sleep(_GRACE_S / 100)
+        self.server.cut_off()
+
+    def _begin(self, event: Any) -> None:
+        """Let the threads of a connection end with the process, whatever their sender does."""
+        event.assoc.daemon = event.assoc.dul.daemon = True
 
     def _store(self, event: Any) -> Dataset:
         reason = self._take(event)
@@ -214,7 +221,11 @@ def check_allowed(host: str, allowed: Collection[str] | None) -> None:
     Raises:
         ValueError: where --host is another machine's way here, and no titles are allowed.
     """
-    if not allowed and not (host == "localhost" or host.startswith("127.") or host == "::1"):
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not allowed and not local:
         raise ValueError(
             f"--host {host}: others can reach this address; name the titles of those who may send, as --allowed PACS,MODALITY1. "
             "Nothing was run."
