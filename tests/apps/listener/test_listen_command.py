@@ -49,7 +49,7 @@ class Running:
     def await_ready(self, times: int = 1) -> None:
         self.until(lambda: self.said().count("The listener is ready") == times)
 
-    def until(self, condition: Any, seconds: float = 120) -> None:
+    def until(self, condition: Any, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None and time.monotonic() < deadline, self.said()
@@ -65,7 +65,7 @@ class Running:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(120)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_four_senders_and_a_kill_in_the_middle_leave_each_study_screened_and_sen
         first.until(lambda: len(list((tmp_path / "in").rglob("*.dcm"))) >= 2 + SENDERS)
         first.end(signal.SIGKILL)
         processes.append(second := Running(tmp_path, port, page_port, *words))
-        assert sum(one.result(120) for one in sending) > 0, "it was killed while they sent"
+        assert sum(one.result(300) for one in sending) > 0, "it was killed while they sent"
         second.until(lambda: len(set(entered(out))) == STUDIES and second.metric("osteoxr_studies_waiting") == 0)
         second.until(lambda: second.metric("osteoxr_files_unsent") == 0)
         health, page = json.loads(second.ask("/health")), second.ask("/")

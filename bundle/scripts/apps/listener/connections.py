@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,8 +47,9 @@ class _Bounded(socket.socket):
     def keep_to(self, bounds: Bounds) -> None:
         """Begin to count."""
         self._bounds = bounds
-        self._header, self._left = bytearray(), 0
-        self._bytes, self._of_pdu, self._of_message = 0, None, None  # type: tuple[int, float | None, float | None]
+        self._header, self._left, self._bytes = bytearray(), 0, 0
+        self._of_pdu: float | None = None
+        self._of_message: float | None = None
         self.settimeout(bounds.silent_s)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -111,7 +113,7 @@ class BoundedServer(ThreadedAssociationServer):
     def __init__(self, *given: Any, bounds: Bounds, most: int, turned_away: Callable[[str], None], **settings: Any) -> None:
         self.bounds, self.most, self.turned_away = bounds, most, turned_away
         self.connections: list[_Bounded] = []
-        self._serving = False
+        self._started = False
         super().__init__(*given, **settings)
         if self.ssl_context is not None:
             self.ssl_context.sslsocket_class = _BoundedTls
@@ -152,14 +154,14 @@ class BoundedServer(ThreadedAssociationServer):
         if error is not None and not isinstance(error, OSError):
             say(f"A connection failed ({fault(error)}); the listener goes on.", failure=True)
 
-    def serve_forever(self, poll_interval: float = 0.5) -> None:
-        """Take connections until `stop_listening`."""
-        self._serving = True
-        super().serve_forever(poll_interval)
+    def start(self) -> None:
+        """Take connections, in a thread of its own, until `stop_listening`."""
+        self._started = True
+        threading.Thread(target=self.serve_forever, name="receiver", daemon=True).start()
 
     def stop_listening(self) -> None:
         """Take no more connections."""
-        if self._serving:
+        if self._started:
             BaseServer.shutdown(self)  # pynetdicom's own asks the list of servers that its entity has started
         self.server_close()
 

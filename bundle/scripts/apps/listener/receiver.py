@@ -135,7 +135,7 @@ class Receiver:
 
     def start(self) -> None:
         """Take what comes, from now on, in threads of its own."""
-        threading.Thread(target=self.server.serve_forever, name="receiver", daemon=True).start()
+        self.server.start()
 
     def close(self) -> None:
         """Take nothing more. Who is sending is told so, and cut off after some seconds."""
