@@ -30,13 +30,21 @@ def associated(
             association.release()
 
 
+def store(association: Association, film: Dataset) -> tuple[int, str]:
+    """Send a film; its status with the comment, -1 where there was none."""
+    try:
+        answer = association.send_c_store(film)
+    except RuntimeError:  # the association has just ended
+        answer = Dataset()
+    return int(answer.get("Status", -1)), str(answer.get("ErrorComment", ""))
+
+
 def statuses(port: int, films: Iterable[Dataset], **settings: object) -> list[tuple[int, str]]:
-    """Send films, one after another; the status of each, with its comment; -1 where there was none."""
+    """Send films, one after another; what `store` tells of each."""
     films = list(films)
     with associated(port, films, **settings) as association:
         assert association.is_established
-        answers = [association.send_c_store(film) for film in films if association.is_established]
-    return [(int(answer.get("Status", -1)), str(answer.get("ErrorComment", ""))) for answer in answers]
+        return [store(association, film) for film in films]
 
 
 def echoes(port: int, **settings: object) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import dicom_receiver
 import orthanc
 import pytest
-from dicom_sender import associated, echoes, statuses
+from dicom_sender import associated, echoes, statuses, store
 from own_command import ended
 from pydicom.dataset import Dataset
 from scripts.apps.pacs.send import SENT
@@ -92,7 +92,7 @@ def send_all(port: int, films: list[Dataset]) -> int:
 
 def unacknowledged(port: int, films: list[Dataset]) -> list[Dataset]:
     with associated(port, films) as association:
-        return [film for film in films if not association.is_established or association.send_c_store(film).get("Status") != 0]
+        return [film for film in films if store(association, film)[0] != 0]
 
 
 def entered(out: Path) -> list[str]:
@@ -111,7 +111,7 @@ def test_four_senders_and_a_kill_in_the_middle_leave_each_study_screened_and_sen
         processes.append(first := Running(tmp_path, port, page_port, *words))
         first.await_ready()
         send_all(port, shares[0][:2])
-        first.until(lambda: entered(out))
+        first.until(lambda: entered(out) and read_journal(out / SENT))
         sending = [pool.submit(send_all, port, share) for share in shares]
         first.until(lambda: len(list((tmp_path / "in").rglob("*.dcm"))) >= 2 + SENDERS)
         first.end(signal.SIGKILL)
