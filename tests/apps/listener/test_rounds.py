@@ -245,6 +245,26 @@ def test_a_disk_that_is_full_is_waited_for(listener: Listener, monkeypatch: pyte
     assert len((listener.out / "results.csv").read_text().splitlines()) == 1 + 2 * 2, "the tables are made up for"
 
 
+def test_a_disk_that_becomes_full_within_a_round_leaves_the_rest_for_when_there_is_room(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for study in range(2):
+        listener.put(study)
+
+    def fill(*told: Any) -> Any:
+        listener.inbox.free_bytes = 1e18
+        return before(*told)
+
+    for name, entered in (("_list", 0), ("_finish", 1)):
+        before = getattr(Rounds, name)
+        with monkeypatch.context() as patched:
+            patched.setattr(Rounds, name, fill)
+            listener.after(31)
+        listener.inbox.free_bytes = 0
+        assert len(listener.entered) == entered and listener.inbox.waiting == 2 - entered
+    assert len(listener.after(1)) == 1 and len(listener.entered) == 2 and listener.inbox.waiting == 0
+
+
 def test_a_folder_that_is_not_as_it_must_be_is_told_without_what_is_in_it(listener: Listener) -> None:
     listener.put(0)
     (listener.folder / "manifest.csv").write_text("image,age_years\n0/0.dcm,DOE JANE\n")
