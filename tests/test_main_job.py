@@ -11,14 +11,13 @@ import time
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pydicom
 import pytest
 import scripts
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage
 from quick_start import run_module
+from small_films import write_film
 
 BUNDLE = Path(scripts.__file__).parents[1]
 TABLES = ("results.csv", "rejected.csv")
@@ -33,26 +32,6 @@ def command(folder, out, *words):
 
 def run(folder, out, *words):
     return run_module(*command(folder, out, *words)[2:])
-
-
-def write_film(path, seed, **attributes):
-    """A small film of clouds at 0.6 mm, which the networks see in little time."""
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["film", str(seed)])
-    ds.StudyInstanceUID = generate_uid(entropy_srcs=["study", str(seed // 2)])
-    ds.Modality, ds.BodyPartExamined, ds.ViewPosition, ds.PatientAge, ds.PatientSex = "DX", "HIP", "AP", "070Y", "F"
-    ds.PixelSpacing = ds.ImagerPixelSpacing = [0.6, 0.6]
-    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PhotometricInterpretation = 140, 130, 1, "MONOCHROME2"
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
-    rows, cols = np.mgrid[:140, :130]
-    ds.PixelData = np.round(2000 + 1000 * np.sin(rows / 40 + seed) + 1000 * np.cos(cols / 30)).astype("<u2").tobytes()
-    for keyword, value in attributes.items():
-        setattr(ds, keyword, value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ds.save_as(path, enforce_file_format=True)
 
 
 @pytest.fixture(scope="module")

@@ -33,15 +33,22 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a file in one step, see `replacing`, that is on the disk, and not in a cache alone, when this returns.
+    """Write a file in one step, see `replacing`, that is on the disk, and not in a cache alone, when this returns; so is its
+    name, in a folder that was there or was made for it.
 
     Raises:
-        OSError: where the disk fails; nothing was written then.
+        OSError: where the disk fails; nothing was written then, or nobody knows.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    for folder in (path.parent, path.parent.parent):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def place_in(folder: Path, path: str | Path) -> str:

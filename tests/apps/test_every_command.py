@@ -60,6 +60,11 @@ CALLS = {
             "screened": False, "limit": 3, "title": "OSTEOXR", "move_port": 11112, "attempts": 6,
         }},
     ),
+    "listen in out --allowed PACS,DX1 --max_waiting 5 --send_to PACS@host:104 --dicom reproducible": (
+        "scripts.apps.listener.job.listen",
+        {"dataset_dir": "in", "port": 11112, "host": "127.0.0.1", "allowed": ["PACS", "DX1"], "max_waiting": 5,
+         "send_to": ["PACS@host:104"], "fhir_server": None, "quiet_seconds": 30.0},
+    ),
     "check-calibration in out --calibration_file local.json": (
         "scripts.evaluation.local.drift.check_calibration", {"output_dir": "out", "fewest_patients": 20},
     ),

@@ -120,6 +120,6 @@ def test_files_that_cannot_be_used_are_told(
         with pytest.raises(ValueError, match=said):
             fetch_by("c-get", pacs, tmp_path / "in")
     set_environment(monkeypatch, {"OSTEOXR_PACS_CA": str(certificates.authority)})
-    with pytest.raises(ValueError, match="--move_port: by TLS the server sends only to who has a certificate"):
+    with pytest.raises(ValueError, match="--move_port: by TLS one sends only to who has a certificate"):
         fetch_by("c-move", pacs, tmp_path / "in")
     assert not (tmp_path / "in").exists()

@@ -2,12 +2,20 @@
 
 import io
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.dataset import Dataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    generate_uid,
+)
 from scripts.development.made import BUNDLE
 
 TODAY = f"{date.today():%Y%m%d}"
@@ -36,3 +44,31 @@ def content_of(film: Dataset) -> bytes:
     written = io.BytesIO()
     film.save_as(written, enforce_file_format=True)
     return written.getvalue()
+
+
+def make_clouds(seed: int, **attributes: Any) -> Dataset:
+    """A small film of clouds at 0.6 mm, which the networks see in little time; two seeds a study."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    ds.SOPInstanceUID = generate_uid(entropy_srcs=["film", str(seed)])
+    ds.StudyInstanceUID = generate_uid(entropy_srcs=["study", str(seed // 2)])
+    ds.SeriesInstanceUID = generate_uid(entropy_srcs=["series", str(seed // 2)])
+    ds.Modality, ds.BodyPartExamined, ds.ViewPosition, ds.PatientAge, ds.PatientSex = "DX", "HIP", "AP", "070Y", "F"
+    ds.PixelSpacing = ds.ImagerPixelSpacing = [0.6, 0.6]
+    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PhotometricInterpretation = 140, 130, 1, "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+    rows, cols = np.mgrid[:140, :130]
+    ds.PixelData = np.round(2000 + 1000 * np.sin(rows / 40 + seed) + 1000 * np.cos(cols / 30)).astype("<u2").tobytes()
+    ds["PixelData"].VR = "OW"
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    return ds
+
+
+def write_film(path: Path, seed: int, **attributes: Any) -> None:
+    """Write one of clouds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_clouds(seed, **attributes).save_as(path, enforce_file_format=True)

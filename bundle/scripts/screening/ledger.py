@@ -50,20 +50,31 @@ class Ledger:
         provenance: Mapping[str, Any],
         passed_over: Sequence[PassedOver] = (),
     ) -> None:
-        self.studies = {study: list(items) for study, items in groupby(radiographs, key=lambda item: str(item["study"]))}
-        self.items = {str(item["name"]): item for item in radiographs}
         self.dataset_dir, self.output_dir = Path(dataset_dir), Path(output_dir)
         self.provenance = provenance
-        folder, output = Path(os.path.realpath(dataset_dir)), os.path.realpath(output_dir)
-        self.passed_over = [one for one in passed_over if not (folder / one.file).is_relative_to(output)]
-        self.entries: dict[str, Entry] = {}
         self._settings = fingerprint(provenance)
         self._journal: Journal | None = None
+        self.take(radiographs, passed_over)
 
-    def open(self) -> None:
+    def take(self, radiographs: Sequence[Item], passed_over: Sequence[PassedOver] = ()) -> None:
+        """Have these radiographs to screen, in the place of those before; nothing is known of them yet.
+
+        Args:
+            radiographs, passed_over: see the class.
+        """
+        self.studies = {study: list(items) for study, items in groupby(radiographs, key=lambda item: str(item["study"]))}
+        self.items = {str(item["name"]): item for item in radiographs}
+        folder, output = Path(os.path.realpath(self.dataset_dir)), os.path.realpath(self.output_dir)
+        self.passed_over = [one for one in passed_over if not (folder / one.file).is_relative_to(output)]
+        self.entries: dict[str, Entry] = {}
+
+    def open(self) -> list[str]:
         """Read the journal, say what is done already, and clear away what a killed run left half-written.
 
         The command ends where another run writes to the same folder.
+
+        Returns:
+            studies that were finished, and count no more.
         """
         try:
             self._journal = Journal(self.output_dir / JOURNAL_NAME)
@@ -82,6 +93,7 @@ class Ledger:
             print(f"{self.output_dir}: {self.finished()} radiographs are finished already, {pending} are to do.", flush=True)
         elif self.entries:
             print(f"{self.output_dir}: all radiographs are finished already; the tables are written again.", flush=True)
+        return sorted(seen - set(self.entries))
 
     def look(self) -> list[str]:
         """Take what is in the journal, for a reader of the results alone: nothing is written, cleared away or locked.
@@ -143,6 +155,15 @@ class Ledger:
     def finish(self, pictures: Sequence[str]) -> None:
         """Clear away the pictures of radiographs that are no longer there; `pictures` (relative paths) stay."""
         self._clear(_PICTURE, kept={self.output_dir / picture for picture in pictures})
+        self.close()
+
+    def leave_pending(self) -> None:
+        """Have no more to do: studies that are pending are none of this run, and its tables are of the others."""
+        pending = {str(item["study"]) for item in self.pending()}
+        self.studies = {study: items for study, items in self.studies.items() if study not in pending}
+
+    def close(self) -> None:
+        """Let other runs write to the folder."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None

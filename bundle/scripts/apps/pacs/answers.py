@@ -81,7 +81,7 @@ def attempt_each(
     """
     outcome: Outcome[Item] = Outcome()
     patience, silent = attempts, False
-    with tqdm(items, name, unit="", file=sys.stderr, disable=not items) as bar:
+    with tqdm(items, name, unit="", file=sys.stderr, disable=None if items else True) as bar:
         for index, item in enumerate(bar):
             try:
                 attempt(partial(act, item), patience, sleep)

@@ -62,16 +62,19 @@ class Credentials:
         """Of TLS with the server, whose certificate must be of its host's name and from the authorities."""
         return self._with_files(ssl.PROTOCOL_TLS_CLIENT)
 
-    def server_context(self) -> ssl.SSLContext:
-        """Of TLS in which the server calls us, and has to show a certificate from the authorities.
+    def server_context(self, option: str) -> ssl.SSLContext:
+        """Of TLS in which another calls us, and has to show a certificate from the authorities.
+
+        Args:
+            option: of the command, by which the port is opened.
 
         Raises:
             ValueError: where we have no certificate to show.
         """
         if not self.certificate:
             raise ValueError(
-                f"--move_port: by TLS the server sends only to who has a certificate; OSTEOXR_{self.kind}_CERTIFICATE and _KEY "
-                "name its files. Nothing was asked."
+                f"{option}: by TLS one sends only to who has a certificate; OSTEOXR_{self.kind}_CERTIFICATE and _KEY name its "
+                "files. Nothing was asked."
             )
         context = self._with_files(ssl.PROTOCOL_TLS_SERVER)
         context.verify_mode = ssl.CERT_REQUIRED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -43,7 +42,7 @@ _FIND: Final = UID("1.2.840.10008.5.1.4.1.2.2.1")
 _MOVE: Final = UID("1.2.840.10008.5.1.4.1.2.2.2")
 _GET: Final = UID("1.2.840.10008.5.1.4.1.2.2.3")
 """Of the Study Root, DICOM PS3.4 C.6.2."""
-_SYNTAXES: Final = (
+SYNTAXES: Final = (
     ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless,
     JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless,
     JPEG2000,
@@ -161,9 +160,9 @@ class Entity:
         Raises:
             UnreachableError, DeclinedError
         """
-        kinds = _radiograph_kinds() if self.listener is None else []
+        kinds = radiograph_kinds() if self.listener is None else []
         services = [build_context(one) for one in (_FIND, _GET if self.listener is None else _MOVE)]
-        association = self._associated([*services, *(build_context(kind, one) for kind in kinds for one in _SYNTAXES)], kinds)
+        association = self._associated([*services, *(build_context(kind, one) for kind in kinds for one in SYNTAXES)], kinds)
         if service not in {context.abstract_syntax for context in association.accepted_contexts}:
             other = "; give --move_port, for C-MOVE" if service == _GET else ""
             raise DeclinedError(f"{self.called} offers no {service.name.rpartition(' - ')[2]}{other}")
@@ -210,11 +209,11 @@ class Entity:
         return f"no DICOM there, or it wants {'another certificate of ours' if self.context else 'TLS'}"
 
     def _listen(self, port: int, credentials: Credentials) -> Any:
-        context: ssl.SSLContext | None = credentials.server_context() if credentials.secure else None
+        context = credentials.server_context("--move_port") if credentials.secure else None
         listening = AE(ae_title=self.title)
         listening.require_called_aet = True
-        for kind in _radiograph_kinds():
-            listening.add_supported_context(kind, list(_SYNTAXES))
+        for kind in radiograph_kinds():
+            listening.add_supported_context(kind, list(SYNTAXES))
         try:
             return listening.start_server(
                 ("", port), block=False, ssl_context=context, evt_handlers=[(evt.EVT_C_STORE, self.inbox.receive)]
@@ -254,7 +253,7 @@ class _Inbox:
         return content
 
 
-def _radiograph_kinds() -> list[str]:
+def radiograph_kinds() -> list[str]:
     """SOP classes of what the reader takes for a radiograph."""
     return list(load_vocabulary()["sop_classes"])
 

@@ -117,13 +117,13 @@ class Query:
         """
         asked = ("SeriesInstanceUID", "Modality", "SeriesDescription", "BodyPartExamined")
         series = server.find("SERIES", {"StudyInstanceUID": checked_uid(study, "a study")}, asked)
-        if not self.screened and any(_is_ours(one) and _text(one, "Modality") == "SR" for one in series):
+        if not self.screened and any(is_ours(one) and _text(one, "Modality") == "SR" for one in series):
             return None
         return [place for one in series if self._wants(one) for place in _objects(server, study, one)]
 
     def _wants(self, series: Dataset) -> bool:
         modality, part = _text(series, "Modality"), _text(series, "BodyPartExamined")
-        if (modality and modality not in self.modalities) or _is_ours(series):
+        if (modality and modality not in self.modalities) or is_ours(series):
             return False
         return not part or (part in self.body_parts if self.body_parts else _may_be_a_hip(part))
 
@@ -153,7 +153,8 @@ def _objects(server: Server, study: str, series: Dataset) -> Iterator[Place]:
             yield Place(study, uid, _text(one, "SOPInstanceUID"))
 
 
-def _is_ours(series: Dataset) -> bool:
+def is_ours(series: Dataset) -> bool:
+    """Whether what a series, or an object of it, says of itself is that this bundle wrote it."""
     return _text(series, "SeriesDescription").startswith(_OURS)
 
 

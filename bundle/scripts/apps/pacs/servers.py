@@ -44,6 +44,20 @@ class Server(Protocol):
         """Take leave."""
 
 
+def check_title(title: str, option: str = "--title") -> None:
+    """Check that a text can be the title of an application entity.
+
+    Args:
+        title: the text.
+        option: of the command, by which it is given.
+
+    Raises:
+        ValueError: where it cannot.
+    """
+    if not _TITLE.fullmatch(title):
+        raise ValueError(f"{option} {title!r}: expected 1 to 16 letters, digits and signs, but no backslash. Nothing was asked.")
+
+
 def open_server(address: str, title: str, move_port: int | None = None) -> Server:
     """Open a server by its address; nothing is asked yet.
 
@@ -60,8 +74,7 @@ def open_server(address: str, title: str, move_port: int | None = None) -> Serve
         if move_port is not None:
             raise ValueError(f"--move_port {move_port}: is for C-MOVE, from a server TITLE@HOST:PORT. Nothing was asked.")
         return DicomWeb(address, Credentials.from_environment("PACS"))
-    if not _TITLE.fullmatch(title):
-        raise ValueError(f"--title {title!r}: expected 1 to 16 letters, digits and signs, but no backslash. Nothing was asked.")
+    check_title(title)
     entity = _ENTITY.fullmatch(address)
     if entity and _TITLE.fullmatch(entity["title"]) and 0 < int(entity["port"]) <= _LAST_PORT:
         host = entity["host"].strip("[]")

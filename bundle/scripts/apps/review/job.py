@@ -97,10 +97,7 @@ def review(
 
 
 def _serve(page: ReviewPage, port: int) -> None:
-    try:
-        server = ReviewServer(page, port)
-    except OSError as error:
-        raise OSError(f"--port {port}: cannot be listened on ({error.strerror}); name another, or 0 for a free one.") from error
+    server = ReviewServer(page, port)
     results, trail = page.results, page.session.writer
     for name, why in results.lost.items():
         print(f"{name}: {why}", file=sys.stderr)
