@@ -69,6 +69,7 @@ class ScreeningJob:
         content = ConfigParser.load_config_file(CONFIG_FILE)
         stated = {name: f"$given[{name!r}]" for name in self._given}
         self._parser = ConfigParser({**content, **stated}, globals={"given": self._given})
+        self._parser.get_parsed_content("weights")  # before the process starts that reads radiographs
         self.screen: Screen = self._parser.get_parsed_content("screen")
         self.radiographs = find_radiographs(str(input_dir), self._parser.get_parsed_content("key"), "Input")
         self.headers = read_headers(self.radiographs)
@@ -112,7 +113,8 @@ def read_settings(config: Path) -> dict[str, str]:
     try:
         content = yaml.load(config.read_text(encoding="utf-8"), yaml.BaseLoader)  # whose values are texts
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise MistypedError(f"{config}: cannot be read as YAML ({error}). Nothing was run.") from error
+        found = " ".join(str(error).split())
+        raise MistypedError(f"{config}: cannot be read as YAML ({found}). Nothing was run.") from error
     section = content.get(_SECTION) or {} if isinstance(content, Mapping) else content
     if not isinstance(section, Mapping):
         raise MistypedError(f"{config}: {_SECTION} is {section!r}; expected names with values. Nothing was run.")

@@ -86,7 +86,7 @@ def _stage(folder: Path) -> Path:
     shutil.copyfile(str(starter.__file__), application / "__main__.py")
     metadata = application / "bundle" / f"{NAME}-{version(NAME)}.dist-info"  # by which the code knows its version
     metadata.mkdir()
-    (metadata / "METADATA").write_text(str(distribution(NAME).read_text("METADATA")), encoding="utf-8")
+    (metadata / "METADATA").write_text(str(distribution(NAME).metadata), encoding="utf-8")
     documents = folder / "docs"
     documents.mkdir()
     for name in ("deploy.md", "README.md", "results.md", "data.md"):

@@ -4,7 +4,7 @@
 case "${1:-}" in
     show | env | extract | help) exec /var/holoscan/tools "$@" ;;
 esac
-if ! (cd /opt/holoscan && sha256sum --check --quiet SHA256SUMS) >&2; then
+if ! (cd "$(dirname "$0")" && sha256sum --check --quiet SHA256SUMS) >&2; then
     echo "The package's files are not those of its SHA256SUMS: it is damaged, or another model lies over its own. Nothing was run." >&2
     exit 1
 fi

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -30,12 +31,12 @@ TORCH: Final = {"cpu": LOCKS / "torch-cpu.txt", "gpu": LOCKS / "torch-gpu.txt"}
 
 _ROOTS: Final = {
     APPLICATION: (
-        "osteoxr", "monai-deploy-app-sdk", "holoscan-cu13", "tritonclient[grpc,http]", "nvidia-cuda-runtime", "typeguard", "colorama",
+        "osteoxr", "torch", "monai-deploy-app-sdk", "holoscan-cu13", "tritonclient[grpc,http]", "nvidia-cuda-runtime",
     ),
     PACKAGER: ("holoscan-cli", "python-on-whales", "cyclonedx-python-lib[json-validation]"),
 }  # fmt: skip
 _WITHOUT: Final = {APPLICATION: ("osteoxr", "torch", "holoscan-cli"), PACKAGER: ("pip",)}
-"""What a lock has not, nor what that alone needs: the SDK names the packager as one of its own dependencies."""
+"""What a lock has not, nor what that alone needs, unless it is a root: the SDK names the packager as one of its dependencies."""
 
 _HASHED: Final = re.compile(r"(?P<name>\S+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})(?:  # (?P<licence>.*))?")
 _LONGEST_LICENCE: Final = 60  # letters; beyond these it is the licence's text, and its first line a name
@@ -77,7 +78,7 @@ def needed_by(roots: Iterable[str], without: Collection[str] = ()) -> list[str]:
 
     Args:
         roots: packages, with their extras.
-        without: what is left out, with what it alone needs; of a root, the package by itself.
+        without: what is left out, with what it alone needs; of a root, the package alone.
     """
     found: dict[str, str] = {}
     wanted = [Requirement(root) for root in roots]
@@ -140,10 +141,8 @@ def _lines(packages: Sequence[Locked]) -> Iterator[str]:
 
 def _licence(metadata: Mapping[str, Any]) -> str:
     """The licence that a package's metadata name, as JSON of pip's report; of an installed one they are whole."""
-    try:
+    with suppress(PackageNotFoundError):
         metadata = {**metadata, **distribution(metadata["name"]).metadata.json}
-    except PackageNotFoundError:
-        pass
     classified = [each.split(" :: ")[-1] for each in metadata.get("classifier", ()) if each.startswith("License ::")]
     said = str(metadata.get("license_expression") or metadata.get("license") or "").strip()
     first = said.splitlines()[0].strip() if said else ""
