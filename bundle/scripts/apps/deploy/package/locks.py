@@ -39,7 +39,7 @@ _WITHOUT: Final = {APPLICATION: ("osteoxr", "torch", "holoscan-cli"), PACKAGER: 
 """What a lock has not, nor what that alone needs, unless it is a root: the SDK names the packager as one of its dependencies."""
 
 _HASHED: Final = re.compile(r"(?P<name>\S+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})(?:  # (?P<licence>.*))?")
-_LONGEST_LICENCE: Final = 60  # letters; beyond these it is the licence's text, and its first line a name
+_LONGEST_LICENCE: Final = 60  # letters; beyond these it is no name, but the licence's text
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,9 @@ def _licence(metadata: Mapping[str, Any]) -> str:
     with suppress(PackageNotFoundError):
         metadata = {**metadata, **distribution(metadata["name"]).metadata.json}
     classified = [each.split(" :: ")[-1] for each in metadata.get("classifier", ()) if each.startswith("License ::")]
-    said = str(metadata.get("license_expression") or metadata.get("license") or "").strip()
-    first = said.splitlines()[0].strip() if said else ""
-    return first if 0 < len(first) <= _LONGEST_LICENCE else " AND ".join(classified) or first[:_LONGEST_LICENCE]
+    said = str(metadata.get("license") or "").strip()
+    named = said if "\n" not in said and len(said) <= _LONGEST_LICENCE and said != "UNKNOWN" else ""
+    return str(metadata.get("license_expression") or named or " AND ".join(classified))
 
 
 def _applies(requirement: Requirement, extras: Iterable[str]) -> bool:
