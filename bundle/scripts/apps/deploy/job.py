@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 from monai.bundle import ConfigParser
 
-from scripts.apps.cli import HIDDEN, find_radiographs
+from scripts.apps.cli import HIDDEN, check_output, find_radiographs
 from scripts.apps.deploy.selection import read_headers, refuse_others
 from scripts.apps.options import MistypedError, did_you_mean, read_command
 from scripts.dataset.pseudonyms import KEY_NAME, make_key, write_key
@@ -29,8 +29,8 @@ _PLACES: Final = ("dataset_dir", "output_dir", "checkpoint", "checksum_file")
 class ScreeningJob:
     """The radiographs of an input folder, and the screen that they go through.
 
-    What cannot be used ends the job here, before a radiograph is read: weights that are not those of the checksum, and settings
-    that there are not.
+    What cannot be used ends the job here, before a radiograph is read: settings that there are not, an output that cannot be
+    written, and weights that are not those of the checksum.
 
     Args:
         input_dir: searched with everything below it.
@@ -66,6 +66,7 @@ class ScreeningJob:
             "radiographs": [],
         }
         command.keep_apart(self._given)
+        check_output(str(output_dir))
         content = ConfigParser.load_config_file(CONFIG_FILE)
         stated = {name: f"$given[{name!r}]" for name in self._given}
         self._parser = ConfigParser({**content, **stated}, globals={"given": self._given})
