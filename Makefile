@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 LABEL := .venv-label
+DEPLOY := .venv-deploy
 OSTEOXR := $(VENV)/bin/osteoxr
 
 # `make train` takes these.
@@ -20,7 +21,7 @@ PORT ?= 8000
 WORK ?= output/label
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz dictionary pictures figures study hospital bounds lint train networks mlflow label clean
+.PHONY: help demo test fuzz dictionary pictures figures study hospital bounds lint train networks mlflow label map clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -90,8 +91,13 @@ label: $(LABEL)/label.stamp ## Serve STUDIES=folder or =DICOMweb address to 3D S
 	@test -n "$(STUDIES)" || { echo "STUDIES= is missing: name a folder of radiographs, or the address of a DICOMweb service."; exit 1; }
 	$(LABEL)/bin/python -m scripts.apps.monailabel --studies "$(STUDIES)" --port $(PORT) --work_dir "$(WORK)"
 
+map: $(DEPLOY)/deploy.stamp ## Make the package of MONAI Deploy (MAP) in output/map, and its image where a Docker engine answers
+	$(DEPLOY)/bin/python -m scripts.apps.deploy.package output/map
+	@if docker info >/dev/null 2>&1; then docker build --file output/map/Dockerfile.cpu --tag osteoxr:cpu output/map; \
+	else echo "No Docker engine answers here; the head of output/map/Dockerfile.cpu says how its image is built elsewhere."; fi
+
 clean: ## Remove the virtual environments, caches and output
-	rm -rf $(VENV) $(LABEL) output build .pytest_cache .mypy_cache .ruff_cache bundle/*.egg-info
+	rm -rf $(VENV) $(LABEL) $(DEPLOY) output build .pytest_cache .mypy_cache .ruff_cache bundle/*.egg-info
 	find bundle tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 output/cohort/manifest.csv: | $(VENV)/all.stamp
@@ -129,6 +135,17 @@ $(LABEL)/label.stamp: pyproject.toml bundle/scripts/apps/monailabel/requirements
 	$(LABEL)/bin/pip install --quiet -e . -r bundle/scripts/apps/monailabel/requirements.txt
 	$(LABEL)/bin/pip install --quiet --no-deps monailabel==0.8.5
 	printf '%s\n' '#!$(CURDIR)/$(LABEL)/bin/python' 'from scripts.apps.monailabel.command import main' 'main()' > $(LABEL)/bin/monailabel
+	@touch $@
+
+# So has MONAI Deploy: each package is the one that its lock files, and by them the package's image, have.
+$(DEPLOY)/deploy.stamp: pyproject.toml bundle/scripts/apps/deploy/package/requirements.txt bundle/scripts/apps/deploy/package/packager.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed; name one by make PYTHON=...")'
+	@echo "Installing into $(DEPLOY); the first time this takes some minutes."
+	$(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/pip install --quiet torch==2.13.0
+	$(DEPLOY)/bin/pip install --quiet --no-deps --require-hashes -r bundle/scripts/apps/deploy/package/requirements.txt \
+		-r bundle/scripts/apps/deploy/package/packager.txt
+	$(DEPLOY)/bin/pip install --quiet --no-deps -e .
 	@touch $@
 
 # torch comes first and pinned exactly: resolved among the others it can bring gigabytes of CUDA packages.

@@ -53,6 +53,8 @@ ELSEWHERE = {
     r"\.venv-label/bin/monailabel start_server ": "apps/monailabel/test_own_command.py",
     r"\.venv-label/bin/python -m scripts\.apps\.monailabel ": "apps/monailabel/test_pacs.py",
     r"head -c ": "apps/test_cli.py",
+    r"\.venv-deploy/bin/python -m scripts\.apps\.deploy ": "apps/deploy/test_application.py",
+    r"docker (build|run) ": "apps/deploy/test_package.py",
 }
 """Other commands, and the tests that run them or what they reach."""
 

@@ -38,6 +38,17 @@ def test_weights_that_are_not_those_of_their_checksum_are_refused(untrained_netw
         load_weights(untrained_network, str(tmp_path / "model.pt"))
 
 
+def test_the_checksum_may_lie_elsewhere(untrained_network, untrained_weights, tmp_path):
+    alone = tmp_path / "model" / "model.pt"
+    alone.parent.mkdir()
+    alone.write_bytes(untrained_weights.read_bytes())
+    (tmp_path / "sealed").write_bytes(untrained_weights.with_name("model.pt.sha256").read_bytes())
+    assert load_weights(untrained_network, str(alone), str(tmp_path / "sealed"))["file"] == "model.pt"
+    (tmp_path / "sealed").write_text(f"{0:064}  model.pt")
+    with pytest.raises(SystemExit, match="sealed says 0000"):
+        load_weights(untrained_network, str(alone), str(tmp_path / "sealed"))
+
+
 def test_the_shipped_weights_have_their_checksum(untrained_network):
     load_weights(untrained_network, str(BUNDLE / "models" / "model.pt"))
 

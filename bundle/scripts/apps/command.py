@@ -56,18 +56,13 @@ def _outcome(words: Sequence[str], hidden: dict[str, str]) -> tuple[int, str]:
         commands = _Commands(read_commands())
         ended = commands.main(list(words), prog_name="osteoxr", standalone_mode=False, obj=hidden)
         return (ended if isinstance(ended, int) else endings.DONE), ""
-    except MistypedError as error:
-        return endings.MISTYPED, str(error)
     except click.ClickException as error:
         said = error.format_message().rstrip(".")
         return endings.MISTYPED, f"{said}{'' if said.endswith('?') else '.'} Nothing was run."
-    except (KeyboardInterrupt, click.Abort):
-        return endings.STOPPED, endings.stopped(resumes=False)
-    except SystemExit as error:
-        return (error.code, "") if isinstance(error.code, int) else (endings.FAILED, str(error.code or ""))
-    except Exception as error:
-        sentence = endings.told(error)
-        return (endings.FAILED, sentence) if sentence else (endings.FAULT, endings.fault(error))
+    except click.Abort:
+        return endings.ended(KeyboardInterrupt())
+    except BaseException as error:
+        return endings.ended(error)
 
 
 class _Commands(click.Group):

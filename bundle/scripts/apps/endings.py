@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import scripts
+from scripts.apps.options import MistypedError
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -46,6 +47,22 @@ def told(error: BaseException) -> str | None:
         wrapper = next(each for each in _chain(error) if str(each).startswith(_WRAPPERS))
         return f"The configuration cannot be used: {_line(cause)} ({_shortened(_line(wrapper))})."
     return None
+
+
+def ended(error: BaseException) -> tuple[int, str]:
+    """The exit code of what ended a command, and its last sentence; "" where that was printed already.
+
+    Args:
+        error: what was raised; a `SystemExit` has one of both.
+    """
+    if isinstance(error, MistypedError):
+        return MISTYPED, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED, stopped(resumes=False)
+    if isinstance(error, SystemExit):
+        return (error.code, "") if isinstance(error.code, int) else (FAILED, str(error.code or ""))
+    sentence = told(error)
+    return (FAILED, sentence) if sentence else (FAULT, fault(error))
 
 
 def stopped(resumes: bool) -> str:

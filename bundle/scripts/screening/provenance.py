@@ -106,7 +106,7 @@ def weights_of(provenance: Mapping[str, Any]) -> list[str]:
 def effective_overrides(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What the command line set that may change a number, of a provenance of `describe_run`."""
     overrides = provenance["configuration"]["overrides"]
-    stamped = overrides.get("dicom", "none") != "none" or overrides.get("fhir") == "True"
+    stamped = overrides.get("dicom", "none") != "none" or str(overrides.get("fhir")).lower() == "true"
     return {key: value for key, value in overrides.items() if key not in _WITHOUT_EFFECT or (key == "notice" and stamped)}
 
 

@@ -19,17 +19,17 @@ SHIPPED: Final = Path(scripts.__file__).parents[1] / "models" / "model.pt"
 _SHOWN_KEYS: Final = 3  # of those that do not match, in the sentence on weights that do not fit
 
 
-def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
+def load_weights(network: torch.nn.Module, checkpoint: str, checksum_file: str | None = None) -> dict[str, Any]:
     """Load a weights file into the network it was made for, all keys and shapes, and say where it comes from.
 
     Args:
         network: changed in place.
         checkpoint: the state dict of a cascade, which holds its provenance.
+        checksum_file: their SHA-256, as `sha256sum` writes it; NAME.sha256 beside the checkpoint if None.
 
     Returns:
         "file" (its name), "sha256" and "provenance" (what its training wrote). The command ends where the file is
-        missing, not the one that its checksum file (beside it, NAME.sha256, as `sha256sum` writes it) tells of, no such
-        file, or of another network.
+        missing, not the one that its checksum tells of, no such file, or of another network.
     """
     path = Path(checkpoint)
     if not path.is_file():
@@ -42,7 +42,7 @@ def load_weights(network: torch.nn.Module, checkpoint: str) -> dict[str, Any]:
             f"others by: osteoxr assemble {own} --base_file {base} --output_file MODEL.pt. Then name MODEL.pt "
             "by --checkpoint. Nothing was analysed."
         )
-    return _load(network, path, "--checkpoint")
+    return _load(network, path, checksum_file, "--checkpoint")
 
 
 def load_part(network: torch.nn.Module, checkpoint: str, option: str) -> dict[str, Any]:
@@ -59,11 +59,11 @@ def load_part(network: torch.nn.Module, checkpoint: str, option: str) -> dict[st
     path = Path(checkpoint)
     if not path.is_file():
         raise SystemExit(f"Weights {checkpoint}: there is no such file; expected the best.pt of a training, by {option}.")
-    return _load(network, path, option)
+    return _load(network, path, None, option)
 
 
-def _load(network: torch.nn.Module, path: Path, option: str) -> dict[str, Any]:
-    found = _checked_sha256(path)
+def _load(network: torch.nn.Module, path: Path, checksum_file: str | Path | None, option: str) -> dict[str, Any]:
+    found = _checked_sha256(path, Path(checksum_file) if checksum_file else path.with_name(f"{path.name}.sha256"))
     try:
         state, provenance = read_checkpoint(path)
     except ValueError as error:
@@ -89,19 +89,18 @@ def _training_of(path: Path) -> str:
     return trainings[-1] if trainings else ""
 
 
-def _checked_sha256(path: Path) -> str:
-    beside = path.with_name(f"{path.name}.sha256")
+def _checked_sha256(path: Path, checksum: Path) -> str:
     try:
-        expected = beside.read_text(encoding="ascii").split()[0].lower()
+        expected = checksum.read_text(encoding="ascii").split()[0].lower()
     except (OSError, ValueError, IndexError) as error:
         raise SystemExit(
-            f"Weights {path}: their checksum, {beside.name} beside them, is missing or empty; without it damaged or exchanged "
-            f"weights would pass. assemble.yaml writes both. Where you trust the weights: sha256sum {path.name} > {beside.name}"
+            f"Weights {path}: their checksum, {checksum.name} beside them, is missing or empty; without it damaged or exchanged "
+            f"weights would pass. assemble.yaml writes both. Where you trust the weights: sha256sum {path.name} > {checksum.name}"
         ) from error
     found = sha256(path)
     if found != expected:
         raise SystemExit(
-            f"Weights {path}: their SHA-256 is {found}, but {beside.name} says {expected}: the file is damaged or another one. "
+            f"Weights {path}: their SHA-256 is {found}, but {checksum.name} says {expected}: the file is damaged or another one. "
             "Copy both files again. Nothing was analysed."
         )
     return found
