@@ -24,6 +24,8 @@ CHECKSUM: Final = CONFIG_FILE.parents[1] / "models" / "model.pt.sha256"
 _SECTION: Final = "screening"
 _PLACES: Final = ("dataset_dir", "output_dir", "checkpoint", "checksum_file")
 """Options that the command line and the environment give, or that are fixed."""
+_FETCHING: Final = ("server", "study_date", "modality", "body_part", "screened", "title", "move_port")
+"""Options of a PACS, from which a platform fetches by itself."""
 
 
 class ScreeningJob:
@@ -119,8 +121,7 @@ def read_settings(config: Path) -> dict[str, str]:
     section = content.get(_SECTION) or {} if isinstance(content, Mapping) else content
     if not isinstance(section, Mapping):
         raise MistypedError(f"{config}: {_SECTION} is {section!r}; expected names with values. Nothing was run.")
-    options = read_command([CONFIG_FILE]).options
-    known = [name for name, option in options.items() if not option.own and name not in _PLACES]
+    known = [name for name in read_command([CONFIG_FILE]).options if name not in (*_PLACES, *_FETCHING)]
     for name, value in section.items():
         if name not in known:
             raise MistypedError(f"{config}: {_SECTION} has no setting {name!r}{did_you_mean(str(name), known)} Nothing was run.")
