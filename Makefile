@@ -64,7 +64,7 @@ bounds: $(VENV)/all.stamp ## Measure what more patients, more radiographs and a 
 
 train: $(VENV)/all.stamp $(DATA)/manifest.csv output/operated/manifest.csv output/faulty/manifest.csv output/others/manifest.csv output/states/manifest.csv ## Train all networks on DATA=folder (or on a simulated cohort) into OUT
 	$(VENV)/bin/python -m scripts.apps.parent_run --name training --output_dir $(OUT) $(MAKE) --no-print-directory networks
-	@echo "Use these weights with --checkpoint $(OUT)/model.pt, and for maps of the mineral --mineral_file $(OUT)/mineral/best.pt"
+	@echo "Use these weights with --checkpoint $(OUT)/model.pt, and for maps of the mineral --mineral_file $(OUT)/mineral/last.pt"
 
 # What `make train` runs as one run of MLflow, each line nested in it.
 networks:
@@ -75,7 +75,7 @@ networks:
 		--localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt --tracking mlflow
 	$(OSTEOXR) train bmd $(DATA) $(OUT)/bmd --further_dirs output/states --cache_dir $(OUT)/cache --tracking mlflow
 	$(OSTEOXR) train mineral $(DATA) $(OUT)/mineral --further_dirs output/states --cache_dir $(OUT)/cache --tracking mlflow
-	cd $(OUT)/mineral && sha256sum best.pt > best.pt.sha256
+	cd $(OUT)/mineral && sha256sum last.pt > last.pt.sha256
 	$(OSTEOXR) train siamese $(DATA) $(OUT)/siamese --cache_dir $(OUT)/cache --encoder_file $(OUT)/bmd/best.pt --tracking mlflow
 	$(OSTEOXR) assemble --localisation_file $(OUT)/localisation/best.pt --segmentation_file $(OUT)/segmentation/best.pt \
 		--view_file $(OUT)/view/best.pt --siamese_file $(OUT)/siamese/best.pt --bmd_file $(OUT)/bmd/best.pt \

@@ -46,7 +46,7 @@ def load_weights(network: torch.nn.Module, checkpoint: str, checksum_file: str |
 
 
 def load_part(network: torch.nn.Module, checkpoint: str, option: str) -> dict[str, Any]:
-    """Load the weights of one network, the `best.pt` of its training, with a checksum beside it.
+    """Load the weights of one network, as its training wrote them, with a checksum beside it.
 
     Args:
         network: changed in place.
@@ -58,7 +58,7 @@ def load_part(network: torch.nn.Module, checkpoint: str, option: str) -> dict[st
     """
     path = Path(checkpoint)
     if not path.is_file():
-        raise SystemExit(f"Weights {checkpoint}: there is no such file; expected the best.pt of a training, by {option}.")
+        raise SystemExit(f"Weights {checkpoint}: there is no such file; expected weights of a training, by {option}.")
     return _load(network, path, None, option)
 
 
