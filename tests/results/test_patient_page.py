@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pages import CUT_OFF, SCREENS
+from PIL import Image
 from playwright.sync_api import Browser
 from scripts.clinical import Category, Code, Doubt, Expectation, Triage
 from scripts.results.patient_page import FOLDER, LANGUAGES, load_words, write_patient_pages
@@ -61,6 +63,27 @@ def test_it_is_whole_everywhere_and_passes_the_rules_of_accessibility(
             assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
         assert not page.evaluate("performance.getEntriesByType('resource').filter(e => !e.name.startsWith('data:')).length")
         page.close()
+
+
+@pytest.mark.parametrize("film", ("likely", "right", "contradicted"))
+def test_what_an_explained_run_draws_still_goes_on_one_sheet(
+    browser: Browser, output: Path, document: dict[str, Any], tmp_path: Path, film: str
+) -> None:
+    document = copy.deepcopy(document)
+    for record in document["radiographs"]:
+        for kind, size in (("overlay", (1200, 700)), ("explanation", (1200, 1000)), ("mineral_map", (1600, 496))):
+            if record["status"] == "measured":
+                record["outputs"][kind] = f"{record['name']}_{kind}.png"
+                Image.new("RGB", size, (90, 90, 90)).save(tmp_path / record["outputs"][kind])
+    write_patient_pages(document, (), tmp_path)
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(page_of(tmp_path, document, film).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and page.evaluate(CUT_OFF) == []
+    assert page.locator("figure").count() == (6 if film == "right" else 3)
+    page.emulate_media(media="print")
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", prefer_css_page_size=True))) == 1
+    assert Axe().run(page, options={}).violations_count == 0
+    page.close()
 
 
 def test_every_study_has_one_that_names_its_verdict(output: Path, document: dict[str, Any]) -> None:
