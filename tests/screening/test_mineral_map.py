@@ -7,9 +7,9 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from scripts.dataset.minerals import MINERAL_STEP, REGION_BITS
+from scripts.dataset.minerals import MAP_LABELS, MINERAL_STEP, REGION_BITS
 from scripts.development.made import BUNDLE
-from scripts.evaluation.explanation.minerals import LABELS, compare_one, has_map, summarise_maps, tell_of_maps
+from scripts.evaluation.explanation.minerals import compare_one, has_map, summarise_maps, tell_of_maps
 from scripts.results.mineral_maps import draw_mineral_map
 from scripts.screening import MineralMap, MineralMapper, Seen, load_screen
 from scripts.screening.explanation import on_image
@@ -98,8 +98,8 @@ def true_maps_as_drawn(film: Seen, found: MineralMap, folder: Path) -> dict[str,
     mineral = np.zeros((rows, cols, 3), np.uint8)
     mineral[..., 0] = np.clip(placed(found.mineral) / MINERAL_STEP, 0, 255).round()
     region = (placed(found.region) > 0.5) * np.uint8(REGION_BITS[1])
-    item = {"site": "a", **{label: str(folder / f"{label}.png") for label in LABELS}}
-    for label, drawn in zip(LABELS, (mineral, region), strict=True):
+    item = {"site": "a", **{label: str(folder / f"{label}.png") for label in MAP_LABELS}}
+    for label, drawn in zip(MAP_LABELS, (mineral, region), strict=True):
         Image.fromarray(film.image.meta["orientation"].to_stored(drawn)).save(item[label])
     return item
 

@@ -20,7 +20,8 @@ MINERAL_STEP: Final = 0.02
 REGION_BITS: Final = (1, 2)
 """Bits of a pixel within the regions of the femoral neck and of the total hip."""
 
-_KEYS: Final = ("mineral_label", "region_label")
+MAP_LABELS: Final = ("mineral_label", "region_label")
+"""Columns of the manifest that name the maps of a radiograph."""
 
 
 class LoadMineralMapsd(Transform):
@@ -42,12 +43,12 @@ class LoadMineralMapsd(Transform):
         """Read the files that "mineral_label" and "region_label" name."""
         image = data["image"]
         shape = stored_shape(image.meta)
-        rest = {key: value for key, value in data.items() if key not in _KEYS}
-        given = [key for key in _KEYS if data.get(key)]
+        rest = {key: value for key, value in data.items() if key not in MAP_LABELS}
+        given = [key for key in MAP_LABELS if data.get(key)]
         if not given:
             rows, cols = (size // self.factor for size in image.shape[-2:])
             return {**rest, "maps": torch.zeros(len("RGB") + len(REGION_BITS), rows, cols, dtype=torch.uint8)}
-        if missing := set(_KEYS) - set(given):
+        if missing := set(MAP_LABELS) - set(given):
             raise ValueError(
                 f"{image.meta['filename_or_obj']}: has a {given[0]} and no {missing.pop()}; expected both, or none. "
                 "Training stops."

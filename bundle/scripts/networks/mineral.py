@@ -16,6 +16,8 @@ from scripts.networks.members import Members, mixture
 
 COMPARTMENTS = ("cortex", "spongy", "pelvis")
 """Of a map's mineral: the femur's two, and what lies before and behind them."""
+FEMORAL = 2
+"""How many of these, the first, are the femur's."""
 MAPS = len(COMPARTMENTS) + len(HIP.sites)
 """Channels of a map: mineral by compartment, then DXA's region of each site."""
 MAP_FACTOR = 8
@@ -87,7 +89,7 @@ class MineralHead(Head):
             nn.init.zeros_(correction[-1].weight)  # type: ignore[index]
             nn.init.zeros_(correction[-1].bias)  # type: ignore[index]
         self.covariates = CovariateInput()
-        self.compartments, self.femoral = len(COMPARTMENTS), 2
+        self.compartments, self.femoral = len(COMPARTMENTS), FEMORAL
         self.register_buffer("pose_mean", torch.tensor([math.log(close.crop_spacing_mm), 0.0]), persistent=False)
         self.register_buffer("pose_sd", torch.tensor([0.1, 0.15]), persistent=False)
 

@@ -14,12 +14,11 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
-from scripts.results.pictures import field_of_view, save_picture
+from scripts.results.pictures import displayed, field_of_view, save_picture
 from scripts.screening.explanation import Explainer, Explanation, on_image
 from scripts.screening.findings import Seen
 
 _WIDTH_PX: Final = 1200
-_GAMMA: Final = 0.9
 _STRONGEST: Final = 0.75  # of the colour, where a map is 1
 _COLOURS: Final = np.array([[255, 214, 0], [255, 23, 68]], dtype=np.float32)
 """Of what spoke weakly and of what spoke most."""
@@ -84,7 +83,7 @@ def draw_explanation(image: Tensor, prediction: Mapping[str, Any], explanation: 
 
 
 def _tinted(grey: Tensor, values: Tensor) -> Image.Image:
-    base = (grey.clamp(0, 1).pow(_GAMMA) * 255).numpy()[..., None].repeat(3, axis=2)
+    base = displayed(grey)[..., None].repeat(3, axis=2)
     strength: NDArray[np.float32] = values.clamp(0, 1).numpy()[..., None]
     colour = _COLOURS[0] + (_COLOURS[1] - _COLOURS[0]) * strength
     alpha = _STRONGEST * strength

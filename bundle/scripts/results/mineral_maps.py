@@ -12,14 +12,13 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from scripts.clinical.anatomy import HIP
-from scripts.results.pictures import contours, save_picture
+from scripts.results.pictures import contours, displayed, save_picture
 from scripts.screening.findings import Seen
 from scripts.screening.mineral_map import MineralMap, MineralMapper
 
 _TILE_PX: Final = 400
 _SCALE_PX: Final = 96  # high, of the strip that holds the scale
 _MOST: Final = 2.5  # g/cm² at the scale's end: as much as the cortex of a strong shaft, seen from its edge
-_GAMMA: Final = 0.9
 _COLOURS: Final = colormaps["inferno"]  # brighter is more, to the colour-blind too
 _FONT: Final = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"  # the default font has no ²
 _INK: Final = (255, 255, 255)
@@ -58,8 +57,8 @@ def draw_mineral_map(found: MineralMap) -> Image.Image:
         if not found.drawn[index]:
             pen.text((left + 12, 10), f"{side}: no map", fill=_INK, font=font)
             continue
-        mineral, region, crop = (_as_shown(values[index], index) for values in (found.mineral, found.region, found.crops))
-        grey = (np.clip(crop, 0, 1) ** _GAMMA * 255).astype(np.uint8)
+        mineral, region = (_as_shown(values[index], index).numpy() for values in (found.mineral, found.region))
+        grey = displayed(_as_shown(found.crops[index], index)).astype(np.uint8)
         coloured = (_COLOURS(np.clip(_widened(mineral) / _MOST, 0, 1))[..., :3] * 255).astype(np.uint8)
         for column, tile in enumerate((Image.fromarray(grey).convert("RGB"), Image.fromarray(coloured))):
             picture.paste(tile.resize((_TILE_PX, _TILE_PX), Image.Resampling.BICUBIC), (left + column * _TILE_PX, 0))
@@ -88,10 +87,9 @@ def _draw_scale(picture: Image.Image, pen: ImageDraw.ImageDraw) -> None:
     pen.text((left + width + 40, top), "g/cm² of mineral", fill=_INK, font=font)
 
 
-def _as_shown(values: Tensor, index: int) -> NDArray[np.float32]:
+def _as_shown(values: Tensor, index: int) -> Tensor:
     """A hip's pixels as the radiograph shows them: the left one was mirrored."""
-    shown: NDArray[np.float32] = np.ascontiguousarray((values.flip(-1) if index else values).numpy(), dtype=np.float32)
-    return shown
+    return values.flip(-1) if index else values
 
 
 def _widened(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -77,6 +77,12 @@ def embedded(path: Path, size: tuple[int, int], quality: int) -> Markup:
     return Markup("data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode())
 
 
+def displayed(grey: torch.Tensor) -> np.ndarray:
+    """A normalised radiograph, or a part of it, as pictures show it: of the same shape, 0 to 255."""
+    shown: np.ndarray = grey.clamp(0, 1).pow(_DISPLAY_GAMMA).mul(255).numpy()
+    return shown
+
+
 def draw_seen(seen: Seen) -> Image.Image | None:
     """The picture of what was seen on a radiograph, see `draw_overlay`."""
     return draw_overlay(seen.image.as_tensor(), seen.prediction, seen.screening, seen.geometry, seen.image.meta["spacing_mm"])
@@ -114,7 +120,7 @@ def draw_overlay(
     top, left, bottom, right = field
     zoom = _WIDTH_PX / (right - left)
 
-    grey = image[0, top:bottom, left:right].clamp(0, 1).pow(_DISPLAY_GAMMA).mul(255).byte().numpy()
+    grey = displayed(image[0, top:bottom, left:right]).astype(np.uint8)
     size = (_WIDTH_PX, max(1, round((bottom - top) * zoom)))
     picture = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     pen = ImageDraw.Draw(picture)

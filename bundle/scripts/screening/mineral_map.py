@@ -13,10 +13,9 @@ from torch import Tensor
 
 from scripts.measurement.hip_geometry import HipGeometry
 from scripts.networks import MineralHead
-from scripts.networks.mineral import MAP_FACTOR
+from scripts.networks.mineral import FEMORAL, MAP_FACTOR
 from scripts.screening.findings import Seen
 
-_FEMORAL: Final = 2  # of a map's compartments: the femur's cortex and its spongy bone come first
 _FURTHEST: Final = 4.0
 """By how much a map's own mean may differ from the estimate to be scaled to it; what is further off is no map."""
 
@@ -71,7 +70,7 @@ class MineralMapper:
             region = self.on_map(torch.stack([_total_hip(hip, seen) for hip in seen.geometry]), found["transforms"])
         mineral, crops, transforms = (found[key][0].float().cpu() for key in ("mineral", "crops", "transforms"))
         region = torch.stack([region[side, side] for side in range(len(hips))])
-        femur = mineral[:, :_FEMORAL].sum(dim=1)
+        femur = mineral[:, :FEMORAL].sum(dim=1)
         estimated = torch.tensor([hip.estimates["total"].bmd if hip.reason is None else 0.0 for hip in hips])
         area = region.sum(dim=(1, 2))
         scale = estimated * area / (femur * region).sum(dim=(1, 2)).clamp(min=1e-3)

@@ -76,8 +76,10 @@ def check_explanations(
     randomised = list(randomise(explainer.classifier, seed))
 
     def observe(found: RadiographFindings, item: Mapping[str, Any]) -> Any:
-        one = None if found.seen is None else observe_one(explainer, found.seen, randomised, crc32(found.name.encode()))
-        if one is not None and found.seen is not None and has_map(item):
+        if found.seen is None:
+            return None
+        one = observe_one(explainer, found.seen, randomised, crc32(found.name.encode()))
+        if one is not None and has_map(item):
             one["maps"] = compare_one(mapper, found.seen, item)
         return one
 

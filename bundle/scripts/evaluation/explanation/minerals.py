@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.clinical.anatomy import HIP
-from scripts.dataset.minerals import MINERAL_STEP, REGION_BITS, LoadMineralMapsd
-from scripts.networks.mineral import COMPARTMENTS
+from scripts.dataset.minerals import MAP_LABELS, MINERAL_STEP, REGION_BITS, LoadMineralMapsd
+from scripts.networks.mineral import COMPARTMENTS, FEMORAL
 from scripts.screening import MineralMapper, Seen
 
-LABELS: Final = ("mineral_label", "region_label")
 _TOTAL: Final = len(COMPARTMENTS) + REGION_BITS.index(2)
 _LEAST: Final = 20
 """Pixels of a region that are compared."""
@@ -21,7 +20,7 @@ _LEAST: Final = 20
 
 def has_map(item: Mapping[str, Any]) -> bool:
     """Whether the manifest names a true map of a radiograph."""
-    return all(item.get(label) for label in LABELS)
+    return all(item.get(label) for label in MAP_LABELS)
 
 
 def compare_one(mapper: MineralMapper, seen: Seen, item: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -42,7 +41,7 @@ def compare_one(mapper: MineralMapper, seen: Seen, item: Mapping[str, Any]) -> l
     found = mapper(seen)
     if found is None:
         return []
-    labels: dict[Hashable, Any] = {label: item[label] for label in LABELS}
+    labels: dict[Hashable, Any] = {label: item[label] for label in MAP_LABELS}
     maps = LoadMineralMapsd(factor=1)({"image": seen.image, **labels})["maps"].float()
     true = mapper.on_map(maps, found.transforms[None])  # (2, compartments and regions, h, w)
     hips = []
@@ -50,7 +49,7 @@ def compare_one(mapper: MineralMapper, seen: Seen, item: Mapping[str, Any]) -> l
         inside = (true[side, _TOTAL] > 0.5 * 255).flatten().numpy()
         if not found.drawn[side] or inside.sum() < _LEAST:
             continue
-        femur = true[side, :2].sum(dim=0).flatten().numpy() * MINERAL_STEP
+        femur = true[side, :FEMORAL].sum(dim=0).flatten().numpy() * MINERAL_STEP
         drawn = found.mineral[side].flatten().numpy()
         pixels = np.flatnonzero(inside)
         hips.append(
